@@ -1,0 +1,70 @@
+package api
+
+import "time"
+
+// States of a callback. All but StatePending and StateAnswered are final.
+const (
+	StatePending   = "pending"   // waiting for an answer
+	StateAnswered  = "answered"  // an outcome is stored and on its way
+	StateDelivered = "delivered" // Step Functions has the outcome
+	StateRefused   = "refused"   // Step Functions will not take the outcome
+	StateExpired   = "expired"   // the deadline passed and the task was told nothing
+	StateCancelled = "cancelled" // withdrawn before anyone answered
+)
+
+// Types of outcome.
+const (
+	OutcomeSuccess = "success"
+	OutcomeFailure = "failure"
+)
+
+// Callback is one registered task, without its task token and its payload.
+type Callback struct {
+	ID        string            `json:"id"`
+	State     string            `json:"state"`
+	CreatedAt time.Time         `json:"createdAt"`
+	ExpiresAt time.Time         `json:"expiresAt"`
+	OnExpiry  string            `json:"onExpiry"`
+	Tags      map[string]string `json:"tags,omitempty"`
+	// URL is that of the link named default, if there is one.
+	URL      string          `json:"url,omitempty"`
+	Links    map[string]Link `json:"links"`
+	Outcome  *Outcome        `json:"outcome,omitempty"`
+	Delivery *Delivery       `json:"delivery,omitempty"`
+}
+
+// Link is one URL of a callback.
+type Link struct {
+	Type string `json:"type"`
+	URL  string `json:"url"`
+}
+
+// Outcome is what the task is told, once that is decided.
+type Outcome struct {
+	Type string `json:"type"`
+	// By is the name of the link that was answered, or "expiry".
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+	// Error is the error name of a failure, such as Callback.Expired.
+	Error string `json:"error,omitempty"`
+}
+
+// Delivery is how far an outcome has come on its way to Step Functions.
+type Delivery struct {
+	Attempts int `json:"attempts"`
+	// Confirmed is nil until the outcome is delivered. False then means that
+	// Step Functions closed the task after an attempt with no clear result:
+	// most likely that attempt, but nobody said so.
+	Confirmed     *bool      `json:"confirmed,omitempty"`
+	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"`
+	LastError     string     `json:"lastError,omitempty"`
+	DeliveredAt   *time.Time `json:"deliveredAt,omitempty"`
+}
+
+// CallbackList is one page of callbacks, newest first.
+type CallbackList struct {
+	// Callbacks is never null on the wire: an empty page is an empty array.
+	Callbacks []Callback `json:"callbacks"`
+	// NextCursor asks for the next page; it is empty on the last one.
+	NextCursor string `json:"nextCursor,omitempty"`
+}

@@ -1,0 +1,107 @@
+package api
+
+import "strings"
+
+// ProblemMediaType is the Content-Type of a [Problem].
+const ProblemMediaType = "application/problem+json"
+
+// Code names a kind of problem. It is the URN that stands in a problem's type.
+type Code string
+
+// codePrefix opens the URN of every code.
+const codePrefix = "urn:callback-relay:"
+
+// The codes, by the HTTP status they come with.
+const (
+	CodeInvalidBody          Code = codePrefix + "invalid-body"
+	CodeInvalidRequest       Code = codePrefix + "invalid-request"
+	CodeUnauthorized         Code = codePrefix + "unauthorized"
+	CodeNotFound             Code = codePrefix + "not-found"
+	CodeMethodNotAllowed     Code = codePrefix + "method-not-allowed"
+	CodeAlreadyAnswered      Code = codePrefix + "already-answered"
+	CodeSettingsDiffer       Code = codePrefix + "settings-differ"
+	CodeExpired              Code = codePrefix + "expired"
+	CodeCancelled            Code = codePrefix + "cancelled"
+	CodeTaskClosed           Code = codePrefix + "task-closed"
+	CodeRefused              Code = codePrefix + "refused"
+	CodeTooLarge             Code = codePrefix + "too-large"
+	CodeUnsupportedMediaType Code = codePrefix + "unsupported-media-type"
+	CodeInternal             Code = codePrefix + "internal"
+	CodeUnavailable          Code = codePrefix + "unavailable"
+	CodeOverloaded           Code = codePrefix + "overloaded"
+)
+
+// Short is the code without the prefix, such as "not-found". It is empty for a
+// type that is not one of the relay's.
+func (c Code) Short() string {
+	if short, ok := strings.CutPrefix(string(c), codePrefix); ok {
+		return short
+	}
+	return ""
+}
+
+// Meaning is what is always the same about a problem.
+type Meaning struct {
+	Status int
+	Title  string
+}
+
+// Codes is every problem the relay answers with. It must not be changed.
+//
+// A sender of webhooks repeats a 5xx and gives up at a 4xx, so what can heal
+// is never a 4xx. A 410 tells it to stop for good.
+var Codes = map[Code]Meaning{
+	CodeInvalidBody:          {400, "The body cannot be read"},
+	CodeInvalidRequest:       {400, "The request is not valid"},
+	CodeUnauthorized:         {401, "An API key is required"},
+	CodeNotFound:             {404, "Not found"},
+	CodeMethodNotAllowed:     {405, "Method not allowed"},
+	CodeAlreadyAnswered:      {409, "Already answered"},
+	CodeSettingsDiffer:       {409, "Registered with other settings"},
+	CodeExpired:              {410, "The deadline has passed"},
+	CodeCancelled:            {410, "Cancelled"},
+	CodeTaskClosed:           {410, "The task is closed"},
+	CodeRefused:              {410, "Step Functions refused the answer"},
+	CodeTooLarge:             {413, "Too large"},
+	CodeUnsupportedMediaType: {415, "Unsupported media type"},
+	CodeInternal:             {500, "Internal error"},
+	CodeUnavailable:          {503, "Unavailable for the moment"},
+	CodeOverloaded:           {503, "Too much at once"},
+}
+
+// Problem is an error as RFC 9457 writes it.
+type Problem struct {
+	Type   Code   `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	// Detail is about this occurrence and meant for people.
+	Detail string `json:"detail,omitempty"`
+
+	// RequestID is the answer's X-Request-Id, to find it in the relay's log.
+	RequestID string `json:"requestId,omitempty"`
+	// LimitBytes and ActualBytes come with CodeTooLarge, the latter if known.
+	LimitBytes  *int64 `json:"limitBytes,omitempty"`
+	ActualBytes *int64 `json:"actualBytes,omitempty"`
+	// Offset is the first byte, from 0, at which a body is not what it claims to be.
+	Offset *int64 `json:"offset,omitempty"`
+	// Errors are all mistakes of a request at once, with CodeInvalidRequest.
+	Errors []FieldError `json:"errors,omitempty"`
+}
+
+// FieldError is one mistake in a request.
+type FieldError struct {
+	// Field is the way to the value, such as links.approve.type or limit.
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// NewProblem returns the problem of a code, with its title and status. A code
+// that is not in [Codes] becomes CodeInternal without the detail: what nobody
+// planned to say is not said.
+func NewProblem(code Code, detail string) Problem {
+	meaning, ok := Codes[code]
+	if !ok {
+		code, detail, meaning = CodeInternal, "", Codes[CodeInternal]
+	}
+	return Problem{Type: code, Title: meaning.Title, Status: meaning.Status, Detail: detail}
+}

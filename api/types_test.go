@@ -1,0 +1,154 @@
+package api_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/go-cmp/cmp"
+
+	"callback-relay/api"
+)
+
+// bodies are the types that are a request or an answer of their own. What they
+// contain is found from them.
+var bodies = []any{
+	api.CreateRequest{},
+	api.Callback{},
+	api.CallbackList{},
+	api.AnswerResponse{},
+	api.Problem{},
+	api.Health{},
+}
+
+// TestTypesMatchSchemas holds Go and OpenAPI together, both ways: each struct
+// has a closed schema of its name with the same fields, and there is no other.
+func TestTypesMatchSchemas(t *testing.T) {
+	schemas := document(t).Components.Schemas
+
+	structs := map[string]reflect.Type{}
+	for _, body := range bodies {
+		collectStructs(reflect.TypeOf(body), structs)
+	}
+	for name, typ := range structs {
+		t.Run(name, func(t *testing.T) {
+			ref, ok := schemas[name]
+			if !ok {
+				t.Fatalf("api.%s has no schema", name)
+			}
+			compareStruct(t, typ, ref.Value)
+		})
+	}
+	for name, ref := range schemas {
+		if len(ref.Value.Properties) > 0 && structs[name] == nil {
+			t.Errorf("schema %s has no Go type that is sent or received", name)
+		}
+	}
+}
+
+func compareStruct(t *testing.T, typ reflect.Type, schema *openapi3.Schema) {
+	t.Helper()
+	if closed := schema.AdditionalProperties.Has; closed == nil || *closed {
+		t.Error("the schema lacks additionalProperties: false")
+	}
+	var names, required []string
+	for field := range typ.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+		if options == "" {
+			required = append(required, name)
+		}
+		property, ok := schema.Properties[name]
+		if !ok {
+			continue // the comparison of names tells
+		}
+		if want := shape(field.Type); !property.Value.Type.Is(want) {
+			t.Errorf("%s is %s in Go and %v in the schema", name, want, property.Value.Type)
+		}
+		isTime := field.Type == timeType || field.Type == reflect.PointerTo(timeType)
+		if isTime != (property.Value.Format == "date-time") {
+			t.Errorf("%s: Go type %v, format %q", name, field.Type, property.Value.Format)
+		}
+	}
+	var properties []string
+	for name := range schema.Properties {
+		properties = append(properties, name)
+	}
+	for _, list := range [][]string{names, required, properties, schema.Required} {
+		slices.Sort(list)
+	}
+	if diff := cmp.Diff(names, properties); diff != "" {
+		t.Errorf("fields (-Go +schema):\n%s", diff)
+	}
+	if diff := cmp.Diff(required, schema.Required); diff != "" {
+		t.Errorf("fields that are always sent (-Go +schema):\n%s", diff)
+	}
+}
+
+var timeType = reflect.TypeFor[time.Time]()
+
+// collectStructs adds the wire structs reachable from typ, by name.
+func collectStructs(typ reflect.Type, into map[string]reflect.Type) {
+	switch typ.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		collectStructs(typ.Elem(), into)
+	case reflect.Struct:
+		if typ == timeType {
+			return
+		}
+		into[typ.Name()] = typ
+		for field := range typ.Fields() {
+			collectStructs(field.Type, into)
+		}
+	}
+}
+
+// shape is the JSON Schema type of a Go type.
+func shape(typ reflect.Type) string {
+	switch {
+	case typ.Kind() == reflect.Pointer:
+		return shape(typ.Elem())
+	case typ == timeType || typ.Kind() == reflect.String:
+		return openapi3.TypeString
+	case typ.Kind() == reflect.Int || typ.Kind() == reflect.Int64:
+		return openapi3.TypeInteger
+	case typ.Kind() == reflect.Bool:
+		return openapi3.TypeBoolean
+	case typ.Kind() == reflect.Slice:
+		return openapi3.TypeArray
+	}
+	return openapi3.TypeObject
+}
+
+// TestEnums holds the constants against the values that the document lists.
+func TestEnums(t *testing.T) {
+	schemas := document(t).Components.Schemas
+	for _, test := range []struct {
+		name   string
+		schema *openapi3.SchemaRef
+		want   []any
+	}{
+		{"State", schemas["State"], []any{
+			api.StatePending, api.StateAnswered, api.StateDelivered,
+			api.StateRefused, api.StateExpired, api.StateCancelled,
+		}},
+		{"OnExpiry", schemas["OnExpiry"], []any{api.OnExpiryFail, api.OnExpiryIgnore}},
+		{"LinkType", schemas["LinkType"], []any{api.LinkWebhook, api.LinkHeartbeat}},
+		{"Outcome.type", schemas["Outcome"].Value.Properties["type"], []any{
+			api.OutcomeSuccess, api.OutcomeFailure,
+		}},
+		{"AnswerResponse.status", schemas["AnswerResponse"].Value.Properties["status"], []any{
+			api.StatusDelivered, api.StatusAccepted, api.StatusAlive,
+		}},
+		{"Health.status", schemas["Health"].Value.Properties["status"], []any{
+			api.HealthOK, api.HealthReady,
+		}},
+	} {
+		if diff := cmp.Diff(test.want, test.schema.Value.Enum); diff != "" {
+			t.Errorf("%s (-Go +schema):\n%s", test.name, diff)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"callback-relay/api"
+)
+
+const callbacksPath = "/v1/callbacks"
+
+// Query chooses callbacks. The zero value chooses all.
+type Query struct {
+	State  string // one of the api.State constants
+	Tag    string // key:value
+	Limit  int    // callbacks per page, 1 to 100; 0 leaves it to the relay
+	Cursor string // where to go on: the NextCursor of the page before
+}
+
+func (q Query) encode() string {
+	values := url.Values{}
+	for name, value := range map[string]string{"state": q.State, "tag": q.Tag, "cursor": q.Cursor} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	if q.Limit != 0 {
+		values.Set("limit", strconv.Itoa(q.Limit))
+	}
+	if len(values) == 0 {
+		return ""
+	}
+	return "?" + values.Encode()
+}
+
+// Create registers a waiting task. created is false when its task token was
+// registered before with the same settings: then this is that callback.
+func (c *Client) Create(ctx context.Context, request api.CreateRequest) (callback api.Callback, created bool, err error) {
+	status, err := c.do(ctx, http.MethodPost, callbacksPath, request, &callback)
+	if err != nil {
+		return api.Callback{}, false, fmt.Errorf("create callback: %w", err)
+	}
+	return callback, status == http.StatusCreated, nil
+}
+
+// Get looks a callback up.
+func (c *Client) Get(ctx context.Context, id string) (api.Callback, error) {
+	return c.one(ctx, "get", http.MethodGet, id)
+}
+
+// Cancel withdraws a pending callback and returns it. Cancelling again is no
+// error; cancelling what was answered or has expired is.
+func (c *Client) Cancel(ctx context.Context, id string) (api.Callback, error) {
+	return c.one(ctx, "cancel", http.MethodDelete, id)
+}
+
+// one calls the path of a single callback.
+func (c *Client) one(ctx context.Context, verb, method, id string) (api.Callback, error) {
+	// An empty id, or dots that a proxy resolves, would make this another route.
+	if strings.Trim(id, ".") == "" {
+		return api.Callback{}, fmt.Errorf("%s callback: %q is not a callback id", verb, id)
+	}
+	var callback api.Callback
+	if _, err := c.do(ctx, method, callbacksPath+"/"+url.PathEscape(id), nil, &callback); err != nil {
+		return api.Callback{}, fmt.Errorf("%s callback %s: %w", verb, id, err)
+	}
+	return callback, nil
+}
+
+// List returns one page of callbacks, newest first.
+func (c *Client) List(ctx context.Context, query Query) (api.CallbackList, error) {
+	var page api.CallbackList
+	if _, err := c.do(ctx, http.MethodGet, callbacksPath+query.encode(), nil, &page); err != nil {
+		return api.CallbackList{}, fmt.Errorf("list callbacks: %w", err)
+	}
+	return page, nil
+}
+
+// All goes through the callbacks from query.Cursor on, fetching a page when it
+// is needed. An error ends it and comes with the zero callback.
+func (c *Client) All(ctx context.Context, query Query) iter.Seq2[api.Callback, error] {
+	return func(yield func(api.Callback, error) bool) {
+		for query := query; ; {
+			page, err := c.List(ctx, query)
+			if err != nil {
+				yield(api.Callback{}, err)
+				return
+			}
+			for _, callback := range page.Callbacks {
+				if !yield(callback, nil) {
+					return
+				}
+			}
+			switch page.NextCursor {
+			case "":
+				return
+			case query.Cursor:
+				yield(api.Callback{}, errors.New("list callbacks: the next page is the same page"))
+				return
+			}
+			query.Cursor = page.NextCursor
+		}
+	}
+}

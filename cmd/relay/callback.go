@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"callback-relay/api"
+	"callback-relay/client"
+	"callback-relay/config"
+)
+
+// errUnreachable marks a relay that gave no answer.
+var errUnreachable = errors.New("the relay cannot be reached")
+
+// callbackCommand uses a running relay through its private API.
+type callbackCommand struct {
+	Create createCommand `cmd:"" help:"Register a task token, read from standard input, and print its URLs."`
+	Get    getCommand    `cmd:"" help:"Show one callback."`
+	List   listCommand   `cmd:"" help:"List callbacks, newest first."`
+	Cancel cancelCommand `cmd:"" help:"Cancel a pending callback."`
+}
+
+// remote is how to reach the relay, and how to show its answers.
+type remote struct {
+	APIURL     string        `name:"api-url" env:"RELAY_API_URL" default:"http://127.0.0.1:8081" help:"Address of the relay's private API."`
+	APIKey     config.Secret `name:"api-key" env:"RELAY_API_KEY" help:"API key. Prefer the environment or a file: a command line can be seen by others."`
+	APIKeyFile string        `name:"api-key-file" env:"RELAY_API_KEY_FILE" help:"File that holds the API key." placeholder:"PATH"`
+	Output     string        `short:"o" enum:"table,json" default:"table" help:"table for people, json for programs."`
+}
+
+// connect returns a client.
+func (r *remote) connect() (*client.Client, error) {
+	key := r.APIKey.Reveal()
+	if r.APIKeyFile != "" {
+		if key != "" {
+			return nil, &config.Mistake{Setting: "RELAY_API_KEY_FILE", Problem: "is set beside RELAY_API_KEY; give one of them"}
+		}
+		text, err := os.ReadFile(r.APIKeyFile)
+		if err != nil {
+			return nil, &config.Mistake{Setting: "RELAY_API_KEY_FILE", Problem: err.Error()}
+		}
+		key = strings.TrimSpace(string(text))
+	}
+	if key == "" {
+		return nil, &config.Mistake{Setting: "RELAY_API_KEY", Problem: "is missing; it is the key that 'relay keys api' printed"}
+	}
+	c, err := client.New(r.APIURL, key)
+	if err != nil {
+		return nil, &config.Mistake{Setting: "RELAY_API_URL", Problem: err.Error()}
+	}
+	return c, nil
+}
+
+// explain makes an error of the client one for the terminal.
+func explain(err error) error {
+	if answer := (*client.Error)(nil); err == nil || errors.As(err, &answer) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errUnreachable, err)
+}
+
+// createCommand registers a task token.
+type createCommand struct {
+	remote
+	ExpiresIn string            `help:"How long it may wait, such as 90m, 24h or 7d; the relay's default otherwise." placeholder:"DURATION"`
+	ExpiresAt string            `help:"Until when it may wait, such as 2030-01-31T12:00:00Z." placeholder:"TIME"`
+	OnExpiry  string            `help:"What happens then: fail the task, or ignore." placeholder:"fail|ignore"`
+	Tag       map[string]string `help:"Tag to find it by, as key=value. May be repeated." mapsep:"none"`
+	Link      map[string]string `help:"Link to make, as name=webhook or name=heartbeat. May be repeated; one webhook named default otherwise." mapsep:"none"`
+}
+
+// Run implements the command.
+func (c *createCommand) Run(ctx context.Context, t terminal) error {
+	relay, err := c.connect()
+	if err != nil {
+		return err
+	}
+	// Not an argument: command lines are seen by others and kept by shells.
+	line, err := bufio.NewReader(io.LimitReader(t.in, 64<<10)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the task token from standard input: %w", err)
+	}
+	request := api.CreateRequest{
+		TaskToken: strings.TrimSpace(line), ExpiresIn: c.ExpiresIn, OnExpiry: c.OnExpiry, Tags: c.Tag,
+	}
+	if c.ExpiresAt != "" {
+		at, err := time.Parse(time.RFC3339, c.ExpiresAt)
+		if err != nil {
+			return &config.Mistake{Setting: "--expires-at", Problem: "is not a time such as 2030-01-31T12:00:00Z"}
+		}
+		request.ExpiresAt = &at
+	}
+	for name, kind := range c.Link {
+		if request.Links == nil {
+			request.Links = map[string]api.LinkRequest{}
+		}
+		request.Links[name] = api.LinkRequest{Type: kind}
+	}
+	cb, _, err := relay.Create(ctx, request)
+	if err != nil {
+		return explain(err)
+	}
+	return c.show(t.out, cb)
+}
+
+// getCommand shows one callback.
+type getCommand struct {
+	remote
+	ID string `arg:"" help:"The callback's id."`
+}
+
+// Run implements the command.
+func (c *getCommand) Run(ctx context.Context, t terminal) error {
+	return c.one(t, func(relay *client.Client) (api.Callback, error) { return relay.Get(ctx, c.ID) })
+}
+
+// cancelCommand cancels one callback.
+type cancelCommand struct {
+	remote
+	ID string `arg:"" help:"The callback's id."`
+}
+
+// Run implements the command.
+func (c *cancelCommand) Run(ctx context.Context, t terminal) error {
+	return c.one(t, func(relay *client.Client) (api.Callback, error) { return relay.Cancel(ctx, c.ID) })
+}
+
+// listCommand lists callbacks.
+type listCommand struct {
+	remote
+	State string `help:"Only callbacks in this state: pending, answered, delivered, refused, expired or cancelled."`
+	Tag   string `help:"Only callbacks with this tag, as key:value."`
+	Limit int    `default:"20" help:"How many at most; 0 for all."`
+}
+
+// Run implements the command.
+func (c *listCommand) Run(ctx context.Context, t terminal) error {
+	relay, err := c.connect()
+	if err != nil {
+		return err
+	}
+	found := []api.Callback{}
+	page := min(c.Limit, 100)
+	if c.Limit == 0 {
+		page = 100
+	}
+	for cb, err := range relay.All(ctx, client.Query{State: c.State, Tag: c.Tag, Limit: page}) {
+		if err != nil {
+			return explain(err)
+		}
+		if found = append(found, cb); len(found) == c.Limit {
+			break
+		}
+	}
+	if c.Output == "json" {
+		return printJSON(t.out, found)
+	}
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tSTATE\tCREATED\tEXPIRES\tTAGS")
+	for _, cb := range found {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", cb.ID, cb.State,
+			cb.CreatedAt.Format(time.RFC3339), cb.ExpiresAt.Format(time.RFC3339), tags(cb))
+	}
+	return w.Flush()
+}
+
+// one does something with one callback and shows it.
+func (r *remote) one(t terminal, do func(*client.Client) (api.Callback, error)) error {
+	relay, err := r.connect()
+	if err != nil {
+		return err
+	}
+	cb, err := do(relay)
+	if err != nil {
+		return explain(err)
+	}
+	return r.show(t.out, cb)
+}
+
+// show prints a callback.
+func (r *remote) show(out io.Writer, cb api.Callback) error {
+	if r.Output == "json" {
+		return printJSON(out, cb)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("id", "%s", cb.ID)
+	row("state", "%s", cb.State)
+	row("created", "%s", cb.CreatedAt.Format(time.RFC3339))
+	row("expires", "%s (then: %s)", cb.ExpiresAt.Format(time.RFC3339), cb.OnExpiry)
+	if len(cb.Tags) > 0 {
+		row("tags", "%s", tags(cb))
+	}
+	if o := cb.Outcome; o != nil {
+		row("outcome", "%s by %s, %s", strings.TrimSpace(o.Type+" "+o.Error), o.By, o.At.Format(time.RFC3339))
+	}
+	if d := cb.Delivery; d != nil {
+		row("attempts", "%d", d.Attempts)
+		if d.LastError != "" {
+			row("last error", "%s", d.LastError)
+		}
+		if d.NextAttemptAt != nil {
+			row("next attempt", "%s", d.NextAttemptAt.Format(time.RFC3339))
+		}
+		if d.Confirmed != nil && !*d.Confirmed {
+			row("confirmed", "no: Step Functions closed the task after an attempt without a clear result")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(cb.Links)) {
+		row(name+" ("+cb.Links[name].Type+")", "%s", cb.Links[name].URL)
+	}
+	return w.Flush()
+}
+
+func tags(cb api.Callback) string {
+	var pairs []string
+	for _, key := range slices.Sorted(maps.Keys(cb.Tags)) {
+		pairs = append(pairs, key+"="+cb.Tags[key])
+	}
+	return strings.Join(pairs, " ")
+}
+
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

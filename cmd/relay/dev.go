@@ -1,0 +1,154 @@
+//go:build !release
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"callback-relay/config"
+	"callback-relay/devmode"
+	"callback-relay/migrations"
+	"callback-relay/relay"
+	"callback-relay/stepfunctions/standin"
+)
+
+// devCommands are the commands that a release build does not have.
+type devCommands struct {
+	Dev devCommand `cmd:"" help:"Run the relay with Redis and Step Functions inside the process, to try it out."`
+}
+
+// devCommand runs everything in one process.
+type devCommand struct {
+	PublicListen  string `default:"127.0.0.1:8080" help:"Address and port of the public links. If it is taken, another port is used."`
+	PrivateListen string `default:"127.0.0.1:8081" help:"Address and port of the private API. If it is taken, another port is used."`
+	LogLevel      string `default:"warn" help:"debug, info, warn or error."`
+}
+
+// Run implements the command.
+func (c *devCommand) Run(ctx context.Context, t terminal) error {
+	master, err := relay.NewMasterKey("dev")
+	if err != nil {
+		return err
+	}
+	keys, err := relay.ParseKeyRing(master)
+	if err != nil {
+		return err
+	}
+	world, err := devmode.Start(func(e standin.Effect) { t.printEffect(keys, e) })
+	if err != nil {
+		return err
+	}
+	defer world.Close()
+
+	apiKey := "dev-" + rand.Text()
+	cfg, err := c.config(world, master, apiKey)
+	if err != nil {
+		return err
+	}
+	n, err := newNode(cfg, keys, aws.Config{
+		Region:       "us-east-1",
+		Credentials:  credentials.NewStaticCredentialsProvider("dev", "dev", ""),
+		BaseEndpoint: &world.StepFunctionsURL,
+	}, t.err)
+	if err != nil {
+		return err
+	}
+	if _, err := migrations.Up(ctx, n.redis, func(migrations.Migration) {}); err != nil {
+		n.close()
+		return err
+	}
+	sample, _, err := n.service.Create(ctx, relay.Registration{
+		TaskToken: relay.TaskToken(world.StepFunctions.NewTask(standin.TaskOptions{})),
+		Expires:   relay.Expires{In: time.Hour},
+	})
+	if err != nil {
+		n.close()
+		return err
+	}
+	t.printWelcome(cfg, apiKey, n.service.URL(sample, sample.Links[0]))
+	return n.run(ctx)
+}
+
+// config makes the settings that the world asks for, as an operator would.
+func (c *devCommand) config(world *devmode.World, master, apiKey string) (config.Config, error) {
+	public, err := freeAddress(c.PublicListen)
+	if err != nil {
+		return config.Config{}, err
+	}
+	private, err := freeAddress(c.PrivateListen)
+	if err != nil {
+		return config.Config{}, err
+	}
+	hash := sha256.Sum256([]byte(apiKey))
+	return config.Settings{
+		PublicURL:     (&url.URL{Scheme: "http", Host: public}).String(),
+		PublicListen:  public,
+		PrivateListen: private,
+		RedisSettings: config.RedisSettings{RedisURL: config.Secret(world.RedisURL)},
+		Keys:          config.Secret(master),
+		APIKeys:       config.Secret("dev:" + hex.EncodeToString(hash[:])),
+		LogLevel:      c.LogLevel,
+		LogFormat:     string(config.LogText),
+	}.Parse()
+}
+
+// freeAddress returns the address, or one with another port if it is taken. A
+// link's URL is printed before anything listens, so the port must be known.
+func freeAddress(address string) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		host, _, splitErr := net.SplitHostPort(address)
+		if splitErr != nil {
+			return "", splitErr
+		}
+		if l, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+			return "", err
+		}
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+func (t terminal) printWelcome(cfg config.Config, apiKey, link string) {
+	fmt.Fprintf(t.out, `The callback relay runs in development mode. Redis and Step Functions are inside
+this process, on loopback and in memory: nothing is kept when it stops.
+
+  public links  http://%[1]s
+  private API   http://%[2]s  (openapi.yaml, metrics and readyz are there too)
+
+A sample task waits for an answer at
+
+  %[3]s
+
+Complete it from another terminal:
+
+  curl -i %[3]s -H 'Content-Type: application/json' -d '{"approved": true, "amount": 12345678901234567890123}'
+
+Or register a task of your own:
+
+  export RELAY_API_URL=http://%[2]s RELAY_API_KEY=%[4]s
+  echo any-text-you-like | go run ./cmd/relay callback create
+
+What Step Functions receives is printed here. Ctrl-C stops everything.
+`, cfg.PublicListen, cfg.PrivateListen, link, apiKey)
+}
+
+func (t terminal) printEffect(keys *relay.KeyRing, e standin.Effect) {
+	id := keys.Identify(relay.TaskToken(e.TaskToken))[0].ID
+	fmt.Fprintf(t.out, "\nStep Functions received %s for callback %s:\n", e.Action, id)
+	if e.Error != "" {
+		fmt.Fprintf(t.out, "  error: %s\n  cause: %s\n", e.Error, e.Cause)
+		return
+	}
+	fmt.Fprintf(t.out, "%s\n", e.Output)
+}

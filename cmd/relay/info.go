@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"callback-relay/config"
+)
+
+// configCommand tells about the settings.
+type configCommand struct {
+	Doc configDocCommand `cmd:"" help:"Print docs/configuration.md."`
+}
+
+type configDocCommand struct{}
+
+// Run implements the command.
+func (c *configDocCommand) Run(t terminal) error {
+	_, err := t.out.Write(config.Markdown())
+	return err
+}
+
+// version is set by the linker in a release build.
+var version = ""
+
+type versionCommand struct{}
+
+// Run implements the command.
+func (c *versionCommand) Run(t terminal) error {
+	_, err := fmt.Fprintln(t.out, "relay", buildVersion())
+	return err
+}
+
+// buildVersion returns the release, or the commit the binary was built from.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	revision, dirty := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+changes"
+		}
+	}
+	if revision == "" {
+		return "development build"
+	}
+	return revision[:min(12, len(revision))] + dirty
+}

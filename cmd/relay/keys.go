@@ -1,0 +1,57 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"time"
+
+	"callback-relay/relay"
+)
+
+// keysCommand makes keys. It stores nothing.
+type keysCommand struct {
+	New newKeyCommand `cmd:"" help:"Make a master key for RELAY_KEYS."`
+	API apiKeyCommand `cmd:"" name:"api" help:"Make an API key and its hash for RELAY_API_KEYS."`
+}
+
+type newKeyCommand struct {
+	Name string `arg:"" optional:"" help:"Name of the key, a-z, 0-9 and -; today's date by default."`
+}
+
+// Run implements the command.
+func (c *newKeyCommand) Run(t terminal) error {
+	if c.Name == "" {
+		c.Name = "k" + time.Now().UTC().Format("20060102")
+	}
+	line, err := relay.NewMasterKey(c.Name)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(t.out, line)
+	return err
+}
+
+type apiKeyCommand struct {
+	Name string `arg:"" help:"Who will use the key, such as orders-workflow."`
+}
+
+var apiKeyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// Run implements the command. The hash goes to standard output, where a script
+// wants it; the key is for people to see once.
+func (c *apiKeyCommand) Run(t terminal) error {
+	if !apiKeyName.MatchString(c.Name) {
+		return fmt.Errorf("name %q: want up to 64 letters, digits and ._-", c.Name)
+	}
+	key := "relay_" + rand.Text() // 130 bits
+	hash := sha256.Sum256([]byte(key))
+	_, err := fmt.Fprintf(t.out, `API key, shown this once. Give it to the caller:
+  %s
+Entry for RELAY_API_KEYS:
+  %s:%s
+`, key, c.Name, hex.EncodeToString(hash[:]))
+	return err
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"callback-relay/client"
+	"callback-relay/config"
+)
+
+// Exit codes, for scripts. docs/configuration.md and `relay --help` name them.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2 // the command line or a setting is wrong
+	exitNotFound    = 3 // there is no such callback
+	exitConflict    = 4 // the callback's state does not allow it
+	exitUnavailable = 5 // the relay, or what it needs, cannot be reached: try again
+)
+
+const description = `Gives AWS Step Functions workflows opaque URLs for their waiting tasks.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no such callback,
+4 the callback's state does not allow it, 5 cannot be reached now.`
+
+// commands is the command line.
+type commands struct {
+	Serve    serveCommand    `cmd:"" help:"Run the relay."`
+	Callback callbackCommand `cmd:"" help:"Register, look up, list and cancel callbacks, through a running relay."`
+	Keys     keysCommand     `cmd:"" help:"Make keys."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the Redis keyspace to the version this release needs."`
+	Config   configCommand   `cmd:"" help:"Describe the settings."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
+
+	devCommands
+}
+
+// terminal is where a command reads from and writes to.
+type terminal struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, args []string, t terminal) int {
+	parser, err := kong.New(&commands{},
+		kong.Name("relay"), kong.Description(description), kong.UsageOnError(),
+		kong.Writers(t.out, t.err), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t),
+	)
+	if err != nil {
+		panic(err) // the structs above are wrong
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(t.err, "relay: %v\nTry 'relay --help'.\n", err)
+		return exitUsage
+	}
+	if err := command.Run(); err != nil {
+		fmt.Fprintf(t.err, "relay: %v\n", err)
+		return exitCode(err)
+	}
+	return exitOK
+}
+
+// exitCode finds the exit code for an error.
+func exitCode(err error) int {
+	if mistake := (*config.Mistake)(nil); errors.As(err, &mistake) {
+		return exitUsage
+	}
+	answer := (*client.Error)(nil)
+	if !errors.As(err, &answer) {
+		if errors.Is(err, errUnreachable) {
+			return exitUnavailable
+		}
+		return exitFailed
+	}
+	switch answer.StatusCode {
+	case 400, 413:
+		return exitUsage
+	case 404:
+		return exitNotFound
+	case 409, 410:
+		return exitConflict
+	case 502, 503, 504:
+		return exitUnavailable
+	}
+	return exitFailed
+}

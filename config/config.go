@@ -1,0 +1,148 @@
+package config
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+)
+
+// Config is the settings, read and checked.
+type Config struct {
+	PublicURL     *url.URL // http or https; its path has no slash at the end
+	PublicListen  string   // host:port
+	PrivateListen string   // host:port
+
+	Redis Redis
+
+	Keys    Secret // "name:base64,…", present but otherwise unchecked
+	APIKeys []APIKey
+
+	DefaultExpiry  time.Duration
+	MaxExpiry      time.Duration
+	Retention      time.Duration
+	MaxOutputBytes int
+	AnswerWait     time.Duration // 0 does not wait
+
+	StepFunctionsTimeout time.Duration
+	StepFunctionsRate    float64 // calls a second, 0 for no limit
+
+	LogLevel  slog.Level
+	LogFormat LogFormat
+}
+
+// Redis is where Redis is and how it is run.
+type Redis struct {
+	URL  Secret
+	Mode RedisMode
+}
+
+// RedisMode is how Redis is run, and so which form [Redis.URL] has.
+type RedisMode string
+
+// The modes of Redis.
+const (
+	RedisStandalone RedisMode = "standalone"
+	RedisSentinel   RedisMode = "sentinel"
+	RedisCluster    RedisMode = "cluster"
+)
+
+// LogFormat is the form of a log line.
+type LogFormat string
+
+// The forms of a log line.
+const (
+	LogJSON LogFormat = "json"
+	LogText LogFormat = "text"
+)
+
+// APIKey recognises one caller of the private API. It prints as its name.
+type APIKey struct {
+	Name string
+	Hash [sha256.Size]byte // SHA-256 of the key that the caller sends
+}
+
+// Format implements [fmt.Formatter], so that no verb prints the hash.
+func (k APIKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.Name) }
+
+// LogValue implements [slog.LogValuer].
+func (k APIKey) LogValue() slog.Value { return slog.StringValue(k.Name) }
+
+// MarshalText implements [encoding.TextMarshaler], and so covers JSON.
+func (k APIKey) MarshalText() ([]byte, error) { return []byte(k.Name), nil }
+
+const (
+	// longestWait is how long a standard workflow may run, and so how long
+	// one of its tasks can wait.
+	longestWait = 365 * 24 * time.Hour
+
+	// largestOutput is what Step Functions takes as the output of a task.
+	largestOutput = 262144
+)
+
+// Parse reads and checks all settings. The error joins one [*Mistake] for
+// everything that is wrong; the fields of Config that it does not concern are
+// good all the same, so that a caller can check them further and report the
+// lot. An empty setting counts as not set.
+func (s Settings) Parse() (Config, error) {
+	fillIn(&s)
+	var r reader
+	c := Config{
+		PublicURL:     r.publicURL("RELAY_PUBLIC_URL", s.PublicURL),
+		PublicListen:  r.listen("RELAY_PUBLIC_LISTEN", s.PublicListen),
+		PrivateListen: r.listen("RELAY_PRIVATE_LISTEN", s.PrivateListen),
+
+		Redis: s.RedisSettings.read(&r),
+
+		Keys:    r.secret("RELAY_KEYS", s.Keys, s.KeysFile),
+		APIKeys: r.apiKeys("RELAY_API_KEYS", r.secret("RELAY_API_KEYS", s.APIKeys, s.APIKeysFile)),
+
+		DefaultExpiry:  r.duration("RELAY_DEFAULT_EXPIRY", s.DefaultExpiry, time.Millisecond),
+		MaxExpiry:      r.duration("RELAY_MAX_EXPIRY", s.MaxExpiry, time.Millisecond),
+		Retention:      r.duration("RELAY_RETENTION", s.Retention, time.Millisecond),
+		MaxOutputBytes: r.integer("RELAY_MAX_OUTPUT_BYTES", s.MaxOutputBytes, 1, largestOutput),
+		AnswerWait:     r.duration("RELAY_ANSWER_WAIT", s.AnswerWait, 0),
+
+		StepFunctionsTimeout: r.duration("RELAY_STEP_FUNCTIONS_TIMEOUT", s.StepFunctionsTimeout, time.Millisecond),
+		StepFunctionsRate:    r.rate("RELAY_STEP_FUNCTIONS_RATE", s.StepFunctionsRate),
+
+		LogLevel:  r.logLevel("RELAY_LOG_LEVEL", s.LogLevel),
+		LogFormat: oneOf(&r, "RELAY_LOG_FORMAT", s.LogFormat, LogJSON, LogText),
+	}
+	c.check(&r)
+	return c, errors.Join(r.mistakes...)
+}
+
+// check compares settings with each other. A setting that could not be read is
+// zero here and has been reported.
+func (c Config) check(r *reader) {
+	if sameListener(c.PublicListen, c.PrivateListen) {
+		r.wrong("RELAY_PRIVATE_LISTEN", "%q and RELAY_PUBLIC_LISTEN %q claim the same port; give each listener its own",
+			c.PrivateListen, c.PublicListen)
+	}
+	if c.MaxExpiry > longestWait {
+		r.wrong("RELAY_MAX_EXPIRY", "%s is longer than Step Functions lets a task wait; at most 8760h", c.MaxExpiry)
+	}
+	if c.MaxExpiry > 0 && c.DefaultExpiry > c.MaxExpiry {
+		r.wrong("RELAY_DEFAULT_EXPIRY", "%s is longer than RELAY_MAX_EXPIRY, %s; lower the one or raise the other",
+			c.DefaultExpiry, c.MaxExpiry)
+	}
+}
+
+// Parse reads and checks the settings of Redis, like [Settings.Parse].
+func (s RedisSettings) Parse() (Redis, error) {
+	fillIn(&s)
+	var r reader
+	redis := s.read(&r)
+	return redis, errors.Join(r.mistakes...)
+}
+
+func (s RedisSettings) read(r *reader) Redis {
+	mode := oneOf(r, "RELAY_REDIS_MODE", s.RedisMode, RedisStandalone, RedisSentinel, RedisCluster)
+	return Redis{
+		Mode: mode,
+		URL:  r.redisURL("RELAY_REDIS_URL", r.secret("RELAY_REDIS_URL", s.RedisURL, s.RedisURLFile), mode),
+	}
+}

@@ -1,0 +1,226 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// reader turns single settings into values. What it cannot read becomes the
+// zero value and one more mistake.
+type reader struct {
+	mistakes []error
+}
+
+// wrong notes one mistake.
+func (r *reader) wrong(setting, format string, args ...any) {
+	r.mistakes = append(r.mistakes, &Mistake{Setting: setting, Problem: fmt.Sprintf(format, args...)})
+}
+
+// secret returns the value of a setting that must have one, or what the file
+// named by its twin X_FILE holds, without the newline at its end.
+func (r *reader) secret(setting string, value Secret, path string) Secret {
+	twin := setting + "_FILE"
+	switch {
+	case path == "" && value == "":
+		r.wrong(setting, "is missing; set it, or %s to a file that holds it", twin)
+		return ""
+	case path == "":
+		return value
+	case value != "" && value.Reveal() != fallbackOf(setting):
+		r.wrong(twin, "is set and so is %s; keep one of them", setting)
+		return ""
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		r.wrong(twin, "%v; name a file that the relay may read", err)
+		return ""
+	}
+	value = Secret(strings.TrimRight(string(content), "\r\n"))
+	if value == "" {
+		r.wrong(twin, "%s is empty; put the value of %s in it", path, setting)
+	}
+	return value
+}
+
+// pathPrefix is what may follow the host in the public URL. Segments are plain
+// so that links need no escaping and routes no guessing.
+var pathPrefix = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$`)
+
+func (r *reader) publicURL(setting, value string) *url.URL {
+	const want = "write it like https://relay.example.com or https://example.com/relay"
+	if value == "" {
+		r.wrong(setting, "is missing; %s", want)
+		return nil
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil:
+		r.wrong(setting, "cannot be read as a URL; %s", want)
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		r.wrong(setting, "%q is not an absolute http or https URL; %s", u.Redacted(), want)
+	case u.User != nil:
+		r.wrong(setting, "holds a user or password, which every link would show; leave them out")
+	case strings.ContainsAny(value, "?#"):
+		r.wrong(setting, "%q has a query or a fragment; leave it out", value)
+	case !pathPrefix.MatchString(u.EscapedPath()):
+		r.wrong(setting, "%q has an unusual path; use letters, digits and -._~ between single slashes", value)
+	default:
+		u.Path, u.RawPath = strings.TrimSuffix(u.Path, "/"), ""
+		return u
+	}
+	return nil
+}
+
+func (r *reader) listen(setting, value string) string {
+	_, port, err := net.SplitHostPort(value)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		r.wrong(setting, "%q is not host:port; write it like :8080 or 127.0.0.1:8080", value)
+		return ""
+	}
+	return value
+}
+
+// sameListener reports whether two listen addresses could not be bound at
+// once. Port 0 is never the same: it stands for any free one.
+func sameListener(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB || portA == "0" {
+		return false
+	}
+	return hostA == hostB || anyAddress(hostA) || anyAddress(hostB)
+}
+
+func anyAddress(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "" || err == nil && addr.IsUnspecified()
+}
+
+// redisURL checks what can be told from a Redis URL by its looks. Its mistakes
+// show nothing of it: parse errors quote the part that may be a password.
+func (r *reader) redisURL(setting string, value Secret, mode RedisMode) Secret {
+	if value == "" {
+		return "" // secret has said so
+	}
+	u, err := url.Parse(value.Reveal())
+	switch {
+	case err != nil:
+		r.wrong(setting, "cannot be read as a URL; percent-encode special characters of the password")
+	case u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix":
+		r.wrong(setting, "does not begin with redis://, rediss:// or unix://")
+	case u.Scheme == "unix" && mode != RedisStandalone && mode != "":
+		r.wrong(setting, "unix:// works with RELAY_REDIS_MODE standalone only; begin with redis:// or rediss://")
+	case mode == RedisSentinel && u.Query().Get("master_name") == "":
+		r.wrong(setting, "RELAY_REDIS_MODE sentinel needs the name of the master; add ?master_name=NAME")
+	default:
+		return value
+	}
+	return ""
+}
+
+// apiKeyName is what a caller of the private API may be called.
+var apiKeyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// apiKeys reads "name:sha256,…". Its mistakes count the entries from 1 and
+// quote none: someone may have put the key itself in the place of its hash.
+func (r *reader) apiKeys(setting string, value Secret) []APIKey {
+	if value == "" {
+		return nil // secret has said so
+	}
+	var keys []APIKey
+	for i, entry := range strings.Split(value.Reveal(), ",") {
+		name, digest, found := strings.Cut(strings.TrimSpace(entry), ":")
+		hash, err := hex.DecodeString(digest)
+		switch {
+		case !found:
+			r.wrong(setting, "entry %d has no colon; write it as name:hash", i+1)
+		case !apiKeyName.MatchString(name):
+			r.wrong(setting, "entry %d has no usable name; up to 64 letters, digits and ._-, then a colon", i+1)
+		case err != nil || len(hash) != sha256.Size:
+			r.wrong(setting, "entry %d holds no SHA-256 in hex, which is 64 characters; 'relay keys api' prints it", i+1)
+		case slices.ContainsFunc(keys, func(k APIKey) bool { return k.Name == name }):
+			r.wrong(setting, "entry %d repeats the name %q; give every key its own", i+1, name)
+		default:
+			keys = append(keys, APIKey{Name: name, Hash: [sha256.Size]byte(hash)})
+		}
+	}
+	return keys
+}
+
+func (r *reader) duration(setting, value string, atLeast time.Duration) time.Duration {
+	d, err := parseDuration(value)
+	switch {
+	case err != nil:
+		r.wrong(setting, "%q is not a duration; write it like 500ms, 90s, 24h or 7d", value)
+	case d < atLeast:
+		r.wrong(setting, "%q is too short; at least %s", value, atLeast)
+	default:
+		return d
+	}
+	return 0
+}
+
+// parseDuration reads what [time.ParseDuration] does, and whole days as "7d".
+func parseDuration(s string) (time.Duration, error) {
+	days, found := strings.CutSuffix(s, "d")
+	if !found {
+		return time.ParseDuration(s)
+	}
+	n, err := strconv.ParseUint(days, 10, 16) // 65,535 days fit in a Duration
+	return time.Duration(n) * 24 * time.Hour, err
+}
+
+func (r *reader) integer(setting, value string, lowest, highest int) int {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < lowest || n > highest {
+		r.wrong(setting, "%q is not a whole number from %d to %d", value, lowest, highest)
+		return 0
+	}
+	return n
+}
+
+func (r *reader) rate(setting, value string) float64 {
+	rate, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(rate >= 0) || math.IsInf(rate, 0) { // not rate < 0: NaN is neither
+		r.wrong(setting, "%q is not a number of calls a second; write it like 400 or 0.5, or 0 for no limit", value)
+		return 0
+	}
+	return rate
+}
+
+func (r *reader) logLevel(setting, value string) slog.Level {
+	var level slog.Level
+	// slog would take "info+1" too, so it is asked only about the names offered.
+	if name := oneOf(r, setting, value, "debug", "info", "warn", "error"); name != "" {
+		_ = level.UnmarshalText([]byte(name)) // knows all four
+	}
+	return level
+}
+
+// oneOf reads a setting that has few values.
+func oneOf[T ~string](r *reader, setting, value string, allowed ...T) T {
+	if slices.Contains(allowed, T(value)) {
+		return T(value)
+	}
+	names := make([]string, len(allowed))
+	for i, a := range allowed {
+		names[i] = string(a)
+	}
+	r.wrong(setting, "%q is none of %s", value, strings.Join(names, ", "))
+	return ""
+}

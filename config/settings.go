@@ -1,0 +1,94 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+)
+
+// Settings is what an operator may set, as it was written. A command embeds it
+// to take every setting as a flag and from the environment; the flag wins.
+//
+// Fields are strings on purpose: see [Settings.Parse].
+type Settings struct {
+	PublicURL     string `env:"RELAY_PUBLIC_URL" group:"Addresses" placeholder:"URL" help:"Required. Address at which third parties reach the public listener, such as https://relay.example.com; it may carry a path prefix. Every link begins with it, so keep the old address routed here for as long as links that carry it are out."`
+	PublicListen  string `env:"RELAY_PUBLIC_LISTEN" group:"Addresses" default:":8080" help:"Address and port of the public listener, which serves the links. Safe to expose to the internet behind TLS."`
+	PrivateListen string `env:"RELAY_PRIVATE_LISTEN" group:"Addresses" default:":8081" help:"Address and port of the private listener, which serves the API, the metrics and the health checks. Keep it inside your network."`
+
+	RedisSettings
+
+	Keys        Secret `env:"RELAY_KEYS" group:"Keys" placeholder:"NAME:BASE64,..." help:"Required. Master keys, newest first, each a name and 32 bytes in base64; 'relay keys new' makes one. To rotate, put a new key in front. Remove an old one only when no link made with it is still needed: such links answer 404 from then on, and what it sealed cannot be read."`
+	KeysFile    string `env:"RELAY_KEYS_FILE" group:"Secrets from files" placeholder:"PATH" help:"File that holds the master keys."`
+	APIKeys     Secret `env:"RELAY_API_KEYS" group:"Keys" placeholder:"NAME:SHA256,..." help:"Required. Who may use the private API: for each caller a name of your choice and the SHA-256 of its API key in hex; 'relay keys api NAME' makes both. The name is no secret. To replace a key, list the new one beside the old under another name until all callers have moved."`
+	APIKeysFile string `env:"RELAY_API_KEYS_FILE" group:"Secrets from files" placeholder:"PATH" help:"File that holds the hashes of the API keys."`
+
+	DefaultExpiry  string `env:"RELAY_DEFAULT_EXPIRY" group:"Callbacks" default:"24h" help:"How long a callback waits for its answer when its registration does not say. At most RELAY_MAX_EXPIRY."`
+	MaxExpiry      string `env:"RELAY_MAX_EXPIRY" group:"Callbacks" default:"8760h" help:"Longest wait a registration may ask for. At most 8760h, a year, which is as long as Step Functions runs an execution. Lower it to bound how much Redis holds."`
+	Retention      string `env:"RELAY_RETENTION" group:"Callbacks" default:"192h" help:"How long a finished callback is remembered, without its payload, so that a sender that repeats itself is told the result rather than 404. Keep it longer than your most patient sender retries."`
+	MaxOutputBytes string `env:"RELAY_MAX_OUTPUT_BYTES" group:"Callbacks" default:"262144" help:"Largest answer taken, in bytes as sent to Step Functions, from 1 to 262144, the limit of Step Functions itself. Larger ones are refused with 413. Lower it to spend less memory on each request."`
+	AnswerWait     string `env:"RELAY_ANSWER_WAIT" group:"Callbacks" default:"1s" help:"How long a sender is kept waiting for Step Functions to confirm its stored answer. After that it is told 'accepted' and delivery goes on behind it. 0s never waits; raise it when senders should rather see 'delivered'."`
+
+	StepFunctionsTimeout string `env:"RELAY_STEP_FUNCTIONS_TIMEOUT" group:"Step Functions" default:"5s" help:"Time limit of one call to Step Functions. A call cut off counts as unclear and is made again. Raise it when the way to AWS is slow."`
+	StepFunctionsRate    string `env:"RELAY_STEP_FUNCTIONS_RATE" group:"Step Functions" default:"400" help:"Calls to Step Functions per second for all replicas together; each takes its share. 0 sets no limit. Keep it under your account's quota, which other callers of Step Functions use too."`
+
+	LogLevel  string `env:"RELAY_LOG_LEVEL" group:"Logging" default:"info" help:"Least severity that is logged: debug, info, warn or error."`
+	LogFormat string `env:"RELAY_LOG_FORMAT" group:"Logging" default:"json" help:"Form of a log line: json for collectors, text for people."`
+}
+
+// RedisSettings is the part of [Settings] that finds Redis. A command that
+// needs nothing else embeds it alone.
+type RedisSettings struct {
+	RedisURL     Secret `env:"RELAY_REDIS_URL" group:"Redis" default:"redis://127.0.0.1:6379/0" help:"Where Redis is, with user and password if it asks for them; rediss:// connects with TLS. A secret as soon as it holds a password."`
+	RedisURLFile string `env:"RELAY_REDIS_URL_FILE" group:"Secrets from files" placeholder:"PATH" help:"File that holds the Redis URL."`
+	RedisMode    string `env:"RELAY_REDIS_MODE" group:"Redis" default:"standalone" help:"How Redis is run: standalone, sentinel or cluster. A managed service with one endpoint and no cluster mode is standalone."`
+}
+
+// setting is one field of [Settings] as its tags describe it.
+type setting struct {
+	env, flag, fallback, group, help string
+}
+
+// settings returns every setting in the order of declaration.
+func settings() []setting {
+	var all []setting
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Settings]()) {
+		if f.Anonymous {
+			continue
+		}
+		env := f.Tag.Get("env")
+		all = append(all, setting{
+			env:      env,
+			flag:     flagOf(env),
+			fallback: f.Tag.Get("default"),
+			group:    f.Tag.Get("group"),
+			help:     f.Tag.Get("help"),
+		})
+	}
+	return all
+}
+
+// flagOf names the flag of a setting: --public-url for RELAY_PUBLIC_URL.
+func flagOf(env string) string {
+	name := strings.ToLower(strings.TrimPrefix(env, "RELAY_"))
+	return "--" + strings.ReplaceAll(name, "_", "-")
+}
+
+// fallbackOf returns the default of a setting, "" when it has none.
+func fallbackOf(env string) string {
+	for _, s := range settings() {
+		if s.env == env {
+			return s.fallback
+		}
+	}
+	return ""
+}
+
+// fillIn gives every empty field of a settings struct its default. Templates
+// for deployments often set a variable to nothing, which means "not set".
+func fillIn(settings any) {
+	v := reflect.ValueOf(settings).Elem()
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if field := v.FieldByIndex(f.Index); !f.Anonymous && field.IsZero() {
+			field.SetString(f.Tag.Get("default"))
+		}
+	}
+}

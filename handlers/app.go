@@ -1,0 +1,77 @@
+package handlers
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Metrics is told what happens.
+type Metrics interface {
+	RequestDone(listener, route, method string, status int, took time.Duration)
+	Answered(result string)
+	Registered(result string)
+}
+
+// app is what the two listeners have in common.
+type app struct {
+	echo     *echo.Echo
+	listener string // "public" or "private", for logs and metrics
+	logger   *slog.Logger
+	metrics  Metrics
+	allow    map[string]string // the Allow header by route pattern
+}
+
+func newApp(listener string, logger *slog.Logger, metrics Metrics) *app {
+	a := &app{
+		echo: echo.New(), listener: listener, logger: logger, metrics: metrics,
+		allow: map[string]string{},
+	}
+	// Nobody's X-Forwarded-For is believed, and nothing depends on the address.
+	a.echo.IPExtractor = echo.ExtractIPDirect()
+	a.echo.HTTPErrorHandler = a.renderError
+	a.echo.Use(a.observe, a.recover, closeAnswers)
+	return a
+}
+
+// methods are a route's handlers by HTTP method.
+type methods map[string]echo.HandlerFunc
+
+// handle serves a path. Any method that is not listed gets 405, OPTIONS
+// included: there is no CORS here.
+func (a *app) handle(path string, by methods) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
+		if by[method] != nil {
+			allowed = append(allowed, method)
+		}
+	}
+	a.allow[path] = strings.Join(allowed, ", ")
+	a.echo.Any(path, func(echo.Context) error { return echo.ErrMethodNotAllowed })
+	for method, handler := range by {
+		a.echo.Add(method, path, handler)
+	}
+}
+
+// get serves a path for reading.
+func (a *app) get(path string, handler echo.HandlerFunc) {
+	a.handle(path, methods{http.MethodGet: handler, http.MethodHead: handler})
+}
+
+// NewServer returns an HTTP server for a handler, with every deadline and
+// bound set: a client that sends slowly, or not at all, is cut off while
+// others are served. The write deadline leaves room for a delivery.
+func NewServer(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second, // headers and body
+		WriteTimeout:      60 * time.Second, // from the end of the headers
+		IdleTimeout:       75 * time.Second, // longer than load balancers keep theirs (60 s)
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,102 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"callback-relay/relay"
+)
+
+// What a request's context carries for the access log and for problems.
+const (
+	callbackAttr  = "callback"
+	requestIDAttr = "request-id"
+)
+
+// noteCallback names the callback that a request is about.
+func noteCallback(c echo.Context, id relay.CallbackID) { c.Set(callbackAttr, string(id)) }
+
+// requestID is what a caller may call its request. Anything else is replaced,
+// so that nothing unexpected gets into logs and headers.
+var requestID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+// observe gives each request an id, and logs and counts it when it is done.
+func (a *app) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		began := time.Now()
+		id := c.Request().Header.Get(echo.HeaderXRequestID)
+		if !requestID.MatchString(id) {
+			id = rand.Text()
+		}
+		c.Set(requestIDAttr, id)
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+
+		if err := next(c); err != nil {
+			a.renderError(err, c)
+		}
+		a.done(c, id, time.Since(began))
+		return nil
+	}
+}
+
+func (a *app) done(c echo.Context, id string, took time.Duration) {
+	route := c.Path()
+	if _, known := a.allow[route]; !known {
+		route = "none"
+	}
+	// A method is free text on the wire; metrics have only those of the standard.
+	method, status := c.Request().Method, c.Response().Status
+	if strings.ToUpper(method) != method || len(method) > len(http.MethodOptions) {
+		method = "other"
+	}
+	a.metrics.RequestDone(a.listener, route, method, status, took)
+
+	level := slog.LevelInfo
+	switch {
+	case route == "/healthz" || route == "/readyz" || route == "/metrics":
+		level = slog.LevelDebug // somebody asks every few seconds
+	case status >= http.StatusInternalServerError:
+		level = slog.LevelWarn
+	}
+	callback, _ := c.Get(callbackAttr).(string)
+	a.logger.LogAttrs(context.Background(), level, "request",
+		slog.String("listener", a.listener), slog.String("method", method), slog.String("route", route),
+		slog.Int("status", status), slog.Duration("took", took),
+		slog.String("callback", callback), slog.String("request", id))
+}
+
+// recover turns a panic into a 500. The panic's value is not logged: it could
+// quote what was posted.
+func (a *app) recover(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				a.logger.Error("panic", "route", c.Path(), "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+				err = echo.ErrInternalServerError
+			}
+		}()
+		return next(c)
+	}
+}
+
+// closeAnswers marks every answer as nothing to keep, to index, to guess the
+// type of, or to tell others of.
+func closeAnswers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Robots-Tag", "noindex, nofollow, noarchive")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		return next(c)
+	}
+}

@@ -1,0 +1,153 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"callback-relay/api"
+	"callback-relay/relay"
+)
+
+// PrivateOptions are the parts of the private listener. All are required.
+type PrivateOptions struct {
+	Relay   *relay.Service
+	Logger  *slog.Logger
+	Metrics Metrics
+
+	Keys       []APIKey
+	Exposition http.Handler // of the metrics
+	// Ready says what keeps the relay from serving, or nil. Its text is shown.
+	Ready func(context.Context) error
+}
+
+// private serves the API.
+type private struct {
+	relay   *relay.Service
+	metrics Metrics
+	ready   func(context.Context) error
+}
+
+// Private returns the handler of the private listener: the API behind its
+// keys, and health, metrics and the API's description for all who reach it.
+func Private(o PrivateOptions) http.Handler {
+	a := newApp("private", o.Logger, o.Metrics)
+	h := &private{relay: o.Relay, metrics: o.Metrics, ready: o.Ready}
+	auth := requireKey(o.Keys)
+	a.handle("/v1/callbacks", methods{http.MethodPost: auth(h.create), http.MethodGet: auth(h.list)})
+	a.handle("/v1/callbacks/:id", methods{http.MethodGet: auth(h.inspect), http.MethodDelete: auth(h.cancel)})
+	a.get("/healthz", healthz)
+	a.get("/readyz", h.readyz)
+	a.get("/metrics", echo.WrapHandler(o.Exposition))
+	a.get("/openapi.yaml", func(c echo.Context) error {
+		return c.Blob(http.StatusOK, "application/yaml", api.OpenAPI)
+	})
+	return a.echo
+}
+
+// create registers a task token.
+func (h *private) create(c echo.Context) error {
+	r, err := readRegistration(c)
+	if err != nil {
+		return err
+	}
+	cb, created, err := h.relay.Create(c.Request().Context(), r)
+	if err != nil {
+		h.metrics.Registered(problemOf(err).Type.Short())
+		return err
+	}
+	noteCallback(c, cb.ID)
+	if created {
+		h.metrics.Registered("created")
+		return c.JSON(http.StatusCreated, h.render(cb))
+	}
+	h.metrics.Registered("existed")
+	return c.JSON(http.StatusOK, h.render(cb))
+}
+
+// inspect shows one callback.
+func (h *private) inspect(c echo.Context) error {
+	return h.one(c, h.relay.Inspect)
+}
+
+// cancel withdraws one callback.
+func (h *private) cancel(c echo.Context) error {
+	return h.one(c, h.relay.Cancel)
+}
+
+func (h *private) one(c echo.Context, do func(context.Context, relay.CallbackID) (relay.Callback, error)) error {
+	id, err := relay.ParseCallbackID(c.Param("id"))
+	if err != nil {
+		return err
+	}
+	noteCallback(c, id)
+	cb, err := do(c.Request().Context(), id)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, h.render(cb))
+}
+
+// list shows a page of callbacks.
+func (h *private) list(c echo.Context) error {
+	q, err := readQuery(c)
+	if err != nil {
+		return err
+	}
+	page, err := h.relay.List(c.Request().Context(), q)
+	if err != nil {
+		return err
+	}
+	body := api.CallbackList{Callbacks: make([]api.Callback, len(page.Callbacks)), NextCursor: page.Next}
+	for i, cb := range page.Callbacks {
+		body.Callbacks[i] = h.render(cb)
+	}
+	return c.JSON(http.StatusOK, body)
+}
+
+// readQuery reads the parameters of a list. One that is not known is refused:
+// a misspelt filter would otherwise show everything.
+func readQuery(c echo.Context) (relay.Query, error) {
+	var q relay.Query
+	var errs []error
+	for name, values := range c.QueryParams() {
+		value := values[len(values)-1]
+		switch name {
+		case "state":
+			q.State = relay.State(value)
+		case "tag":
+			var found bool
+			if q.TagKey, q.TagValue, found = strings.Cut(value, ":"); !found || q.TagKey == "" {
+				errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "must be a key, a colon and a value"})
+			}
+		case "limit":
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 1 || n > relay.MaxPage {
+				errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "must be a number from 1 to " + strconv.Itoa(relay.MaxPage)})
+			}
+			q.Limit = n
+		case "cursor":
+			q.Cursor = value
+		default:
+			errs = append(errs, &relay.InvalidFieldError{Field: "query", Problem: "has an unknown parameter: state, tag, limit and cursor are known"})
+		}
+	}
+	return q, errors.Join(errs...)
+}
+
+// readyz says whether the relay can serve, and if not, why.
+func (h *private) readyz(c echo.Context) error {
+	if err := h.ready(c.Request().Context()); err != nil {
+		p := api.NewProblem(api.CodeUnavailable, err.Error())
+		p.RequestID, _ = c.Get(requestIDAttr).(string)
+		c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
+		c.Response().Header().Set(echo.HeaderContentType, api.ProblemMediaType)
+		return c.JSON(p.Status, p)
+	}
+	return c.JSON(http.StatusOK, api.Health{Status: api.HealthReady})
+}

@@ -1,0 +1,158 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"callback-relay/api"
+	"callback-relay/relay"
+)
+
+// Errors of HTTP itself, where package relay has none.
+var (
+	errUnauthorized = errors.New("no valid API key")
+	errOverloaded   = errors.New("too many bytes in flight")
+)
+
+// unsupportedError reports a body of a kind that is not taken.
+type unsupportedError struct{ problem string }
+
+func (e *unsupportedError) Error() string { return e.problem }
+
+// problems is the table from errors to problem codes (and so to statuses), with
+// what the caller is told. The first row that matches counts; an error that
+// matches none is our fault, and the caller is told nothing.
+var problems = []struct {
+	err    error
+	code   api.Code
+	detail string
+}{
+	// Trouble with the store comes first: whatever else an error wraps, a
+	// caller must not take it for an answer about the callback.
+	{relay.ErrUnavailable, api.CodeUnavailable, "Nothing is wrong with the request. Send it again in a moment."},
+	{errOverloaded, api.CodeOverloaded, "Nothing is wrong with the request. Send it again in a moment."},
+	{relay.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
+	{relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered, "Another answer came first, and the first one counts."},
+	{relay.ErrExpired, api.CodeExpired, "The deadline passed before this request came."},
+	{relay.ErrCancelled, api.CodeCancelled, "The callback was cancelled."},
+	{relay.ErrTaskClosed, api.CodeTaskClosed, "The workflow no longer waits for this answer."},
+	{relay.ErrRefused, api.CodeRefused, "Step Functions did not accept this answer, and never will."},
+	{relay.ErrSettingsDiffer, api.CodeSettingsDiffer, "This task token is registered with other settings; nothing was changed."},
+	{errUnauthorized, api.CodeUnauthorized, "Send the header Authorization: Bearer and an API key of this relay."},
+	{echo.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
+	{echo.ErrMethodNotAllowed, api.CodeMethodNotAllowed, "The Allow header names the methods that work here."},
+}
+
+// retryAfter is what callers are told to wait when it is our turn to recover.
+const retryAfter = "2" // seconds
+
+// problemOf finds the problem document for an error.
+func problemOf(err error) api.Problem {
+	if p, ok := detailed(err); ok {
+		return p
+	}
+	for _, row := range problems {
+		if errors.Is(err, row.err) {
+			return api.NewProblem(row.code, row.detail)
+		}
+	}
+	return api.NewProblem(api.CodeInternal, "")
+}
+
+// detailed handles the errors that know more than their kind.
+func detailed(err error) (api.Problem, bool) {
+	var (
+		large   *relay.TooLargeError
+		invalid *relay.InvalidBodyError
+		kind    *unsupportedError
+	)
+	switch {
+	case errors.As(err, &large):
+		p := api.NewProblem(api.CodeTooLarge, sentence(large.Error()))
+		p.LimitBytes = pointer(large.Limit)
+		if large.Actual > 0 {
+			p.ActualBytes = pointer(large.Actual)
+		}
+		return p, true
+	case errors.As(err, &invalid):
+		p := api.NewProblem(api.CodeInvalidBody, sentence(invalid.Error()))
+		p.Offset = pointer(invalid.Offset)
+		return p, true
+	case errors.As(err, &kind):
+		return api.NewProblem(api.CodeUnsupportedMediaType, sentence(kind.problem)), true
+	}
+	if fields := fieldErrors(err); len(fields) > 0 {
+		p := api.NewProblem(api.CodeInvalidRequest, "")
+		p.Errors = fields
+		p.Detail = sentence(fields[0].Field + " " + fields[0].Detail)
+		return p, true
+	}
+	return api.Problem{}, false
+}
+
+// fieldErrors collects every [*relay.InvalidFieldError] that was joined.
+func fieldErrors(err error) []api.FieldError {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var fields []api.FieldError
+		for _, e := range joined.Unwrap() {
+			fields = append(fields, fieldErrors(e)...)
+		}
+		return fields
+	}
+	if field := (*relay.InvalidFieldError)(nil); errors.As(err, &field) {
+		return []api.FieldError{{Field: field.Field, Detail: field.Problem}}
+	}
+	return nil
+}
+
+// renderError writes the problem document of an error, unless an answer has
+// begun.
+func (a *app) renderError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	p := problemOf(err)
+	p.RequestID, _ = c.Get(requestIDAttr).(string)
+	h := c.Response().Header()
+	switch p.Status {
+	case http.StatusMethodNotAllowed:
+		h.Set(echo.HeaderAllow, a.allow[c.Path()])
+	case http.StatusServiceUnavailable:
+		h.Set(echo.HeaderRetryAfter, retryAfter)
+	case http.StatusUnauthorized:
+		h.Set(echo.HeaderWWWAuthenticate, "Bearer")
+	}
+	callback, _ := c.Get(callbackAttr).(string)
+	switch p.Type {
+	case api.CodeInternal, api.CodeUnavailable:
+		// The caller is told nothing, so the log has to say it.
+		a.logger.Error("request failed", "route", c.Path(), "request", p.RequestID, "callback", callback, "error", err)
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // numbers and strings only
+	}
+	if err := c.Blob(p.Status, api.ProblemMediaType, body); err != nil {
+		a.logger.Debug("answer not written", "request", p.RequestID, "error", err)
+	}
+}
+
+// sentence makes an error's text one.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	first := s[:1]
+	if first >= "a" && first <= "z" {
+		first = string(s[0] - 'a' + 'A')
+	}
+	return first + s[1:] + "."
+}
+
+func pointer(n int) *int64 {
+	n64 := int64(n)
+	return &n64
+}

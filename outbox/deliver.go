@@ -1,0 +1,154 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"callback-relay/relay"
+)
+
+// permitWait is how long a leased delivery waits for a permit of the rate
+// limit before it goes back into the queue.
+const permitWait = time.Second
+
+// settleTries and settlePause say how hard a result is pressed on Redis. If
+// that fails the attempt stays unclear, and the next one finds out.
+const (
+	settleTries = 4
+	settlePause = 250 * time.Millisecond
+)
+
+// The reasons that are ours and not AWS'.
+const (
+	reasonSealed = "sealed"          // no master key opens what was stored
+	reasonPanic  = "panic"           // our own fault
+	reasonBusy   = "no-rate-permits" // the rate limit had no permit to give
+)
+
+// deliver makes one leased attempt and settles it. It is the only place from
+// which an outcome leaves. It does not end with any request: once the attempt
+// is recorded, its result must be too.
+func (o *Outbox) deliver(d relay.Delivery) relay.Settlement {
+	taken := time.Now()
+	end := o.attempt(d)
+	log := o.Logger.With("callback", string(d.ID), "attempt", d.Attempt, "state", string(end.State), "reason", end.Reason)
+	if !o.settle(d, end) {
+		log.Warn("delivery not settled: lease lost or redis away")
+		return relay.Settlement{State: relay.StateAnswered}
+	}
+	// Before the lease by the clock of Redis, since then by our own: the two
+	// are never compared.
+	lag := d.LeasedAt.Sub(d.AnsweredAt) + time.Since(taken)
+	o.Metrics.Settled(string(end.State), end.Reason, lag)
+	switch {
+	case end.State == relay.StateDelivered:
+		log.Info("delivered", "confirmed", end.Confirmed)
+	case end.State == relay.StateRefused:
+		log.Warn("delivery refused")
+	case end.Reason == reasonBusy:
+		log.Debug("delivery put back")
+	default:
+		log.Warn("delivery will be tried again", "in", end.RetryIn)
+	}
+	return end
+}
+
+// attempt sends the outcome and judges what came of it.
+func (o *Outbox) attempt(d relay.Delivery) relay.Settlement {
+	if d.Unreadable != nil {
+		o.Logger.Error("delivery cannot be opened: put its master key back into the ring",
+			"callback", string(d.ID), "error", d.Unreadable)
+		o.Metrics.Attempted(relay.SendOursToMend.String(), 0)
+		end := retry(relay.SendOursToMend, d, reasonSealed)
+		end.NotMade = true
+		return end
+	}
+	waiting, cancel := context.WithTimeout(context.Background(), permitWait)
+	defer cancel()
+	if !o.limit.wait(waiting) {
+		return relay.Settlement{State: relay.StateAnswered, Reason: reasonBusy, NotMade: true}
+	}
+	began := time.Now()
+	err := o.send(d)
+	class := "done"
+	if failure := asSendError(err); failure != nil {
+		class = failure.Class.String()
+	}
+	o.Metrics.Attempted(class, time.Since(began))
+	o.limit.learn(err)
+	return judge(d, err)
+}
+
+// send calls the sender and survives it.
+func (o *Outbox) send(d relay.Delivery) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			// The value itself could quote a payload.
+			o.Logger.Error("panic in a delivery", "callback", string(d.ID),
+				"type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			err = &relay.SendError{Class: relay.SendUnclear, Code: reasonPanic, Err: errors.New("see the log")}
+		}
+	}()
+	return o.Sender.Send(context.Background(), d.TaskToken, d.Outcome)
+}
+
+// judge says what the result of a call means for the delivery.
+func judge(d relay.Delivery, err error) relay.Settlement {
+	if err == nil {
+		return relay.Settlement{State: relay.StateDelivered, Confirmed: true}
+	}
+	failure := asSendError(err)
+	switch failure.Class {
+	case relay.SendClosed:
+		if d.EarlierUnclear > 0 {
+			return relay.Settlement{State: relay.StateDelivered, Reason: failure.Code}
+		}
+		return relay.Settlement{State: relay.StateRefused, Reason: failure.Code}
+	case relay.SendNever:
+		return relay.Settlement{State: relay.StateRefused, Reason: failure.Code}
+	}
+	end := retry(failure.Class, d, failure.Code)
+	end.NoEffect = failure.Class.NotExecuted()
+	return end
+}
+
+// retry schedules the next attempt, unless no task can be waiting for it.
+func retry(class relay.SendClass, d relay.Delivery, reason string) relay.Settlement {
+	if d.LeasedAt.Sub(d.CreatedAt) > relay.GiveUpAfter {
+		return relay.Settlement{State: relay.StateRefused, Reason: relay.ReasonGivenUp}
+	}
+	return relay.Settlement{
+		State: relay.StateAnswered, Reason: reason,
+		RetryIn: relay.RetryIn(class, d.Attempt, rand.Float64()),
+	}
+}
+
+// asSendError returns err as a [*relay.SendError]; any other error is unclear.
+func asSendError(err error) *relay.SendError {
+	if err == nil {
+		return nil
+	}
+	if failure := (*relay.SendError)(nil); errors.As(err, &failure) {
+		return failure
+	}
+	return &relay.SendError{Class: relay.SendUnclear, Code: "unknown", Err: err}
+}
+
+// settle records the end of an attempt, and tells whether it is recorded.
+func (o *Outbox) settle(d relay.Delivery, end relay.Settlement) bool {
+	for try := 1; ; try++ {
+		held, err := o.Queue.Settle(context.Background(), d, end)
+		if err == nil {
+			return held
+		}
+		if try == settleTries {
+			o.report(context.Background(), "settle", err)
+			return false
+		}
+		time.Sleep(settlePause)
+	}
+}

@@ -1,0 +1,95 @@
+package outbox
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// every calls once again and again until ctx ends: at once while it reports
+// that there may be more to do, else after the interval, shortened by up to a
+// quarter so that replicas do not march in step.
+func (o *Outbox) every(ctx context.Context, interval time.Duration, once func(context.Context) (more bool)) {
+	for ctx.Err() == nil {
+		if once(ctx) {
+			continue
+		}
+		wait := interval - time.Duration(rand.Int64N(int64(interval)/4+1))
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// claim takes up due deliveries, as many as there are workers and permits for.
+func (o *Outbox) claim(ctx context.Context) (more bool) {
+	// A claimed delivery holds a lease, so none is claimed to stand in a queue.
+	select {
+	case o.slots <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	<-o.slots
+	claimed, err := o.Queue.Claim(ctx, min(cap(o.slots)-len(o.slots), o.limit.perSecond()))
+	o.report(ctx, "claim", err)
+	for _, d := range claimed {
+		o.slots <- struct{}{}
+		o.going.Go(func() {
+			defer func() { <-o.slots }()
+			o.deliver(d)
+		})
+	}
+	return len(claimed) > 0
+}
+
+// expireBatch is how many deadlines one step of the watch handles.
+const expireBatch = 256
+
+// expire ends callbacks whose deadline has passed.
+func (o *Outbox) expire(ctx context.Context) (more bool) {
+	n, err := o.Queue.Expire(ctx, expireBatch)
+	o.report(ctx, "expire", err)
+	if n > 0 {
+		o.Logger.Info("deadlines passed", "callbacks", n)
+	}
+	return n > 0
+}
+
+// beat gives a sign of life and takes this replica's share of the rate.
+func (o *Outbox) beat(ctx context.Context) (more bool) {
+	replicas, err := o.Queue.Beat(ctx, o.Replica, beatCounts)
+	o.report(ctx, "beat", err)
+	if err == nil {
+		o.limit.share(replicas)
+	}
+	return false
+}
+
+// measure reports the backlog.
+func (o *Outbox) measure(ctx context.Context) (more bool) {
+	n, err := o.Queue.Backlog(ctx)
+	o.report(ctx, "measure backlog", err)
+	if err == nil {
+		o.Metrics.Backlog(n)
+	}
+	return false
+}
+
+// trim removes what is left of callbacks that retention removed.
+func (o *Outbox) trim(ctx context.Context) (more bool) {
+	n, err := o.Queue.Trim(ctx)
+	o.report(ctx, "trim", err)
+	if n > 0 {
+		o.Logger.Info("forgot callbacks past their retention", "callbacks", n)
+	}
+	return false
+}
+
+// report logs trouble with the queue. The loop simply goes on: Redis comes
+// back or is brought back, and readiness and metrics say so meanwhile.
+func (o *Outbox) report(ctx context.Context, doing string, err error) {
+	if err != nil && ctx.Err() == nil {
+		o.Logger.Warn("outbox", "doing", doing, "error", err)
+	}
+}

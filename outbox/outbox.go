@@ -1,0 +1,129 @@
+package outbox
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"callback-relay/relay"
+)
+
+// Queue holds the deliveries of the whole fleet. Package store has it in Redis.
+type Queue interface {
+	// Claim leases up to limit due deliveries and records an attempt for each.
+	// It may return deliveries and an error.
+	Claim(ctx context.Context, limit int) ([]relay.Delivery, error)
+	// Settle records how an attempt ended; not held means that the lease was
+	// lost and nothing was changed.
+	Settle(ctx context.Context, d relay.Delivery, end relay.Settlement) (held bool, err error)
+	// Expire ends up to limit callbacks whose deadline has passed.
+	Expire(ctx context.Context, limit int) (int, error)
+	// Trim removes what is left of callbacks that retention removed.
+	Trim(ctx context.Context) (int, error)
+	// Backlog counts the deliveries that are not settled.
+	Backlog(ctx context.Context) (int64, error)
+	// Beat gives a sign of life that counts for ttl, and counts the replicas.
+	Beat(ctx context.Context, replica string, ttl time.Duration) (int, error)
+	// Leave withdraws the sign of life.
+	Leave(ctx context.Context, replica string) error
+}
+
+// Sender makes the call to Step Functions. Its errors are [*relay.SendError].
+// It bounds each call by a deadline of its own.
+type Sender interface {
+	Send(ctx context.Context, t relay.TaskToken, o relay.Outcome) error
+}
+
+// Metrics is told what happens. Classes are those of [relay.SendClass], and
+// "done".
+type Metrics interface {
+	Attempted(class string, took time.Duration)
+	Settled(state, reason string, lag time.Duration)
+	Backlog(n int64)
+}
+
+// Options are the parts and limits of an [Outbox]. All are required, except
+// where a default is named.
+type Options struct {
+	Queue   Queue
+	Sender  Sender
+	Metrics Metrics
+	Logger  *slog.Logger
+
+	Replica    string        // a name that no other process has
+	AnswerWait time.Duration // how long Deliver waits for a result
+	Rate       float64       // calls a second for the whole fleet; 0 is no limit
+
+	Workers int           // deliveries under way that Run started; default 64
+	Poll    time.Duration // how often Run looks for work; default 500 ms
+}
+
+// The rhythm of the slower loops.
+const (
+	beatEvery    = 5 * time.Second
+	beatCounts   = 3 * beatEvery
+	trimEvery    = 10 * time.Minute
+	backlogEvery = 5 * time.Second
+)
+
+// Outbox delivers. The zero value is not usable; see [New].
+type Outbox struct {
+	Options
+	limit *limiter
+	slots chan struct{}  // one for each delivery that Run started
+	going sync.WaitGroup // every delivery under way
+}
+
+// New returns an outbox. [Outbox.Deliver] works at once; what others left
+// behind is taken up by [Outbox.Run].
+func New(o Options) *Outbox {
+	if o.Workers == 0 {
+		o.Workers = 64
+	}
+	if o.Poll == 0 {
+		o.Poll = 500 * time.Millisecond
+	}
+	return &Outbox{
+		Options: o,
+		limit:   newLimiter(o.Rate),
+		slots:   make(chan struct{}, o.Workers),
+	}
+}
+
+// Deliver implements [relay.Deliverer]: it delivers what the caller has leased
+// and waits for the result for at most AnswerWait, or until ctx ends. The
+// delivery itself goes on in either case.
+func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement {
+	result := make(chan relay.Settlement, 1)
+	o.going.Go(func() { result <- o.deliver(d) })
+	timer := time.NewTimer(o.AnswerWait)
+	defer timer.Stop()
+	select {
+	case end := <-result:
+		return end
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return relay.Settlement{State: relay.StateAnswered}
+}
+
+// Run takes up due deliveries, watches deadlines and keeps house until ctx
+// ends. It then waits for the deliveries under way, those of Deliver included,
+// and withdraws this replica.
+func (o *Outbox) Run(ctx context.Context) {
+	var loops sync.WaitGroup
+	loops.Go(func() { o.every(ctx, beatEvery, o.beat) })
+	loops.Go(func() { o.every(ctx, o.Poll, o.claim) })
+	loops.Go(func() { o.every(ctx, o.Poll, o.expire) })
+	loops.Go(func() { o.every(ctx, backlogEvery, o.measure) })
+	loops.Go(func() { o.every(ctx, trimEvery, o.trim) })
+	loops.Wait()
+	o.going.Wait()
+
+	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := o.Queue.Leave(leaving, o.Replica); err != nil {
+		o.Logger.Warn("replica not withdrawn; it will be forgotten by itself", "error", err)
+	}
+}

@@ -1,0 +1,34 @@
+// Package relay holds the rules of the callback relay: what a callback is, how
+// it moves from state to state, how its links and secrets are made, and what
+// may be asked of it. It needs the standard library only. Redis, Step
+// Functions and HTTP are adapters around it, and none of them holds a rule.
+//
+// # Words
+//
+// A callback is one waiting task, registered once. A link is one URL of a
+// callback, with what it may do. The task token is AWS' secret. An outcome is
+// what the task is told. A delivery brings an outcome to Step Functions.
+//
+// # States
+//
+//	            ┌──────── lapse (deadline, onExpiry=ignore) ──────────▶ expired
+//	            │  ┌───── cancel ─────────────────────────────────────▶ cancelled
+//	register ─▶ pending ── answer (the first one wins) ──▶ answered ── confirm ──▶ delivered
+//	            └── expire (deadline, onExpiry=fail) ──▶ answered └── refuse ────▶ refused
+//
+// [Next] is this table. The last four states are final: in the step that
+// enters one, the task token and the payload are wiped, and what remains
+// answers late callers until the retention ends.
+//
+// # When things fail
+//
+// The process dies before the answer is recorded: nothing is stored, and the
+// sender's next try is the first. It dies after: the delivery's lease ends and
+// another process takes it up. It dies while an attempt is under way: the
+// attempt was recorded beforehand and counts as unclear, so a later "task timed
+// out" means that it probably succeeded: delivered, unconfirmed. Two processes
+// hold the same delivery, one of them too long: its fence is out of date, and
+// its result changes nothing. Redis cannot be asked: [ErrUnavailable], and the
+// caller tries again. Step Functions cannot be asked: the answer is kept and
+// tried again on the schedule of [RetryIn].
+package relay

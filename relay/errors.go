@@ -1,0 +1,65 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The ways in which a request can fail. Adapters wrap them with the operation
+// and the callback id, never with a secret.
+var (
+	// ErrNotFound: no such callback or link; also for malformed and forged keys.
+	ErrNotFound = errors.New("no such callback")
+	// ErrAlreadyAnswered: another answer came first.
+	ErrAlreadyAnswered = errors.New("already answered")
+	// ErrExpired: the deadline has passed, by the clock of Redis.
+	ErrExpired = errors.New("the deadline has passed")
+	// ErrCancelled: the callback was withdrawn.
+	ErrCancelled = errors.New("the callback was cancelled")
+	// ErrTaskClosed: Step Functions says that the task no longer waits.
+	ErrTaskClosed = errors.New("the task no longer waits")
+	// ErrRefused: Step Functions will not take this outcome.
+	ErrRefused = errors.New("step functions refused the outcome")
+	// ErrSettingsDiffer: the task token is registered with other settings.
+	ErrSettingsDiffer = errors.New("this task token is registered with other settings")
+	// ErrUnavailable: Redis or Step Functions cannot be asked now. What was
+	// asked may or may not have happened; asking again is safe.
+	ErrUnavailable = errors.New("temporarily unavailable")
+)
+
+// TooLargeError reports an output over the limit. Actual is 0 when the size
+// is not known, because reading stopped at the limit.
+type TooLargeError struct {
+	Limit  int // bytes
+	Actual int // bytes
+}
+
+// Error implements error.
+func (e *TooLargeError) Error() string {
+	if e.Actual == 0 {
+		return fmt.Sprintf("the output may have at most %d bytes", e.Limit)
+	}
+	return fmt.Sprintf("the output has %d bytes, at most %d are allowed", e.Actual, e.Limit)
+}
+
+// InvalidBodyError reports bytes that cannot be an output. Nothing of them
+// is in its text.
+type InvalidBodyError struct {
+	Offset  int // where in the body, in bytes from 0
+	Problem string
+}
+
+// Error implements error.
+func (e *InvalidBodyError) Error() string {
+	return fmt.Sprintf("the body is %s (at byte %d)", e.Problem, e.Offset)
+}
+
+// InvalidFieldError reports a field of a registration or a query that cannot
+// be accepted. Problem says what would be right.
+type InvalidFieldError struct {
+	Field   string
+	Problem string
+}
+
+// Error implements error.
+func (e *InvalidFieldError) Error() string { return e.Field + ": " + e.Problem }

@@ -1,0 +1,56 @@
+package relay_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"callback-relay/relay"
+)
+
+func TestCheckOutput(t *testing.T) {
+	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for _, good := range []string{
+		`{}`, `null`, ` 1 `, `12345678901234567890123`, `{"a":1,"a":2}`, `"\ud800"`, `1e999`,
+		`"` + strings.Repeat("[", 600) + `\"{"`, deep(relay.MaxDepth), `"ä€😀"`,
+	} {
+		if err := relay.CheckOutput([]byte(good), relay.MaxOutputBytes); err != nil {
+			t.Errorf("%.40s: %v", good, err)
+		}
+	}
+	for _, c := range []struct {
+		in     string
+		offset int
+	}{
+		{``, 0},
+		{`secret`, 0},
+		{`{"a":}`, 5},
+		{`{"a":1`, 5},
+		{`{"a":1} x`, 8},
+		{`"a` + "\xff" + `"`, 2},
+		{"\xef\xbb\xbf{}", 0},
+		{`NaN`, 0},
+		{deep(relay.MaxDepth + 1), relay.MaxDepth},
+		{`{"a":"\x"}`, 7},
+	} {
+		var invalid *relay.InvalidBodyError
+		if err := relay.CheckOutput([]byte(c.in), relay.MaxOutputBytes); !errors.As(err, &invalid) {
+			t.Errorf("%.40q: %v", c.in, err)
+		} else if invalid.Offset != c.offset {
+			t.Errorf("%.40q: wrong at %d, want %d (%v)", c.in, invalid.Offset, c.offset, err)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("the error quotes the body: %v", err)
+		}
+	}
+}
+
+func TestCheckOutputLimit(t *testing.T) {
+	text := `"` + strings.Repeat("x", 98) + `"`
+	if err := relay.CheckOutput([]byte(text), 100); err != nil {
+		t.Errorf("exactly the limit: %v", err)
+	}
+	var large *relay.TooLargeError
+	if err := relay.CheckOutput([]byte(text+" "), 100); !errors.As(err, &large) || large.Limit != 100 || large.Actual != 101 {
+		t.Errorf("one byte more: %v", err)
+	}
+}

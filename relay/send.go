@@ -1,0 +1,76 @@
+package relay
+
+import "fmt"
+
+// SendClass says what a failed call to Step Functions means for a delivery.
+type SendClass int
+
+// The classes. A call that succeeded has none: it returned no error.
+const (
+	// SendNotExecuted: the request provably never reached Step Functions.
+	SendNotExecuted SendClass = iota + 1
+	// SendThrottled: refused by a quota, and not executed. Calls must slow down.
+	SendThrottled
+	// SendUnclear: the outcome may have been taken, or not.
+	SendUnclear
+	// SendClosed: the task no longer waits, perhaps because of an earlier attempt.
+	SendClosed
+	// SendNever: Step Functions will not take this outcome, however often it is sent.
+	SendNever
+	// SendOursToMend: an operator must act (permissions, credentials, KMS);
+	// not executed, and worth keeping until then.
+	SendOursToMend
+)
+
+var sendClassNames = map[SendClass]string{
+	SendNotExecuted: "not-executed",
+	SendThrottled:   "throttled",
+	SendUnclear:     "unclear",
+	SendClosed:      "closed",
+	SendNever:       "never",
+	SendOursToMend:  "ours-to-mend",
+}
+
+// String names the class as metrics and logs do.
+func (c SendClass) String() string {
+	if name, ok := sendClassNames[c]; ok {
+		return name
+	}
+	return fmt.Sprintf("SendClass(%d)", int(c))
+}
+
+// NotExecuted tells whether calls of this class certainly had no effect.
+func (c SendClass) NotExecuted() bool {
+	return c == SendNotExecuted || c == SendThrottled || c == SendOursToMend
+}
+
+// SendError is a call to Step Functions that did not succeed. Its text carries
+// neither the task token nor the payload.
+type SendError struct {
+	Class SendClass
+	Code  string // AWS' error code, or a short name of ours such as "timeout"
+	Err   error
+}
+
+// Error implements error.
+func (e *SendError) Error() string {
+	return fmt.Sprintf("step functions: %s (%s): %v", e.Code, e.Class, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *SendError) Unwrap() error { return e.Err }
+
+// RefusalError returns what a callback that Step Functions refused for the
+// given reason (AWS' error code) tells those who call its links:
+// [ErrTaskClosed] or [ErrRefused].
+func RefusalError(reason string) error {
+	switch reason {
+	case "TaskTimedOut", "TaskDoesNotExist", ReasonGivenUp:
+		return ErrTaskClosed
+	}
+	return ErrRefused
+}
+
+// ReasonGivenUp is why a delivery ends after [GiveUpAfter]: no task can still
+// be waiting for it.
+const ReasonGivenUp = "given-up"

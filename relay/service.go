@@ -1,0 +1,155 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Deliverer brings a leased outcome to Step Functions. It returns what came of
+// it, or a settlement in [StateAnswered] when that would take too long; the
+// delivery then goes on without the caller.
+type Deliverer interface {
+	Deliver(ctx context.Context, d Delivery) Settlement
+}
+
+// Heartbeater tells Step Functions that the work on a task goes on. Its error
+// is a [*SendError].
+type Heartbeater interface {
+	Heartbeat(ctx context.Context, t TaskToken) error
+}
+
+// ServiceOptions are the parts and limits of a [Service]. All are required.
+type ServiceOptions struct {
+	Store       Store
+	Keys        *KeyRing
+	Deliverer   Deliverer
+	Heartbeater Heartbeater
+
+	PublicURL     *url.URL      // what links begin with; may carry a path
+	DefaultExpiry time.Duration // of a registration that names no deadline
+	MaxExpiry     time.Duration
+	MaxOutput     int // bytes, at most [MaxOutputBytes]
+}
+
+// Service is the relay's rules: all that can be asked of it, whoever asks.
+type Service struct {
+	ServiceOptions
+	base string
+}
+
+// NewService returns a service made of the given parts.
+func NewService(o ServiceOptions) *Service {
+	return &Service{ServiceOptions: o, base: strings.TrimSuffix(o.PublicURL.String(), "/")}
+}
+
+// Create registers a task token, once: repeated with the same settings it
+// finds the same callback, and created is false. Mistakes in the registration
+// are all reported, as joined [*InvalidFieldError]s.
+func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
+	r.normalize(s.DefaultExpiry)
+	if err := errors.Join(r.check(s.MaxExpiry)...); err != nil {
+		return Callback{}, false, err
+	}
+	return s.Store.Create(ctx, r, s.MaxExpiry)
+}
+
+// URL returns the address of a callback's link. It is a secret like its key.
+func (s *Service) URL(cb Callback, link Link) string {
+	return s.base + link.Type.Path() + s.Keys.LinkKey(cb.ID, link, cb.Key).Reveal()
+}
+
+// Resolve finds out which link a key from a URL stands for, or [ErrNotFound].
+// It asks nobody: a forged key costs arithmetic only.
+func (s *Service) Resolve(key string, types ...LinkType) (LinkRef, error) {
+	return s.Keys.Resolve(key, types...)
+}
+
+// Answered is what the sender of an answer is told.
+type Answered struct {
+	ID        CallbackID
+	State     State // [StateDelivered], or [StateAnswered] while delivery goes on
+	Duplicate bool
+}
+
+// Answer records an outcome, once, and delivers it. When it returns without an
+// error the outcome is stored and will be delivered, if not by this process
+// then by another. Sending the same outcome again is not an error. See
+// [Store.Answer] for what can stand in the way, and [CheckOutput] for what an
+// output must be.
+func (s *Service) Answer(ctx context.Context, link LinkRef, o Outcome) (Answered, error) {
+	if o.Type == OutcomeSuccess {
+		if err := CheckOutput(o.Output, s.MaxOutput); err != nil {
+			return Answered{}, err
+		}
+	}
+	recorded, err := s.Store.Answer(ctx, link, o)
+	if err != nil {
+		return Answered{}, err
+	}
+	answered := Answered{ID: link.ID, State: recorded.State, Duplicate: recorded.Duplicate}
+	if recorded.Delivery != nil {
+		settled := s.Deliverer.Deliver(ctx, *recorded.Delivery)
+		if settled.State == StateRefused {
+			// Known in time: the sender should hear that nothing will come of it.
+			return Answered{}, fmt.Errorf("answer %s: %w", link.ID, RefusalError(settled.Reason))
+		}
+		answered.State = settled.State
+	}
+	return answered, nil
+}
+
+// Heartbeat tells Step Functions at once that the task is being worked on.
+// Nothing is stored, and nothing is tried again: the result is the answer.
+// Besides the errors of [Store.Waiting] it reports [ErrTaskClosed],
+// [ErrRefused] and [ErrUnavailable].
+func (s *Service) Heartbeat(ctx context.Context, link LinkRef) error {
+	task, err := s.Store.Waiting(ctx, link)
+	if err != nil {
+		return err
+	}
+	err = s.Heartbeater.Heartbeat(ctx, task)
+	if err == nil {
+		return nil
+	}
+	kind := ErrUnavailable
+	if send := (*SendError)(nil); errors.As(err, &send) {
+		switch send.Class {
+		case SendClosed:
+			kind = ErrTaskClosed
+		case SendNever:
+			kind = ErrRefused
+		}
+	}
+	return fmt.Errorf("heartbeat %s: %w: %w", link.ID, kind, err)
+}
+
+// Cancel withdraws a pending callback: its links end, and the task is told
+// nothing. Repeating it is not an error.
+func (s *Service) Cancel(ctx context.Context, id CallbackID) (Callback, error) {
+	return s.Store.Cancel(ctx, id)
+}
+
+// Inspect returns a callback as it stands.
+func (s *Service) Inspect(ctx context.Context, id CallbackID) (Callback, error) {
+	return s.Store.Get(ctx, id)
+}
+
+// List returns a page of callbacks, newest first; of 20, if the query names no
+// limit.
+func (s *Service) List(ctx context.Context, q Query) (Page, error) {
+	if q.Limit == 0 {
+		q.Limit = defaultPage
+	}
+	if q.Limit < 1 || q.Limit > MaxPage {
+		return Page{}, &InvalidFieldError{"limit", fmt.Sprintf("must be 1 to %d", MaxPage)}
+	}
+	if q.State != "" && !slices.Contains(States, q.State) {
+		return Page{}, &InvalidFieldError{"state", fmt.Sprintf("must be one of %v", States)}
+	}
+	return s.Store.List(ctx, q)
+}

@@ -1,0 +1,247 @@
+package relay_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callback-relay/relay"
+)
+
+// scripted stands in for the store, the outbox and Step Functions: it returns
+// what a test says and notes what it was asked. The real ones are tested with
+// the service in package main.
+type scripted struct {
+	relay.Store
+	recorded relay.Recorded
+	settled  relay.Settlement
+	err      error
+	beatErr  error
+
+	registration relay.Registration
+	query        relay.Query
+	answers      int
+	deliveries   int
+}
+
+func (s *scripted) Create(_ context.Context, r relay.Registration, _ time.Duration) (relay.Callback, bool, error) {
+	s.registration = r
+	return relay.Callback{}, true, s.err
+}
+
+func (s *scripted) Answer(context.Context, relay.LinkRef, relay.Outcome) (relay.Recorded, error) {
+	s.answers++
+	return s.recorded, s.err
+}
+
+func (s *scripted) Waiting(context.Context, relay.LinkRef) (relay.TaskToken, error) {
+	return "task", s.err
+}
+
+func (s *scripted) List(_ context.Context, q relay.Query) (relay.Page, error) {
+	s.query = q
+	return relay.Page{}, nil
+}
+
+func (s *scripted) Deliver(context.Context, relay.Delivery) relay.Settlement {
+	s.deliveries++
+	return s.settled
+}
+
+func (s *scripted) Heartbeat(context.Context, relay.TaskToken) error { return s.beatErr }
+
+func service(t *testing.T, s *scripted) *relay.Service {
+	t.Helper()
+	return relay.NewService(relay.ServiceOptions{
+		Store: s, Keys: keys(t, "k1"), Deliverer: s, Heartbeater: s,
+		PublicURL:     &url.URL{Scheme: "https", Host: "relay.example.com", Path: "/in"},
+		DefaultExpiry: 24 * time.Hour, MaxExpiry: 48 * time.Hour, MaxOutput: 100,
+	})
+}
+
+func TestCreateFillsInDefaults(t *testing.T) {
+	s := &scripted{}
+	if _, _, err := service(t, s).Create(t.Context(), relay.Registration{TaskToken: "t"}); err != nil {
+		t.Fatal(err)
+	}
+	want := relay.Registration{
+		TaskToken: "t", Expires: relay.Expires{In: 24 * time.Hour}, OnExpiry: relay.OnExpiryFail,
+		Links: map[string]relay.LinkType{"default": relay.LinkWebhook},
+	}
+	if diff := cmp.Diff(want, s.registration); diff != "" {
+		t.Errorf("registration (-want +got):\n%s", diff)
+	}
+}
+
+func TestCreateReportsEveryMistake(t *testing.T) {
+	many := map[string]string{}
+	links := map[string]relay.LinkType{
+		"Bad": relay.LinkWebhook, "expiry": relay.LinkWebhook, "odd": "carrier-pigeon",
+	}
+	for i := range 17 {
+		many["k"+strings.Repeat("x", i)] = "v"
+		links["l"+strings.Repeat("x", i)] = relay.LinkWebhook
+	}
+	for name, c := range map[string]struct {
+		r    relay.Registration
+		want []string
+	}{
+		"everything": {relay.Registration{
+			TaskToken: relay.TaskToken(strings.Repeat("x", 2049)),
+			Expires:   relay.Expires{In: time.Hour, At: time.Now().Add(time.Hour)},
+			OnExpiry:  "explode",
+			Tags:      map[string]string{"white space": "v", "long": strings.Repeat("x", 257), "bad": "\xff"},
+			Links:     links,
+		}, []string{"expiresIn", "links", "links", "links.expiry", "links.odd.type", "onExpiry", "tags", "tags.bad", "tags.long", "taskToken"}},
+		"nothing":        {relay.Registration{}, []string{"taskToken"}},
+		"not text":       {relay.Registration{TaskToken: "\xff"}, []string{"taskToken"}},
+		"too long":       {relay.Registration{TaskToken: "t", Expires: relay.Expires{In: 49 * time.Hour}}, []string{"expiresIn"}},
+		"in the past":    {relay.Registration{TaskToken: "t", Expires: relay.Expires{In: -time.Hour}}, []string{"expiresIn"}},
+		"many tags":      {relay.Registration{TaskToken: "t", Tags: many}, []string{"tags"}},
+		"at the longest": {relay.Registration{TaskToken: relay.TaskToken(strings.Repeat("ä", 2048)), Expires: relay.Expires{In: 48 * time.Hour}}, nil},
+	} {
+		s := &scripted{}
+		_, _, err := service(t, s).Create(t.Context(), c.r)
+		var got []string
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range joined.Unwrap() {
+				var field *relay.InvalidFieldError
+				if !errors.As(e, &field) {
+					t.Fatalf("%s: %v", name, e)
+				}
+				got = append(got, field.Field)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: fields (-want +got):\n%s\n%v", name, diff, err)
+		}
+		if stored := s.registration.TaskToken != ""; stored != (c.want == nil) {
+			t.Errorf("%s: reached the store: %v", name, stored)
+		}
+	}
+}
+
+func TestLinksAreNumberedByName(t *testing.T) {
+	r := relay.Registration{Links: map[string]relay.LinkType{"b": relay.LinkHeartbeat, "a": relay.LinkWebhook, "c": relay.LinkWebhook}}
+	want := []relay.Link{{"a", relay.LinkWebhook, 0}, {"b", relay.LinkHeartbeat, 1}, {"c", relay.LinkWebhook, 2}}
+	for range 20 { // maps have no order of their own
+		if diff := cmp.Diff(want, r.NumberedLinks()); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+func TestURL(t *testing.T) {
+	s := service(t, &scripted{})
+	id := s.Keys.Identify("t")[0].ID
+	got := s.URL(relay.Callback{ID: id, Key: "k1"}, relay.Link{Type: relay.LinkWebhook})
+	key, ok := strings.CutPrefix(got, "https://relay.example.com/in/c/")
+	if ref, err := s.Resolve(key, relay.LinkWebhook); !ok || err != nil || ref.ID != id {
+		t.Errorf("%s: %v, %v", got, ref, err)
+	}
+}
+
+func TestAnswer(t *testing.T) {
+	leased := relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}
+	for name, c := range map[string]struct {
+		recorded relay.Recorded
+		settled  relay.Settlement
+		err      error
+		want     relay.Answered
+		wantErr  error
+		delivers bool
+	}{
+		"delivered at once":  {recorded: leased, settled: relay.Settlement{State: relay.StateDelivered}, want: relay.Answered{State: relay.StateDelivered}, delivers: true},
+		"delivery goes on":   {recorded: leased, settled: relay.Settlement{State: relay.StateAnswered}, want: relay.Answered{State: relay.StateAnswered}, delivers: true},
+		"task closed":        {recorded: leased, settled: relay.Settlement{State: relay.StateRefused, Reason: "TaskTimedOut"}, wantErr: relay.ErrTaskClosed, delivers: true},
+		"task unknown":       {recorded: leased, settled: relay.Settlement{State: relay.StateRefused, Reason: "InvalidToken"}, wantErr: relay.ErrRefused, delivers: true},
+		"repeated":           {recorded: relay.Recorded{State: relay.StateDelivered, Duplicate: true}, want: relay.Answered{State: relay.StateDelivered, Duplicate: true}},
+		"store says expired": {err: relay.ErrExpired, wantErr: relay.ErrExpired},
+	} {
+		s := &scripted{recorded: c.recorded, settled: c.settled, err: c.err}
+		got, err := service(t, s).Answer(t.Context(), relay.LinkRef{}, relay.NewOutcome(relay.OutcomeSuccess, "", []byte(`{}`)))
+		if got != c.want || !errors.Is(err, c.wantErr) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		if (s.deliveries == 1) != c.delivers {
+			t.Errorf("%s: %d deliveries", name, s.deliveries)
+		}
+	}
+}
+
+// Invariant 11: the limit is judged on the bytes to be sent, before anything
+// is stored.
+func TestAnswerChecksBeforeItStores(t *testing.T) {
+	s := &scripted{}
+	for _, output := range []string{`"` + strings.Repeat("x", 99) + `"`, `{`, "\"\xff\""} {
+		if _, err := service(t, s).Answer(t.Context(), relay.LinkRef{}, relay.NewOutcome(relay.OutcomeSuccess, "", []byte(output))); err == nil || s.answers != 0 {
+			t.Errorf("%.20q: %v, %d stored", output, err, s.answers)
+		}
+	}
+}
+
+func TestHeartbeat(t *testing.T) {
+	for class, want := range map[relay.SendClass]error{
+		relay.SendClosed:      relay.ErrTaskClosed,
+		relay.SendNever:       relay.ErrRefused,
+		relay.SendThrottled:   relay.ErrUnavailable,
+		relay.SendNotExecuted: relay.ErrUnavailable,
+		relay.SendUnclear:     relay.ErrUnavailable,
+		relay.SendOursToMend:  relay.ErrUnavailable,
+	} {
+		s := &scripted{beatErr: &relay.SendError{Class: class, Code: "X", Err: errors.New("x")}}
+		if err := service(t, s).Heartbeat(t.Context(), relay.LinkRef{}); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", class, err, want)
+		}
+	}
+	if err := service(t, &scripted{}).Heartbeat(t.Context(), relay.LinkRef{}); err != nil {
+		t.Errorf("taken: %v", err)
+	}
+	if err := service(t, &scripted{err: relay.ErrExpired}).Heartbeat(t.Context(), relay.LinkRef{}); !errors.Is(err, relay.ErrExpired) {
+		t.Errorf("expired: %v", err)
+	}
+}
+
+func TestListChecksTheQuery(t *testing.T) {
+	s := &scripted{}
+	if _, err := service(t, s).List(t.Context(), relay.Query{}); err != nil || s.query.Limit != 20 {
+		t.Errorf("by default a page has %d, %v", s.query.Limit, err)
+	}
+	for field, q := range map[string]relay.Query{"limit": {Limit: 101}, "state": {State: "lost"}} {
+		var wrong *relay.InvalidFieldError
+		if _, err := service(t, s).List(t.Context(), q); !errors.As(err, &wrong) || wrong.Field != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
+
+func TestSendClassesHaveNames(t *testing.T) {
+	names := map[string]bool{}
+	for class := relay.SendNotExecuted; class <= relay.SendOursToMend; class++ {
+		names[class.String()] = true
+	}
+	want := []string{"closed", "never", "not-executed", "ours-to-mend", "throttled", "unclear"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(names))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestExpiryIsTheSameAtEveryAttempt(t *testing.T) {
+	deadline := time.Date(2030, 1, 31, 12, 0, 0, 0, time.FixedZone("", 3600))
+	o := relay.Expiry(deadline)
+	want := relay.NewOutcome(relay.OutcomeFailure, "Callback.Expired", []byte("No answer arrived before the deadline, 2030-01-31T11:00:00Z."))
+	if diff := cmp.Diff(want, o); diff != "" {
+		t.Error(diff)
+	}
+	if back := relay.NewOutcome(o.Type, o.Error, o.Payload()); !cmp.Equal(back, o) {
+		t.Errorf("taken apart and put together: %v", cmp.Diff(o, back))
+	}
+}

@@ -1,0 +1,86 @@
+package relay
+
+// State is where a callback stands. The package documentation draws how one
+// leads to another.
+type State string
+
+// The states. The last four are final: nothing leads out of them.
+const (
+	StatePending   State = "pending"   // waits for an answer
+	StateAnswered  State = "answered"  // the outcome is recorded and being delivered
+	StateDelivered State = "delivered" // Step Functions took the outcome
+	StateRefused   State = "refused"   // Step Functions will never take the outcome
+	StateExpired   State = "expired"   // the deadline passed, and onExpiry was ignore
+	StateCancelled State = "cancelled" // the workflow's side withdrew it
+)
+
+// States lists every state.
+var States = []State{
+	StatePending, StateAnswered, StateDelivered, StateRefused, StateExpired, StateCancelled,
+}
+
+// Final tells whether nothing leads out of the state. The task token and the
+// payload of such a callback are gone.
+func (s State) Final() bool {
+	for _, t := range transitions {
+		if t.From == s {
+			return false
+		}
+	}
+	return true
+}
+
+// Event is what can happen to a callback.
+type Event string
+
+// The events.
+const (
+	EventAnswer  Event = "answer"  // the first answer, in time
+	EventExpire  Event = "expire"  // the deadline passed, onExpiry=fail
+	EventLapse   Event = "lapse"   // the deadline passed, onExpiry=ignore
+	EventCancel  Event = "cancel"  // withdrawn through the private API
+	EventConfirm Event = "confirm" // Step Functions took the outcome
+	EventRefuse  Event = "refuse"  // Step Functions never will
+)
+
+// Events lists every event.
+var Events = []Event{
+	EventAnswer, EventExpire, EventLapse, EventCancel, EventConfirm, EventRefuse,
+}
+
+// Transition is one row of the state table.
+type Transition struct {
+	Event Event
+	From  State
+	To    State
+}
+
+// transitions is the state table: what is not in it cannot happen. The store's
+// scripts get their row as arguments and hold no policy of their own.
+var transitions = []Transition{
+	{EventAnswer, StatePending, StateAnswered},
+	{EventExpire, StatePending, StateAnswered},
+	{EventLapse, StatePending, StateExpired},
+	{EventCancel, StatePending, StateCancelled},
+	{EventConfirm, StateAnswered, StateDelivered},
+	{EventRefuse, StateAnswered, StateRefused},
+}
+
+// TransitionOf returns the row of an event: each event has exactly one.
+func TransitionOf(e Event) Transition {
+	for _, t := range transitions {
+		if t.Event == e {
+			return t
+		}
+	}
+	panic("relay: no transition for event " + string(e))
+}
+
+// Next returns the state that an event leads to, and false when the event
+// cannot happen in the state.
+func Next(s State, e Event) (State, bool) {
+	if t := TransitionOf(e); t.From == s {
+		return t.To, true
+	}
+	return s, false
+}

@@ -1,0 +1,98 @@
+package relay
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps callbacks. Each call changes what is kept in one atomic step, or
+// not at all. Errors are those of this package, wrapped with the callback id;
+// whatever is wrong with the store itself is [ErrUnavailable].
+type Store interface {
+	// Create keeps a callback for a task token, or finds the one that is kept:
+	// created tells which. It reports [ErrSettingsDiffer] and, for a deadline
+	// that is past or further than maxExpiry away, [*InvalidFieldError].
+	Create(ctx context.Context, r Registration, maxExpiry time.Duration) (cb Callback, created bool, err error)
+
+	// Answer records the first answer and leases its delivery to the caller.
+	// The result is nil-error also for a repetition of the first answer.
+	// Otherwise the error says what stands in the way: [ErrNotFound],
+	// [ErrAlreadyAnswered], [ErrExpired], [ErrCancelled], [ErrTaskClosed],
+	// [ErrRefused].
+	Answer(ctx context.Context, link LinkRef, o Outcome) (Recorded, error)
+
+	// Waiting returns the task token of a callback that still waits, or the
+	// same errors as Answer.
+	Waiting(ctx context.Context, link LinkRef) (TaskToken, error)
+
+	// Cancel withdraws a pending callback. A cancelled one stays as it is.
+	// Otherwise the error is as for Answer.
+	Cancel(ctx context.Context, id CallbackID) (Callback, error)
+
+	// Get returns a callback, or [ErrNotFound].
+	Get(ctx context.Context, id CallbackID) (Callback, error)
+
+	// List returns callbacks, newest first.
+	List(ctx context.Context, q Query) (Page, error)
+}
+
+// Recorded is what became of an answer that was accepted.
+type Recorded struct {
+	State     State     // as it stands now
+	Duplicate bool      // the same answer was recorded earlier
+	Delivery  *Delivery // leased to the caller; nil for a duplicate
+}
+
+// Query selects callbacks. Its zero value selects all.
+type Query struct {
+	State    State  // "" is any
+	TagKey   string // "" is any
+	TagValue string
+	Limit    int    // of one page, 1 to [MaxPage]; 0 is the service's default
+	Cursor   string // [Page.Next] of the page before
+}
+
+// MaxPage bounds the callbacks in one page of a list, and defaultPage is how
+// many one has unless told.
+const (
+	MaxPage     = 100
+	defaultPage = 20
+)
+
+// Page is a part of a list. Next is "" after the last page. A page can hold
+// fewer callbacks than the limit and still have a next one.
+type Page struct {
+	Callbacks []Callback
+	Next      string
+}
+
+// Delivery is one attempt to bring an outcome to Step Functions, already
+// recorded, and leased to whoever holds it until the lease ends.
+type Delivery struct {
+	ID             CallbackID
+	TaskToken      TaskToken
+	Outcome        Outcome
+	Fence          int64 // guards the result: a later lease has a higher one
+	Attempt        int   // 1 is the first
+	EarlierUnclear int   // attempts before this one that may have had an effect
+	CreatedAt      time.Time
+	AnsweredAt     time.Time
+	LeasedAt       time.Time // by the clock of Redis, as the two above
+	// Unreadable is set when no master key of the ring opens what was stored.
+	// The task token or the outcome is then missing.
+	Unreadable error
+}
+
+// Settlement is how an attempt ended.
+type Settlement struct {
+	// State is [StateDelivered], [StateRefused], or [StateAnswered] when the
+	// delivery is to be tried again.
+	State     State
+	Confirmed bool          // of delivered: Step Functions itself said so
+	Reason    string        // of refused and of a retry: the error's code
+	RetryIn   time.Duration // of a retry
+	// NoEffect says that the attempt certainly had none, so it no longer
+	// counts as unclear; NotMade that there was no attempt at all.
+	NoEffect bool
+	NotMade  bool
+}

@@ -1,0 +1,100 @@
+package stepfunctions_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"callback-relay/relay"
+	"callback-relay/stepfunctions"
+	"callback-relay/stepfunctions/standin"
+)
+
+// environmentSender is a sender set up by the environment alone, as in
+// production, with the machine's own AWS settings out of the way.
+func environmentSender(t *testing.T, url string, opts stepfunctions.Options) *stepfunctions.Sender {
+	t.Helper()
+	nowhere := filepath.Join(t.TempDir(), "none")
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL_SFN":        url,
+		"AWS_REGION":                  "eu-west-1",
+		"AWS_ACCESS_KEY_ID":           "AKIDEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY":       "secret",
+		"AWS_SESSION_TOKEN":           "session",
+		"AWS_PROFILE":                 "",
+		"AWS_CONFIG_FILE":             nowhere,
+		"AWS_SHARED_CREDENTIALS_FILE": nowhere,
+		"AWS_CA_BUNDLE":               "",
+	} {
+		t.Setenv(name, value)
+	}
+	cfg, err := stepfunctions.LoadConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newSender(t, cfg, opts)
+}
+
+func TestEnvironment(t *testing.T) {
+	server := standin.New(standin.Options{AcceptAny: true})
+	url, stop, err := server.Listen("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	if err := environmentSender(t, url, stepfunctions.Options{}).Send(t.Context(), "t", success); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for name, spoil := range map[string]func(*aws.Config){
+		"no region":      func(cfg *aws.Config) { cfg.Region = "" },
+		"no credentials": func(cfg *aws.Config) { cfg.Credentials = nil },
+	} {
+		cfg := awsConfig("http://127.0.0.1:1")
+		spoil(&cfg)
+		if _, err := stepfunctions.New(cfg, stepfunctions.Options{}); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+// TestCredentials: without them nothing is sent, and an operator must act,
+// unless it was the caller who did not wait.
+func TestCredentials(t *testing.T) {
+	server := standin.New(standin.Options{AcceptAny: true})
+	url, stop, err := server.Listen("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	retrieve := func(f func(context.Context) error) aws.Config {
+		cfg := awsConfig(url)
+		cfg.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+			return aws.Credentials{}, f(ctx)
+		})
+		return cfg
+	}
+	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+
+	t.Run("refused", func(t *testing.T) {
+		sender := newSender(t, retrieve(func(context.Context) error { return errors.New("no role") }), stepfunctions.Options{})
+		want(t, sender.Send(t.Context(), "t", success), relay.SendOursToMend, "cannot-sign")
+	})
+	t.Run("too slow", func(t *testing.T) {
+		sender := newSender(t, retrieve(wait), stepfunctions.Options{Timeout: impatient})
+		want(t, sender.Send(t.Context(), "t", success), relay.SendOursToMend, "cannot-sign")
+	})
+	t.Run("the caller went", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		sender := newSender(t, retrieve(func(ctx context.Context) error { cancel(); return wait(ctx) }), stepfunctions.Options{})
+		want(t, sender.Send(ctx, "t", success), relay.SendNotExecuted, "cancelled")
+	})
+	if n := server.Calls().Total(); n != 0 {
+		t.Errorf("%d calls without a signature", n)
+	}
+}

@@ -1,0 +1,121 @@
+package stepfunctions
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"callback-relay/relay"
+)
+
+// ErrorUnnamed is sent as the error of a failure that has no name of its own.
+// Without one the workflow would see null, which no Catch can match.
+const ErrorUnnamed = "Callback.Failed"
+
+// Options says how calls are made. The zero value is good for production.
+type Options struct {
+	// Timeout ends a call that got no answer; 5 s by default. The SDK itself
+	// would wait for ever.
+	Timeout time.Duration
+
+	// MaxIdleConns is how many connections are kept for the next calls; 512 by
+	// default. With the SDK's own 10, a burst opens a connection for nearly
+	// every call.
+	MaxIdleConns int
+}
+
+// LoadConfig reads region, credentials and endpoint from where every AWS tool
+// has them: environment, shared files, the platform's identity service.
+// AWS_ENDPOINT_URL_SFN and AWS_CA_BUNDLE are heeded.
+func LoadConfig(ctx context.Context) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("step functions: load AWS configuration: %w", err)
+	}
+	return cfg, nil
+}
+
+// Sender calls Step Functions. It is safe for concurrent use.
+type Sender struct {
+	client  *sfn.Client
+	http    *httpClient
+	timeout time.Duration
+}
+
+// New returns a sender for the account and region of cfg. It makes no call:
+// credentials are fetched when the first one is sent. From cfg's HTTP client
+// only the proxy and TLS settings are taken.
+func New(cfg aws.Config, opts Options) (*Sender, error) {
+	if cfg.Region == "" {
+		return nil, errors.New("step functions: no AWS region, set AWS_REGION")
+	}
+	if cfg.Credentials == nil { // the SDK would send the request unsigned
+		return nil, errors.New("step functions: no source of AWS credentials")
+	}
+	http := newHTTPClient(cfg.HTTPClient, cmp.Or(opts.MaxIdleConns, 512))
+	client := sfn.NewFromConfig(cfg, func(o *sfn.Options) {
+		o.HTTPClient = http
+		o.Retryer = aws.NopRetryer{}
+		o.RetryMaxAttempts = 0 // AWS_MAX_ATTEMPTS does not count here
+		o.ClientLogMode = 0    // a logged request is a logged task token
+	})
+	return &Sender{client: client, http: http, timeout: cmp.Or(opts.Timeout, 5*time.Second)}, nil
+}
+
+// Close gives the idle connections back. Calls under way are not disturbed.
+func (s *Sender) Close() { s.http.transport.CloseIdleConnections() }
+
+// Send tells the task its outcome, in one attempt. Any error is a
+// [*relay.SendError]. A failure without a name is sent as [ErrorUnnamed].
+func (s *Sender) Send(ctx context.Context, taskToken relay.TaskToken, outcome relay.Outcome) error {
+	secret := taskToken.Reveal()
+	switch outcome.Type {
+	case relay.OutcomeSuccess:
+		output := string(outcome.Output)
+		return s.call(ctx, []string{secret, output}, func(ctx context.Context) error {
+			_, err := s.client.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &secret, Output: &output})
+			return err
+		})
+	case relay.OutcomeFailure:
+		in := &sfn.SendTaskFailureInput{TaskToken: &secret, Error: aws.String(cmp.Or(outcome.Error, ErrorUnnamed))}
+		if outcome.Cause != "" {
+			in.Cause = &outcome.Cause
+		}
+		return s.call(ctx, []string{secret, outcome.Cause}, func(ctx context.Context) error {
+			_, err := s.client.SendTaskFailure(ctx, in)
+			return err
+		})
+	default:
+		return &relay.SendError{Class: relay.SendNever, Code: codeInvalid, Err: errors.New("the outcome is neither success nor failure")}
+	}
+}
+
+// Heartbeat tells the task that work goes on, in one attempt. Any error is a
+// [*relay.SendError].
+func (s *Sender) Heartbeat(ctx context.Context, taskToken relay.TaskToken) error {
+	secret := taskToken.Reveal()
+	return s.call(ctx, []string{secret}, func(ctx context.Context) error {
+		_, err := s.client.SendTaskHeartbeat(ctx, &sfn.SendTaskHeartbeatInput{TaskToken: &secret})
+		return err
+	})
+}
+
+// call runs one SDK operation within the time-out. The secrets are what no
+// error text may contain.
+func (s *Sender) call(ctx context.Context, secrets []string, operation func(context.Context) error) error {
+	var a attempt
+	limited, cancel := context.WithTimeout(withAttempt(ctx, &a), s.timeout)
+	defer cancel()
+	err := operation(limited)
+	if err == nil {
+		return nil
+	}
+	verdict := a.judge(ctx, err)
+	return &relay.SendError{Class: verdict.class, Code: verdict.code, Err: a.explain(err, secrets)}
+}

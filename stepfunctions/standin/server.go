@@ -1,0 +1,171 @@
+package standin
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Action is an operation of Step Functions.
+type Action string
+
+// The operations the stand-in knows.
+const (
+	SendTaskSuccess   Action = "SendTaskSuccess"
+	SendTaskFailure   Action = "SendTaskFailure"
+	SendTaskHeartbeat Action = "SendTaskHeartbeat"
+)
+
+// malformed is what [Server.Calls] counts a call under that names no operation.
+const malformed Action = "malformed"
+
+// Options says how a stand-in behaves. The zero value is a Step Functions
+// without a quota that knows only the tasks it was given.
+type Options struct {
+	// Clock is asked for the time of effects, time-outs and quotas; nil means
+	// [time.Now].
+	Clock func() time.Time
+
+	// Rate is how many calls per second each action may make in the long run,
+	// and Burst how many at once (at least 1). A zero Rate means no quota.
+	Rate  float64
+	Burst int
+
+	// AcceptAny takes a task token never seen before for that of a waiting
+	// task, instead of answering InvalidToken.
+	AcceptAny bool
+
+	// OnEffect, when set, is told of every accepted call before it is answered.
+	// Calls may overlap.
+	OnEffect func(Effect)
+}
+
+// Server is the stand-in. It is an [http.Handler] and safe for concurrent use.
+type Server struct {
+	opts  Options
+	clock func() time.Time
+
+	mu         sync.Mutex
+	tasks      map[string]*task
+	effects    []Effect
+	heartbeats []Effect
+	calls      Calls
+	buckets    map[Action]*bucket
+	queued     []Fault
+	standing   []Fault
+	release    chan struct{} // closed to let go what hangs, then replaced
+}
+
+// New returns a stand-in without tasks.
+func New(opts Options) *Server {
+	s := &Server{
+		opts:    opts,
+		clock:   opts.Clock,
+		tasks:   make(map[string]*task),
+		calls:   make(Calls),
+		buckets: make(map[Action]*bucket),
+		release: make(chan struct{}),
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	return s
+}
+
+// Listen serves on a loopback address, such as "127.0.0.1:0", until close is
+// called. An empty address picks a free port. Any other interface is refused:
+// whoever reaches the stand-in may command it.
+func (s *Server) Listen(addr string) (url string, close func(), err error) {
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", nil, fmt.Errorf("standin: %w", err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", nil, fmt.Errorf("standin: %s is not a loopback address", addr)
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", nil, fmt.Errorf("standin: %w", err)
+	}
+	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	close = func() {
+		_ = server.Close()
+		<-served
+	}
+	return "http://" + listener.Addr().String(), close, nil
+}
+
+// ServeHTTP answers calls as Step Functions does, and the control paths.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, controlPrefix) {
+		s.serveControl(w, r)
+		return
+	}
+	action, err := checkForm(r)
+	if err == nil && !s.withinQuota(action) {
+		err = errThrottled
+	}
+	if err != nil {
+		s.count(action, err)
+		reply(w, err)
+		return
+	}
+	c, err := readCall(action, r)
+	if err != nil {
+		s.count(action, err)
+		reply(w, err)
+		return
+	}
+	s.behave(w, r, c)
+}
+
+// reply writes what AWS would: an empty object, or the error.
+func reply(w http.ResponseWriter, err error) {
+	header := w.Header()
+	header.Set("Content-Type", contentType)
+	header.Set("X-Amzn-RequestId", rand.Text())
+	if err == nil {
+		_, _ = w.Write([]byte("{}"))
+		return
+	}
+	refusal := asRefusal(err)
+	body, err := json.Marshal(map[string]string{"__type": refusal.code, "message": refusal.message})
+	if err != nil {
+		panic(err) // two strings always marshal
+	}
+	w.WriteHeader(refusal.status)
+	_, _ = w.Write(body)
+}
+
+// refusal is an error as AWS words it.
+type refusal struct {
+	status  int
+	code    string
+	message string
+}
+
+func (r *refusal) Error() string { return r.code + ": " + r.message }
+
+// asRefusal returns the refusal in err; anything else is a fault of ours.
+func asRefusal(err error) *refusal {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return r
+	}
+	return &refusal{http.StatusInternalServerError, "InternalFailure", err.Error()}
+}
+
+// refuse returns a refusal with HTTP status 400, as all modelled errors have.
+func refuse(code, format string, args ...any) error {
+	return &refusal{http.StatusBadRequest, code, fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,108 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"callback-relay/relay"
+	"callback-relay/store"
+	"callback-relay/store/redistest"
+)
+
+// Row 63: a full Redis takes nothing new, and lets what it holds be finished.
+func TestFullRedisDrains(t *testing.T) {
+	t.Parallel()
+	if !redistest.Available(t) {
+		return
+	}
+	r := onURL(t, store.ModeStandalone, redistest.Start(t).URL)
+	ctx := t.Context()
+	pending, answered := r.register("pending"), r.register("answered")
+	expiring, lapsing := r.register("expiring"), r.register("lapsing", ignoring)
+	r.answer(answered, `{"a":1}`)
+	r.pass(answered)
+	r.pass(expiring)
+	r.pass(lapsing)
+	r.must(r.client.ConfigSet(ctx, "maxmemory", "1").Err())
+
+	if _, _, err := r.Create(ctx, registration("new"), maxExpiry); !errors.Is(err, relay.ErrUnavailable) {
+		t.Errorf("create: %v, want ErrUnavailable", err)
+	}
+	before := r.hash(pending)
+	if _, err := r.Answer(ctx, r.link(pending, "default"), success(`2`)); !errors.Is(err, relay.ErrUnavailable) {
+		t.Errorf("answer: %v, want ErrUnavailable", err)
+	}
+	if fmt.Sprint(r.hash(pending)) != fmt.Sprint(before) || r.inSet(pending, "due") {
+		t.Error("an answer that was refused left something behind")
+	}
+
+	if n, err := r.Expire(ctx, 10); n != 2 || err != nil {
+		t.Errorf("expired %d, %v, want 2", n, err)
+	}
+	claimed, err := r.Claim(ctx, 10)
+	if len(claimed) != 2 || err != nil {
+		t.Fatalf("claimed %d, %v, want 2", len(claimed), err)
+	}
+	r.settle(claimed[0], relay.Settlement{State: relay.StateDelivered, Confirmed: true})
+	r.settle(claimed[1], relay.Settlement{State: relay.StateAnswered, Reason: "timeout"})
+	if _, err := r.Cancel(ctx, pending.ID); err != nil {
+		t.Errorf("cancel: %v", err)
+	}
+	for _, cb := range []relay.Callback{pending, answered, expiring, lapsing} {
+		r.checkInvariants("full", cb)
+	}
+}
+
+// Row 65: a server that forgot the scripts is told them again, also in the
+// middle of a pipeline.
+func TestForgottenScripts(t *testing.T) {
+	onEach(t, func(t *testing.T, r *redisUnderTest) {
+		forget := func() { r.must(r.client.ScriptFlush(t.Context()).Err()) }
+		forget()
+		cb := r.register("task")
+		forget()
+		r.answer(cb, `1`)
+		r.pass(cb)
+		forget()
+		d := r.claimOne()
+		forget()
+		r.settle(d, relay.Settlement{State: relay.StateDelivered})
+	})
+}
+
+// Row 9 and invariant 10: trouble with Redis is never an answer about a
+// callback.
+func TestRedisAway(t *testing.T) {
+	t.Parallel()
+	client, err := store.Open(store.ModeStandalone, "redis://127.0.0.1:1/0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	r := &redisUnderTest{t: t, client: client}
+	r.useKeys(newKeys(t, "k1"))
+	ctx := t.Context()
+	cb := relay.Callback{ID: r.keys.Identify("task")[0].ID, Key: "k1", Links: []relay.Link{{Name: "default", Type: relay.LinkWebhook}}}
+	link := r.link(cb, "default")
+	for name, ask := range map[string]func() error{
+		"create":  func() error { _, _, err := r.Create(ctx, registration("task"), maxExpiry); return err },
+		"answer":  func() error { _, err := r.Answer(ctx, link, success(`1`)); return err },
+		"waiting": func() error { _, err := r.Waiting(ctx, link); return err },
+		"cancel":  func() error { _, err := r.Cancel(ctx, cb.ID); return err },
+		"get":     func() error { _, err := r.Get(ctx, cb.ID); return err },
+		"list":    func() error { _, err := r.List(ctx, relay.Query{Limit: 5}); return err },
+		"claim":   func() error { _, err := r.Claim(ctx, 5); return err },
+		"settle":  func() error { _, err := r.Settle(ctx, relay.Delivery{ID: cb.ID}, relay.Settlement{}); return err },
+		"expire":  func() error { _, err := r.Expire(ctx, 5); return err },
+		"trim":    func() error { _, err := r.Trim(ctx); return err },
+		"backlog": func() error { _, err := r.Backlog(ctx); return err },
+		"beat":    func() error { _, err := r.Beat(ctx, "a", lease); return err },
+		"leave":   func() error { return r.Leave(ctx, "a") },
+		"schema":  func() error { return r.CheckSchema(ctx) },
+	} {
+		if err := ask(); !errors.Is(err, relay.ErrUnavailable) || errors.Is(err, relay.ErrNotFound) {
+			t.Errorf("%s: %v, want ErrUnavailable", name, err)
+		}
+	}
+}

@@ -1,0 +1,30 @@
+package store_test
+
+import (
+	"context"
+	"net"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// repeat makes the client send every command twice and keep the second reply,
+// as if the first had been lost on the way back.
+type repeat struct{}
+
+func (repeat) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
+}
+
+func (repeat) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		_ = next(ctx, cmd) // the one that was lost
+		return next(ctx, cmd)
+	}
+}
+
+func (repeat) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		_ = next(ctx, cmds) // the ones that were lost
+		return next(ctx, cmds)
+	}
+}

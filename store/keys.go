@@ -1,0 +1,43 @@
+package store
+
+import (
+	"fmt"
+
+	"callback-relay/relay"
+)
+
+// All keys of the keyspace, version 1. docs/keyspace.md describes them. The
+// part in braces is the cluster's hash tag: a callback and its queues change
+// together, so they live in one slot.
+
+// schemaKey holds the keyspace's version. Only package migrations writes it.
+const schemaKey = "relay:schema"
+
+// schemaVersion is the keyspace's version that this package knows.
+const schemaVersion = "1"
+
+// replicasKey is the sorted set of live replicas, scored by their last sign of
+// life in milliseconds.
+const replicasKey = "relay:v1:replicas"
+
+// callbackKey is the hash of one callback.
+func callbackKey(id relay.CallbackID) string {
+	return partitionKey(id.Partition(), "cb:"+string(id))
+}
+
+// dueKey is the sorted set of answered callbacks, scored by when the next
+// attempt may start, in milliseconds. A leased one stays in it, scored by the
+// end of its lease.
+func dueKey(partition int) string { return partitionKey(partition, "due") }
+
+// deadlineKey is the sorted set of pending callbacks, scored by their deadline
+// in milliseconds.
+func deadlineKey(partition int) string { return partitionKey(partition, "deadline") }
+
+// createdKey is the sorted set of all callbacks, scored by their creation in
+// milliseconds, for listing.
+func createdKey(partition int) string { return partitionKey(partition, "created") }
+
+func partitionKey(partition int, rest string) string {
+	return fmt.Sprintf("relay:v1:{%02d}:%s", partition, rest)
+}

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"callback-relay/relay"
+)
+
+// Claim leases up to limit deliveries whose time has come, the oldest first,
+// and records an attempt for each. What was claimed is returned also when
+// there is an error: part of Redis may be away.
+func (s *Store) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) {
+	due, err := s.ripe(ctx, dueKey, limit)
+	calls := make([]call, len(due))
+	for i, m := range due {
+		calls[i] = call{
+			keys: []string{callbackKey(m.id), dueKey(m.id.Partition())},
+			args: []any{string(m.id), string(relay.StateAnswered), s.Lease.Milliseconds(), rand.Text()},
+		}
+	}
+	replies, claimErr := s.runAll(ctx, claimScript, calls)
+	var claimed []relay.Delivery
+	for i, got := range replies {
+		if got.verdict() == "claimed" {
+			claimed = append(claimed, s.readClaim(due[i].id, got))
+		}
+	}
+	return claimed, errors.Join(err, claimErr)
+}
+
+// readClaim reads what claim.lua returned.
+func (s *Store) readClaim(id relay.CallbackID, got reply) relay.Delivery {
+	d := relay.Delivery{ID: id}
+	s.readLease(&d, got)
+	payload, err := s.Keys.Open(id, outcomeField, []byte(got.text(10)))
+	d.Outcome = relay.NewOutcome(relay.OutcomeType(got.text(8)), got.text(9), payload)
+	d.Unreadable = errors.Join(d.Unreadable, err)
+	return d
+}
+
+// readLease reads the part that answer.lua and claim.lua return alike.
+func (s *Store) readLease(d *relay.Delivery, got reply) {
+	d.Fence = got.number(1)
+	d.Attempt = int(got.number(2))
+	d.EarlierUnclear = int(got.number(3))
+	d.CreatedAt, d.AnsweredAt, d.LeasedAt = got.time(4), got.time(5), got.time(6)
+	task, err := s.Keys.Open(d.ID, taskTokenField, []byte(got.text(7)))
+	d.TaskToken, d.Unreadable = relay.TaskToken(task), err
+}
+
+// Settle records how an attempt ended. It changes nothing, and reports false,
+// when the lease was lost: another process may have made the next attempt.
+func (s *Store) Settle(ctx context.Context, d relay.Delivery, end relay.Settlement) (held bool, err error) {
+	got, err := s.run(ctx, settleScript, []string{callbackKey(d.ID), dueKey(d.ID.Partition())},
+		string(d.ID), d.Fence, string(relay.StateAnswered), string(end.State), end.Reason,
+		flag(end.Confirmed), end.RetryIn.Milliseconds(),
+		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.Retention.Milliseconds())
+	if err != nil {
+		return false, err
+	}
+	return got.verdict() == "settled", nil
+}
+
+// Expire ends up to limit pending callbacks whose deadline has passed, and
+// tells how many it found. Those that ask for it get [relay.Expiry] as their
+// outcome, due at once.
+func (s *Store) Expire(ctx context.Context, limit int) (int, error) {
+	overdue, err := s.ripe(ctx, deadlineKey, limit)
+	fail, lapse := relay.TransitionOf(relay.EventExpire), relay.TransitionOf(relay.EventLapse)
+	calls := make([]call, len(overdue))
+	for i, m := range overdue {
+		o := relay.Expiry(time.UnixMilli(int64(m.score)))
+		calls[i] = call{
+			keys: []string{callbackKey(m.id), deadlineKey(m.id.Partition()), dueKey(m.id.Partition())},
+			args: []any{
+				string(m.id), string(fail.From), string(fail.To), string(lapse.To),
+				string(o.Type), o.Error, s.Keys.Seal(m.id, outcomeField, o.Payload()),
+				relay.ByExpiry, s.Retention.Milliseconds(),
+			},
+		}
+	}
+	replies, expireErr := s.runAll(ctx, expireScript, calls)
+	ended := 0
+	for _, got := range replies {
+		if v := got.verdict(); v == "failed" || v == "ignored" {
+			ended++
+		}
+	}
+	return ended, errors.Join(err, expireErr)
+}
+
+// member is one element of a partition's sorted set.
+type member struct {
+	id    relay.CallbackID
+	score float64
+}
+
+// ripe returns up to limit members whose time has come, the oldest first, of
+// the sorted sets of all partitions, in one round trip.
+func (s *Store) ripe(ctx context.Context, key func(partition int) string, limit int) ([]member, error) {
+	// Ids spread evenly, so a few of each partition fill the limit. Where they
+	// do not, the next call, which follows at once, takes the next few.
+	each := 1 + limit/relay.Partitions*2
+	calls := make([]call, relay.Partitions)
+	for p := range calls {
+		calls[p] = call{keys: []string{key(p)}, args: []any{each}}
+	}
+	replies, err := s.runAll(ctx, ripeScript, calls)
+	var members []member
+	for _, got := range replies {
+		for i := 0; i+1 < len(got); i += 2 {
+			id, idErr := relay.ParseCallbackID(got[i])
+			score, scoreErr := strconv.ParseFloat(got[i+1], 64)
+			if idErr != nil || scoreErr != nil {
+				continue // not ours
+			}
+			members = append(members, member{id, score})
+		}
+	}
+	slices.SortFunc(members, func(a, b member) int {
+		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.id, b.id))
+	})
+	return members[:min(limit, len(members))], err
+}
+
+// Backlog returns how many answers wait for their delivery to be settled.
+func (s *Store) Backlog(ctx context.Context) (int64, error) {
+	return s.sumCards(ctx, dueKey)
+}
+
+// Beat gives a sign of life of the named replica and returns how many replicas
+// gave one within the last ttl, itself included.
+func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (int, error) {
+	got, err := s.run(ctx, beatScript, []string{replicasKey}, replica, ttl.Milliseconds())
+	if err != nil {
+		return 0, err
+	}
+	return int(got.number(1)), nil
+}
+
+// Leave takes the named replica out, so that the others get its share at once.
+func (s *Store) Leave(ctx context.Context, replica string) error {
+	if err := s.redis.ZRem(ctx, replicasKey, replica).Err(); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

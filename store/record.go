@@ -1,0 +1,131 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"callback-relay/relay"
+)
+
+// spec is what a registration asked for. It is kept as one JSON field: a hash
+// with few fields takes far less memory than one with many. Two registrations
+// of a task token ask for the same when their specs are the same, the key
+// aside.
+type spec struct {
+	Links    [][2]string       `json:"links"` // name and type; the index is the number
+	Tags     map[string]string `json:"tags,omitempty"`
+	OnExpiry relay.OnExpiry    `json:"onExpiry"`
+	Expires  string            `json:"expires"` // as asked: "in" or "at", and milliseconds
+	Key      string            `json:"key"`     // the master key of id and links
+}
+
+func newSpec(r relay.Registration, key string) spec {
+	s := spec{Tags: r.Tags, OnExpiry: r.OnExpiry, Key: key}
+	how, ms := expires(r.Expires)
+	s.Expires = how + strconv.FormatInt(ms, 10)
+	for _, link := range r.NumberedLinks() {
+		s.Links = append(s.Links, [2]string{link.Name, string(link.Type)})
+	}
+	return s
+}
+
+// expires returns how a deadline was asked for: "in" and how long, or "at" and
+// when, both in milliseconds.
+func expires(e relay.Expires) (how string, ms int64) {
+	if e.At.IsZero() {
+		return "in", e.In.Milliseconds()
+	}
+	return "at", e.At.UnixMilli()
+}
+
+// encode returns the spec as it is stored. encoding/json sorts the tags, so
+// equal specs have equal text.
+func (s spec) encode() string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings only
+	}
+	return string(text)
+}
+
+// asksTheSame tells whether a stored spec and a new registration agree.
+func (s spec) asksTheSame(r relay.Registration) bool {
+	return s.encode() == newSpec(r, s.Key).encode()
+}
+
+func (s spec) links() []relay.Link {
+	links := make([]relay.Link, len(s.Links))
+	for i, l := range s.Links {
+		links[i] = relay.Link{Name: l[0], Type: relay.LinkType(l[1]), Number: byte(i)}
+	}
+	return links
+}
+
+// viewFields are the fields that make a [relay.Callback]. The sealed ones are
+// not among them.
+var viewFields = []string{
+	"state", "created", "deadline", "spec",
+	"type", "error", "by", "answered",
+	"attempts", "reason", "lastError", "confirmed", "settled",
+}
+
+// view reads the fields in the order of viewFields, and the delivery's score
+// in the due set (0 when it is not in it).
+func view(id relay.CallbackID, values []any, dueScore float64) (relay.Callback, spec, error) {
+	field := make(map[string]string, len(viewFields))
+	for i, name := range viewFields {
+		field[name], _ = values[i].(string)
+	}
+	var s spec
+	if err := json.Unmarshal([]byte(field["spec"]), &s); err != nil {
+		return relay.Callback{}, spec{}, unavailable(fmt.Errorf("callback %s: unreadable spec", id))
+	}
+	cb := relay.Callback{
+		ID:        id,
+		State:     relay.State(field["state"]),
+		CreatedAt: millis(field["created"]),
+		ExpiresAt: millis(field["deadline"]),
+		OnExpiry:  s.OnExpiry,
+		Tags:      s.Tags,
+		Links:     s.links(),
+		Key:       s.Key,
+	}
+	if field["type"] == "" {
+		return cb, s, nil
+	}
+	cb.Outcome = &relay.OutcomeView{
+		Type:  relay.OutcomeType(field["type"]),
+		By:    s.author(field["by"]),
+		At:    millis(field["answered"]),
+		Error: field["error"],
+	}
+	cb.Delivery = &relay.DeliveryView{
+		Attempts:  int(number(field["attempts"])),
+		LastError: field["lastError"],
+		Confirmed: field["confirmed"] == "1",
+	}
+	if reason := field["reason"]; reason != "" {
+		cb.Delivery.LastError = reason
+	}
+	if cb.State == relay.StateDelivered {
+		cb.Delivery.DeliveredAt = millis(field["settled"])
+	}
+	if cb.State == relay.StateAnswered && dueScore > 0 {
+		cb.Delivery.NextAttemptAt = time.UnixMilli(int64(dueScore)).UTC()
+	}
+	return cb, s, nil
+}
+
+// author turns the stored author, a link's number or [relay.ByExpiry], into
+// what it is called.
+func (s spec) author(by string) string {
+	if by == relay.ByExpiry {
+		return by
+	}
+	if n, err := strconv.Atoi(by); err == nil && n < len(s.Links) {
+		return s.Links[n][0]
+	}
+	return by
+}

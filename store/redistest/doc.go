@@ -1,0 +1,5 @@
+// Package redistest starts real redis-servers for tests: each of its own, in
+// the test's temporary directory, gone when the test ends. It uses no fixed
+// port. Where redis-server is not installed a test runs on what it has besides,
+// and says so; in CI that is a failure.
+package redistest

@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"callback-relay/relay"
+)
+
+//go:embed scripts/*.lua
+var scriptFiles embed.FS
+
+// The scripts, each named for its one caller.
+var (
+	createScript  = load("create")
+	answerScript  = load("answer")
+	waitingScript = load("waiting")
+	cancelScript  = load("cancel")
+	expireScript  = load("expire")
+	ripeScript    = load("ripe")
+	claimScript   = load("claim")
+	settleScript  = load("settle")
+	trimScript    = load("trim")
+	beatScript    = load("beat")
+)
+
+func load(name string) *redis.Script {
+	source, err := scriptFiles.ReadFile("scripts/" + name + ".lua")
+	if err != nil {
+		panic(err) // the file is compiled in
+	}
+	return redis.NewScript(string(source))
+}
+
+// call is one use of a script in a pipeline.
+type call struct {
+	keys []string
+	args []any
+}
+
+// run executes a script by its digest, and sends its text where the server
+// does not have it (after a restart, a failover or SCRIPT FLUSH).
+func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply, error) {
+	return readReply(script.Run(ctx, s.redis, keys, args...))
+}
+
+// runAll executes one script many times in one round trip. A call that failed
+// has a nil reply; the first failure is the error.
+func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) ([]reply, error) {
+	if len(calls) == 0 {
+		return nil, nil
+	}
+	cmds := make([]*redis.Cmd, len(calls))
+	// Its error is that of the first command; each command has its own below.
+	_, _ = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, c := range calls {
+			cmds[i] = script.EvalSha(ctx, p, c.keys, c.args...)
+		}
+		return nil
+	})
+	replies := make([]reply, len(calls))
+	var failed error
+	for i, cmd := range cmds {
+		if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+			cmd = script.Eval(ctx, s.redis, calls[i].keys, calls[i].args...)
+		}
+		r, err := readReply(cmd)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		replies[i] = r
+	}
+	return replies, failed
+}
+
+// reply is what a script returned: an array of strings, a verdict first.
+type reply []string
+
+// readReply takes any reply for what it is, so that a server that answers
+// something else causes an error and not a panic.
+func readReply(cmd *redis.Cmd) (reply, error) {
+	values, err := cmd.Slice()
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	r := make(reply, len(values))
+	for i, value := range values {
+		text, ok := value.(string)
+		if !ok && value != nil {
+			return nil, unavailable(fmt.Errorf("unexpected %T in a script's reply", value))
+		}
+		r[i] = text
+	}
+	return r, nil
+}
+
+// verdict returns the first element, or "".
+func (r reply) verdict() string { return r.text(0) }
+
+// text returns an element, or "" when there is none.
+func (r reply) text(i int) string {
+	if i >= len(r) {
+		return ""
+	}
+	return r[i]
+}
+
+// number returns an element as an integer, or 0.
+func (r reply) number(i int) int64 { return number(r.text(i)) }
+
+// time returns an element that counts milliseconds since the epoch.
+func (r reply) time(i int) time.Time { return millis(r.text(i)) }
+
+func number(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
+}
+
+// millis reads milliseconds since the epoch; "" is the zero time.
+func millis(text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	return time.UnixMilli(number(text)).UTC()
+}
+
+// unavailable marks trouble with Redis as what it means to a caller.
+func unavailable(err error) error {
+	return fmt.Errorf("%w: redis: %w", relay.ErrUnavailable, err)
+}

@@ -1,0 +1,46 @@
+-- answer: records the first answer of a pending callback and leases its
+-- delivery to the caller, the first attempt included.
+--
+-- KEYS[1] callback   relay:v1:{NN}:cb:<id>
+-- KEYS[2] deadline   relay:v1:{NN}:deadline
+-- KEYS[3] due        relay:v1:{NN}:due
+-- ARGV[1] id
+-- ARGV[2] state to leave
+-- ARGV[3] state to enter
+-- ARGV[4] outcome's type
+-- ARGV[5] outcome's error name
+-- ARGV[6] sealed payload
+-- ARGV[7] digest of the outcome
+-- ARGV[8] number of the link
+-- ARGV[9] lease in milliseconds
+-- ARGV[10] name of the lease, new for each call
+-- Returns {"recorded", fence, attempt, earlier unclear attempts, created,
+--          answered, now, task token} | {"state", state, digest, by, reason}
+--          | {"overdue"} | {"missing"}
+
+local cb = redis.call('HMGET', KEYS[1], 'state', 'deadline', 'taskToken', 'created',
+  'digest', 'by', 'reason', 'leased', 'answered')
+local state, leased = cb[1], cb[8]
+if not state then
+  return {'missing'}
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local nowText = string.format('%.0f', now)
+if leased == ARGV[10] then
+  -- The client repeats a call whose answer was lost.
+  return {'recorded', '1', '1', '0', cb[4], cb[9], nowText, cb[3]}
+end
+if state ~= ARGV[2] then
+  return {'state', state, cb[5] or '', cb[6] or '', cb[7] or ''}
+end
+if now >= tonumber(cb[2]) then
+  return {'overdue'}
+end
+
+redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[4], 'error', ARGV[5], 'outcome', ARGV[6],
+  'digest', ARGV[7], 'by', ARGV[8], 'answered', nowText,
+  'fence', '1', 'attempts', '1', 'unclear', '1', 'leased', ARGV[10])
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZADD', KEYS[3], string.format('%.0f', now + tonumber(ARGV[9])), ARGV[1])
+return {'recorded', '1', '1', '0', cb[4], nowText, nowText, cb[3]}

@@ -1,0 +1,36 @@
+-- create: keeps a new callback, unless its id is taken.
+--
+-- KEYS[1] callback   relay:v1:{NN}:cb:<id>
+-- KEYS[2] deadline   relay:v1:{NN}:deadline
+-- KEYS[3] created    relay:v1:{NN}:created
+-- ARGV[1] id
+-- ARGV[2] first state
+-- ARGV[3] "in" or "at": how the deadline is given
+-- ARGV[4] milliseconds from now, or since the epoch
+-- ARGV[5] how far away the deadline may be, in milliseconds
+-- ARGV[6] spec (JSON)
+-- ARGV[7] sealed task token
+-- Returns {"created", created, deadline} | {"exists"} | {"past"} | {"far"}
+
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  return {'exists'}
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local deadline = tonumber(ARGV[4])
+if ARGV[3] == 'in' then
+  deadline = now + deadline
+end
+if deadline <= now then
+  return {'past'}
+end
+if deadline - now > tonumber(ARGV[5]) then
+  return {'far'}
+end
+
+local nowText, deadlineText = string.format('%.0f', now), string.format('%.0f', deadline)
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'created', nowText, 'deadline', deadlineText,
+  'spec', ARGV[6], 'taskToken', ARGV[7])
+redis.call('ZADD', KEYS[2], deadlineText, ARGV[1])
+redis.call('ZADD', KEYS[3], nowText, ARGV[1])
+return {'created', nowText, deadlineText}

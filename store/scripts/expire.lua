@@ -1,0 +1,41 @@
+-- expire: ends a pending callback whose deadline has passed, as its
+-- registration asked: with an outcome to deliver, or silently.
+--
+-- KEYS[1] callback   relay:v1:{NN}:cb:<id>
+-- KEYS[2] deadline   relay:v1:{NN}:deadline
+-- KEYS[3] due        relay:v1:{NN}:due
+-- ARGV[1] id
+-- ARGV[2] state to leave
+-- ARGV[3] state to enter with onExpiry=fail
+-- ARGV[4] state to enter with onExpiry=ignore
+-- ARGV[5] outcome's type
+-- ARGV[6] outcome's error name
+-- ARGV[7] sealed payload
+-- ARGV[8] who answered
+-- ARGV[9] retention in milliseconds
+-- Returns {"failed"} | {"ignored"} | {"not pending"} | {"not due"}
+
+local cb = redis.call('HMGET', KEYS[1], 'state', 'deadline', 'spec')
+if cb[1] ~= ARGV[2] then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return {'not pending'}
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now < tonumber(cb[2]) then
+  return {'not due'}
+end
+
+redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis lets the rest pass
+redis.call('ZREM', KEYS[2], ARGV[1])
+if cjson.decode(cb[3])['onExpiry'] == 'ignore' then
+  redis.call('HDEL', KEYS[1], 'taskToken')
+  redis.call('HSET', KEYS[1], 'state', ARGV[4])
+  redis.call('PEXPIRE', KEYS[1], ARGV[9])
+  return {'ignored'}
+end
+local nowText = string.format('%.0f', now)
+redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[5], 'error', ARGV[6], 'outcome', ARGV[7],
+  'by', ARGV[8], 'answered', nowText, 'fence', '0', 'attempts', '0', 'unclear', '0')
+redis.call('ZADD', KEYS[3], nowText, ARGV[1])
+return {'failed'}

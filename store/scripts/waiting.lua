@@ -1,0 +1,20 @@
+-- waiting: tells whether a callback still waits, and returns its task token.
+--
+-- KEYS[1] callback   relay:v1:{NN}:cb:<id>
+-- ARGV[1] state in which it waits
+-- Returns {"waiting", task token} | {"state", state, "", by, reason}
+--          | {"overdue"} | {"missing"}
+
+local cb = redis.call('HMGET', KEYS[1], 'state', 'deadline', 'taskToken', 'by', 'reason')
+local state = cb[1]
+if not state then
+  return {'missing'}
+end
+if state ~= ARGV[1] then
+  return {'state', state, '', cb[4] or '', cb[5] or ''}
+end
+local time = redis.call('TIME')
+if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(cb[2]) then
+  return {'overdue'}
+end
+return {'waiting', cb[3]}

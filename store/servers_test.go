@@ -1,0 +1,221 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"callback-relay/relay"
+	"callback-relay/store"
+	"callback-relay/store/redistest"
+)
+
+const (
+	maxExpiry = 365 * 24 * time.Hour
+	retention = 192 * time.Hour
+	lease     = time.Minute
+)
+
+// redisUnderTest is one server with a store on it, and what a test needs to
+// look behind it.
+type redisUnderTest struct {
+	*store.Store
+	t       *testing.T
+	client  redis.UniversalClient
+	keys    *relay.KeyRing
+	cluster bool
+}
+
+// onEach runs a test on every kind of server: the in-process one, a real
+// redis-server, and a cluster of one node. They must all do the same.
+func onEach(t *testing.T, test func(t *testing.T, r *redisUnderTest)) {
+	t.Helper()
+	t.Parallel() // a cluster takes two seconds to come up
+	t.Run("miniredis", func(t *testing.T) {
+		t.Parallel()
+		test(t, onURL(t, store.ModeStandalone, "redis://"+miniredis.RunT(t).Addr()))
+	})
+	if !redistest.Available(t) {
+		return
+	}
+	t.Run("redis-server", func(t *testing.T) {
+		t.Parallel()
+		test(t, onURL(t, store.ModeStandalone, redistest.Start(t).URL))
+	})
+	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
+		r := onURL(t, store.ModeCluster, redistest.StartCluster(t).URL)
+		r.cluster = true
+		test(t, r)
+	})
+}
+
+func onURL(t *testing.T, mode, url string) *redisUnderTest {
+	t.Helper()
+	client, err := store.Open(mode, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	if err := client.Set(t.Context(), "relay:schema", "1", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	r := &redisUnderTest{t: t, client: client}
+	r.useKeys(newKeys(t, "k1"))
+	return r
+}
+
+// useKeys puts a new store with other master keys on the same server.
+func (r *redisUnderTest) useKeys(keys *relay.KeyRing) {
+	r.keys = keys
+	r.Store = store.New(r.client, store.Options{Keys: keys, Lease: lease, Retention: retention})
+}
+
+// newKeys makes a ring of keys with the names, newest first; the same name is
+// the same key.
+func newKeys(t *testing.T, names ...string) *relay.KeyRing {
+	t.Helper()
+	var entries []string
+	for _, name := range names {
+		// 32 bytes made of the name, in base64.
+		entries = append(entries, name+":"+encode32(name))
+	}
+	keys, err := relay.ParseKeyRing(strings.Join(entries, ","))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// register keeps a callback with default settings and the given task token.
+func (r *redisUnderTest) register(task relay.TaskToken, change ...func(*relay.Registration)) relay.Callback {
+	r.t.Helper()
+	reg := registration(task, change...)
+	cb, _, err := r.Create(r.t.Context(), reg, maxExpiry)
+	if err != nil {
+		r.t.Fatalf("register: %v", err)
+	}
+	return cb
+}
+
+func registration(task relay.TaskToken, change ...func(*relay.Registration)) relay.Registration {
+	reg := relay.Registration{
+		TaskToken: task,
+		Expires:   relay.Expires{In: time.Hour},
+		OnExpiry:  relay.OnExpiryFail,
+		Tags:      map[string]string{"order": "42"},
+		Links:     map[string]relay.LinkType{"default": relay.LinkWebhook, "progress": relay.LinkHeartbeat},
+	}
+	for _, c := range change {
+		c(&reg)
+	}
+	return reg
+}
+
+func ignoring(reg *relay.Registration) { reg.OnExpiry = relay.OnExpiryIgnore }
+
+// link resolves the callback's link of the name, as its URL would.
+func (r *redisUnderTest) link(cb relay.Callback, name string) relay.LinkRef {
+	r.t.Helper()
+	for _, l := range cb.Links {
+		if l.Name == name {
+			ref, err := r.keys.Resolve(r.keys.LinkKey(cb.ID, l, cb.Key).Reveal(), l.Type)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			return ref
+		}
+	}
+	r.t.Fatalf("no link %q", name)
+	return relay.LinkRef{}
+}
+
+func success(output string) relay.Outcome {
+	return relay.Outcome{Type: relay.OutcomeSuccess, Output: relay.Payload(output)}
+}
+
+// answer records an outcome that must be accepted.
+func (r *redisUnderTest) answer(cb relay.Callback, output string) relay.Delivery {
+	r.t.Helper()
+	got, err := r.Answer(r.t.Context(), r.link(cb, "default"), success(output))
+	if err != nil || got.Delivery == nil {
+		r.t.Fatalf("answer: %+v, %v", got, err)
+	}
+	return *got.Delivery
+}
+
+// settle settles a delivery whose lease must still hold.
+func (r *redisUnderTest) settle(d relay.Delivery, end relay.Settlement) {
+	r.t.Helper()
+	if held, err := r.Settle(r.t.Context(), d, end); err != nil || !held {
+		r.t.Fatalf("settle: held %v, %v", held, err)
+	}
+}
+
+// claimOne claims the one delivery that is due.
+func (r *redisUnderTest) claimOne() relay.Delivery {
+	r.t.Helper()
+	got, err := r.Claim(r.t.Context(), 10)
+	if err != nil || len(got) != 1 {
+		r.t.Fatalf("claimed %d deliveries, want 1 (%v)", len(got), err)
+	}
+	return got[0]
+}
+
+// claimNone checks that nothing is due.
+func (r *redisUnderTest) claimNone() {
+	r.t.Helper()
+	if got, err := r.Claim(r.t.Context(), 10); err != nil || len(got) != 0 {
+		r.t.Fatalf("claimed %d deliveries, want none (%v)", len(got), err)
+	}
+}
+
+// pass makes time pass for one callback: its deadline, next attempt or end of
+// lease is now over. Redis' own clock cannot be moved.
+func (r *redisUnderTest) pass(cb relay.Callback) {
+	r.t.Helper()
+	ctx, past := r.t.Context(), float64(time.Now().Add(-time.Second).UnixMilli())
+	if r.hash(cb)["state"] == "pending" {
+		r.must(r.client.HSet(ctx, r.key(cb), "deadline", fmt.Sprintf("%.0f", past)).Err())
+		r.must(r.client.ZAddXX(ctx, r.set(cb, "deadline"), redis.Z{Score: past, Member: string(cb.ID)}).Err())
+		return
+	}
+	r.must(r.client.ZAddXX(ctx, r.set(cb, "due"), redis.Z{Score: past, Member: string(cb.ID)}).Err())
+}
+
+// key and set spell the keyspace out, so that changing it is noticed.
+func (r *redisUnderTest) key(cb relay.Callback) string { return r.set(cb, "cb:"+string(cb.ID)) }
+
+func (r *redisUnderTest) set(cb relay.Callback, name string) string {
+	return fmt.Sprintf("relay:v1:{%02d}:%s", cb.ID.Partition(), name)
+}
+
+func (r *redisUnderTest) hash(cb relay.Callback) map[string]string {
+	r.t.Helper()
+	fields, err := r.client.HGetAll(context.Background(), r.key(cb)).Result()
+	r.must(err)
+	return fields
+}
+
+// inSet tells whether a callback is in one of its partition's sorted sets.
+func (r *redisUnderTest) inSet(cb relay.Callback, name string) bool {
+	r.t.Helper()
+	_, err := r.client.ZScore(context.Background(), r.set(cb, name), string(cb.ID)).Result()
+	if err == redis.Nil {
+		return false
+	}
+	r.must(err)
+	return true
+}
+
+func (r *redisUnderTest) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}

@@ -1,0 +1,267 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"callback-relay/relay"
+)
+
+// Options are what a [Store] needs besides a client. All are required.
+type Options struct {
+	Keys *relay.KeyRing
+	// Lease is how long an attempt may take before another process may make
+	// the next one. It must exceed the deadline of a call to Step Functions.
+	Lease time.Duration
+	// Retention is how long a finished callback is remembered.
+	Retention time.Duration
+}
+
+// Store keeps callbacks in Redis. It implements [relay.Store], and the queue
+// of package outbox.
+type Store struct {
+	Options
+	redis redis.UniversalClient
+}
+
+var _ relay.Store = (*Store)(nil)
+
+// New returns a store on a client made by [Open]. The caller closes the client.
+func New(client redis.UniversalClient, o Options) *Store {
+	return &Store{Options: o, redis: client}
+}
+
+// The fields whose values are sealed.
+const (
+	taskTokenField = "taskToken"
+	outcomeField   = "outcome"
+)
+
+// Create implements [relay.Store].
+func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time.Duration) (relay.Callback, bool, error) {
+	ids := s.Keys.Identify(r.TaskToken)
+	// A callback made before the newest key came is found under an older one.
+	for _, older := range ids[1:] {
+		cb, sp, err := s.read(ctx, older.ID)
+		if err == nil {
+			return existing(cb, sp, r)
+		}
+		if !errors.Is(err, relay.ErrNotFound) {
+			return relay.Callback{}, false, err
+		}
+	}
+	id, sp := ids[0].ID, newSpec(r, ids[0].Key)
+	how, ms := expires(r.Expires)
+	got, err := s.run(ctx, createScript,
+		[]string{callbackKey(id), deadlineKey(id.Partition()), createdKey(id.Partition())},
+		string(id), string(relay.StatePending), how, ms, maxExpiry.Milliseconds(),
+		sp.encode(), s.Keys.Seal(id, taskTokenField, []byte(r.TaskToken.Reveal())))
+	if err != nil {
+		return relay.Callback{}, false, fmt.Errorf("create %s: %w", id, err)
+	}
+	switch got.verdict() {
+	case "created":
+		return relay.Callback{
+			ID: id, State: relay.StatePending, CreatedAt: got.time(1), ExpiresAt: got.time(2),
+			OnExpiry: r.OnExpiry, Tags: r.Tags, Links: sp.links(), Key: sp.Key,
+		}, true, nil
+	case "exists":
+		cb, sp, err := s.read(ctx, id)
+		if err != nil {
+			return relay.Callback{}, false, err
+		}
+		return existing(cb, sp, r)
+	case "past":
+		return relay.Callback{}, false, &relay.InvalidFieldError{Field: "expiresAt", Problem: "is not in the future"}
+	case "far":
+		return relay.Callback{}, false, &relay.InvalidFieldError{
+			Field: "expiresAt", Problem: fmt.Sprintf("is more than %s away", maxExpiry)}
+	}
+	return relay.Callback{}, false, unexpected("create", id, got)
+}
+
+func existing(cb relay.Callback, sp spec, r relay.Registration) (relay.Callback, bool, error) {
+	if !sp.asksTheSame(r) {
+		return relay.Callback{}, false, fmt.Errorf("create %s: %w", cb.ID, relay.ErrSettingsDiffer)
+	}
+	return cb, false, nil
+}
+
+// Answer implements [relay.Store].
+func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
+	id, digest := link.ID, link.Digest(o)
+	row := relay.TransitionOf(relay.EventAnswer)
+	got, err := s.run(ctx, answerScript,
+		[]string{callbackKey(id), deadlineKey(id.Partition()), dueKey(id.Partition())},
+		string(id), string(row.From), string(row.To), string(o.Type), o.Error,
+		s.Keys.Seal(id, outcomeField, o.Payload()), digest, strconv.Itoa(int(link.Number)),
+		s.Lease.Milliseconds(), rand.Text())
+	if err != nil {
+		return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)
+	}
+	switch got.verdict() {
+	case "recorded":
+		d := relay.Delivery{ID: id, Outcome: o}
+		s.readLease(&d, got)
+		return relay.Recorded{State: row.To, Delivery: &d}, nil
+	case "state":
+		state := relay.State(got.text(1))
+		same := digest == got.text(2) && got.text(3) != relay.ByExpiry
+		if same && state != relay.StateRefused {
+			return relay.Recorded{State: state, Duplicate: true}, nil
+		}
+	}
+	return relay.Recorded{}, s.refusal(ctx, "answer", id, got)
+}
+
+// Waiting implements [relay.Store].
+func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToken, error) {
+	id := link.ID
+	got, err := s.run(ctx, waitingScript, []string{callbackKey(id)}, string(relay.StatePending))
+	if err != nil {
+		return "", fmt.Errorf("look up %s: %w", id, err)
+	}
+	if got.verdict() != "waiting" {
+		return "", s.refusal(ctx, "look up", id, got)
+	}
+	task, err := s.Keys.Open(id, taskTokenField, []byte(got.text(1)))
+	if err != nil {
+		// The operator can put the key back, so it is not the sender's fault.
+		return "", fmt.Errorf("%w: %w", relay.ErrUnavailable, err)
+	}
+	return relay.TaskToken(task), nil
+}
+
+// Cancel implements [relay.Store].
+func (s *Store) Cancel(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
+	row := relay.TransitionOf(relay.EventCancel)
+	got, err := s.run(ctx, cancelScript, []string{callbackKey(id), deadlineKey(id.Partition())},
+		string(id), string(row.From), string(row.To), s.Retention.Milliseconds())
+	if err != nil {
+		return relay.Callback{}, fmt.Errorf("cancel %s: %w", id, err)
+	}
+	if got.verdict() != "done" {
+		return relay.Callback{}, s.refusal(ctx, "cancel", id, got)
+	}
+	return s.Get(ctx, id)
+}
+
+// refusal turns what a script said of a callback that is not pending any more
+// into the error that callers know.
+func (s *Store) refusal(ctx context.Context, op string, id relay.CallbackID, got reply) error {
+	err := unexpected(op, id, got)
+	switch got.verdict() {
+	case "missing":
+		err = s.missing(ctx)
+	case "overdue":
+		err = relay.ErrExpired
+	case "state":
+		err = stateError(relay.State(got.text(1)), got.text(3), got.text(4))
+	}
+	return fmt.Errorf("%s %s: %w", op, id, err)
+}
+
+// stateError says why a callback in the state takes no answer (any more).
+func stateError(state relay.State, by, reason string) error {
+	switch {
+	case by == relay.ByExpiry, state == relay.StateExpired:
+		return relay.ErrExpired
+	case state == relay.StateCancelled:
+		return relay.ErrCancelled
+	case state == relay.StateRefused:
+		return relay.RefusalError(reason)
+	case state == relay.StateAnswered, state == relay.StateDelivered:
+		return relay.ErrAlreadyAnswered
+	}
+	return unavailable(fmt.Errorf("unexpected state %q", state))
+}
+
+// missing tells a callback that does not exist from a Redis that lost its data
+// or was never prepared: the second is no reason to turn senders away for good.
+func (s *Store) missing(ctx context.Context) error {
+	if err := s.CheckSchema(ctx); err != nil {
+		return err
+	}
+	return relay.ErrNotFound
+}
+
+// CheckSchema reports whether Redis holds the keyspace that this package
+// knows; if not, [relay.ErrUnavailable].
+func (s *Store) CheckSchema(ctx context.Context) error {
+	version, err := s.redis.Get(ctx, schemaKey).Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return fmt.Errorf("%w: redis holds no keyspace: run relay migrate up", relay.ErrUnavailable)
+	case err != nil:
+		return unavailable(err)
+	case version != schemaVersion:
+		return fmt.Errorf("%w: redis holds keyspace version %.20q, this release knows version %s",
+			relay.ErrUnavailable, version, schemaVersion)
+	}
+	return nil
+}
+
+// Get implements [relay.Store].
+func (s *Store) Get(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
+	cb, _, err := s.read(ctx, id)
+	return cb, err
+}
+
+func (s *Store) read(ctx context.Context, id relay.CallbackID) (relay.Callback, spec, error) {
+	views, err := s.readAll(ctx, []relay.CallbackID{id})
+	if err == nil && views[0].spec == nil {
+		err = s.missing(ctx)
+	}
+	if err != nil {
+		return relay.Callback{}, spec{}, fmt.Errorf("look up %s: %w", id, err)
+	}
+	return views[0].Callback, *views[0].spec, nil
+}
+
+// found is a callback that was read; its spec is nil when there is none.
+type found struct {
+	relay.Callback
+	spec *spec
+}
+
+// readAll reads callbacks in one round trip.
+func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, error) {
+	hashes := make([]*redis.SliceCmd, len(ids))
+	scores := make([]*redis.FloatCmd, len(ids))
+	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
+			hashes[i] = p.HMGet(ctx, callbackKey(id), viewFields...)
+			scores[i] = p.ZScore(ctx, dueKey(id.Partition()), string(id))
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) { // Nil: not in the due set
+		return nil, unavailable(err)
+	}
+	views := make([]found, len(ids))
+	for i, id := range ids {
+		if err := hashes[i].Err(); err != nil {
+			return nil, unavailable(err)
+		}
+		values := hashes[i].Val()
+		if values[0] == nil {
+			continue
+		}
+		cb, sp, err := view(id, values, scores[i].Val())
+		if err != nil {
+			return nil, err
+		}
+		views[i] = found{cb, &sp}
+	}
+	return views, nil
+}
+
+func unexpected(op string, id relay.CallbackID, got reply) error {
+	return unavailable(fmt.Errorf("%s %s: unexpected verdict %.20q", op, id, got.verdict()))
+}

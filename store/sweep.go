@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+
+	"callback-relay/relay"
+)
+
+// sweepStep is how many members of a sorted set one round trip looks at.
+const sweepStep = 500
+
+// Trim takes out of the sorted sets what retention has removed, and tells how
+// many callbacks that were. It looks at every callback once, in small steps.
+func (s *Store) Trim(ctx context.Context) (int, error) {
+	trimmed := 0
+	for p := range relay.Partitions {
+		n, err := s.trimPartition(ctx, p)
+		trimmed += n
+		if err != nil {
+			return trimmed, err
+		}
+	}
+	return trimmed, nil
+}
+
+func (s *Store) trimPartition(ctx context.Context, partition int) (int, error) {
+	trimmed, cursor := 0, uint64(0)
+	for {
+		// Members and scores alternate.
+		page, next, err := s.redis.ZScan(ctx, createdKey(partition), cursor, "", sweepStep).Result()
+		if err != nil {
+			return trimmed, unavailable(err)
+		}
+		var ids []relay.CallbackID
+		for i := 0; i < len(page); i += 2 {
+			if id, err := relay.ParseCallbackID(page[i]); err == nil {
+				ids = append(ids, id)
+			}
+		}
+		n, err := s.trimMissing(ctx, ids)
+		trimmed += n
+		if err != nil || next == 0 {
+			return trimmed, err
+		}
+		cursor = next
+	}
+}
+
+func (s *Store) trimMissing(ctx context.Context, ids []relay.CallbackID) (int, error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	exist := make([]*redis.IntCmd, len(ids))
+	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
+			exist[i] = p.Exists(ctx, callbackKey(id))
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	var calls []call
+	for i, id := range ids {
+		if exist[i].Val() == 0 {
+			p := id.Partition()
+			calls = append(calls, call{
+				keys: []string{callbackKey(id), createdKey(p), deadlineKey(p), dueKey(p)},
+				args: []any{string(id)},
+			})
+		}
+	}
+	// The script looks again: the callback may have been registered anew.
+	replies, err := s.runAll(ctx, trimScript, calls)
+	trimmed := 0
+	for _, got := range replies {
+		if got.verdict() == "trimmed" {
+			trimmed++
+		}
+	}
+	return trimmed, err
+}
+
+// sumCards adds up the sizes of the sorted sets of all partitions.
+func (s *Store) sumCards(ctx context.Context, key func(partition int) string) (int64, error) {
+	cards := make([]*redis.IntCmd, relay.Partitions)
+	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i := range cards {
+			cards[i] = p.ZCard(ctx, key(i))
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	var sum int64
+	for _, card := range cards {
+		sum += card.Val()
+	}
+	return sum, nil
+}

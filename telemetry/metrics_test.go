@@ -1,0 +1,148 @@
+package telemetry_test
+
+import (
+	"cmp"
+	"flag"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"callback-relay/telemetry"
+)
+
+var update = flag.Bool("update", false, "write the list of metrics to testdata")
+
+const golden = "testdata/metrics.txt"
+
+// exercised returns metrics of which every series family has been used once.
+func exercised() *telemetry.Metrics {
+	m := telemetry.NewMetrics()
+	m.Answered("recorded")
+	m.Registered("created")
+	m.Attempted("done", 30*time.Millisecond)
+	m.Settled("refused", "TaskTimedOut", 1500*time.Millisecond)
+	m.Backlog(7)
+	m.RequestDone("public", "/c/:key", http.MethodPost, http.StatusOK, 40*time.Millisecond)
+	return m
+}
+
+// scrape returns what Prometheus gets to see.
+func scrape(t *testing.T, m *telemetry.Metrics) string {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	m.Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	body, err := io.ReadAll(recorder.Result().Body)
+	if err != nil || recorder.Code != http.StatusOK {
+		t.Fatalf("scrape: status %d, %v", recorder.Code, err)
+	}
+	return string(body)
+}
+
+var (
+	typeLine   = regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`)
+	seriesLine = regexp.MustCompile(`(?m)^(\w+)(?:\{(.*)\})? \S+$`)
+	labelName  = regexp.MustCompile(`(\w+)="`)
+)
+
+// list returns name, type and labels of each of the relay's own metrics.
+func list(page string) string {
+	labels := map[string]string{}
+	for _, series := range seriesLine.FindAllStringSubmatch(page, -1) {
+		var names []string
+		for _, l := range labelName.FindAllStringSubmatch(series[2], -1) {
+			if l[1] != "le" {
+				names = append(names, l[1])
+			}
+		}
+		slices.Sort(names)
+		name := strings.TrimSuffix(series[1], "_count") // where a histogram's own labels are
+		labels[name] = strings.Join(names, ",")
+	}
+	lines := map[string]string{}
+	for _, family := range typeLine.FindAllStringSubmatch(page, -1) {
+		if name := family[1]; strings.HasPrefix(name, "callback_relay_") {
+			lines[name] = strings.Join([]string{name, family[2], cmp.Or(labels[name], "-")}, " ")
+		}
+	}
+	return strings.Join(slices.Sorted(maps.Values(lines)), "\n") + "\n"
+}
+
+// TestListOfMetrics holds what dashboards and alerts rely on.
+func TestListOfMetrics(t *testing.T) {
+	got := list(scrape(t, exercised()))
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(string(want), got); diff != "" {
+		t.Errorf("metrics (-%s +registry):\n%s\nif that is meant: go test ./telemetry -update", golden, diff)
+	}
+}
+
+// TestValues shows that each method reaches its metric, with the unit that the
+// name promises.
+func TestValues(t *testing.T) {
+	page := scrape(t, exercised())
+	for _, line := range []string{
+		`callback_relay_answers_total{result="recorded"} 1`,
+		`callback_relay_registrations_total{result="created"} 1`,
+		`callback_relay_delivery_attempt_duration_seconds_sum{class="done"} 0.03`,
+		`callback_relay_delivery_attempt_duration_seconds_count{class="done"} 1`,
+		`callback_relay_deliveries_settled_total{reason="TaskTimedOut",state="refused"} 1`,
+		`callback_relay_delivery_lag_seconds_sum{state="refused"} 1.5`,
+		`callback_relay_delivery_backlog 7`,
+		`callback_relay_http_request_duration_seconds_sum{code="200",listener="public",method="POST",route="/c/:key"} 0.04`,
+	} {
+		if !strings.Contains(page, line+"\n") {
+			t.Errorf("%s is missing", line)
+		}
+	}
+}
+
+// TestFirstScrape needs nothing to have happened yet.
+func TestFirstScrape(t *testing.T) {
+	page := scrape(t, telemetry.NewMetrics())
+	for _, name := range []string{"callback_relay_delivery_backlog 0", "go_goroutines ", "go_build_info{", "process_"} {
+		if !strings.Contains(page, "\n"+name) {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}
+
+func TestMadeUpMethodsShareALabel(t *testing.T) {
+	m := telemetry.NewMetrics()
+	m.RequestDone("public", "/c/:key", "BREW", http.StatusMethodNotAllowed, time.Millisecond)
+	m.RequestDone("public", "/c/:key", "post", http.StatusMethodNotAllowed, time.Millisecond)
+	want := `callback_relay_http_request_duration_seconds_count{code="405",listener="public",method="other",route="/c/:key"} 2`
+	if page := scrape(t, m); !strings.Contains(page, want) {
+		t.Errorf("%s is missing", want)
+	}
+}
+
+// TestConventions asks Prometheus's own linter about names, units and helps.
+func TestConventions(t *testing.T) {
+	problems, err := promlint.New(strings.NewReader(scrape(t, exercised()))).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		if strings.HasPrefix(p.Metric, "callback_relay_") {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+}
