@@ -31,10 +31,11 @@ const (
 
 // deliver makes one leased attempt and settles it. It is the only place from
 // which an outcome leaves. It does not end with any request: once the attempt
-// is recorded, its result must be too.
-func (o *Outbox) deliver(d relay.Delivery) relay.Settlement {
+// is recorded, its result must be too. permitted says that the rate limit's
+// permit has been taken.
+func (o *Outbox) deliver(d relay.Delivery, permitted bool) relay.Settlement {
 	taken := time.Now()
-	end := o.attempt(d)
+	end := o.attempt(d, permitted)
 	log := o.Logger.With("callback", string(d.ID), "attempt", d.Attempt, "state", string(end.State), "reason", end.Reason)
 	if !o.settle(d, end) {
 		log.Warn("delivery not settled: lease lost or redis away")
@@ -58,7 +59,7 @@ func (o *Outbox) deliver(d relay.Delivery) relay.Settlement {
 }
 
 // attempt sends the outcome and judges what came of it.
-func (o *Outbox) attempt(d relay.Delivery) relay.Settlement {
+func (o *Outbox) attempt(d relay.Delivery, permitted bool) relay.Settlement {
 	if d.Unreadable != nil {
 		o.Logger.Error("delivery cannot be opened: put its master key back into the ring",
 			"callback", string(d.ID), "error", d.Unreadable)
@@ -67,10 +68,10 @@ func (o *Outbox) attempt(d relay.Delivery) relay.Settlement {
 		end.NotMade = true
 		return end
 	}
-	waiting, cancel := context.WithTimeout(context.Background(), permitWait)
-	defer cancel()
-	if !o.limit.wait(waiting) {
-		return relay.Settlement{State: relay.StateAnswered, Reason: reasonBusy, NotMade: true}
+	if !permitted && !o.permit() {
+		end := retry(relay.SendThrottled, d, reasonBusy)
+		end.NotMade = true
+		return end
 	}
 	began := time.Now()
 	err := o.send(d)
@@ -81,6 +82,13 @@ func (o *Outbox) attempt(d relay.Delivery) relay.Settlement {
 	o.Metrics.Attempted(class, time.Since(began))
 	o.limit.learn(err)
 	return judge(d, err)
+}
+
+// permit takes a permit of the rate limit, if one is to be had in time.
+func (o *Outbox) permit() bool {
+	ctx, cancel := context.WithTimeout(context.Background(), permitWait)
+	defer cancel()
+	return o.limit.wait(ctx, 1)
 }
 
 // send calls the sender and survives it.

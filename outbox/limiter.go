@@ -58,14 +58,16 @@ func (l *limiter) share(replicas int) {
 	l.apply()
 }
 
-// wait takes a permit, and tells whether there was one before ctx ends.
-func (l *limiter) wait(ctx context.Context) bool { return l.permits.Wait(ctx) == nil }
+// wait takes n permits, and tells whether they were to be had before ctx ends.
+func (l *limiter) wait(ctx context.Context, n int) bool { return l.permits.WaitN(ctx, n) == nil }
 
-// perSecond returns how many permits a second gives, at least 1.
-func (l *limiter) perSecond() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return int(min(max(l.allowed, 1), math.MaxInt32))
+// batch returns how many permits are worth taking at once: half a burst, which
+// leaves the other half to fresh answers.
+func (l *limiter) batch() int {
+	if l.permits.Limit() == rate.Inf {
+		return math.MaxInt
+	}
+	return max(l.permits.Burst()/2, 1)
 }
 
 // learn takes note of a call's result.

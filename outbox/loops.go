@@ -23,6 +23,11 @@ func (o *Outbox) every(ctx context.Context, interval time.Duration, once func(co
 }
 
 // claim takes up due deliveries, as many as there are workers and permits for.
+//
+// While there is a backlog it takes permits for a whole batch beforehand: they
+// come in the order in which they are asked for, so the backlog and fresh
+// answers both get on. When the last look found nothing it takes none, as the
+// look would waste them.
 func (o *Outbox) claim(ctx context.Context) (more bool) {
 	// A claimed delivery holds a lease, so none is claimed to stand in a queue.
 	select {
@@ -31,16 +36,22 @@ func (o *Outbox) claim(ctx context.Context) (more bool) {
 		return false
 	}
 	<-o.slots
-	claimed, err := o.Queue.Claim(ctx, min(cap(o.slots)-len(o.slots), o.limit.perSecond()))
+	batch := min(cap(o.slots)-len(o.slots), o.limit.batch())
+	permitted := o.behind
+	if permitted && !o.limit.wait(ctx, batch) {
+		return false
+	}
+	claimed, err := o.Queue.Claim(ctx, batch)
 	o.report(ctx, "claim", err)
 	for _, d := range claimed {
 		o.slots <- struct{}{}
 		o.going.Go(func() {
 			defer func() { <-o.slots }()
-			o.deliver(d)
+			o.deliver(d, permitted)
 		})
 	}
-	return len(claimed) > 0
+	o.behind = len(claimed) > 0
+	return o.behind
 }
 
 // expireBatch is how many deadlines one step of the watch handles.

@@ -70,9 +70,10 @@ const (
 // Outbox delivers. The zero value is not usable; see [New].
 type Outbox struct {
 	Options
-	limit *limiter
-	slots chan struct{}  // one for each delivery that Run started
-	going sync.WaitGroup // every delivery under way
+	limit  *limiter
+	slots  chan struct{}  // one for each delivery that Run started
+	going  sync.WaitGroup // every delivery under way
+	behind bool           // the last claim found something; of the claim loop alone
 }
 
 // New returns an outbox. [Outbox.Deliver] works at once; what others left
@@ -96,7 +97,7 @@ func New(o Options) *Outbox {
 // delivery itself goes on in either case.
 func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement {
 	result := make(chan relay.Settlement, 1)
-	o.going.Go(func() { result <- o.deliver(d) })
+	o.going.Go(func() { result <- o.deliver(d, false) })
 	timer := time.NewTimer(o.AnswerWait)
 	defer timer.Stop()
 	select {

@@ -1,0 +1,260 @@
+package outbox_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"callback-relay/outbox"
+	"callback-relay/relay"
+)
+
+// queue is a queue in memory, with the clock of the test's bubble: a real one
+// cannot be used where time is not real. The real one is tested with the outbox
+// in package main.
+type queue struct {
+	mu        sync.Mutex
+	due       map[relay.CallbackID]*entry
+	settled   map[relay.CallbackID]relay.Settlement
+	claims    int // calls of Claim
+	biggest   int // limit of a call of Claim
+	overdue   int // what Expire finds
+	expires   int // calls of Expire that found nothing
+	trims     int
+	backlogs  int
+	replicas  int
+	left      bool
+	settleErr error // of Settle, as often as settleErrs says
+	failing   int
+	broken    error // of everything else
+}
+
+type entry struct {
+	at time.Time
+	d  relay.Delivery
+}
+
+const lease = 10 * time.Second
+
+func newQueue() *queue {
+	return &queue{due: map[relay.CallbackID]*entry{}, settled: map[relay.CallbackID]relay.Settlement{}, replicas: 1}
+}
+
+// put makes deliveries due now, as if their lease had ended.
+func (q *queue) put(ids ...relay.CallbackID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	for _, id := range ids {
+		q.due[id] = &entry{now, relay.Delivery{ID: id, TaskToken: relay.TaskToken(id), CreatedAt: now, AnsweredAt: now}}
+	}
+}
+
+// lease returns a delivery that was just answered and leased.
+func (q *queue) lease(id relay.CallbackID) relay.Delivery {
+	q.put(id)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.take(q.due[id])
+}
+
+func (q *queue) take(e *entry) relay.Delivery {
+	now := time.Now()
+	e.at = now.Add(lease)
+	e.d.Fence++
+	e.d.Attempt++
+	e.d.LeasedAt = now
+	return e.d
+}
+
+func (q *queue) Claim(_ context.Context, limit int) ([]relay.Delivery, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.claims++
+	q.biggest = max(q.biggest, limit)
+	var claimed []relay.Delivery
+	for _, e := range q.due {
+		if len(claimed) < limit && !e.at.After(time.Now()) {
+			claimed = append(claimed, q.take(e))
+		}
+	}
+	return claimed, q.broken
+}
+
+func (q *queue) Settle(_ context.Context, d relay.Delivery, end relay.Settlement) (bool, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.failing > 0 {
+		q.failing--
+		return false, q.settleErr
+	}
+	e := q.due[d.ID]
+	if e == nil || e.d.Fence != d.Fence {
+		return false, nil
+	}
+	q.settled[d.ID] = end
+	if end.State != relay.StateAnswered {
+		delete(q.due, d.ID)
+		return true, nil
+	}
+	e.at = time.Now().Add(end.RetryIn)
+	return true, nil
+}
+
+func (q *queue) Expire(context.Context, int) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := q.overdue
+	q.overdue = 0
+	if n == 0 {
+		q.expires++
+	}
+	return n, q.broken
+}
+
+func (q *queue) Trim(context.Context) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.trims++
+	return 0, q.broken
+}
+
+func (q *queue) Backlog(context.Context) (int64, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.backlogs++
+	return int64(len(q.due)), q.broken
+}
+
+func (q *queue) Beat(context.Context, string, time.Duration) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.replicas, q.broken
+}
+
+func (q *queue) Leave(context.Context, string) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.left = true
+	return q.broken
+}
+
+// end returns how a delivery was last settled.
+func (q *queue) end(id relay.CallbackID) relay.Settlement {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.settled[id]
+}
+
+// look reads or changes the queue while the outbox runs.
+func (q *queue) look(do func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	do()
+}
+
+func (q *queue) waiting() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.due)
+}
+
+// sender answers calls as a test says, and notes when they came.
+type sender struct {
+	mu    sync.Mutex
+	calls []time.Time
+	do    func(call int) error // nil takes everything; call counts from 1
+}
+
+func (s *sender) Send(context.Context, relay.TaskToken, relay.Outcome) error {
+	s.mu.Lock()
+	s.calls = append(s.calls, time.Now())
+	n, do := len(s.calls), s.do
+	s.mu.Unlock()
+	if do == nil {
+		return nil
+	}
+	return do(n)
+}
+
+func (s *sender) made() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.calls)
+}
+
+func failed(class relay.SendClass) error {
+	return &relay.SendError{Class: class, Code: "Code", Err: errors.New("said the test")}
+}
+
+// counted is what the outbox told the metrics.
+type counted struct {
+	mu       sync.Mutex
+	attempts map[string]int
+	lags     []time.Duration
+	backlog  int64
+}
+
+func (c *counted) Attempted(class string, _ time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.attempts[class]++
+}
+
+func (c *counted) Settled(_, _ string, lag time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lags = append(c.lags, lag)
+}
+
+func (c *counted) Backlog(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.backlog = n
+}
+
+func (c *counted) reported() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.backlog
+}
+
+// setUp returns an outbox on a queue and a sender.
+func setUp(t *testing.T, q *queue, s *sender, change ...func(*outbox.Options)) (*outbox.Outbox, *counted) {
+	t.Helper()
+	c := &counted{attempts: map[string]int{}}
+	o := outbox.Options{
+		Queue: q, Sender: s, Metrics: c, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Replica: "test", AnswerWait: time.Second,
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	return outbox.New(o), c
+}
+
+// start runs an outbox and returns how to stop it.
+func start(o *outbox.Outbox) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		o.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// pass lets time pass in the test's bubble, where it costs none, and then
+// everything happen that is due.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}

@@ -1,0 +1,288 @@
+package outbox_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callback-relay/outbox"
+	"callback-relay/relay"
+)
+
+func TestDeliverSettles(t *testing.T) {
+	retried := func(o relay.Settlement) bool { return o.State == relay.StateAnswered && o.Reason == "Code" }
+	for name, c := range map[string]struct {
+		err     error
+		unclear int
+		want    func(relay.Settlement) bool
+	}{
+		"taken":                {nil, 0, func(o relay.Settlement) bool { return o.State == relay.StateDelivered && o.Confirmed }},
+		"closed at first":      {failed(relay.SendClosed), 0, func(o relay.Settlement) bool { return o.State == relay.StateRefused && o.Reason == "Code" }},
+		"closed after unclear": {failed(relay.SendClosed), 1, func(o relay.Settlement) bool { return o.State == relay.StateDelivered && !o.Confirmed }},
+		"never":                {failed(relay.SendNever), 0, func(o relay.Settlement) bool { return o.State == relay.StateRefused && o.Reason == "Code" }},
+		"unclear":              {failed(relay.SendUnclear), 0, func(o relay.Settlement) bool { return retried(o) && !o.NoEffect }},
+		"throttled":            {failed(relay.SendThrottled), 0, func(o relay.Settlement) bool { return retried(o) && o.NoEffect }},
+		"not executed":         {failed(relay.SendNotExecuted), 0, func(o relay.Settlement) bool { return retried(o) && o.NoEffect }},
+		"ours to mend":         {failed(relay.SendOursToMend), 0, func(o relay.Settlement) bool { return retried(o) && o.NoEffect && o.RetryIn >= 30*time.Second }},
+		"anything else":        {errors.New("?"), 0, func(o relay.Settlement) bool { return o.State == relay.StateAnswered && !o.NoEffect }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := newQueue()
+				o, _ := setUp(t, q, &sender{do: func(int) error { return c.err }})
+				d := q.lease("a")
+				d.EarlierUnclear = c.unclear
+				got := o.Deliver(t.Context(), d)
+				if !c.want(got) || q.end("a") != got {
+					t.Errorf("settled as %+v, told %+v", q.end("a"), got)
+				}
+				if got.RetryIn > time.Minute {
+					t.Errorf("tries again in %v", got.RetryIn)
+				}
+			})
+		})
+	}
+}
+
+// A sender of webhooks waits a second and no longer; the delivery goes on.
+func TestDeliverDoesNotHoldTheCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		o, _ := setUp(t, q, &sender{do: func(int) error { <-time.After(3 * time.Second); return nil }})
+		began := time.Now()
+		if got := o.Deliver(t.Context(), q.lease("a")); got.State != relay.StateAnswered {
+			t.Errorf("told %+v", got)
+		}
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("held for %v", took)
+		}
+		pass(5 * time.Second)
+		if got := q.end("a"); got.State != relay.StateDelivered {
+			t.Errorf("settled as %+v", got)
+		}
+	})
+}
+
+func TestRunTakesUpWhatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(), &sender{}
+		o, c := setUp(t, q, s)
+		q.lease("dead") // by a process that died
+		stop := start(o)
+		for i := range 300 {
+			q.put(relay.CallbackID(fmt.Sprint(i)))
+		}
+		pass(2 * time.Second)
+		if q.waiting() != 1 || s.made() != 300 {
+			t.Errorf("%d wait after %d calls", q.waiting(), s.made())
+		}
+		pass(lease)
+		if q.end("dead").State != relay.StateDelivered {
+			t.Error("what a dead process had leased was not taken up")
+		}
+		stop()
+		if c.attempts["done"] != 301 {
+			t.Errorf("counted %v", c.attempts)
+		}
+	})
+}
+
+func TestRunRetriesOnSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		s := &sender{do: func(n int) error {
+			if n < 8 {
+				return failed(relay.SendUnclear)
+			}
+			return nil
+		}}
+		o, _ := setUp(t, q, s)
+		stop := start(o)
+		defer stop()
+		q.put("a")
+		pass(5 * time.Minute)
+		if q.end("a").State != relay.StateDelivered || s.made() != 8 {
+			t.Errorf("settled as %+v after %d calls", q.end("a"), s.made())
+		}
+	})
+}
+
+func TestRunBoundsItsWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		s := &sender{do: func(int) error { <-time.After(time.Second); return nil }}
+		o, _ := setUp(t, q, s, func(o *outbox.Options) { o.Workers = 3 })
+		stop := start(o)
+		defer stop()
+		for i := range 9 {
+			q.put(relay.CallbackID(fmt.Sprint(i)))
+		}
+		pass(time.Second)
+		q.look(func() {
+			if s.made() > 6 || q.biggest > 3 {
+				t.Errorf("%d calls in a second, claims of %d, with 3 workers of a second each", s.made(), q.biggest)
+			}
+		})
+		pass(10 * time.Second)
+		if q.waiting() != 0 {
+			t.Errorf("%d wait", q.waiting())
+		}
+	})
+}
+
+// Row 56: what is under way is finished before Run returns.
+func TestRunWaitsForDeliveries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		o, _ := setUp(t, q, &sender{do: func(int) error { <-time.After(3 * time.Second); return nil }})
+		stop := start(o)
+		q.put("claimed")
+		pass(time.Second)
+		o.Deliver(t.Context(), q.lease("fresh")) // gives up waiting after a second
+		stop()
+		if q.waiting() != 0 || !q.left { // all loops have ended
+			t.Errorf("%d wait, left: %v", q.waiting(), q.left)
+		}
+	})
+}
+
+// Row 57: a result that comes after the lease was lost changes nothing.
+func TestLostLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		o, _ := setUp(t, q, &sender{})
+		late := q.lease("a")
+		q.put("a")
+		q.lease("a")
+		late.Fence = 0
+		if got := o.Deliver(t.Context(), late); got.State != relay.StateAnswered {
+			t.Errorf("told %+v", got)
+		}
+		if q.waiting() != 1 {
+			t.Error("a lost lease settled the delivery")
+		}
+	})
+}
+
+func TestSettlingSurvivesARedisThatBlinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		o, _ := setUp(t, q, &sender{}, func(o *outbox.Options) { o.AnswerWait = time.Minute })
+		q.look(func() { q.settleErr, q.failing = relay.ErrUnavailable, 3 })
+		if got := o.Deliver(t.Context(), q.lease("a")); got.State != relay.StateDelivered {
+			t.Errorf("after three failures: %+v", got)
+		}
+		q.look(func() { q.failing = 100 })
+		// The store says answered, so the caller must not hear delivered.
+		if got := o.Deliver(t.Context(), q.lease("b")); got.State != relay.StateAnswered {
+			t.Errorf("with Redis away: %+v", got)
+		}
+	})
+}
+
+// Row 69: without the master key nothing is sent, and nothing is given up.
+func TestUnreadableDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(), &sender{}
+		o, c := setUp(t, q, s)
+		d := q.lease("a")
+		d.Unreadable = relay.ErrSealed
+		got := o.Deliver(t.Context(), d)
+		if got.State != relay.StateAnswered || !got.NotMade || got.RetryIn < 30*time.Second || s.made() != 0 {
+			t.Errorf("settled as %+v after %d calls", got, s.made())
+		}
+		if diff := cmp.Diff(map[string]int{"ours-to-mend": 1}, c.attempts); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Row 73: a panic in a delivery leaves it unclear, and others unharmed.
+func TestPanicInADelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		o, _ := setUp(t, q, &sender{do: func(n int) error {
+			if n == 1 {
+				panic("secret")
+			}
+			return nil
+		}})
+		if got := o.Deliver(t.Context(), q.lease("a")); got.State != relay.StateAnswered || got.NoEffect {
+			t.Errorf("settled as %+v", got)
+		}
+		if got := o.Deliver(t.Context(), q.lease("b")); got.State != relay.StateDelivered {
+			t.Errorf("the next one: %+v", got)
+		}
+	})
+}
+
+func TestGivesUpWhenNoTaskCanWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		o, _ := setUp(t, q, &sender{do: func(int) error { return failed(relay.SendOursToMend) }})
+		d := q.lease("a")
+		d.CreatedAt = d.LeasedAt.Add(-relay.GiveUpAfter)
+		if got := o.Deliver(t.Context(), d); got.State != relay.StateAnswered {
+			t.Errorf("at the last moment: %+v", got)
+		}
+		q.put("b")
+		d = q.lease("b")
+		d.CreatedAt = d.LeasedAt.Add(-relay.GiveUpAfter - time.Second)
+		if got := o.Deliver(t.Context(), d); got.State != relay.StateRefused || got.Reason != relay.ReasonGivenUp {
+			t.Errorf("after it: %+v", got)
+		}
+	})
+}
+
+func TestHousekeeping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		o, c := setUp(t, q, &sender{})
+		stop := start(o)
+		q.put("later")
+		q.lease("later")
+		q.look(func() { q.overdue = 5 })
+		pass(time.Minute)
+		looks := 0
+		q.look(func() {
+			if q.overdue != 0 {
+				t.Error("deadlines were not watched")
+			}
+			if q.expires < 60 || q.claims < 60 {
+				t.Errorf("in a minute: %d looks at deadlines, %d at due deliveries", q.expires, q.claims)
+			}
+			if q.trims != 1 || q.backlogs < 10 {
+				t.Errorf("in a minute: %d trims, %d looks at the backlog", q.trims, q.backlogs)
+			}
+			// Trouble with Redis stops no loop.
+			looks, q.broken = q.claims, relay.ErrUnavailable
+		})
+		pass(time.Minute)
+		q.look(func() {
+			if q.claims < looks+60 {
+				t.Error("the claim loop stopped")
+			}
+		})
+		if n := c.reported(); n != 0 { // delivered after its lease ended
+			t.Errorf("backlog of %d reported", n)
+		}
+		stop()
+	})
+}
+
+func TestLagIsFromAnswerToSettlement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		o, c := setUp(t, q, &sender{do: func(int) error { <-time.After(300 * time.Millisecond); return nil }})
+		d := q.lease("a")
+		d.AnsweredAt = d.LeasedAt.Add(-2 * time.Second)
+		o.Deliver(t.Context(), d)
+		if diff := cmp.Diff([]time.Duration{2300 * time.Millisecond}, c.lags); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
