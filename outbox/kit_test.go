@@ -3,7 +3,6 @@ package outbox_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -229,7 +228,7 @@ func setUp(t *testing.T, q *queue, s *sender, change ...func(*outbox.Options)) (
 	t.Helper()
 	c := &counted{attempts: map[string]int{}}
 	o := outbox.Options{
-		Queue: q, Sender: s, Metrics: c, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Queue: q, Sender: s, Metrics: c, Logger: slog.New(slog.DiscardHandler),
 		Replica: "test", AnswerWait: time.Second,
 	}
 	for _, f := range change {

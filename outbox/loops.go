@@ -14,7 +14,7 @@ func (o *Outbox) every(ctx context.Context, interval time.Duration, once func(co
 		if once(ctx) {
 			continue
 		}
-		wait := interval - time.Duration(rand.Int64N(int64(interval)/4+1))
+		wait := interval - time.Duration(rand.Int64N(int64(interval)/4+1)) //nolint:gosec // spreads load, guards nothing
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):

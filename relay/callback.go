@@ -166,7 +166,7 @@ func (r *Registration) checkLinks() []error {
 func (r *Registration) NumberedLinks() []Link {
 	links := make([]Link, 0, len(r.Links))
 	for _, name := range slices.Sorted(maps.Keys(r.Links)) {
-		links = append(links, Link{Name: name, Type: r.Links[name], Number: byte(len(links))})
+		links = append(links, Link{Name: name, Type: r.Links[name], Number: byte(len(links))}) //nolint:gosec // at most MaxLinks
 	}
 	return links
 }

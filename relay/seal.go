@@ -22,7 +22,7 @@ func (r *KeyRing) Seal(id CallbackID, field string, plain []byte) []byte {
 	out := make([]byte, 0, len(key.name)+1+key.seal.Overhead()+len(plain))
 	out = append(out, key.name...)
 	out = append(out, sealSeparator)
-	return key.seal.Seal(out, nil, plain, sealContext(id, field))
+	return key.seal.Seal(out, nil, plain, sealContext(id, field)) //nolint:gosec // this AEAD makes its own random nonce
 }
 
 // Open decrypts what [KeyRing.Seal] made, with whichever key of the ring made

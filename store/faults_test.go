@@ -12,7 +12,6 @@ import (
 
 // Row 63: a full Redis takes nothing new, and lets what it holds be finished.
 func TestFullRedisDrains(t *testing.T) {
-	t.Parallel()
 	if !redistest.Available(t) {
 		return
 	}
@@ -56,25 +55,22 @@ func TestFullRedisDrains(t *testing.T) {
 
 // Row 65: a server that forgot the scripts is told them again, also in the
 // middle of a pipeline.
-func TestForgottenScripts(t *testing.T) {
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		forget := func() { r.must(r.client.ScriptFlush(t.Context()).Err()) }
-		forget()
-		cb := r.register("task")
-		forget()
-		r.answer(cb, `1`)
-		r.pass(cb)
-		forget()
-		d := r.claimOne()
-		forget()
-		r.settle(d, relay.Settlement{State: relay.StateDelivered})
-	})
+func testForgottenScripts(t *testing.T, r *redisUnderTest) {
+	forget := func() { r.must(r.client.ScriptFlush(t.Context()).Err()) }
+	forget()
+	cb := r.register("task")
+	forget()
+	r.answer(cb, `1`)
+	r.pass(cb)
+	forget()
+	d := r.claimOne()
+	forget()
+	r.settle(d, relay.Settlement{State: relay.StateDelivered})
 }
 
 // Row 9 and invariant 10: trouble with Redis is never an answer about a
 // callback.
 func TestRedisAway(t *testing.T) {
-	t.Parallel()
 	client, err := store.Open(store.ModeStandalone, "redis://127.0.0.1:1/0")
 	if err != nil {
 		t.Fatal(err)

@@ -12,47 +12,45 @@ import (
 	"callback-relay/relay"
 )
 
-func TestList(t *testing.T) {
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		const n = 120
-		var want []relay.CallbackID // newest first
-		for i := range n {
-			cb := r.register(relay.TaskToken(fmt.Sprint("task", i)), func(reg *relay.Registration) {
-				reg.Tags = map[string]string{"n": fmt.Sprint(i % 3)}
-			})
-			// Many of the same millisecond, as a burst makes them.
-			created := float64(1_000_000 + i/50)
-			r.must(r.client.ZAdd(t.Context(), r.set(cb, "created"), redis.Z{Score: created, Member: string(cb.ID)}).Err())
-			want = append(want, cb.ID)
-			if i%4 == 0 {
-				r.answer(cb, `1`)
-			}
+func testList(t *testing.T, r *redisUnderTest) {
+	const n = 120
+	var want []relay.CallbackID // newest first
+	for i := range n {
+		cb := r.register(relay.TaskToken(fmt.Sprint("task", i)), func(reg *relay.Registration) {
+			reg.Tags = map[string]string{"n": fmt.Sprint(i % 3)}
+		})
+		// Many of the same millisecond, as a burst makes them.
+		created := float64(1_000_000 + i/50)
+		r.must(r.client.ZAdd(t.Context(), r.set(cb, "created"), redis.Z{Score: created, Member: string(cb.ID)}).Err())
+		want = append(want, cb.ID)
+		if i%4 == 0 {
+			r.answer(cb, `1`)
 		}
-		slices.Reverse(want)
-		for start := 0; start < n; { // within one millisecond the order is by id
-			end := start
-			for end < n && (n-1-end)/50 == (n-1-start)/50 {
-				end++
-			}
-			slices.Sort(want[start:end])
-			slices.Reverse(want[start:end])
-			start = end
+	}
+	slices.Reverse(want)
+	for start := 0; start < n; { // within one millisecond the order is by id
+		end := start
+		for end < n && (n-1-end)/50 == (n-1-start)/50 {
+			end++
 		}
-		for _, limit := range []int{1, 7, 50, 100} {
-			if diff := cmp.Diff(want, r.listAll(relay.Query{Limit: limit})); diff != "" {
-				t.Errorf("in pages of %d (-want +got):\n%s", limit, diff)
-			}
+		slices.Sort(want[start:end])
+		slices.Reverse(want[start:end])
+		start = end
+	}
+	for _, limit := range []int{1, 7, 50, 100} {
+		if diff := cmp.Diff(want, r.listAll(relay.Query{Limit: limit})); diff != "" {
+			t.Errorf("in pages of %d (-want +got):\n%s", limit, diff)
 		}
-		if got := r.listAll(relay.Query{Limit: 10, State: relay.StateAnswered}); len(got) != n/4 {
-			t.Errorf("%d answered, want %d", len(got), n/4)
-		}
-		if got := r.listAll(relay.Query{Limit: 10, TagKey: "n", TagValue: "2"}); len(got) != n/3 {
-			t.Errorf("%d tagged n:2, want %d", len(got), n/3)
-		}
-		if got := r.listAll(relay.Query{Limit: 10, TagKey: "m"}); len(got) != 0 {
-			t.Errorf("%d tagged m, want none", len(got))
-		}
-	})
+	}
+	if got := r.listAll(relay.Query{Limit: 10, State: relay.StateAnswered}); len(got) != n/4 {
+		t.Errorf("%d answered, want %d", len(got), n/4)
+	}
+	if got := r.listAll(relay.Query{Limit: 10, TagKey: "n", TagValue: "2"}); len(got) != n/3 {
+		t.Errorf("%d tagged n:2, want %d", len(got), n/3)
+	}
+	if got := r.listAll(relay.Query{Limit: 10, TagKey: "m"}); len(got) != 0 {
+		t.Errorf("%d tagged m, want none", len(got))
+	}
 }
 
 // listAll follows the cursors to the end.
@@ -75,13 +73,11 @@ func (r *redisUnderTest) listAll(q relay.Query) []relay.CallbackID {
 	}
 }
 
-func TestListRefusesAForeignCursor(t *testing.T) {
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		for _, cursor := range []string{"x", "12", "12-short", "-"} {
-			var field *relay.InvalidFieldError
-			if _, err := r.List(t.Context(), relay.Query{Limit: 5, Cursor: cursor}); !errors.As(err, &field) || field.Field != "cursor" {
-				t.Errorf("%q: %v", cursor, err)
-			}
+func testListRefusesAForeignCursor(t *testing.T, r *redisUnderTest) {
+	for _, cursor := range []string{"x", "12", "12-short", "-"} {
+		var field *relay.InvalidFieldError
+		if _, err := r.List(t.Context(), relay.Query{Limit: 5, Cursor: cursor}); !errors.As(err, &field) || field.Field != "cursor" {
+			t.Errorf("%q: %v", cursor, err)
 		}
-	})
+	}
 }

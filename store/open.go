@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -40,8 +41,9 @@ const connections = 64
 // Open returns a client for the Redis that the URL names: redis:// or rediss://
 // (TLS), with user and password if need be. In sentinel mode host and port are a
 // Sentinel's, and the query has master_name and may have addr=host:port for
-// more Sentinels; in cluster mode addr=host:port names more nodes. The client
-// connects when it is first used. Errors never show the URL.
+// more Sentinels; in cluster mode addr=host:port names more nodes. The query
+// may also set the pool and the deadlines. The client connects when it is first
+// used. Errors never show the URL.
 func Open(mode, url string) (redis.UniversalClient, error) {
 	switch mode {
 	case ModeStandalone:
@@ -49,8 +51,8 @@ func Open(mode, url string) (redis.UniversalClient, error) {
 		if err != nil {
 			return nil, errBadURL
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, commandTimeout, commandTimeout
-		o.ContextTimeoutEnabled, o.PoolSize, o.DialerRetries = true, connections, dials
+		o.ContextTimeoutEnabled, o.DialerRetries = true, dials
+		setDefaults(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolSize)
 		return redis.NewClient(o), nil
 	case ModeSentinel:
 		o, err := redis.ParseFailoverURL(url)
@@ -60,19 +62,27 @@ func Open(mode, url string) (redis.UniversalClient, error) {
 		if o.MasterName == "" {
 			return nil, errors.New("sentinel mode needs master_name in the URL: redis://sentinel:26379/0?master_name=mymaster")
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, commandTimeout, commandTimeout
-		o.ContextTimeoutEnabled, o.PoolSize, o.DialerRetries = true, connections, dials
+		o.ContextTimeoutEnabled, o.DialerRetries = true, dials
+		setDefaults(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolSize)
 		return redis.NewFailoverClient(o), nil
 	case ModeCluster:
 		o, err := redis.ParseClusterURL(url)
 		if err != nil {
 			return nil, errBadURL
 		}
-		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, commandTimeout, commandTimeout
-		o.ContextTimeoutEnabled, o.PoolSize, o.DialerRetries = true, connections, dials
+		o.ContextTimeoutEnabled, o.DialerRetries = true, dials
+		setDefaults(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolSize)
 		return redis.NewClusterClient(o), nil
 	}
 	return nil, fmt.Errorf("mode %q: want %s, %s or %s", mode, ModeStandalone, ModeSentinel, ModeCluster)
+}
+
+// setDefaults fills in what the URL did not set.
+func setDefaults(dial, read, write *time.Duration, pool *int) {
+	*dial = cmp.Or(*dial, dialTimeout)
+	*read = cmp.Or(*read, commandTimeout)
+	*write = cmp.Or(*write, commandTimeout)
+	*pool = cmp.Or(*pool, connections)
 }
 
 // errBadURL says what kind of URL is wanted. The parser's own text can quote

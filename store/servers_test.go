@@ -25,36 +25,65 @@ const (
 // look behind it.
 type redisUnderTest struct {
 	*store.Store
-	t       *testing.T
-	client  redis.UniversalClient
-	keys    *relay.KeyRing
-	cluster bool
+	t      *testing.T
+	client redis.UniversalClient
+	keys   *relay.KeyRing
 }
 
-// onEach runs a test on every kind of server: the in-process one, a real
-// redis-server, and a cluster of one node. They must all do the same.
-func onEach(t *testing.T, test func(t *testing.T, r *redisUnderTest)) {
-	t.Helper()
-	t.Parallel() // a cluster takes two seconds to come up
-	t.Run("miniredis", func(t *testing.T) {
-		t.Parallel()
-		test(t, onURL(t, store.ModeStandalone, "redis://"+miniredis.RunT(t).Addr()))
-	})
-	if !redistest.Available(t) {
-		return
+// conformance is what every kind of Redis must do alike.
+var conformance = map[string]func(*testing.T, *redisUnderTest){
+	"Create":                             testCreate,
+	"CreateJudgesDeadlinesByRedisTime":   testCreateJudgesDeadlinesByRedisTime,
+	"KeyRotation":                        testKeyRotation,
+	"Answer":                             testAnswer,
+	"Refusals":                           testRefusals,
+	"MissingAndUnprepared":               testMissingAndUnprepared,
+	"EveryStateAndEvent":                 testEveryStateAndEvent,
+	"NothingInTheClear":                  testNothingInTheClear,
+	"ClaimTakesWhatNobodyHolds":          testClaimTakesWhatNobodyHolds,
+	"SettleForAnotherAttempt":            testSettleForAnotherAttempt,
+	"ScriptsCanBeRepeated":               testScriptsCanBeRepeated,
+	"Expire":                             testExpire,
+	"ClaimTakesTheOldestOfAllPartitions": testClaimTakesTheOldestOfAllPartitions,
+	"OnlyOneWins":                        testOnlyOneWins,
+	"Replicas":                           testReplicas,
+	"Trim":                               testTrim,
+	"List":                               testList,
+	"ListRefusesAForeignCursor":          testListRefusesAForeignCursor,
+	"ForgottenScripts":                   testForgottenScripts,
+}
+
+func TestOnMiniredis(t *testing.T) {
+	conform(t, store.ModeStandalone, "redis://"+miniredis.RunT(t).Addr())
+}
+
+func TestOnRedisServer(t *testing.T) {
+	if redistest.Available(t) {
+		conform(t, store.ModeStandalone, redistest.Start(t).URL)
 	}
-	t.Run("redis-server", func(t *testing.T) {
-		t.Parallel()
-		test(t, onURL(t, store.ModeStandalone, redistest.Start(t).URL))
-	})
-	t.Run("cluster", func(t *testing.T) {
-		t.Parallel()
-		r := onURL(t, store.ModeCluster, redistest.StartCluster(t).URL)
-		r.cluster = true
-		test(t, r)
-	})
 }
 
+// A cluster of one node refuses what crosses slots; miniredis does not notice.
+func TestOnCluster(t *testing.T) {
+	if redistest.Available(t) {
+		conform(t, store.ModeCluster, redistest.StartCluster(t).URL)
+	}
+}
+
+// conform runs the whole suite on one server, each test on an empty keyspace.
+func conform(t *testing.T, mode, url string) {
+	t.Helper()
+	for name, test := range conformance {
+		t.Run(name, func(t *testing.T) {
+			r := onURL(t, mode, url)
+			r.must(r.client.FlushAll(t.Context()).Err())
+			r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
+			test(t, r)
+		})
+	}
+}
+
+// onURL returns a store on the server at the URL.
 func onURL(t *testing.T, mode, url string) *redisUnderTest {
 	t.Helper()
 	client, err := store.Open(mode, url)
@@ -62,9 +91,6 @@ func onURL(t *testing.T, mode, url string) *redisUnderTest {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })
-	if err := client.Set(t.Context(), "relay:schema", "1", 0).Err(); err != nil {
-		t.Fatal(err)
-	}
 	r := &redisUnderTest{t: t, client: client}
 	r.useKeys(newKeys(t, "k1"))
 	return r

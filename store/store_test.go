@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"callback-relay/relay"
 	"callback-relay/store"
@@ -18,122 +19,114 @@ func encode32(name string) string {
 	return base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf("%-32s", name)))
 }
 
-func TestCreate(t *testing.T) {
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		ctx := t.Context()
-		first, created, err := r.Create(ctx, registration("task"), maxExpiry)
-		if err != nil || !created {
-			t.Fatalf("created %v, %v", created, err)
-		}
-		if got := first.ExpiresAt.Sub(first.CreatedAt); got != time.Hour {
-			t.Errorf("expires after %v, want 1h", got)
-		}
+func testCreate(t *testing.T, r *redisUnderTest) {
+	ctx := t.Context()
+	first, created, err := r.Create(ctx, registration("task"), maxExpiry)
+	if err != nil || !created {
+		t.Fatalf("created %v, %v", created, err)
+	}
+	if got := first.ExpiresAt.Sub(first.CreatedAt); got != time.Hour {
+		t.Errorf("expires after %v, want 1h", got)
+	}
 
-		// Row 72: create repeated after a lost answer gives the same callback.
-		again, created, err := r.Create(ctx, registration("task"), maxExpiry)
-		if err != nil || created {
-			t.Fatalf("again: created %v, %v", created, err)
-		}
-		if diff := cmp.Diff(first, again); diff != "" {
-			t.Errorf("repeated registration differs (-first +again):\n%s", diff)
-		}
+	// Row 72: create repeated after a lost answer gives the same callback.
+	again, created, err := r.Create(ctx, registration("task"), maxExpiry)
+	if err != nil || created {
+		t.Fatalf("again: created %v, %v", created, err)
+	}
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Errorf("repeated registration differs (-first +again):\n%s", diff)
+	}
 
-		for name, change := range map[string]func(*relay.Registration){
-			"expiry":   func(reg *relay.Registration) { reg.Expires.In = 2 * time.Hour },
-			"onExpiry": ignoring,
-			"tags":     func(reg *relay.Registration) { reg.Tags = nil },
-			"links":    func(reg *relay.Registration) { delete(reg.Links, "progress") },
-		} {
-			_, _, err := r.Create(ctx, registration("task", change), maxExpiry)
-			if !errors.Is(err, relay.ErrSettingsDiffer) {
-				t.Errorf("other %s: got %v, want ErrSettingsDiffer", name, err)
-			}
+	for name, change := range map[string]func(*relay.Registration){
+		"expiry":   func(reg *relay.Registration) { reg.Expires.In = 2 * time.Hour },
+		"onExpiry": ignoring,
+		"tags":     func(reg *relay.Registration) { reg.Tags = nil },
+		"links":    func(reg *relay.Registration) { delete(reg.Links, "progress") },
+	} {
+		_, _, err := r.Create(ctx, registration("task", change), maxExpiry)
+		if !errors.Is(err, relay.ErrSettingsDiffer) {
+			t.Errorf("other %s: got %v, want ErrSettingsDiffer", name, err)
 		}
-	})
+	}
 }
 
-func TestCreateJudgesDeadlinesByRedisTime(t *testing.T) {
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		at := func(when time.Time) error {
-			_, _, err := r.Create(t.Context(), registration("task", func(reg *relay.Registration) {
-				reg.Expires = relay.Expires{At: when}
-			}), maxExpiry)
-			return err
+func testCreateJudgesDeadlinesByRedisTime(t *testing.T, r *redisUnderTest) {
+	at := func(when time.Time) error {
+		_, _, err := r.Create(t.Context(), registration("task", func(reg *relay.Registration) {
+			reg.Expires = relay.Expires{At: when}
+		}), maxExpiry)
+		return err
+	}
+	for _, when := range []time.Time{time.Now().Add(-time.Minute), time.Now().Add(maxExpiry + time.Hour)} {
+		var field *relay.InvalidFieldError
+		if err := at(when); !errors.As(err, &field) || field.Field != "expiresAt" {
+			t.Errorf("at %v: got %v, want a complaint about expiresAt", when, err)
 		}
-		for _, when := range []time.Time{time.Now().Add(-time.Minute), time.Now().Add(maxExpiry + time.Hour)} {
-			var field *relay.InvalidFieldError
-			if err := at(when); !errors.As(err, &field) || field.Field != "expiresAt" {
-				t.Errorf("at %v: got %v, want a complaint about expiresAt", when, err)
-			}
-		}
-		if err := at(time.Now().Add(time.Hour)); err != nil {
-			t.Errorf("in an hour: %v", err)
-		}
-	})
+	}
+	if err := at(time.Now().Add(time.Hour)); err != nil {
+		t.Errorf("in an hour: %v", err)
+	}
 }
 
-func TestKeyRotation(t *testing.T) {
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		old := r.register("task")
-		r.useKeys(newKeys(t, "k2", "k1"))
-		if again := r.register("task"); again.ID != old.ID {
-			t.Errorf("after rotation the task token has id %s, was %s", again.ID, old.ID)
-		}
-		if fresh := r.register("other"); fresh.Key != "k2" {
-			t.Errorf("new callbacks use key %q, want k2", fresh.Key)
-		}
-		d := r.answer(old, `{"a":1}`) // an old link still works, the old seal opens
-		if d.TaskToken != "task" || d.Unreadable != nil {
-			t.Errorf("delivery has %q, %v", d.TaskToken.Reveal(), d.Unreadable)
-		}
+func testKeyRotation(t *testing.T, r *redisUnderTest) {
+	old := r.register("task")
+	r.useKeys(newKeys(t, "k2", "k1"))
+	if again := r.register("task"); again.ID != old.ID {
+		t.Errorf("after rotation the task token has id %s, was %s", again.ID, old.ID)
+	}
+	if fresh := r.register("other"); fresh.Key != "k2" {
+		t.Errorf("new callbacks use key %q, want k2", fresh.Key)
+	}
+	d := r.answer(old, `{"a":1}`) // an old link still works, the old seal opens
+	if d.TaskToken != "task" || d.Unreadable != nil {
+		t.Errorf("delivery has %q, %v", d.TaskToken.Reveal(), d.Unreadable)
+	}
 
-		// Row 69: the key that sealed is gone. The answer stays where it is.
-		lost := r.register("third")
-		r.answer(lost, `{"b":2}`)
-		r.pass(lost)
-		r.useKeys(newKeys(t, "k3"))
-		got := r.claimOne()
-		if !errors.Is(got.Unreadable, relay.ErrSealed) {
-			t.Errorf("unreadable: %v, want ErrSealed", got.Unreadable)
-		}
-		r.useKeys(newKeys(t, "k3", "k2"))
-		r.pass(lost)
-		if got := r.claimOne(); got.Unreadable != nil || string(got.Outcome.Output) != `{"b":2}` {
-			t.Errorf("with the key back: %v", got.Unreadable)
-		}
-	})
+	// Row 69: the key that sealed is gone. The answer stays where it is.
+	lost := r.register("third")
+	r.answer(lost, `{"b":2}`)
+	r.pass(lost)
+	r.useKeys(newKeys(t, "k3"))
+	got := r.claimOne()
+	if !errors.Is(got.Unreadable, relay.ErrSealed) {
+		t.Errorf("unreadable: %v, want ErrSealed", got.Unreadable)
+	}
+	r.useKeys(newKeys(t, "k3", "k2"))
+	r.pass(lost)
+	if got := r.claimOne(); got.Unreadable != nil || string(got.Outcome.Output) != `{"b":2}` {
+		t.Errorf("with the key back: %v", got.Unreadable)
+	}
 }
 
-func TestAnswer(t *testing.T) {
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		ctx := t.Context()
-		cb := r.register("task")
-		d := r.answer(cb, `{"a":1}`)
-		want := relay.Delivery{
-			ID: cb.ID, TaskToken: "task", Outcome: success(`{"a":1}`), Fence: 1, Attempt: 1,
-			CreatedAt: cb.CreatedAt, AnsweredAt: d.AnsweredAt, LeasedAt: d.AnsweredAt,
+func testAnswer(t *testing.T, r *redisUnderTest) {
+	ctx := t.Context()
+	cb := r.register("task")
+	d := r.answer(cb, `{"a":1}`)
+	want := relay.Delivery{
+		ID: cb.ID, TaskToken: "task", Outcome: success(`{"a":1}`), Fence: 1, Attempt: 1,
+		CreatedAt: cb.CreatedAt, AnsweredAt: d.AnsweredAt, LeasedAt: d.AnsweredAt,
+	}
+	if diff := cmp.Diff(want, d); diff != "" || d.AnsweredAt.IsZero() {
+		t.Errorf("delivery (-want +got):\n%s", diff)
+	}
+	link := r.link(cb, "default")
+	for _, state := range []relay.State{relay.StateAnswered, relay.StateDelivered} {
+		// Row 12: the same bytes again. Row 13: other bytes.
+		got, err := r.Answer(ctx, link, success(`{"a":1}`))
+		if diff := cmp.Diff(relay.Recorded{State: state, Duplicate: true}, got); diff != "" || err != nil {
+			t.Errorf("%s: the same again: %v\n%s", state, err, diff)
 		}
-		if diff := cmp.Diff(want, d); diff != "" || d.AnsweredAt.IsZero() {
-			t.Errorf("delivery (-want +got):\n%s", diff)
+		if _, err := r.Answer(ctx, link, success(`{"a":2}`)); !errors.Is(err, relay.ErrAlreadyAnswered) {
+			t.Errorf("%s: other bytes: %v, want ErrAlreadyAnswered", state, err)
 		}
-		link := r.link(cb, "default")
-		for _, state := range []relay.State{relay.StateAnswered, relay.StateDelivered} {
-			// Row 12: the same bytes again. Row 13: other bytes.
-			got, err := r.Answer(ctx, link, success(`{"a":1}`))
-			if diff := cmp.Diff(relay.Recorded{State: state, Duplicate: true}, got); diff != "" || err != nil {
-				t.Errorf("%s: the same again: %v\n%s", state, err, diff)
-			}
-			if _, err := r.Answer(ctx, link, success(`{"a":2}`)); !errors.Is(err, relay.ErrAlreadyAnswered) {
-				t.Errorf("%s: other bytes: %v, want ErrAlreadyAnswered", state, err)
-			}
-			if state == relay.StateAnswered {
-				r.settle(d, relay.Settlement{State: relay.StateDelivered, Confirmed: true})
-			}
+		if state == relay.StateAnswered {
+			r.settle(d, relay.Settlement{State: relay.StateDelivered, Confirmed: true})
 		}
-	})
+	}
 }
 
-func TestRefusals(t *testing.T) {
+func testRefusals(t *testing.T, r *redisUnderTest) {
 	refuse := func(reason string) func(*redisUnderTest, relay.Callback) {
 		return func(r *redisUnderTest, cb relay.Callback) {
 			r.settle(r.answer(cb, `1`), relay.Settlement{State: relay.StateRefused, Reason: reason})
@@ -159,168 +152,70 @@ func TestRefusals(t *testing.T) {
 		"outcome refused":   {bring: refuse("InvalidOutput"), answer: relay.ErrRefused, cancel: relay.ErrRefused},
 		"answered, another": {bring: func(r *redisUnderTest, cb relay.Callback) { r.answer(cb, `2`) }, answer: relay.ErrAlreadyAnswered, cancel: relay.ErrAlreadyAnswered},
 	}
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		for name, c := range cases {
-			cb := r.register(relay.TaskToken(name), func(reg *relay.Registration) {
-				if c.onExpiry != "" {
-					reg.OnExpiry = c.onExpiry
-				}
-			})
-			c.bring(r, cb)
-			if _, err := r.Answer(t.Context(), r.link(cb, "default"), success(`1`)); !errors.Is(err, c.answer) {
-				t.Errorf("%s: answer: %v, want %v", name, err, c.answer)
+	for name, c := range cases {
+		cb := r.register(relay.TaskToken(name), func(reg *relay.Registration) {
+			if c.onExpiry != "" {
+				reg.OnExpiry = c.onExpiry
 			}
-			if _, err := r.Waiting(t.Context(), r.link(cb, "progress")); !errors.Is(err, c.answer) {
-				t.Errorf("%s: waiting: %v, want %v", name, err, c.answer)
-			}
-			if _, err := r.Cancel(t.Context(), cb.ID); !errors.Is(err, c.cancel) {
-				t.Errorf("%s: cancel: %v, want %v", name, err, c.cancel)
-			}
+		})
+		c.bring(r, cb)
+		if _, err := r.Answer(t.Context(), r.link(cb, "default"), success(`1`)); !errors.Is(err, c.answer) {
+			t.Errorf("%s: answer: %v, want %v", name, err, c.answer)
 		}
-	})
+		if _, err := r.Waiting(t.Context(), r.link(cb, "progress")); !errors.Is(err, c.answer) {
+			t.Errorf("%s: waiting: %v, want %v", name, err, c.answer)
+		}
+		if _, err := r.Cancel(t.Context(), cb.ID); !errors.Is(err, c.cancel) {
+			t.Errorf("%s: cancel: %v, want %v", name, err, c.cancel)
+		}
+	}
 }
 
-func TestMissingAndUnprepared(t *testing.T) {
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		ctx := t.Context()
-		cb := r.register("task")
-		r.must(r.client.Del(ctx, r.key(cb)).Err())
-		ask := map[string]func() error{
-			"answer":  func() error { _, err := r.Answer(ctx, r.link(cb, "default"), success(`1`)); return err },
-			"waiting": func() error { _, err := r.Waiting(ctx, r.link(cb, "progress")); return err },
-			"cancel":  func() error { _, err := r.Cancel(ctx, cb.ID); return err },
-			"get":     func() error { _, err := r.Get(ctx, cb.ID); return err },
+func testMissingAndUnprepared(t *testing.T, r *redisUnderTest) {
+	ctx := t.Context()
+	cb := r.register("task")
+	r.must(r.client.Del(ctx, r.key(cb)).Err())
+	ask := map[string]func() error{
+		"answer":  func() error { _, err := r.Answer(ctx, r.link(cb, "default"), success(`1`)); return err },
+		"waiting": func() error { _, err := r.Waiting(ctx, r.link(cb, "progress")); return err },
+		"cancel":  func() error { _, err := r.Cancel(ctx, cb.ID); return err },
+		"get":     func() error { _, err := r.Get(ctx, cb.ID); return err },
+	}
+	for name, do := range ask {
+		if err := do(); !errors.Is(err, relay.ErrNotFound) {
+			t.Errorf("%s: %v, want ErrNotFound", name, err)
+		}
+	}
+	// Row 62: a Redis that lost everything, or holds another release's data,
+	// is no reason to tell a sender that the link does not exist.
+	for _, version := range []string{"", "2"} {
+		if version == "" {
+			r.must(r.client.Del(ctx, "relay:schema").Err())
+		} else {
+			r.must(r.client.Set(ctx, "relay:schema", version, 0).Err())
 		}
 		for name, do := range ask {
-			if err := do(); !errors.Is(err, relay.ErrNotFound) {
-				t.Errorf("%s: %v, want ErrNotFound", name, err)
+			if err := do(); !errors.Is(err, relay.ErrUnavailable) || errors.Is(err, relay.ErrNotFound) {
+				t.Errorf("schema %q: %s: %v, want ErrUnavailable", version, name, err)
 			}
 		}
-		// Row 62: a Redis that lost everything, or holds another release's data,
-		// is no reason to tell a sender that the link does not exist.
-		for _, version := range []string{"", "2"} {
-			if version == "" {
-				r.must(r.client.Del(ctx, "relay:schema").Err())
-			} else {
-				r.must(r.client.Set(ctx, "relay:schema", version, 0).Err())
-			}
-			for name, do := range ask {
-				if err := do(); !errors.Is(err, relay.ErrUnavailable) || errors.Is(err, relay.ErrNotFound) {
-					t.Errorf("schema %q: %s: %v, want ErrUnavailable", version, name, err)
-				}
-			}
-		}
-	})
-}
-
-// Every state and every event: Redis moves as the table in relay/state.go
-// says, and not otherwise.
-func TestEveryStateAndEvent(t *testing.T) {
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		ctx := t.Context()
-		for _, state := range relay.States {
-			for _, event := range relay.Events {
-				name := fmt.Sprintf("%s in %s", event, state)
-				cb := r.register(relay.TaskToken(name), func(reg *relay.Registration) {
-					if event == relay.EventLapse || state == relay.StateExpired {
-						reg.OnExpiry = relay.OnExpiryIgnore
-					}
-				})
-				d := r.bring(cb, state)
-				want, _ := relay.Next(state, event)
-				switch event {
-				case relay.EventAnswer:
-					_, _ = r.Answer(ctx, r.link(cb, "default"), success(`"another"`))
-				case relay.EventExpire, relay.EventLapse:
-					if state == relay.StatePending {
-						r.pass(cb)
-					}
-					_, err := r.Expire(ctx, 10)
-					r.must(err)
-				case relay.EventCancel:
-					_, _ = r.Cancel(ctx, cb.ID)
-				case relay.EventConfirm:
-					_, err := r.Settle(ctx, d, relay.Settlement{State: relay.StateDelivered})
-					r.must(err)
-				case relay.EventRefuse:
-					_, err := r.Settle(ctx, d, relay.Settlement{State: relay.StateRefused})
-					r.must(err)
-				}
-				got, err := r.Get(ctx, cb.ID)
-				r.must(err)
-				if got.State != want {
-					t.Errorf("%s: now %s, want %s", name, got.State, want)
-				}
-				r.checkInvariants(name, cb)
-			}
-		}
-	})
-}
-
-// bring brings a fresh callback into a state, and returns its last delivery.
-func (r *redisUnderTest) bring(cb relay.Callback, state relay.State) relay.Delivery {
-	r.t.Helper()
-	ctx := r.t.Context()
-	d := relay.Delivery{ID: cb.ID, Fence: 1} // as a late worker would have it
-	switch state {
-	case relay.StateAnswered:
-		d = r.answer(cb, `1`)
-	case relay.StateDelivered, relay.StateRefused:
-		d = r.answer(cb, `1`)
-		r.settle(d, relay.Settlement{State: state, Confirmed: true, Reason: "TaskTimedOut"})
-	case relay.StateExpired:
-		r.pass(cb)
-		_, err := r.Expire(ctx, 10)
-		r.must(err)
-	case relay.StateCancelled:
-		_, err := r.Cancel(ctx, cb.ID)
-		r.must(err)
-	}
-	return d
-}
-
-// checkInvariants checks what must hold of a stored callback in any state.
-func (r *redisUnderTest) checkInvariants(when string, cb relay.Callback) {
-	r.t.Helper()
-	hash := r.hash(cb)
-	state := relay.State(hash["state"])
-	if got, want := r.inSet(cb, "due"), state == relay.StateAnswered; got != want {
-		r.t.Errorf("%s: %s: in due: %v", when, state, got)
-	}
-	if got, want := r.inSet(cb, "deadline"), state == relay.StatePending; got != want {
-		r.t.Errorf("%s: %s: in deadline: %v", when, state, got)
-	}
-	if !r.inSet(cb, "created") {
-		r.t.Errorf("%s: %s: not in created", when, state)
-	}
-	_, hasToken := hash["taskToken"]
-	_, hasOutcome := hash["outcome"]
-	if hasToken == state.Final() || hasOutcome != (state == relay.StateAnswered) {
-		r.t.Errorf("%s: %s: has a task token: %v, a payload: %v", when, state, hasToken, hasOutcome)
-	}
-	ttl, err := r.client.PTTL(r.t.Context(), r.key(cb)).Result()
-	r.must(err)
-	if state.Final() != (ttl > 0 && ttl <= retention) {
-		r.t.Errorf("%s: %s: kept for %v", when, state, ttl)
 	}
 }
 
-func TestNothingInTheClear(t *testing.T) {
-	onEach(t, func(t *testing.T, r *redisUnderTest) {
-		cb := r.register("canary-task-token")
-		r.answer(cb, `{"secret":"canary-payload"}`)
-		r.register("canary-task-token-2")
-		stored := fmt.Sprint(r.hash(cb))
-		for _, l := range cb.Links {
-			key := r.keys.LinkKey(cb.ID, l, cb.Key).Reveal()
-			if strings.Contains(stored, key) || strings.Contains(stored, key[idChars:]) {
-				t.Errorf("link %s is stored", l.Name)
-			}
+func testNothingInTheClear(t *testing.T, r *redisUnderTest) {
+	cb := r.register("canary-task-token")
+	r.answer(cb, `{"secret":"canary-payload"}`)
+	r.register("canary-task-token-2")
+	stored := fmt.Sprint(r.hash(cb))
+	for _, l := range cb.Links {
+		key := r.keys.LinkKey(cb.ID, l, cb.Key).Reveal()
+		if strings.Contains(stored, key) || strings.Contains(stored, key[idChars:]) {
+			t.Errorf("link %s is stored", l.Name)
 		}
-		if strings.Contains(stored, "canary") {
-			t.Errorf("a secret is stored in the clear: %q", stored)
-		}
-	})
+	}
+	if strings.Contains(stored, "canary") {
+		t.Errorf("a secret is stored in the clear: %q", stored)
+	}
 }
 
 // idChars is how much of a link key is the callback's id, which is no secret.
@@ -338,5 +233,26 @@ func TestOpenSaysWhatIsWrongWithoutTheURL(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s %s: %v", c.mode, c.url, err)
 		}
+	}
+}
+
+func TestOpenHeedsTheURL(t *testing.T) {
+	for _, c := range []struct {
+		url  string
+		pool int
+		read time.Duration
+	}{
+		{"redis://h:1", 64, time.Second},
+		{"redis://h:1?pool_size=7&read_timeout=3s", 7, 3 * time.Second},
+	} {
+		client, err := store.Open(store.ModeStandalone, c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := client.(*redis.Client).Options()
+		if o.PoolSize != c.pool || o.ReadTimeout != c.read || !o.ContextTimeoutEnabled {
+			t.Errorf("%s: pool %d, read time-out %v, contexts' deadlines %v", c.url, o.PoolSize, o.ReadTimeout, o.ContextTimeoutEnabled)
+		}
+		client.Close()
 	}
 }
