@@ -92,7 +92,7 @@ func TestErrorTooLarge(t *testing.T) {
 	})
 	_, err := c.Get(t.Context(), "k5f2")
 	var failure *client.Error
-	if !errors.As(err, &failure) || failure.StatusCode != 500 || failure.Problem.Title != "" {
+	if !errors.As(err, &failure) || failure.StatusCode != http.StatusInternalServerError || failure.Problem.Title != "" {
 		t.Errorf("error %v, want the status alone", err)
 	}
 }

@@ -2,6 +2,7 @@ package stepfunctions_test
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -119,8 +120,8 @@ func TestOneRequestPerSend(t *testing.T) {
 
 			server.SetFault(standin.Fault{Kind: kind})
 			got := sender.Send(t.Context(), taskToken, success)
-			failed, ok := got.(*relay.SendError)
-			if !ok || failed.Class != class {
+			var failed *relay.SendError
+			if !errors.As(got, &failed) || failed.Class != class {
 				t.Errorf("got %v, want %s", got, class)
 			}
 			if n := server.Calls().Of(standin.SendTaskSuccess); n != 1 {

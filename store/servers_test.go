@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -232,7 +233,7 @@ func (r *redisUnderTest) hash(cb relay.Callback) map[string]string {
 func (r *redisUnderTest) inSet(cb relay.Callback, name string) bool {
 	r.t.Helper()
 	_, err := r.client.ZScore(context.Background(), r.set(cb, name), string(cb.ID)).Result()
-	if err == redis.Nil {
+	if errors.Is(err, redis.Nil) {
 		return false
 	}
 	r.must(err)

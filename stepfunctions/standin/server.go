@@ -78,10 +78,10 @@ func New(opts Options) *Server {
 	return s
 }
 
-// Listen serves on a loopback address, such as "127.0.0.1:0", until close is
+// Listen serves on a loopback address, such as "127.0.0.1:0", until stop is
 // called. An empty address picks a free port. Any other interface is refused:
 // whoever reaches the stand-in may command it.
-func (s *Server) Listen(addr string) (url string, close func(), err error) {
+func (s *Server) Listen(addr string) (url string, stop func(), err error) {
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
@@ -97,13 +97,16 @@ func (s *Server) Listen(addr string) (url string, close func(), err error) {
 		return "", nil, fmt.Errorf("standin: %w", err)
 	}
 	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	close = func() {
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener) // it ends when stop is called
+	}()
+	stop = func() {
 		_ = server.Close()
 		<-served
 	}
-	return "http://" + listener.Addr().String(), close, nil
+	return "http://" + listener.Addr().String(), stop, nil
 }
 
 // ServeHTTP answers calls as Step Functions does, and the control paths.
