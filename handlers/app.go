@@ -2,7 +2,9 @@ package handlers
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +35,7 @@ func newApp(listener string, logger *slog.Logger, metrics Metrics) *app {
 	// Nobody's X-Forwarded-For is believed, and nothing depends on the address.
 	a.echo.IPExtractor = echo.ExtractIPDirect()
 	a.echo.HTTPErrorHandler = a.renderError
-	a.echo.Use(a.observe, a.recover, closeAnswers)
+	a.echo.Use(a.observe, a.recover, secureHeaders)
 	return a
 }
 
@@ -43,13 +45,7 @@ type methods map[string]echo.HandlerFunc
 // handle serves a path. Any method that is not listed gets 405, OPTIONS
 // included: there is no CORS here.
 func (a *app) handle(path string, by methods) {
-	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
-		if by[method] != nil {
-			allowed = append(allowed, method)
-		}
-	}
-	a.allow[path] = strings.Join(allowed, ", ")
+	a.allow[path] = strings.Join(slices.Sorted(maps.Keys(by)), ", ")
 	a.echo.Any(path, func(echo.Context) error { return echo.ErrMethodNotAllowed })
 	for method, handler := range by {
 		a.echo.Add(method, path, handler)
@@ -72,6 +68,8 @@ func NewServer(handler http.Handler, logger *slog.Logger) *http.Server {
 		WriteTimeout:      60 * time.Second, // from the end of the headers
 		IdleTimeout:       75 * time.Second, // longer than load balancers keep theirs (60 s)
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		// Even "OPTIONS *" is answered by us, with our headers.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 }

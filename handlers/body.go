@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -25,59 +26,81 @@ func newBodyReader(limit int, capacity int64) *bodyReader {
 	return &bodyReader{limit: limit, capacity: capacity}
 }
 
-// read returns the output that a body stands for. The caller calls release
-// when the output is no longer needed. Nothing is returned of a body that did
-// not arrive whole.
-func (r *bodyReader) read(c echo.Context) (output relay.Payload, release func(), err error) {
+// admit makes room for a body, or refuses it before the first read, so that no
+// "100 Continue" invites what is turned away. The caller calls release when it
+// needs the output no longer.
+func (r *bodyReader) admit(c echo.Context) (release func(), err error) {
+	if err := checkDeclared(c, r.limit); err != nil {
+		return nil, err
+	}
 	req := c.Request()
-	// Before the first read, so that no "100 Continue" invites what is refused.
-	declared := req.ContentLength // -1 when there is none
-	if declared > int64(r.limit) {
-		return nil, nil, &relay.TooLargeError{Limit: r.limit, Actual: int(declared)}
-	}
-	compressed, err := isGzip(req.Header)
-	if err != nil {
-		return nil, nil, err
-	}
-	kind, err := parseKind(req.Header.Get(echo.HeaderContentType))
-	if err != nil {
-		return nil, nil, err
-	}
-	need := int64(r.limit)
-	if declared >= 0 && !compressed {
-		need = declared
+	need := req.ContentLength // -1 when there is none
+	if need < 0 || req.Header.Get(echo.HeaderContentEncoding) != "" {
+		need = int64(r.limit) // for it may unfold to that
 	}
 	if r.inFlight.Add(need) > r.capacity {
 		r.inFlight.Add(-need)
-		return nil, nil, errOverloaded
+		return nil, errOverloaded
 	}
-	release = func() { r.inFlight.Add(-need) }
-	defer func() {
-		if err != nil {
-			release()
-		}
-	}()
+	return func() { r.inFlight.Add(-need) }, nil
+}
 
-	// It also closes the connection when the limit is passed.
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), req.Body, int64(r.limit)))
+// read returns the output that a body stands for, and nothing of a body that
+// did not arrive whole.
+func (r *bodyReader) read(c echo.Context) (relay.Payload, error) {
+	req := c.Request()
+	compressed, err := isGzip(req.Header)
 	if err != nil {
-		return nil, nil, r.readError(err, len(body))
+		return nil, err
+	}
+	kind, err := parseKind(req.Header.Get(echo.HeaderContentType))
+	if err != nil {
+		return nil, err
+	}
+	body, err := readAll(c, r.limit)
+	if err != nil {
+		return nil, err
 	}
 	if compressed {
 		if body, err = r.decompress(body); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	output, err = kind.output(body)
-	return output, release, err
+	return kind.output(body)
 }
 
-// readError says why a body did not arrive. What arrived of it is dropped.
-func (r *bodyReader) readError(err error, got int) error {
-	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-		return &relay.TooLargeError{Limit: r.limit}
+// checkDeclared refuses a body that says itself that it is too long.
+func checkDeclared(c echo.Context, limit int) error {
+	declared := c.Request().ContentLength
+	if declared <= int64(limit) {
+		return nil
 	}
-	return &relay.InvalidBodyError{Offset: got, Problem: "incomplete or badly framed"}
+	hangUp(c)
+	return &relay.TooLargeError{Limit: limit, Actual: int(declared)}
+}
+
+// readAll reads a body of at most limit bytes. Of one that is longer, or did
+// not arrive whole, it returns nothing.
+func readAll(c echo.Context, limit int) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, int64(limit)))
+	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+		hangUp(c)
+		return nil, &relay.TooLargeError{Limit: limit}
+	}
+	if err != nil {
+		return nil, &relay.InvalidBodyError{Offset: len(body), Problem: "incomplete or badly framed"}
+	}
+	return body, nil
+}
+
+// hangUp ends the connection after the answer, whatever the client still
+// sends. Without the header the server would read on, up to 256 KiB, before it
+// answers; without the deadline, after that. MaxBytesReader's own hint is lost
+// on a response that is wrapped, as echo's is.
+func hangUp(c echo.Context) {
+	c.Response().Header().Set(echo.HeaderConnection, "close")
+	// Only a writer that is no server's cannot do this.
+	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now())
 }
 
 // isGzip tells whether a body is compressed, or that we cannot say.

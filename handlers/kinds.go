@@ -3,11 +3,11 @@ package handlers
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -20,6 +20,10 @@ type kind struct {
 	params  map[string]string
 }
 
+// charsets are UTF-8 by its names, the second of which is common and wrong, and
+// what UTF-8 includes.
+var charsets = []string{"", "utf-8", "utf8", "us-ascii"}
+
 // parseKind reads a Content-Type. Without one a body is treated as text, which
 // includes JSON.
 func parseKind(contentType string) (kind, error) {
@@ -30,7 +34,7 @@ func parseKind(contentType string) (kind, error) {
 	if err != nil {
 		return kind{}, &unsupportedError{"the Content-Type cannot be read: want for example application/json"}
 	}
-	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "us-ascii" {
+	if charset := strings.ToLower(params["charset"]); !slices.Contains(charsets, charset) {
 		return kind{}, &unsupportedError{"the charset is not supported: send UTF-8"}
 	}
 	_, subtype, _ := strings.Cut(mediaType, "/")
@@ -42,6 +46,9 @@ func parseKind(contentType string) (kind, error) {
 	case mediaType == "application/x-www-form-urlencoded":
 		return kind{formOutput, params}, nil
 	case mediaType == "multipart/form-data":
+		if params["boundary"] == "" {
+			return kind{}, &unsupportedError{"the Content-Type of a multipart form needs a boundary"}
+		}
 		return kind{multipartOutput, params}, nil
 	case strings.HasPrefix(mediaType, "text/"):
 		return kind{textOutput, params}, nil
@@ -89,10 +96,11 @@ func stringOutput(body []byte, _ map[string]string) (relay.Payload, error) {
 // object or array is taken for that: no form begins with a bare bracket, and
 // "curl -d" labels everything as a form.
 func formOutput(body []byte, _ map[string]string) (relay.Payload, error) {
-	if (body[0] == '{' || body[0] == '[') && relay.CheckJSON(body) == nil {
+	start := bytes.TrimLeft(body, " \t\r\n")
+	if len(start) > 0 && (start[0] == '{' || start[0] == '[') && relay.CheckJSON(body) == nil {
 		return body, nil
 	}
-	var fields fields
+	var fields form
 	at := 0
 	for pair := range strings.SplitSeq(string(body), "&") {
 		key, value, _ := strings.Cut(pair, "=")
@@ -117,10 +125,14 @@ func multipartOutput(body []byte, params map[string]string) (relay.Payload, erro
 	invalid := func() error {
 		return &relay.InvalidBodyError{Offset: len(body) - source.Len(), Problem: "not a valid multipart form"}
 	}
-	var fields fields
+	// Cut short between two parts, a form ends like a whole one for the reader.
+	if !bytes.Contains(body, []byte("--"+params["boundary"]+"--")) {
+		return nil, &relay.InvalidBodyError{Offset: len(body), Problem: "a multipart form without its end"}
+	}
+	var fields form
 	for {
 		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // wrapped, it means an end that came too early
 			return fields.output(), nil
 		}
 		if err != nil {
@@ -137,13 +149,13 @@ func multipartOutput(body []byte, params map[string]string) (relay.Payload, erro
 	}
 }
 
-// fields are the fields of a form, in the order of their first appearance.
-type fields struct {
+// form has the fields of a form, in the order of their first appearance.
+type form struct {
 	names  []string
 	values map[string][]string
 }
 
-func (f *fields) add(name, value string) {
+func (f *form) add(name, value string) {
 	if f.values == nil {
 		f.values = map[string][]string{}
 	}
@@ -155,7 +167,7 @@ func (f *fields) add(name, value string) {
 
 // output writes the fields as a JSON object: a string for a field that came
 // once, an array of strings for one that came more often.
-func (f *fields) output() relay.Payload {
+func (f *form) output() relay.Payload {
 	out := []byte("{")
 	for i, name := range f.names {
 		if i > 0 {
@@ -168,9 +180,11 @@ func (f *fields) output() relay.Payload {
 			out = append(out, quote(values[0])...)
 			continue
 		}
-		for j, value := range values {
-			out = append(out, "[,"[min(j, 1)])
+		separator := byte('[')
+		for _, value := range values {
+			out = append(out, separator)
 			out = append(out, quote(value)...)
+			separator = ','
 		}
 		out = append(out, ']')
 	}

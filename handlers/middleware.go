@@ -1,14 +1,16 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"path"
 	"regexp"
 	"runtime/debug"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -48,21 +50,26 @@ func (a *app) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// loggedMethods are named in logs and metrics. Any other method is free text
+// from outside.
+var loggedMethods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
+	http.MethodPatch, http.MethodDelete, http.MethodOptions,
+}
+
+// done logs and counts a request. Echo's path is the pattern of the route, or
+// empty where none matched; it is never what was asked for.
 func (a *app) done(c echo.Context, id string, took time.Duration) {
-	route := c.Path()
-	if _, known := a.allow[route]; !known {
-		route = "none"
-	}
-	// A method is free text on the wire; metrics have only those of the standard.
+	route := cmp.Or(c.Path(), "none")
 	method, status := c.Request().Method, c.Response().Status
-	if strings.ToUpper(method) != method || len(method) > len(http.MethodOptions) {
+	if !slices.Contains(loggedMethods, method) {
 		method = "other"
 	}
 	a.metrics.RequestDone(a.listener, route, method, status, took)
 
 	level := slog.LevelInfo
 	switch {
-	case route == "/healthz" || route == "/readyz" || route == "/metrics":
+	case slices.Contains([]string{"healthz", "readyz", "metrics"}, path.Base(route)):
 		level = slog.LevelDebug // somebody asks every few seconds
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
@@ -88,9 +95,9 @@ func (a *app) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// closeAnswers marks every answer as nothing to keep, to index, to guess the
+// secureHeaders marks every answer as nothing to keep, to index, to guess the
 // type of, or to tell others of.
-func closeAnswers(next echo.HandlerFunc) echo.HandlerFunc {
+func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Set("Cache-Control", "no-store")

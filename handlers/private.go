@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,12 +57,11 @@ func Private(o PrivateOptions) http.Handler {
 func (h *private) create(c echo.Context) error {
 	r, err := readRegistration(c)
 	if err != nil {
-		return err
+		return h.counted(err)
 	}
 	cb, created, err := h.relay.Create(c.Request().Context(), r)
 	if err != nil {
-		h.metrics.Registered(problemOf(err).Type.Short())
-		return err
+		return h.counted(err)
 	}
 	noteCallback(c, cb.ID)
 	if created {
@@ -68,6 +70,12 @@ func (h *private) create(c echo.Context) error {
 	}
 	h.metrics.Registered("existed")
 	return c.JSON(http.StatusOK, h.render(cb))
+}
+
+// counted counts a registration that failed, by its problem's code.
+func (h *private) counted(err error) error {
+	h.metrics.Registered(problemOf(err).Type.Short())
+	return err
 }
 
 // inspect shows one callback.
@@ -110,13 +118,21 @@ func (h *private) list(c echo.Context) error {
 	return c.JSON(http.StatusOK, body)
 }
 
-// readQuery reads the parameters of a list. One that is not known is refused:
-// a misspelt filter would otherwise show everything.
+// readQuery reads the parameters of a list. One that is not known, or given
+// twice, is refused: a filter that does not count would show too much.
 func readQuery(c echo.Context) (relay.Query, error) {
 	var q relay.Query
+	params, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return q, &relay.InvalidFieldError{Field: "query", Problem: "cannot be read: escape what is not a letter or a digit"}
+	}
 	var errs []error
-	for name, values := range c.QueryParams() {
-		value := values[len(values)-1]
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		value := params.Get(name)
+		if len(params[name]) > 1 {
+			errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "is given more than once"})
+			continue
+		}
 		switch name {
 		case "state":
 			q.State = relay.State(value)
@@ -143,11 +159,7 @@ func readQuery(c echo.Context) (relay.Query, error) {
 // readyz says whether the relay can serve, and if not, why.
 func (h *private) readyz(c echo.Context) error {
 	if err := h.ready(c.Request().Context()); err != nil {
-		p := api.NewProblem(api.CodeUnavailable, err.Error())
-		p.RequestID, _ = c.Get(requestIDAttr).(string)
-		c.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
-		c.Response().Header().Set(echo.HeaderContentType, api.ProblemMediaType)
-		return c.JSON(p.Status, p)
+		return writeProblem(c, api.NewProblem(api.CodeUnavailable, err.Error()))
 	}
 	return c.JSON(http.StatusOK, api.Health{Status: api.HealthReady})
 }

@@ -1,9 +1,12 @@
 package handlers
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -22,6 +25,9 @@ type unsupportedError struct{ problem string }
 
 func (e *unsupportedError) Error() string { return e.problem }
 
+// tryAgain is said of trouble that passes without the caller.
+const tryAgain = "Nothing is wrong with the request. Send it again in a moment."
+
 // problems is the table from errors to problem codes (and so to statuses), with
 // what the caller is told. The first row that matches counts; an error that
 // matches none is our fault, and the caller is told nothing.
@@ -32,8 +38,9 @@ var problems = []struct {
 }{
 	// Trouble with the store comes first: whatever else an error wraps, a
 	// caller must not take it for an answer about the callback.
-	{relay.ErrUnavailable, api.CodeUnavailable, "Nothing is wrong with the request. Send it again in a moment."},
-	{errOverloaded, api.CodeOverloaded, "Nothing is wrong with the request. Send it again in a moment."},
+	{relay.ErrUnavailable, api.CodeUnavailable, tryAgain},
+	{relay.ErrSealed, api.CodeUnavailable, tryAgain},
+	{errOverloaded, api.CodeOverloaded, tryAgain},
 	{relay.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered, "Another answer came first, and the first one counts."},
 	{relay.ErrExpired, api.CodeExpired, "The deadline passed before this request came."},
@@ -71,7 +78,9 @@ func detailed(err error) (api.Problem, bool) {
 	)
 	switch {
 	case errors.As(err, &large):
-		p := api.NewProblem(api.CodeTooLarge, sentence(large.Error()))
+		// Not the error's own text, which speaks of outputs: registrations
+		// have a limit too.
+		p := api.NewProblem(api.CodeTooLarge, fmt.Sprintf("At most %d bytes are taken.", large.Limit))
 		p.LimitBytes = pointer(large.Limit)
 		if large.Actual > 0 {
 			p.ActualBytes = pointer(large.Actual)
@@ -87,7 +96,7 @@ func detailed(err error) (api.Problem, bool) {
 	if fields := fieldErrors(err); len(fields) > 0 {
 		p := api.NewProblem(api.CodeInvalidRequest, "")
 		p.Errors = fields
-		p.Detail = sentence(fields[0].Field + " " + fields[0].Detail)
+		p.Detail = fields[0].Field + " " + fields[0].Detail + "."
 		return p, true
 	}
 	return api.Problem{}, false
@@ -115,42 +124,42 @@ func (a *app) renderError(err error, c echo.Context) {
 		return
 	}
 	p := problemOf(err)
+	if p.Status == http.StatusMethodNotAllowed {
+		c.Response().Header().Set(echo.HeaderAllow, a.allow[c.Path()])
+	}
+	request, _ := c.Get(requestIDAttr).(string)
+	callback, _ := c.Get(callbackAttr).(string)
+	switch p.Type {
+	case api.CodeInternal, api.CodeUnavailable:
+		// The caller is told nothing, so the log has to say it.
+		level := slog.LevelError
+		if errors.Is(err, context.Canceled) {
+			level = slog.LevelDebug // the caller has hung up, and nothing is wrong here
+		}
+		a.logger.Log(c.Request().Context(), level, "request failed", "route", c.Path(), "request", request, "callback", callback, "error", err)
+	}
+	if err := writeProblem(c, p); err != nil {
+		a.logger.Debug("answer not written", "request", request, "error", err)
+	}
+}
+
+// writeProblem answers with a problem document, and with the headers that its
+// status calls for.
+func writeProblem(c echo.Context, p api.Problem) error {
 	p.RequestID, _ = c.Get(requestIDAttr).(string)
 	h := c.Response().Header()
 	switch p.Status {
-	case http.StatusMethodNotAllowed:
-		h.Set(echo.HeaderAllow, a.allow[c.Path()])
 	case http.StatusServiceUnavailable:
 		h.Set(echo.HeaderRetryAfter, retryAfter)
 	case http.StatusUnauthorized:
 		h.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	}
-	callback, _ := c.Get(callbackAttr).(string)
-	switch p.Type {
-	case api.CodeInternal, api.CodeUnavailable:
-		// The caller is told nothing, so the log has to say it.
-		a.logger.Error("request failed", "route", c.Path(), "request", p.RequestID, "callback", callback, "error", err)
-	}
-	body, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // numbers and strings only
-	}
-	if err := c.Blob(p.Status, api.ProblemMediaType, body); err != nil {
-		a.logger.Debug("answer not written", "request", p.RequestID, "error", err)
-	}
+	h.Set(echo.HeaderContentType, api.ProblemMediaType)
+	return c.JSON(p.Status, p)
 }
 
-// sentence makes an error's text one.
-func sentence(s string) string {
-	if s == "" {
-		return ""
-	}
-	first := s[:1]
-	if first >= "a" && first <= "z" {
-		first = string(s[0] - 'a' + 'A')
-	}
-	return first + s[1:] + "."
-}
+// sentence makes an error's text, which is ours and ASCII, one.
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
 func pointer(n int) *int64 {
 	n64 := int64(n)

@@ -69,11 +69,15 @@ func (h *public) post(c echo.Context) error {
 
 // answer records what was posted as the task's output.
 func (h *public) answer(c echo.Context, link relay.LinkRef) error {
-	output, release, err := h.bodies.read(c)
+	release, err := h.bodies.admit(c)
 	if err != nil {
 		return h.counted(err)
 	}
 	defer release()
+	output, err := h.bodies.read(c)
+	if err != nil {
+		return h.counted(err)
+	}
 	answered, err := h.relay.Answer(c.Request().Context(), link,
 		relay.Outcome{Type: relay.OutcomeSuccess, Output: output})
 	if err != nil {

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
-	"net/http"
 	"strings"
 	"time"
 
@@ -19,30 +17,26 @@ import (
 
 // maxRegistration bounds the body of a registration, in bytes: a task token,
 // tags and links at their longest, escaped in the longest way, fit.
-const maxRegistration = 64 << 10
+const maxRegistration = 128 << 10
 
 // readRegistration reads the body of a registration. All its errors name what
 // is wrong, and quote no value: one of them is the task token.
 func readRegistration(c echo.Context) (relay.Registration, error) {
-	req := c.Request()
-	if mediaType, _, err := mime.ParseMediaType(req.Header.Get(echo.HeaderContentType)); err != nil || mediaType != echo.MIMEApplicationJSON {
+	if mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType)); err != nil || mediaType != echo.MIMEApplicationJSON {
 		return relay.Registration{}, &unsupportedError{"want Content-Type: application/json"}
 	}
-	if n := req.ContentLength; n > maxRegistration {
-		return relay.Registration{}, &relay.TooLargeError{Limit: maxRegistration, Actual: int(n)}
+	if err := checkDeclared(c, maxRegistration); err != nil {
+		return relay.Registration{}, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), req.Body, maxRegistration))
-	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-		return relay.Registration{}, &relay.TooLargeError{Limit: maxRegistration}
-	}
+	body, err := readAll(c, maxRegistration)
 	if err != nil {
-		return relay.Registration{}, &relay.InvalidBodyError{Offset: len(body), Problem: "incomplete or badly framed"}
+		return relay.Registration{}, err
 	}
 	var wire api.CreateRequest
 	if err := decodeStrictly(body, &wire); err != nil {
 		return relay.Registration{}, err
 	}
-	return registration(wire)
+	return registration(wire), nil
 }
 
 // decodeStrictly decodes one JSON object. A field that is not known is a
@@ -71,8 +65,12 @@ func decodeStrictly(body []byte, into any) error {
 	return &relay.InvalidFieldError{Field: "expiresAt", Problem: "must be an RFC 3339 time such as 2030-01-31T12:00:00Z"}
 }
 
+// never is how a deadline that cannot be read is passed on: package relay
+// refuses it, together with every other mistake in the registration.
+const never time.Duration = -1
+
 // registration turns the wire's form into the relay's.
-func registration(wire api.CreateRequest) (relay.Registration, error) {
+func registration(wire api.CreateRequest) relay.Registration {
 	r := relay.Registration{
 		TaskToken: relay.TaskToken(wire.TaskToken),
 		OnExpiry:  relay.OnExpiry(wire.OnExpiry),
@@ -84,7 +82,7 @@ func registration(wire api.CreateRequest) (relay.Registration, error) {
 	if wire.ExpiresIn != "" {
 		in, err := api.ParseDuration(wire.ExpiresIn)
 		if err != nil || in <= 0 {
-			return r, &relay.InvalidFieldError{Field: "expiresIn", Problem: "must be a positive duration such as 90m, 24h or 7d"}
+			in = never
 		}
 		r.Expires.In = in
 	}
@@ -94,7 +92,7 @@ func registration(wire api.CreateRequest) (relay.Registration, error) {
 			r.Links[name] = relay.LinkType(link.Type)
 		}
 	}
-	return r, nil
+	return r
 }
 
 // render turns a callback into the wire's form, with the URLs of its links.

@@ -116,7 +116,7 @@ func (r *Registration) check(maxExpiry time.Duration) []error {
 	case in != 0 && !r.Expires.At.IsZero():
 		add("expiresIn", "excludes expiresAt: give one of them")
 	case in < 0, in > 0 && in < time.Millisecond:
-		add("expiresIn", "must be at least 1ms")
+		add("expiresIn", "must be a duration of at least 1ms, such as 90m, 24h or 7d")
 	case in > maxExpiry:
 		add("expiresIn", "is %s, at most %s is allowed", in, maxExpiry)
 	}

@@ -27,7 +27,7 @@ var (
 	ErrUnavailable = errors.New("temporarily unavailable")
 )
 
-// TooLargeError reports an output over the limit. Actual is 0 when the size
+// TooLargeError reports an output or a body over its limit. Actual is 0 when the size
 // is not known, because reading stopped at the limit.
 type TooLargeError struct {
 	Limit  int // bytes
@@ -37,9 +37,9 @@ type TooLargeError struct {
 // Error implements error.
 func (e *TooLargeError) Error() string {
 	if e.Actual == 0 {
-		return fmt.Sprintf("the output may have at most %d bytes", e.Limit)
+		return fmt.Sprintf("more than %d bytes", e.Limit)
 	}
-	return fmt.Sprintf("the output has %d bytes, at most %d are allowed", e.Actual, e.Limit)
+	return fmt.Sprintf("%d bytes, at most %d are taken", e.Actual, e.Limit)
 }
 
 // InvalidBodyError reports bytes that cannot be an output. Nothing of them

@@ -1,0 +1,170 @@
+package handlers_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+const jsonType = "Content-Type: application/json"
+
+// limited lowers the limit to what one packet carries.
+func limited(s *setup) { s.service.MaxOutput = 1000 }
+
+// Row 19: a declared length over the limit is refused before anyone is invited
+// to send it, and before anything is read.
+func TestDeclaredTooLarge(t *testing.T) {
+	n := start(t, limited)
+	for _, c := range []struct {
+		name, header string
+		declared     int64
+	}{
+		{"row 19: with Expect", "Expect: 100-continue", 99_999_999},
+		{"row 19: without Expect", "Accept: */*", 99_999_999},
+		{"row 19: one byte more", "Accept: */*", 1001},
+		{"row 19: one byte more, with Expect", "Expect: 100-continue", 1001},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := n.on(t)
+			k := n.register()
+			w := n.open(k.path("default"), "", jsonType, fmt.Sprintf("Content-Length: %d", c.declared), c.header)
+			got := w.answer() // a "100 Continue" would come first
+			p := got.isProblem(http.StatusRequestEntityTooLarge, "too-large")
+			if number(p.LimitBytes) != 1000 || number(p.ActualBytes) != c.declared {
+				t.Errorf("limitBytes %d, actualBytes %d", number(p.LimitBytes), number(p.ActualBytes))
+			}
+			w.closed()
+			k.unharmed()
+		})
+	}
+}
+
+// Row 20: a chunked body that passes the limit ends the connection, so that
+// nobody reads the rest of it.
+func TestChunkedTooLarge(t *testing.T) {
+	n := start(t, limited)
+	k := n.register()
+	chunk := "258\r\n" + strings.Repeat("x", 0x258) + "\r\n"
+	w := n.open(k.path("default"), chunk, jsonType, "Transfer-Encoding: chunked")
+	w.write(chunk)
+	got := w.answer()
+	p := got.isProblem(http.StatusRequestEntityTooLarge, "too-large")
+	if number(p.LimitBytes) != 1000 || p.ActualBytes != nil {
+		t.Errorf("limitBytes %d, actualBytes %d, want only the limit", number(p.LimitBytes), number(p.ActualBytes))
+	}
+	if !got.close {
+		t.Error("the answer does not say that the connection closes")
+	}
+	w.closed()
+	k.unharmed()
+}
+
+// Row 22: for chunked bodies too.
+func TestChunkedAtTheLimit(t *testing.T) {
+	n := start(t, limited)
+	k := n.register()
+	body := `"` + strings.Repeat("x", 998) + `"`
+	w := n.open(k.path("default"), "3e8\r\n"+body+"\r\n0\r\n\r\n", jsonType, "Transfer-Encoding: chunked")
+	w.answer().is(http.StatusOK)
+	k.gets(body)
+}
+
+// Row 24: of a body that does not arrive whole nothing is kept, be it JSON so
+// far or not.
+func TestShortBody(t *testing.T) {
+	n := start(t)
+	t.Run("row 24: shorter than declared", func(t *testing.T) {
+		k := n.on(t).register()
+		w := n.on(t).open(k.path("default"), `{"a":1}`, jsonType, "Content-Length: 8")
+		must(t, w.Conn.(interface{ CloseWrite() error }).CloseWrite())
+		p := w.answer().isProblem(http.StatusBadRequest, "invalid-body")
+		if number(p.Offset) != 7 {
+			t.Errorf("offset %d, want 7: the body broke off there", number(p.Offset))
+		}
+		w.closed()
+		k.unharmed()
+	})
+	t.Run("row 24: chunks without an end", func(t *testing.T) {
+		k := n.on(t).register()
+		w := n.on(t).open(k.path("default"), "7\r\n{\"a\":1}\r\n", jsonType, "Transfer-Encoding: chunked")
+		must(t, w.Conn.(interface{ CloseWrite() error }).CloseWrite())
+		w.answer().isProblem(http.StatusBadRequest, "invalid-body")
+		w.closed()
+		k.unharmed()
+	})
+	t.Run("row 24: client gone", func(t *testing.T) {
+		n := n.on(t)
+		k := n.register()
+		w := n.open(k.path("default"), `{"a":1}`, jsonType, "Content-Length: 8", "Expect: 100-continue")
+		w.continues() // the handler reads
+		n.metrics.forget()
+		must(t, w.Close())
+		if got := <-n.metrics.done; got != "public POST /c/:key Bad Request" {
+			t.Errorf("the request ended as %q", got)
+		}
+		k.unharmed()
+	})
+}
+
+// Row 25: who sends slowly is cut off at the deadline, while others are served.
+func TestSlowSenders(t *testing.T) {
+	n := start(t, func(s *setup) {
+		s.server = func(server *http.Server) {
+			if server.ReadHeaderTimeout == 0 || server.ReadTimeout == 0 || server.WriteTimeout == 0 || server.IdleTimeout == 0 {
+				t.Error("a deadline of the server is not set")
+			}
+			server.ReadHeaderTimeout, server.ReadTimeout = 100*time.Millisecond, 200*time.Millisecond
+		}
+	})
+	t.Run("row 25: headers", func(t *testing.T) {
+		n := n.on(t)
+		k := n.register()
+		w := n.dial()
+		w.write("POST " + k.path("default") + " HTTP/1.1\r\nHost: relay.te")
+		k.unharmed() // another sender, meanwhile
+		w.closed()
+	})
+	t.Run("row 25: body", func(t *testing.T) {
+		n := n.on(t)
+		k, other := n.register(), n.register()
+		w := n.open(k.path("default"), `{"a":1}`, jsonType, "Content-Length: 100")
+		other.unharmed() // another sender, meanwhile
+		w.answer().isProblem(http.StatusBadRequest, "invalid-body")
+		w.closed()
+		k.unharmed()
+	})
+}
+
+// Row 35: what is framed in a way that two readers could understand in two is
+// not read at all, and the connection ends.
+func TestFraming(t *testing.T) {
+	n := start(t)
+	for _, c := range []struct {
+		name, body string
+		headers    []string
+		status     int
+	}{
+		{"row 35: two lengths", `{"a":1}`, []string{"Content-Length: 7", "Content-Length: 6"}, 400},
+		{"row 35: a negative length", "", []string{"Content-Length: -1"}, 400},
+		{"row 35: unknown transfer encoding", "", []string{"Transfer-Encoding: gzip"}, 501},
+		{"row 35: an encoding on top of chunks", "", []string{"Transfer-Encoding: gzip, chunked"}, 501},
+		{"row 35: two hosts", "", []string{"Host: other.test", "Content-Length: 0"}, 400},
+		{"row 35: bad chunk size", "zz\r\n{}\r\n0\r\n\r\n", []string{"Transfer-Encoding: chunked"}, 400},
+		{"row 35: chunk longer than its size", "1\r\n{}\r\n0\r\n\r\n", []string{"Transfer-Encoding: chunked"}, 400},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := n.on(t)
+			k := n.register()
+			w := n.open(k.path("default"), c.body, append(c.headers, jsonType)...)
+			got := w.answer()
+			got.is(c.status)
+			if !got.close {
+				t.Error("the answer does not say that the connection closes")
+			}
+			w.closed()
+			k.unharmed()
+		})
+	}
+}

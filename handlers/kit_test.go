@@ -1,0 +1,281 @@
+package handlers_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"go.uber.org/goleak"
+
+	"callback-relay/api"
+	"callback-relay/handlers"
+	"callback-relay/outbox"
+	"callback-relay/relay"
+	"callback-relay/stepfunctions"
+	"callback-relay/stepfunctions/standin"
+	"callback-relay/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const apiKey = "an API key of thirty characters"
+
+// node is a relay on loopback: both listeners, the store on an in-process
+// Redis, and the outbox with the SDK's client before the stand-in. Its loops do
+// not run, so Redis hears only of what a test does.
+type node struct {
+	t       *testing.T
+	redis   *miniredis.Miniredis
+	aws     *standin.Server
+	service *relay.Service
+	log     *buffer
+	metrics *metrics
+	client  *http.Client
+
+	public, private string // host:port
+}
+
+// setup is what a test may change before its node starts.
+type setup struct {
+	service  relay.ServiceOptions
+	inFlight int64
+	server   func(*http.Server) // of the public listener
+}
+
+func start(t *testing.T, changes ...func(*setup)) *node {
+	t.Helper()
+	n := &node{t: t, redis: miniredis.RunT(t), aws: standin.New(standin.Options{}), log: &buffer{}, metrics: newMetrics()}
+	if err := n.redis.Set("relay:schema", "1"); err != nil {
+		t.Fatal(err)
+	}
+	awsURL, stopAWS, err := n.aws.Listen("")
+	must(t, err)
+	t.Cleanup(stopAWS)
+	sender, err := stepfunctions.New(aws.Config{
+		Region: "eu-west-1", BaseEndpoint: &awsURL,
+		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", ""),
+	}, stepfunctions.Options{})
+	must(t, err)
+	t.Cleanup(sender.Close)
+	redis, err := store.Open(store.ModeStandalone, "redis://"+n.redis.Addr())
+	must(t, err)
+	t.Cleanup(func() { _ = redis.Close() })
+	line, err := relay.NewMasterKey("k1")
+	must(t, err)
+	keys, err := relay.ParseKeyRing(line)
+	must(t, err)
+
+	logger := slog.New(slog.NewJSONHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	kept := store.New(redis, store.Options{Keys: keys, Lease: time.Minute, Retention: time.Hour})
+	s := setup{
+		service: relay.ServiceOptions{
+			Store: kept, Keys: keys, Heartbeater: sender,
+			Deliverer: outbox.New(outbox.Options{
+				Queue: kept, Sender: sender, Metrics: n.metrics, Logger: logger, Replica: "r1", AnswerWait: time.Minute,
+			}),
+			PublicURL:     &url.URL{Scheme: "https", Host: "relay.example.com"},
+			DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: relay.MaxOutputBytes,
+		},
+		inFlight: 16 << 20,
+		server:   func(*http.Server) {},
+	}
+	for _, change := range changes {
+		change(&s)
+	}
+	n.service = relay.NewService(s.service)
+	public := handlers.NewServer(handlers.Public(handlers.PublicOptions{
+		Relay: n.service, Logger: logger, Metrics: n.metrics,
+		MaxOutput: s.service.MaxOutput, BytesInFlight: s.inFlight,
+	}), logger)
+	s.server(public)
+	n.public = serve(t, public)
+	n.private = serve(t, handlers.NewServer(handlers.Private(handlers.PrivateOptions{
+		Relay: n.service, Logger: logger, Metrics: n.metrics,
+		Keys: []handlers.APIKey{
+			{Name: "other", Hash: sha256.Sum256([]byte("another key"))},
+			{Name: "test", Hash: sha256.Sum256([]byte(apiKey))},
+		},
+		Exposition: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics\n") }),
+		Ready:      kept.CheckSchema,
+	}), logger))
+
+	transport := &http.Transport{DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	n.client = &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return n
+}
+
+// on returns the same node for a subtest.
+func (n *node) on(t *testing.T) *node {
+	sub := *n
+	sub.t = t
+	return &sub
+}
+
+// serve runs a server on a free port until the test ends.
+func serve(t *testing.T, server *http.Server) (addr string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close(); <-served })
+	return listener.Addr().String()
+}
+
+// task is a callback with one task behind it.
+type task struct {
+	api.Callback
+	n         *node
+	taskToken string
+}
+
+// register starts a task at the stand-in and registers it over HTTP. The
+// fields, pairs of a name and its JSON, come on top of the task token.
+func (n *node) register(fields ...string) task {
+	n.t.Helper()
+	k := task{n: n, taskToken: n.aws.NewTask(standin.TaskOptions{})}
+	body := `{"taskToken":` + quoted(k.taskToken)
+	for i := 0; i < len(fields); i += 2 {
+		body += "," + quoted(fields[i]) + ":" + fields[i+1]
+	}
+	got := n.call(http.MethodPost, "/v1/callbacks", body+"}")
+	got.is(http.StatusCreated)
+	got.decode(&k.Callback)
+	return k
+}
+
+// path is where the callback's link is served.
+func (k task) path(link string) string {
+	return strings.TrimPrefix(k.Links[link].URL, "https://relay.example.com")
+}
+
+// post sends a body to the default link.
+func (k task) post(contentType, body string) answer {
+	k.n.t.Helper()
+	return k.n.post(k.path("default"), contentType, body)
+}
+
+// got returns every output that Step Functions took for the task.
+func (k task) got() []string {
+	var outputs []string
+	for _, effect := range k.n.aws.Effects() {
+		if effect.TaskToken == k.taskToken {
+			outputs = append(outputs, string(effect.Output))
+		}
+	}
+	return outputs
+}
+
+// gets checks that Step Functions took exactly one output.
+func (k task) gets(want string) {
+	k.n.t.Helper()
+	if got := k.got(); len(got) != 1 || got[0] != want {
+		k.n.t.Errorf("Step Functions got %.200q, want only %.200q", got, want)
+	}
+}
+
+// unharmed checks that what was refused left no trace: the task still waits,
+// and its link works as if nothing had come before.
+func (k task) unharmed() {
+	k.n.t.Helper()
+	if got := k.got(); len(got) != 0 {
+		k.n.t.Errorf("Step Functions got %.200q of what was refused", got)
+	}
+	after := k.post("application/json", `{"after":1}`)
+	after.is(http.StatusOK)
+	if strings.Contains(string(after.body), "duplicate") {
+		k.n.t.Errorf("the first good answer is taken for a duplicate: %s", after.body)
+	}
+	k.gets(`{"after":1}`)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func quoted(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// buffer is a log that many goroutines write.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// metrics remembers what the handlers tell it, and ignores the outbox.
+type metrics struct {
+	done chan string // one line for each request, when it is done
+
+	mu      sync.Mutex
+	results []string
+}
+
+func newMetrics() *metrics { return &metrics{done: make(chan string, 1000)} }
+
+func (m *metrics) RequestDone(listener, route, method string, status int, _ time.Duration) {
+	m.done <- strings.Join([]string{listener, method, route, http.StatusText(status)}, " ")
+}
+
+// forget drops what was told so far.
+func (m *metrics) forget() {
+	for len(m.done) > 0 {
+		<-m.done
+	}
+}
+
+func (m *metrics) Answered(result string)   { m.note("answer " + result) }
+func (m *metrics) Registered(result string) { m.note("registration " + result) }
+
+func (m *metrics) note(result string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.results = append(m.results, result)
+}
+
+// told tells whether a result was counted.
+func (m *metrics) told(result string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Contains(m.results, result)
+}
+
+func (*metrics) Attempted(string, time.Duration)       {}
+func (*metrics) Settled(string, string, time.Duration) {}
+func (*metrics) Backlog(int64)                         {}

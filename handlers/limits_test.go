@@ -1,0 +1,94 @@
+package handlers_test
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"callback-relay/relay"
+)
+
+// Row 70: bodies that are being handled have a bound together. Over it callers
+// are told to come back, and what a body held is given back however it ends.
+func TestBytesInFlight(t *testing.T) {
+	n := start(t, limited, func(s *setup) { s.inFlight = 1500 })
+	body := `"` + strings.Repeat("x", 998) + `"`
+	k := n.register()
+	w := n.open(k.path("default"), "", jsonType, "Content-Length: 1000", "Expect: 100-continue")
+	w.continues() // so its 1000 bytes are counted
+
+	other := n.register()
+	got := other.post("application/json", body)
+	got.isProblem(http.StatusServiceUnavailable, "overloaded")
+	if got.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	// One of unknown length counts as the longest, a compressed one too.
+	n.open(other.path("default"), "1\r\n1\r\n0\r\n\r\n", jsonType, "Transfer-Encoding: chunked").
+		answer().isProblem(http.StatusServiceUnavailable, "overloaded")
+	n.post(other.path("default"), "application/json", packed(t, "1"), "Content-Encoding", "gzip").
+		isProblem(http.StatusServiceUnavailable, "overloaded")
+	// A small one still finds room.
+	n.register().unharmed()
+
+	w.write(body)
+	w.answer().is(http.StatusOK)
+	k.gets(body)
+	other.unharmed()
+
+	spoilt := body[:999] + "x"
+	for i, refused := range []struct{ contentType, body string }{
+		{"application/json", spoilt}, {"application/nothing", body}, {"application/json", body + " "}, {"text/plain", strings.Repeat(`"`, 1000)},
+	} {
+		if got := n.register().post(refused.contentType, refused.body); got.status == http.StatusOK || got.status >= 500 {
+			t.Errorf("refused body %d: got %d", i, got.status)
+		}
+	}
+	gone := n.open(n.register().path("default"), "", jsonType, "Content-Length: 1000", "Expect: 100-continue")
+	gone.continues()
+	n.metrics.forget()
+	must(t, gone.Close())
+	<-n.metrics.done
+	n.register().post("application/json", body).is(http.StatusOK)
+}
+
+// panicking is a deliverer that fails as code fails, and quotes what it had.
+type panicking struct{ armed *bool }
+
+func (p panicking) Deliver(_ context.Context, d relay.Delivery) relay.Settlement {
+	if *p.armed {
+		panic(d.TaskToken.Reveal() + string(d.Outcome.Output))
+	}
+	return relay.Settlement{State: relay.StateDelivered}
+}
+
+// Row 73: a panic is a 500 for one caller and nothing for the others; it holds
+// on to no bytes, and what it quotes stays out of the log.
+func TestPanic(t *testing.T) {
+	armed := true
+	n := start(t, limited, func(s *setup) { s.service.Deliverer, s.inFlight = panicking{&armed}, 1000 })
+	canary := strings.Repeat("CANARY", 150)
+	k := n.register()
+	for range 2 { // the second would find no room if the first held on to its own
+		k = n.register()
+		got := k.post("application/json", strconv.Quote(canary))
+		if p := got.isProblem(http.StatusInternalServerError, "internal"); p.Detail != "" || p.RequestID == "" {
+			t.Errorf("want silence and the request's id, got %s", got.body)
+		}
+	}
+	log := n.log.String()
+	for _, secret := range []string{"CANARY", k.taskToken, k.path("default")} {
+		if strings.Contains(log, secret) {
+			t.Error("the log quotes a secret")
+		}
+	}
+	for _, want := range []string{`"msg":"panic"`, "Deliver", k.ID} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q", want)
+		}
+	}
+	armed = false
+	n.register().post("application/json", "{}").is(http.StatusOK)
+}

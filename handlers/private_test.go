@@ -1,0 +1,268 @@
+package handlers_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callback-relay/api"
+	"callback-relay/stepfunctions/standin"
+)
+
+func TestAPIKey(t *testing.T) {
+	n := start(t)
+	for _, c := range []struct {
+		name, header string
+		status       int
+	}{
+		{"right", "Bearer " + apiKey, 200},
+		{"right, scheme in lower case", "bearer  " + apiKey, 200},
+		{"the other", "Bearer another key", 200},
+		{"missing", "", 401},
+		{"empty", "Bearer ", 401},
+		{"wrong", "Bearer " + apiKey + "x", 401},
+		{"cut", "Bearer " + apiKey[:5], 401},
+		{"without scheme", apiKey, 401},
+		{"other scheme", "Basic " + apiKey, 401},
+		{"the configured hash itself", fmt.Sprintf("Bearer %x", sha256.Sum256([]byte(apiKey))), 401},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			asked := n.redis.CommandCount()
+			for _, route := range []string{"GET /v1/callbacks", "POST /v1/callbacks", "GET /v1/callbacks/x", "DELETE /v1/callbacks/x"} {
+				method, path, _ := strings.Cut(route, " ")
+				got := n.on(t).do(method, "http://"+n.private+path, "", "Authorization", c.header)
+				if (got.status == http.StatusUnauthorized) != (c.status == http.StatusUnauthorized) {
+					t.Errorf("%s: got %d", route, got.status)
+				}
+				if got.status != http.StatusUnauthorized {
+					continue
+				}
+				if got.isProblem(401, "unauthorized"); got.header.Get("WWW-Authenticate") != "Bearer" {
+					t.Errorf("WWW-Authenticate: %q", got.header.Get("WWW-Authenticate"))
+				}
+				if n.redis.CommandCount() != asked {
+					t.Error("Redis was asked without a key")
+				}
+			}
+		})
+	}
+}
+
+func TestOpenRoutes(t *testing.T) {
+	n := start(t)
+	for url, want := range map[string]string{
+		n.private + "/healthz":      `{"status":"ok"}`,
+		n.private + "/readyz":       `{"status":"ready"}`,
+		n.private + "/metrics":      "metrics",
+		n.private + "/openapi.yaml": strings.TrimSpace(string(api.OpenAPI)),
+		n.public + "/healthz":       `{"status":"ok"}`,
+		n.public + "/robots.txt":    "User-agent: *\nDisallow: /",
+	} {
+		got := n.do("GET", "http://"+url, "")
+		if got.is(200); strings.TrimSpace(string(got.body)) != want {
+			t.Errorf("%s: got %.200s", url, got.body)
+		}
+		if head := n.do("HEAD", "http://"+url, ""); head.status != 200 || len(head.body) > 0 {
+			t.Errorf("HEAD %s: got %d with %d bytes", url, head.status, len(head.body))
+		}
+		post := n.do("POST", "http://"+url, "")
+		if post.isProblem(405, "method-not-allowed"); post.header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("POST %s: Allow: %s", url, post.header.Get("Allow"))
+		}
+	}
+	// What keeps the relay from serving is said, here alone.
+	n.redis.FlushAll()
+	p := n.call("GET", "/readyz", "").isProblem(503, "unavailable")
+	if !strings.Contains(p.Detail, "relay migrate up") || p.RequestID == "" {
+		t.Errorf("not ready: %+v", p)
+	}
+}
+
+func TestRegistrationMistakes(t *testing.T) {
+	n := start(t)
+	const task = `"taskToken":"CANARY"`
+	for _, c := range []struct {
+		name, body, code string
+		status           int
+		fields           string
+	}{
+		{"all at once", `{"expiresIn":"tomorrow","onExpiry":"explode","tags":{"a b":"1"},"links":{"X":{"type":"webhook"},"ok":{"type":"fax"}}}`,
+			"invalid-request", 400, "taskToken expiresIn onExpiry tags links links.ok.type"},
+		{"both expiries", `{` + task + `,"expiresIn":"1h","expiresAt":"2099-01-01T00:00:00Z"}`, "invalid-request", 400, "expiresIn"},
+		{"no duration", `{` + task + `,"expiresIn":"1 CANARY"}`, "invalid-request", 400, "expiresIn"},
+		{"duration of nothing", `{` + task + `,"expiresIn":"0s"}`, "invalid-request", 400, "expiresIn"},
+		{"negative duration", `{` + task + `,"expiresIn":"-1h"}`, "invalid-request", 400, "expiresIn"},
+		{"too long", `{` + task + `,"expiresIn":"366d"}`, "invalid-request", 400, "expiresIn"},
+		{"no time", `{` + task + `,"expiresAt":"CANARY"}`, "invalid-request", 400, "expiresAt"},
+		{"time as a number", `{` + task + `,"expiresAt":4070908800}`, "invalid-request", 400, "expiresAt"},
+		{"past", `{` + task + `,"expiresAt":"2001-01-01T00:00:00Z"}`, "invalid-request", 400, "expiresAt"},
+		{"unknown field", `{` + task + `,"expiresin2":"CANARY"}`, "invalid-request", 400, "expiresin2"},
+		{"unknown field of a link", `{` + task + `,"links":{"a":{"type":"webhook","secret":"CANARY"}}}`, "invalid-request", 400, "secret"},
+		{"task token of the wrong type", `{"taskToken":["CANARY"]}`, "invalid-request", 400, "taskToken"},
+		{"tag of the wrong type", `{` + task + `,"tags":{"n":1}}`, "invalid-request", 400, "tags"},
+		{"array", `["CANARY"]`, "invalid-request", 400, "body"},
+		{"null", `null`, "invalid-request", 400, "taskToken"},
+		{"task token too long", `{"taskToken":"` + strings.Repeat("CANARY", 400) + `"}`, "invalid-request", 400, "taskToken"},
+		{"not JSON", `{"taskToken":"CANARY"`, "invalid-body", 400, ""},
+		{"two values", `{` + task + `}{}`, "invalid-body", 400, ""},
+		{"not UTF-8", "{\"taskToken\":\"CANARY\xff\"}", "invalid-body", 400, ""},
+		{"empty", ``, "invalid-body", 400, ""},
+		{"too large", `{"taskToken":"` + strings.Repeat("CANARY", 40_000) + `"}`, "too-large", 413, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := n.on(t).call("POST", "/v1/callbacks", c.body)
+			if p := got.isProblem(c.status, c.code); fields(p) != c.fields {
+				t.Errorf("complains about %q, want %q", fields(p), c.fields)
+			}
+			if strings.Contains(string(got.body), "CANARY") {
+				t.Errorf("the answer quotes the request: %s", got.body)
+			}
+		})
+	}
+	for _, contentType := range []string{"", "text/plain", "application/x-www-form-urlencoded"} {
+		n.do("POST", "http://"+n.private+"/v1/callbacks", `{"taskToken":"t"}`, "Content-Type", contentType,
+			"Authorization", "Bearer "+apiKey).isProblem(415, "unsupported-media-type")
+	}
+	if strings.Contains(n.log.String(), "CANARY") {
+		t.Error("the log quotes a request")
+	}
+	if keys := n.redis.Keys(); len(keys) != 1 {
+		t.Errorf("Redis holds %q", keys)
+	}
+	for _, want := range []string{"registration invalid-request", "registration invalid-body", "registration too-large"} {
+		if !n.metrics.told(want) {
+			t.Errorf("the metrics were not told of %q", want)
+		}
+	}
+}
+
+// The longest registration there can be, escaped in the longest way, fits.
+func TestLongestRegistration(t *testing.T) {
+	n := start(t)
+	emoji := `\ud83d\ude00`
+	var tags, links []string
+	for i := range 16 {
+		id := string(rune('a' + i))
+		tags = append(tags, `"`+strings.Repeat(id, 64)+`":"`+strings.Repeat(emoji, 256)+`"`)
+		links = append(links, `"`+strings.Repeat(id, 32)+`":{"type":"heartbeat"}`)
+	}
+	got := n.call("POST", "/v1/callbacks", `{"taskToken":"`+strings.Repeat(emoji, 2048)+
+		`","tags":{`+strings.Join(tags, ",")+`},"links":{`+strings.Join(links, ",")+`}}`)
+	got.is(http.StatusCreated)
+}
+
+func TestRendering(t *testing.T) {
+	n := start(t)
+	k := n.register("expiresIn", `"7d"`, "tags", `{"order":"42"}`, "links", `{"progress":{"type":"heartbeat"},"default":{"type":"webhook"}}`)
+	if k.State != "pending" || k.OnExpiry != "fail" || k.Tags["order"] != "42" || k.Outcome != nil || k.Delivery != nil ||
+		k.ExpiresAt.Sub(k.CreatedAt) != 7*24*time.Hour || len(k.Links) != 2 || k.URL == "" || k.URL != k.Links["default"].URL ||
+		k.Links["progress"].Type != "heartbeat" || !strings.HasPrefix(k.Links["progress"].URL, "https://relay.example.com/c/") {
+		t.Errorf("registered: %+v", k.Callback)
+	}
+	inspect := func() (cb api.Callback) {
+		got := n.call("GET", "/v1/callbacks/"+k.ID, "")
+		got.is(http.StatusOK)
+		got.decode(&cb)
+		if strings.Contains(string(got.body), k.taskToken) || strings.Contains(string(got.body), "CANARY") {
+			t.Errorf("shows a secret: %s", got.body)
+		}
+		return cb
+	}
+	if diff := cmp.Diff(k.Callback, inspect()); diff != "" {
+		t.Errorf("inspected (-registered +inspected):\n%s", diff)
+	}
+
+	// Row 72: repeated with the same settings it is the same; with others it is not changed.
+	body := `{"taskToken":` + quoted(k.taskToken) + `,"tags":{"order":"42"},"links":{"progress":{"type":"heartbeat"},"default":{"type":"webhook"}},"expiresIn":`
+	again := n.call("POST", "/v1/callbacks", body+`"168h"}`)
+	again.is(http.StatusOK)
+	var cb api.Callback
+	if again.decode(&cb); cmp.Diff(k.Callback, cb) != "" {
+		t.Errorf("row 72: registered again it differs: %s", cmp.Diff(k.Callback, cb))
+	}
+	n.call("POST", "/v1/callbacks", body+`"1h"}`).isProblem(http.StatusConflict, "settings-differ")
+
+	// An attempt that failed, then the end.
+	n.aws.Inject(standin.Fault{Kind: standin.Throttle})
+	k.post("application/json", `"CANARY"`).is(http.StatusOK)
+	cb = inspect()
+	if cb.State != "answered" || cb.Outcome == nil || cb.Outcome.By != "default" || cb.Outcome.Type != "success" || cb.Delivery == nil ||
+		cb.Delivery.Attempts != 1 || cb.Delivery.LastError == "" || cb.Delivery.NextAttemptAt == nil ||
+		cb.Delivery.Confirmed != nil || cb.Delivery.DeliveredAt != nil {
+		t.Errorf("answered: %+v %+v %+v", cb, cb.Outcome, cb.Delivery)
+	}
+	k = n.register()
+	k.post("application/json", `"CANARY"`).is(http.StatusOK)
+	cb = inspect()
+	if cb.State != "delivered" || cb.Delivery == nil || cb.Delivery.Confirmed == nil || !*cb.Delivery.Confirmed ||
+		cb.Delivery.DeliveredAt == nil || cb.Delivery.NextAttemptAt != nil {
+		t.Errorf("delivered: %+v %+v", cb, cb.Delivery)
+	}
+	n.call("DELETE", "/v1/callbacks/"+k.ID, "").isProblem(http.StatusConflict, "already-answered")
+
+	k = n.register("links", `{"progress":{"type":"heartbeat"}}`)
+	if k.URL != "" {
+		t.Errorf("without a default link the URL is %q", k.URL)
+	}
+	for range 2 {
+		n.call("DELETE", "/v1/callbacks/"+k.ID, "").is(http.StatusOK)
+	}
+	if cb = inspect(); cb.State != "cancelled" {
+		t.Errorf("cancelled: %+v", cb)
+	}
+	for _, id := range []string{strings.Repeat("a", 26), "short", strings.ToUpper(k.ID), k.ID + "%0a", "%2e%2e"} {
+		n.call("GET", "/v1/callbacks/"+id, "").isProblem(http.StatusNotFound, "not-found")
+	}
+}
+
+func TestList(t *testing.T) {
+	n := start(t)
+	empty := n.call("GET", "/v1/callbacks", "")
+	if got := strings.TrimSpace(string(empty.body)); got != `{"callbacks":[]}` {
+		t.Errorf("an empty list is %s", got)
+	}
+	first, second := n.register("tags", `{"order":"a:b"}`), n.register()
+	second.unharmed()
+	ids := func(query string) (ids []string, next string) {
+		var page api.CallbackList
+		got := n.call("GET", "/v1/callbacks"+query, "")
+		got.is(http.StatusOK)
+		got.decode(&page)
+		for _, cb := range page.Callbacks {
+			ids = append(ids, cb.ID)
+		}
+		return ids, page.NextCursor
+	}
+	for query, want := range map[string]string{
+		"?state=pending":                     first.ID,
+		"?state=delivered&limit=100":         second.ID,
+		"?tag=order:a:b":                     first.ID,
+		"?tag=order:a%3Ab&state=delivered":   "",
+		"?tag=order:other&state=&cursor=":    "",
+		"?state=pending&tag=order%3Aa%3Ab&&": first.ID,
+	} {
+		if got, _ := ids(query); strings.Join(got, " ") != want {
+			t.Errorf("%s: got %q, want %q", query, got, want)
+		}
+	}
+	one, cursor := ids("?limit=1")
+	two, _ := ids("?limit=1&cursor=" + cursor)
+	if len(one) != 1 || len(two) != 1 || one[0] == two[0] {
+		t.Errorf("pages of one: %q, %q", one, two)
+	}
+	for query, want := range map[string]string{
+		"?limit=0": "limit", "?limit=101": "limit", "?limit=x": "limit", "?state=gone": "state", "?tag=order": "tag", "?tag=:x": "tag",
+		"?cursor=x": "cursor", "?stat=pending": "query", "?state=pending&state=expired": "state", "?state=%zz": "query",
+		"?state=pending;x=1": "query", "?tag=x&limit=0&state=a&state=b": "limit state tag",
+	} {
+		got := n.call("GET", "/v1/callbacks"+query, "")
+		if p := got.isProblem(http.StatusBadRequest, "invalid-request"); fields(p) != want {
+			t.Errorf("%s: complains about %q, want %q", query, fields(p), want)
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"callback-relay/api"
+	"callback-relay/relay"
+)
+
+// domainErrors has what a caller is told of every exported error of package
+// relay, by the error's name.
+var domainErrors = map[string]struct {
+	err  error
+	code api.Code
+}{
+	"ErrNotFound":        {relay.ErrNotFound, api.CodeNotFound},
+	"ErrAlreadyAnswered": {relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered},
+	"ErrExpired":         {relay.ErrExpired, api.CodeExpired},
+	"ErrCancelled":       {relay.ErrCancelled, api.CodeCancelled},
+	"ErrTaskClosed":      {relay.ErrTaskClosed, api.CodeTaskClosed},
+	"ErrRefused":         {relay.ErrRefused, api.CodeRefused},
+	"ErrSettingsDiffer":  {relay.ErrSettingsDiffer, api.CodeSettingsDiffer},
+	"ErrUnavailable":     {relay.ErrUnavailable, api.CodeUnavailable},
+	"ErrSealed":          {relay.ErrSealed, api.CodeUnavailable},
+	"TooLargeError":      {&relay.TooLargeError{Limit: 1, Actual: 2}, api.CodeTooLarge},
+	"InvalidBodyError":   {&relay.InvalidBodyError{Problem: "bad"}, api.CodeInvalidBody},
+	"InvalidFieldError":  {&relay.InvalidFieldError{Field: "f", Problem: "is bad"}, api.CodeInvalidRequest},
+	// The service always says which of the above a failed call amounts to.
+	"SendError": {&relay.SendError{Class: relay.SendNever, Code: "InvalidToken", Err: errors.New("no")}, api.CodeInternal},
+}
+
+func TestEveryErrorHasItsProblem(t *testing.T) {
+	names := errorNames(t, "../relay")
+	if len(names) < 10 {
+		t.Fatalf("found only %q in package relay", names)
+	}
+	for _, name := range names {
+		want, ok := domainErrors[name]
+		if !ok {
+			t.Errorf("relay.%s is new: say what callers are told of it", name)
+			continue
+		}
+		for _, err := range []error{want.err, fmt.Errorf("answer k5f2: %w", want.err)} {
+			if p := problemOf(err); p.Type != want.code {
+				t.Errorf("relay.%s is answered with %s, want %s", name, p.Type, want.code)
+			}
+		}
+	}
+}
+
+// errorNames returns the exported errors of a package, from its source: the
+// variables Err… and the types …Error.
+func errorNames(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(tree, func(node ast.Node) bool {
+			switch node := node.(type) {
+			case *ast.ValueSpec:
+				for _, name := range node.Names {
+					if strings.HasPrefix(name.Name, "Err") {
+						names = append(names, name.Name)
+					}
+				}
+			case *ast.TypeSpec:
+				if node.Name.IsExported() && strings.HasSuffix(node.Name.Name, "Error") {
+					names = append(names, node.Name.Name)
+				}
+			}
+			// Neither is declared inside a function, and constants such as
+			// relay.ErrorExpired are names for workflows.
+			decl, isDecl := node.(*ast.GenDecl)
+			_, isFunc := node.(*ast.FuncDecl)
+			return !isFunc && !(isDecl && decl.Tok == token.CONST)
+		})
+	}
+	return names
+}
+
+func TestProblems(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want string // the document
+	}{
+		{
+			"unknown is silent", errors.New("dial redis:6379: secret"),
+			`{"type":"urn:callback-relay:internal","title":"Internal error","status":500}`,
+		},
+		{
+			"trouble comes first", fmt.Errorf("%w: %w", relay.ErrNotFound, relay.ErrUnavailable),
+			`{"type":"urn:callback-relay:unavailable","title":"Unavailable for the moment","status":503,"detail":"Nothing is wrong with the request. Send it again in a moment."}`,
+		},
+		{
+			"both sizes", &relay.TooLargeError{Limit: 10, Actual: 11},
+			`{"type":"urn:callback-relay:too-large","title":"Too large","status":413,"detail":"At most 10 bytes are taken.","limitBytes":10,"actualBytes":11}`,
+		},
+		{
+			"size not known", &relay.TooLargeError{Limit: 10},
+			`{"type":"urn:callback-relay:too-large","title":"Too large","status":413,"detail":"At most 10 bytes are taken.","limitBytes":10}`,
+		},
+		{
+			"offset zero is told", &relay.InvalidBodyError{Problem: "not one JSON value"},
+			`{"type":"urn:callback-relay:invalid-body","title":"The body cannot be read","status":400,"detail":"The body is not one JSON value (at byte 0).","offset":0}`,
+		},
+		{
+			"fields, however joined", errors.Join(
+				&relay.InvalidFieldError{Field: "a", Problem: "is bad"},
+				errors.Join(fmt.Errorf("x: %w", &relay.InvalidFieldError{Field: "b", Problem: "too"}))),
+			`{"type":"urn:callback-relay:invalid-request","title":"The request is not valid","status":400,"detail":"a is bad.","errors":[{"field":"a","detail":"is bad"},{"field":"b","detail":"too"}]}`,
+		},
+		{
+			"kind of body", &unsupportedError{"files are not accepted"},
+			`{"type":"urn:callback-relay:unsupported-media-type","title":"Unsupported media type","status":415,"detail":"Files are not accepted."}`,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := json.Marshal(problemOf(c.err))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+	for err, want := range map[error]api.Code{
+		errUnauthorized: api.CodeUnauthorized, errOverloaded: api.CodeOverloaded,
+		echo.ErrNotFound: api.CodeNotFound, echo.ErrMethodNotAllowed: api.CodeMethodNotAllowed,
+		echo.ErrTeapot: api.CodeInternal,
+	} {
+		if p := problemOf(err); p.Type != want {
+			t.Errorf("%v is answered with %s, want %s", err, p.Type, want)
+		}
+	}
+}
