@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -18,9 +19,6 @@ import (
 	"callback-relay/client"
 	"callback-relay/config"
 )
-
-// errUnreachable marks a relay that gave no answer.
-var errUnreachable = errors.New("the relay cannot be reached")
 
 // callbackCommand uses a running relay through its private API.
 type callbackCommand struct {
@@ -61,12 +59,12 @@ func (r *remote) connect() (*client.Client, error) {
 	return c, nil
 }
 
-// explain makes an error of the client one for the terminal.
+// explain marks the client's errors that mean that no relay answered.
 func explain(err error) error {
-	if answer := (*client.Error)(nil); err == nil || errors.As(err, &answer) {
-		return err
+	if _, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("the relay %w: %w", errUnreachable, err)
 	}
-	return fmt.Errorf("%w: %w", errUnreachable, err)
+	return err
 }
 
 // createCommand registers a task token.

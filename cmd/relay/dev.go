@@ -7,9 +7,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,8 +31,8 @@ type devCommands struct {
 
 // devCommand runs everything in one process.
 type devCommand struct {
-	PublicListen  string `default:"127.0.0.1:8080" help:"Address and port of the public links. If it is taken, another port is used."`
-	PrivateListen string `default:"127.0.0.1:8081" help:"Address and port of the private API. If it is taken, another port is used."`
+	PublicListen  string `default:"127.0.0.1:8080" help:"Address and port of the public links. If one of the two is taken, other ports are used."`
+	PrivateListen string `default:"127.0.0.1:8081" help:"Address and port of the private API."`
 	LogLevel      string `default:"warn" help:"debug, info, warn or error."`
 }
 
@@ -50,20 +52,28 @@ func (c *devCommand) Run(ctx context.Context, t terminal) error {
 	}
 	defer world.Close()
 
+	listening, err := bindNear(c.PublicListen, c.PrivateListen)
+	if err != nil {
+		return err
+	}
 	apiKey := "dev-" + rand.Text()
-	cfg, err := c.config(world, master, apiKey)
+	cfg, err := c.config(world, listening, master, apiKey)
+	if err != nil {
+		listening.close()
+		return err
+	}
+	n, err := newNode(nodeOptions{
+		Config: cfg, Keys: keys, Ports: listening, Log: t.err,
+		AWS: aws.Config{
+			Region:       "us-east-1",
+			Credentials:  credentials.NewStaticCredentialsProvider("dev", "dev", ""),
+			BaseEndpoint: &world.StepFunctionsURL,
+		},
+	})
 	if err != nil {
 		return err
 	}
-	n, err := newNode(cfg, keys, aws.Config{
-		Region:       "us-east-1",
-		Credentials:  credentials.NewStaticCredentialsProvider("dev", "dev", ""),
-		BaseEndpoint: &world.StepFunctionsURL,
-	}, t.err)
-	if err != nil {
-		return err
-	}
-	if _, err := migrations.Up(ctx, n.redis, func(migrations.Migration) {}); err != nil {
+	if _, err := migrations.Up(ctx, n.redis, nil); err != nil {
 		n.close()
 		return err
 	}
@@ -80,15 +90,8 @@ func (c *devCommand) Run(ctx context.Context, t terminal) error {
 }
 
 // config makes the settings that the world asks for, as an operator would.
-func (c *devCommand) config(world *devmode.World, master, apiKey string) (config.Config, error) {
-	public, err := freeAddress(c.PublicListen)
-	if err != nil {
-		return config.Config{}, err
-	}
-	private, err := freeAddress(c.PrivateListen)
-	if err != nil {
-		return config.Config{}, err
-	}
+func (c *devCommand) config(world *devmode.World, listening ports, master, apiKey string) (config.Config, error) {
+	public, private := listening.public.Addr().String(), listening.private.Addr().String()
 	hash := sha256.Sum256([]byte(apiKey))
 	return config.Settings{
 		PublicURL:     (&url.URL{Scheme: "http", Host: public}).String(),
@@ -102,21 +105,20 @@ func (c *devCommand) config(world *devmode.World, master, apiKey string) (config
 	}.Parse()
 }
 
-// freeAddress returns the address, or one with another port if it is taken. A
-// link's URL is printed before anything listens, so the port must be known.
-func freeAddress(address string) (string, error) {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		host, _, splitErr := net.SplitHostPort(address)
-		if splitErr != nil {
-			return "", splitErr
-		}
-		if l, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
-			return "", err
-		}
+// bindNear is [bind], with other ports of the same hosts if one is taken.
+func bindNear(public, private string) (ports, error) {
+	listening, err := bind(public, private)
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return listening, err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	for _, address := range []*string{&public, &private} {
+		host, _, err := net.SplitHostPort(*address)
+		if err != nil {
+			return ports{}, err
+		}
+		*address = net.JoinHostPort(host, "0")
+	}
+	return bind(public, private)
 }
 
 func (t terminal) printWelcome(cfg config.Config, apiKey, link string) {
@@ -143,12 +145,12 @@ What Step Functions receives is printed here. Ctrl-C stops everything.
 `, cfg.PublicListen, cfg.PrivateListen, link, apiKey)
 }
 
+// printEffect writes at once: effects may overlap.
 func (t terminal) printEffect(keys *relay.KeyRing, e standin.Effect) {
 	id := keys.Identify(relay.TaskToken(e.TaskToken))[0].ID
-	fmt.Fprintf(t.out, "\nStep Functions received %s for callback %s:\n", e.Action, id)
-	if e.Error != "" {
-		fmt.Fprintf(t.out, "  error: %s\n  cause: %s\n", e.Error, e.Cause)
-		return
+	received := string(e.Output)
+	if e.Action == standin.SendTaskFailure {
+		received = fmt.Sprintf("  error: %s\n  cause: %s", e.Error, e.Cause)
 	}
-	fmt.Fprintf(t.out, "%s\n", e.Output)
+	fmt.Fprintf(t.out, "\nStep Functions received %s for callback %s:\n%s\n", e.Action, id, received)
 }

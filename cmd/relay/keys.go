@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"time"
 
+	"callback-relay/config"
 	"callback-relay/relay"
 )
 
@@ -28,7 +29,7 @@ func (c *newKeyCommand) Run(t terminal) error {
 	}
 	line, err := relay.NewMasterKey(c.Name)
 	if err != nil {
-		return err
+		return &config.Mistake{Setting: "NAME", Problem: err.Error()}
 	}
 	_, err = fmt.Fprintln(t.out, line)
 	return err
@@ -38,13 +39,13 @@ type apiKeyCommand struct {
 	Name string `arg:"" help:"Who will use the key, such as orders-workflow."`
 }
 
+// apiKeyName is what RELAY_API_KEYS takes as a name.
 var apiKeyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// Run implements the command. The hash goes to standard output, where a script
-// wants it; the key is for people to see once.
+// Run implements the command. Only the hash can be had again, from the key.
 func (c *apiKeyCommand) Run(t terminal) error {
 	if !apiKeyName.MatchString(c.Name) {
-		return fmt.Errorf("name %q: want up to 64 letters, digits and ._-", c.Name)
+		return &config.Mistake{Setting: "NAME", Problem: "want 1 to 64 letters, digits and ._-, a letter or digit first"}
 	}
 	key := "relay_" + rand.Text() // 130 bits
 	hash := sha256.Sum256([]byte(key))

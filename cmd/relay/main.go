@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -59,7 +60,7 @@ func main() {
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, t terminal) int {
 	parser, err := kong.New(&commands{},
-		kong.Name("relay"), kong.Description(description), kong.UsageOnError(),
+		kong.Name("relay"), kong.Description(description),
 		kong.Writers(t.out, t.err), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t),
 	)
@@ -78,26 +79,29 @@ func run(ctx context.Context, args []string, t terminal) int {
 	return exitOK
 }
 
+// errUnreachable marks what gave no answer at all.
+var errUnreachable = errors.New("cannot be reached")
+
 // exitCode finds the exit code for an error.
 func exitCode(err error) int {
-	if mistake := (*config.Mistake)(nil); errors.As(err, &mistake) {
+	if _, wrong := errors.AsType[*config.Mistake](err); wrong {
 		return exitUsage
 	}
-	answer := (*client.Error)(nil)
-	if !errors.As(err, &answer) {
-		if errors.Is(err, errUnreachable) {
-			return exitUnavailable
-		}
+	if errors.Is(err, errUnreachable) {
+		return exitUnavailable
+	}
+	answer, ok := errors.AsType[*client.Error](err)
+	if !ok {
 		return exitFailed
 	}
 	switch answer.StatusCode {
-	case 400, 413:
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusRequestEntityTooLarge:
 		return exitUsage
-	case 404:
+	case http.StatusNotFound:
 		return exitNotFound
-	case 409, 410:
+	case http.StatusConflict, http.StatusGone:
 		return exitConflict
-	case 502, 503, 504:
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return exitUnavailable
 	}
 	return exitFailed

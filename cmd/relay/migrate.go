@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 
 	"github.com/redis/go-redis/v9"
 
@@ -55,6 +57,7 @@ func (c *migrateStatusCommand) Run(ctx context.Context, t terminal) error {
 	})
 }
 
+// withRedis does something with the Redis that the settings name.
 func withRedis(settings config.RedisSettings, do func(redis.UniversalClient) error) error {
 	cfg, err := settings.Parse()
 	if err != nil {
@@ -65,5 +68,9 @@ func withRedis(settings config.RedisSettings, do func(redis.UniversalClient) err
 		return &config.Mistake{Setting: "RELAY_REDIS_URL", Problem: err.Error()}
 	}
 	defer client.Close()
-	return do(client)
+	err = do(client)
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return fmt.Errorf("redis %w: %w", errUnreachable, err)
+	}
+	return err
 }

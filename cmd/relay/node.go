@@ -4,11 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,6 +33,9 @@ const (
 	stopWithin = 20 * time.Second
 )
 
+// errStopping is why a relay that was told to stop is not ready.
+var errStopping = errors.New("the process is about to stop")
+
 // node is one running relay.
 type node struct {
 	logger  *slog.Logger
@@ -45,13 +47,27 @@ type node struct {
 	public  *http.Server
 	private *http.Server
 
-	publicListen, privateListen net.Listener
+	ports    ports
+	stopping atomic.Bool
 }
 
-// newNode puts a relay together and binds its ports. It connects to nothing
-// yet: Redis may be away when it starts.
-func newNode(cfg config.Config, keys *relay.KeyRing, awsConfig aws.Config, log io.Writer) (_ *node, err error) {
-	n := &node{logger: telemetry.NewLogger(log, cfg.LogLevel, string(cfg.LogFormat))}
+// nodeOptions are what a node is made of. All are required.
+type nodeOptions struct {
+	Config config.Config // its addresses are those of Ports
+	Keys   *relay.KeyRing
+	AWS    aws.Config
+	Ports  ports // the node closes them
+	Log    io.Writer
+}
+
+// newNode puts a relay together. It connects to nothing yet: Redis may be away
+// when it starts.
+func newNode(o nodeOptions) (_ *node, err error) {
+	cfg, keys := o.Config, o.Keys
+	n := &node{
+		logger: telemetry.NewLogger(o.Log, cfg.LogLevel, string(cfg.LogFormat)),
+		ports:  o.Ports,
+	}
 	defer func() {
 		if err != nil {
 			n.close()
@@ -67,7 +83,7 @@ func newNode(cfg config.Config, keys *relay.KeyRing, awsConfig aws.Config, log i
 		Lease:     cfg.StepFunctionsTimeout + leaseMargin,
 		Retention: cfg.Retention,
 	})
-	n.sender, err = stepfunctions.New(awsConfig, stepfunctions.Options{Timeout: cfg.StepFunctionsTimeout})
+	n.sender, err = stepfunctions.New(o.AWS, stepfunctions.Options{Timeout: cfg.StepFunctionsTimeout})
 	if err != nil {
 		return nil, err
 	}
@@ -90,23 +106,17 @@ func newNode(cfg config.Config, keys *relay.KeyRing, awsConfig aws.Config, log i
 	}), n.logger)
 	n.private = handlers.NewServer(handlers.Private(handlers.PrivateOptions{
 		Relay: n.service, Logger: n.logger, Metrics: metrics,
-		Keys: apiKeys(cfg.APIKeys), Exposition: metrics.Handler(), Ready: n.store.CheckSchema,
+		Keys: apiKeys(cfg.APIKeys), Exposition: metrics.Handler(), Ready: n.ready,
 	}), n.logger)
-
-	if n.publicListen, err = net.Listen("tcp", cfg.PublicListen); err != nil {
-		return nil, fmt.Errorf("public listener: %w", err)
-	}
-	if n.privateListen, err = net.Listen("tcp", cfg.PrivateListen); err != nil {
-		return nil, fmt.Errorf("private listener: %w", err)
-	}
 	return n, nil
 }
 
-// run serves until ctx ends, and then stops without losing anything: it takes
-// no new requests, lets those under way finish, and waits for the deliveries.
+// run serves until ctx ends, and then stops without losing anything: it is no
+// longer ready, takes no new answers, lets those under way finish, and waits
+// for the deliveries. It can be asked for its health until the last answer.
 func (n *node) run(ctx context.Context) error {
 	defer n.close()
-	n.logger.Info("serving", "public", n.publicListen.Addr().String(), "private", n.privateListen.Addr().String())
+	n.logger.Info("serving", "public", n.ports.public.Addr().String(), "private", n.ports.private.Addr().String())
 
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
@@ -116,8 +126,8 @@ func (n *node) run(ctx context.Context) error {
 		n.outbox.Run(delivering)
 	}()
 	failed := make(chan error, 2)
-	go func() { failed <- n.public.Serve(n.publicListen) }()
-	go func() { failed <- n.private.Serve(n.privateListen) }()
+	go func() { failed <- n.public.Serve(n.ports.public) }()
+	go func() { failed <- n.private.Serve(n.ports.private) }()
 
 	var err error
 	select {
@@ -126,6 +136,7 @@ func (n *node) run(ctx context.Context) error {
 	case err = <-failed:
 		n.logger.Error("a listener failed", "error", err)
 	}
+	n.stopping.Store(true)
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	err = errors.Join(err, n.public.Shutdown(stopping), n.private.Shutdown(stopping))
@@ -135,13 +146,17 @@ func (n *node) run(ctx context.Context) error {
 	return err
 }
 
-// close releases what newNode took.
-func (n *node) close() {
-	for _, l := range []net.Listener{n.publicListen, n.privateListen} {
-		if l != nil {
-			_ = l.Close() // a server that was shut down has done so
-		}
+// ready says what keeps the node from serving, or nil.
+func (n *node) ready(ctx context.Context) error {
+	if n.stopping.Load() {
+		return errStopping
 	}
+	return n.store.CheckSchema(ctx)
+}
+
+// close releases what the node holds.
+func (n *node) close() {
+	n.ports.close()
 	if n.sender != nil {
 		n.sender.Close()
 	}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// What is sent: a payload of the size of a webhook's, and a task token of the
+// size that AWS gives out.
+const (
+	payloadBytes   = 300
+	taskTokenBytes = 700
+)
+
+// task is one waiting task and its callback.
+type task struct {
+	token  string
+	output string
+	url    string // known once it is registered
+}
+
+// makeTasks returns tasks with outputs that differ, so that the ledger can
+// tell them apart.
+func makeTasks(name string, n int) []*task {
+	tasks := make([]*task, n)
+	for i := range tasks {
+		random := make([]byte, taskTokenBytes*3/4)
+		_, _ = rand.Read(random) // never fails, by its documentation
+		start := fmt.Sprintf(`{"kind":%q,"order":%d,"note":"`, name, i)
+		tasks[i] = &task{
+			token:  base64.StdEncoding.EncodeToString(random),
+			output: start + strings.Repeat("x", payloadBytes-len(start)-2) + `"}`,
+		}
+	}
+	return tasks
+}
+
+// The bodies of the two requests, as far as both servers share them.
+type (
+	registration struct {
+		TaskToken string `json:"taskToken"`
+	}
+	registered struct {
+		URL string `json:"url"`
+	}
+	answered struct {
+		ID     string `json:"id"`
+		Status string `json:"status"`
+	}
+)
+
+// generator sends requests from a fixed number of clients, each of which waits
+// for its answer before it sends the next.
+type generator struct {
+	clients int
+	subject *subject
+	http    *http.Client
+
+	mu   sync.Mutex
+	seen map[string]int // statuses of answers
+}
+
+func newGenerator(clients int, s *subject) *generator {
+	return &generator{
+		clients: clients, subject: s, seen: map[string]int{},
+		http: &http.Client{
+			Timeout:   30 * time.Second,
+			Transport: &http.Transport{MaxIdleConns: 2 * clients, MaxIdleConnsPerHost: clients},
+		},
+	}
+}
+
+func (g *generator) close() { g.http.CloseIdleConnections() }
+
+// statuses counts the answers by what they said.
+func (g *generator) statuses() map[string]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.seen)
+}
+
+func (g *generator) resetStatuses() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	clear(g.seen)
+}
+
+// registerAll registers every task and notes its URL.
+func (g *generator) registerAll(ctx context.Context, tasks []*task) ([]time.Duration, error) {
+	return g.each(ctx, tasks, func(t *task) error {
+		body, err := json.Marshal(registration{t.token})
+		if err != nil {
+			return err
+		}
+		var got registered
+		if err := g.post(ctx, g.subject.register, g.subject.apiKey, body, http.StatusCreated, &got); err != nil {
+			return err
+		}
+		t.url = got.URL
+		return nil
+	})
+}
+
+// answerAll posts the output of every task to its URL.
+func (g *generator) answerAll(ctx context.Context, tasks []*task) ([]time.Duration, error) {
+	return g.each(ctx, tasks, func(t *task) error {
+		var got answered
+		if err := g.post(ctx, t.url, "", []byte(t.output), http.StatusOK, &got); err != nil {
+			return err
+		}
+		g.mu.Lock()
+		g.seen[got.Status]++
+		g.mu.Unlock()
+		return nil
+	})
+}
+
+// each does something for every task and returns how long each took, sorted.
+// The first failure ends it.
+func (g *generator) each(ctx context.Context, tasks []*task, do func(*task) error) ([]time.Duration, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	latencies := make([]time.Duration, len(tasks))
+	var next atomic.Int64
+	var clients sync.WaitGroup
+	for range g.clients {
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(tasks) {
+					return
+				}
+				began := time.Now()
+				if err := do(tasks[i]); err != nil {
+					cancel(err)
+					return
+				}
+				latencies[i] = time.Since(began)
+			}
+		})
+	}
+	clients.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	slices.Sort(latencies)
+	return latencies, nil
+}
+
+// post sends JSON and reads the answer, whose status must be the wanted one.
+func (g *generator) post(ctx context.Context, url, apiKey string, body []byte, want int, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if apiKey != "" {
+		request.Header.Set("Authorization", "Bearer "+apiKey)
+	}
+	response, err := g.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != want {
+		return fmt.Errorf("got %s, want %d: %.300s", response.Status, want, text)
+	}
+	return json.Unmarshal(text, into)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// redisServer is a redis-server without persistence.
+type redisServer struct {
+	*process
+	addr   string
+	client *redis.Client
+}
+
+// startRedis runs a redis-server with its defaults, except that it writes
+// nothing to disk and evicts nothing.
+func startRedis(ctx context.Context, dir string) (*redisServer, error) {
+	addr, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	_, port, _ := strings.Cut(addr, ":")
+	p, err := start(ctx, os.Environ(), nil, "redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir,
+		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction")
+	if err != nil {
+		return nil, err
+	}
+	s := &redisServer{process: p, addr: addr, client: redis.NewClient(&redis.Options{Addr: addr})}
+	own := fmt.Sprintf("process_id:%d\r\n", p.cmd.Process.Pid)
+	if err := p.until(ctx, "ready", func() bool {
+		info, err := s.client.Info(ctx, "server").Result()
+		return err == nil && strings.Contains(info, own)
+	}); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *redisServer) stop() {
+	_ = s.client.Close() // nothing is under way
+	s.process.stop()
+}
+
+// memory returns what Redis has allocated, without the buffers of its clients:
+// they come and go with the load and are nothing that is kept.
+func (s *redisServer) memory(ctx context.Context) (int64, error) {
+	info, err := s.client.Info(ctx, "memory").Result()
+	if err != nil {
+		return 0, err
+	}
+	used, err := infoField(info, "used_memory")
+	if err != nil {
+		return 0, err
+	}
+	clients, err := infoField(info, "mem_clients_normal")
+	return used - clients, err
+}
+
+// infoField reads a number out of what INFO returns.
+func infoField(info, name string) (int64, error) {
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("INFO has no %s", name)
+}
+
+// freeAddress returns a loopback address whose port was free a moment ago.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// server is one of the two that are compared.
+type server struct {
+	name  string
+	start func(ctx context.Context, around surroundings) (*subject, error)
+}
+
+// surroundings are what a server under test depends on.
+type surroundings struct {
+	redis   *redisServer
+	standIn string // URL
+	dir     string // for files
+}
+
+// subject is a running server under test.
+type subject struct {
+	process  *process
+	register string // URL that takes registrations
+	apiKey   string // "" for none
+}
+
+// result is what one round found out.
+type result struct {
+	registering, answering phase
+
+	statuses     map[string]int // of answers: "delivered" or "accepted"
+	peakMemory   int64          // of the server under test, bytes
+	pendingBytes float64        // of Redis, for each pending callback
+}
+
+// phase is a measured stretch of equal requests.
+type phase struct {
+	requests  int
+	took      time.Duration
+	latencies []time.Duration // sorted
+	cpu       time.Duration   // of the server under test
+	redisCPU  time.Duration
+}
+
+func (p phase) perSecond() float64 { return float64(p.requests) / p.took.Seconds() }
+
+// each returns microseconds per request.
+func (p phase) each(d time.Duration) float64 {
+	return float64(d.Microseconds()) / float64(p.requests)
+}
+
+// round measures one server, everything around it fresh.
+func (p plan) round(ctx context.Context, s server, say func(string, ...any)) (r result, err error) {
+	dir, err := os.MkdirTemp("", "bench-round")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(dir)
+	redis, err := startRedis(ctx, dir)
+	if err != nil {
+		return r, err
+	}
+	defer redis.stop()
+	standIn, standInURL, err := startRole(ctx, roleStandIn)
+	if err != nil {
+		return r, err
+	}
+	defer standIn.stop()
+	sub, err := s.start(ctx, surroundings{redis, standInURL, dir})
+	if err != nil {
+		return r, err
+	}
+	defer sub.process.stop()
+
+	load := newGenerator(p.clients, sub)
+	defer load.close()
+	m := meter{load, sub.process, redis.process}
+
+	warm := makeTasks("warm-up", p.warmUp)
+	if _, err := load.registerAll(ctx, warm); err != nil {
+		return r, fmt.Errorf("warm up: %w", err)
+	}
+	if _, err := load.answerAll(ctx, warm); err != nil {
+		return r, fmt.Errorf("warm up: %w", err)
+	}
+
+	tasks := makeTasks("measured", p.callbacks)
+	before, err := redis.memory(ctx)
+	if err != nil {
+		return r, err
+	}
+	if r.registering, err = m.measure(ctx, tasks, load.registerAll); err != nil {
+		return r, fmt.Errorf("register: %w", err)
+	}
+	after, err := redis.memory(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.pendingBytes = float64(after-before) / float64(len(tasks))
+	say("%d registrations, %.0f/s", len(tasks), r.registering.perSecond())
+
+	load.resetStatuses()
+	if r.answering, err = m.measure(ctx, tasks, load.answerAll); err != nil {
+		return r, fmt.Errorf("answer: %w", err)
+	}
+	r.statuses = load.statuses()
+	if r.peakMemory, err = sub.process.peakMemory(); err != nil {
+		return r, err
+	}
+	say("%d answers, %.0f/s, %v", len(tasks), r.answering.perSecond(), r.statuses)
+	return r, checkLedger(ctx, standInURL, append(warm, tasks...))
+}
+
+// meter reads clocks around a phase.
+type meter struct {
+	load           *generator
+	subject, redis *process
+}
+
+func (m meter) measure(ctx context.Context, tasks []*task, do func(context.Context, []*task) ([]time.Duration, error)) (phase, error) {
+	cpu, err := m.subject.cpu()
+	redisCPU, redisErr := m.redis.cpu()
+	if err := errors.Join(err, redisErr); err != nil {
+		return phase{}, err
+	}
+	began := time.Now()
+	latencies, err := do(ctx, tasks)
+	took := time.Since(began)
+	if err != nil {
+		return phase{}, err
+	}
+	cpuAfter, err := m.subject.cpu()
+	redisAfter, redisErr := m.redis.cpu()
+	return phase{
+		requests: len(tasks), took: took, latencies: latencies,
+		cpu: cpuAfter - cpu, redisCPU: redisAfter - redisCPU,
+	}, errors.Join(err, redisErr)
+}

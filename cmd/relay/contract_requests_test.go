@@ -1,0 +1,136 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"callback-relay/stepfunctions/standin"
+)
+
+// A few headers, as [exchange] takes them.
+var (
+	asJSON  = []string{"Content-Type", "application/json"}
+	asImage = []string{"Content-Type", "image/png"}
+)
+
+// requests are the exchanges while all is well.
+func (c *contract) requests() []exchange {
+	const callbacks = "/v1/callbacks"
+	known := callbacks + "/" + c.pending.ID
+	unknown := callbacks + "/" + strings.Repeat("a", 26)
+	overAll := strings.Repeat("x", 262_145)
+	task := func() string { return c.steps.NewTask(standin.TaskOptions{}) }
+	register := func(body string, want int) exchange {
+		return exchange{method: "POST", target: callbacks, header: asJSON, body: body, want: want}
+	}
+	full := `{"taskToken": "` + task() + `", "expiresIn": "7d", "onExpiry": "ignore", "tags": {"order": "42"},
+		"links": {"default": {"type": "webhook"}, "progress": {"type": "heartbeat"}}}`
+	rows := []exchange{
+		register(full, 201),
+		register(full, 200),
+		register(`{"taskToken": "`+task()+`", "expiresAt": "`+c.pending.ExpiresAt.Format("2006-01-02T15:04:05-07:00")+`"}`, 201),
+		register(strings.Replace(full, "ignore", "fail", 1), 409),
+		register(`{"taskToken": "`+strings.Repeat("t", 2048)+`"}`, 201),
+		invalid(register(`{"taskToken": "`+strings.Repeat("t", 2049)+`"}`, 400)),
+		invalid(register(`{"taskToken": "t", "links": {"expiry": {"type": "webhook"}}}`, 400)),
+		invalid(register(`{"taskToken": "t", "links": {"default": {"type": "page"}}}`, 400)),
+		invalid(register(`{"taskToken": "t", "tags": {"a b": ""}}`, 400)),
+		invalid(register(`{"taskToken": "t", "expiresIn": "1h", "expiresAt": "2030-01-31T12:00:00Z"}`, 400)),
+		invalid(register(`{"taskToken": "t", "priority": 1}`, 400)),
+		invalid(register(`{"taskToken": 1}`, 400)),
+		invalid(register(`{}`, 400)),
+		invalid(register(`{"taskToken"`, 400)),
+		invalid(register(`{"taskToken": "`+overAll+`"}`, 413)),
+		invalid(exchange{method: "POST", target: callbacks, header: asImage, body: full, want: 415}),
+		stranger(register(full, 401)),
+
+		{method: "GET", target: callbacks, want: 200},
+		{method: "GET", target: callbacks + "?state=pending&tag=order:42&limit=1", want: 200},
+		{method: "GET", target: callbacks + "?limit=101", want: 400, invalid: true},
+		{method: "GET", target: callbacks + "?state=sleeping", want: 400, invalid: true},
+		{method: "GET", target: callbacks + "?tag=order", want: 400, invalid: true},
+		{method: "GET", target: callbacks + "?limit=1&colour=red", want: 400},
+		stranger(exchange{method: "GET", target: callbacks, want: 401}),
+
+		{method: "GET", target: known, want: 200},
+		{method: "GET", target: callbacks + "/" + c.delivered.ID, want: 200},
+		{method: "GET", target: callbacks + "/" + c.cancelled.ID, want: 200},
+		{method: "GET", target: callbacks + "/" + c.expired.ID, want: 200},
+		{method: "GET", target: unknown, want: 404},
+		{method: "GET", target: callbacks + "/pay-4711", want: 404, invalid: true},
+		stranger(exchange{method: "GET", target: known, want: 401}),
+
+		{method: "DELETE", target: callbacks + "/" + c.cancelled.ID, want: 200},
+		{method: "DELETE", target: callbacks + "/" + c.delivered.ID, want: 409},
+		{method: "DELETE", target: callbacks + "/" + c.expired.ID, want: 410},
+		{method: "DELETE", target: unknown, want: 404},
+		stranger(exchange{method: "DELETE", target: known, want: 401}),
+
+		{method: "GET", target: "/healthz", want: 200},
+		{method: "GET", target: publicURL + "/healthz", want: 200},
+		{method: "GET", target: "/readyz", want: 200},
+		{method: "GET", target: "/metrics", want: 200},
+		{method: "GET", target: "/metrics", header: []string{"Accept", "application/openmetrics-text"}, want: 200},
+		{method: "GET", target: "/openapi.yaml", want: 200},
+		{method: "GET", target: publicURL + "/robots.txt", want: 200},
+	}
+	return append(rows, c.linkRequests()...)
+}
+
+// linkRequests are the exchanges with the links of callbacks.
+func (c *contract) linkRequests() []exchange {
+	post := func(link, contentType, body string, want int) exchange {
+		return stranger(exchange{
+			method: "POST", target: link, body: body, want: want,
+			header: []string{"Content-Type", contentType},
+		})
+	}
+	answer := func(contentType, body string) exchange { return post(c.register().URL, contentType, body, 200) }
+	pending := c.pending.URL
+	forged := pending[:len(pending)-2] + string(otherThan(pending[len(pending)-2])) + pending[len(pending)-1:]
+	rows := []exchange{
+		answer("application/json", `{"n": 12345678901234567890123}`),
+		// The library reads no pattern such as application/*+json.
+		answer("application/cloudevents+json", `{"specversion": "1.0"}`),
+		answer("text/plain", `approved by telephone`),
+		answer("application/x-www-form-urlencoded", `a=1&a=2&b=`),
+		answer("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x--\r\n"),
+		answer("application/xml", `<a/>`),
+		stranger(exchange{method: "POST", target: c.register().URL, want: 200}), // no body at all
+		post(c.pending.Links["progress"].URL, "text/plain", ``, 200),
+		post(c.delivered.URL, "application/json", `{}`, 200),
+		post(c.delivered.URL, "application/json", `{"other": 1}`, 409),
+		post(c.expired.URL, "application/json", `{}`, 410),
+		post(c.cancelled.URL, "application/json", `{}`, 410),
+		post(c.closed.URL, "application/json", `{}`, 410),
+		post(forged, "application/json", `{}`, 404),
+		invalid(post(publicURL+"/c/guessed", "application/json", `{}`, 404)),
+		invalid(post(pending, "application/json", `{"a": }`, 400)),
+		post(pending, "application/json", `"`+strings.Repeat("x", 262_143)+`"`, 413),
+		invalid(post(pending, "image/png", `x`, 415)),
+	}
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"} {
+		rows = append(rows, stranger(exchange{method: method, target: pending, want: http.StatusMethodNotAllowed}))
+	}
+	return rows
+}
+
+// requestsWithoutRedis are the exchanges while Redis is away.
+func (c *contract) requestsWithoutRedis() []exchange {
+	known := "/v1/callbacks/" + c.pending.ID
+	return []exchange{
+		{method: "POST", target: "/v1/callbacks", header: asJSON, body: `{"taskToken": "t"}`, want: 503},
+		{method: "GET", target: "/v1/callbacks", want: 503},
+		{method: "GET", target: known, want: 503},
+		{method: "DELETE", target: known, want: 503},
+		{method: "POST", target: c.pending.URL, header: asJSON, body: `{}`, want: 503},
+		{method: "GET", target: "/readyz", want: 503},
+		{method: "GET", target: "/healthz", want: 200},
+	}
+}
+
+// invalid marks a request that breaks the document.
+func invalid(x exchange) exchange { x.invalid = true; return x }
+
+// stranger marks a request without an API key.
+func stranger(x exchange) exchange { x.stranger = true; return x }

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"callback-relay/api"
+)
+
+// notProvoked are the documented answers that no request can bring about, with
+// the reason.
+var notProvoked = map[string]string{
+	"createCallback 500": "a fault of ours: the handlers' own tests cause a panic",
+	"listCallbacks 500":  "as above",
+	"getCallback 500":    "as above",
+	"cancelCallback 500": "as above",
+	"answerLink 500":     "as above",
+}
+
+// TestContract drives every operation of both listeners to every answer that
+// the OpenAPI document has for it, and checks requests and answers against it.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, startStandalone(t), 1)
+	c := newContract(w)
+	for _, row := range c.requests() {
+		c.drive(row)
+	}
+	w.server.kill()
+	for _, row := range c.requestsWithoutRedis() {
+		c.drive(row)
+	}
+	c.wantAllSeen()
+}
+
+// contract is the OpenAPI document, and what of it has been seen.
+type contract struct {
+	*world
+	doc    *openapi3.T
+	router routers.Router
+	seen   map[string]bool // "operation status"
+
+	pending, delivered, closed, expired, cancelled task
+}
+
+func newContract(w *world) *contract {
+	w.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	w.must(err)
+	// Ports differ in a test, so the listeners are not told apart by servers.
+	doc.Servers = nil
+	for _, item := range doc.Paths.Map() {
+		item.Servers = nil
+	}
+	router, err := legacy.NewRouter(doc)
+	w.must(err)
+	// Without one, the library cannot read XML or a refused media type.
+	openapi3filter.RegisterBodyDecoder("*/*", openapi3filter.PlainBodyDecoder)
+
+	c := &contract{
+		world: w, doc: doc, router: router, seen: map[string]bool{},
+		pending: w.register(), delivered: w.register(), closed: w.register(),
+		expired: w.register(shortLived, ignoring), cancelled: w.register(),
+	}
+	w.wantTaken(w.post(c.delivered.URL, `{}`), c.delivered, api.StatusDelivered, false)
+	w.steps.Close(c.closed.token)
+	_, err = w.next().client.Cancel(w.Context(), c.cancelled.ID)
+	w.must(err)
+	w.untilOverdue(c.expired)
+	return c
+}
+
+// exchange is a request and the status it is answered with.
+type exchange struct {
+	method, target string // a path of the private listener, or a link
+	body           string
+	header         []string // pairs
+	want           int
+	invalid        bool // the request breaks the document, on purpose
+	stranger       bool // no API key is sent
+}
+
+// drive sends a request and holds it and its answer against the document.
+func (c *contract) drive(x exchange) {
+	c.Helper()
+	name := x.method + " " + x.target
+	url := "http://" + c.replicas[0].ports.private.Addr().String() + x.target
+	if link, ok := strings.CutPrefix(x.target, "https://relay.example.com/base"); ok {
+		url = "http://" + c.replicas[0].ports.public.Addr().String() + link
+	}
+	req, err := http.NewRequestWithContext(c.Context(), x.method, url, strings.NewReader(x.body))
+	c.must(err)
+	if !x.stranger {
+		req.Header.Set("Authorization", "Bearer "+testAPIKey)
+	}
+	for i := 0; i < len(x.header); i += 2 {
+		req.Header.Set(x.header[i], x.header[i+1])
+	}
+	route, params, err := c.router.FindRoute(req)
+	if err != nil {
+		c.Errorf("%s: not in the document: %v", name, err)
+		return
+	}
+	input := &openapi3filter.RequestValidationInput{
+		Request: req, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{
+			AuthenticationFunc:    func(context.Context, *openapi3filter.AuthenticationInput) error { return nil },
+			IncludeResponseStatus: true,
+		},
+	}
+	err = openapi3filter.ValidateRequest(c.Context(), input)
+	if (err != nil) != x.invalid {
+		c.Errorf("%s: the document says of the request: %v", name, err)
+	}
+	req.Body = io.NopCloser(strings.NewReader(x.body))
+	response, err := c.http.RoundTrip(req)
+	c.must(err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	c.must(err)
+	if response.StatusCode != x.want {
+		c.Errorf("%s: %d %s, want %d", name, response.StatusCode, body, x.want)
+	}
+	err = openapi3filter.ValidateResponse(c.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input, Options: input.Options,
+		Status: response.StatusCode, Header: response.Header, Body: io.NopCloser(bytes.NewReader(body)),
+	})
+	if err != nil {
+		c.Errorf("%s: the document says of the answer %d: %v", name, response.StatusCode, err)
+	}
+	c.checkHeaders(name, response)
+	c.seen[route.Operation.OperationID+" "+strconv.Itoa(response.StatusCode)] = true
+}
+
+// checkHeaders checks what the library does not: that answers to HEAD have
+// their headers too.
+func (c *contract) checkHeaders(name string, response *http.Response) {
+	c.Helper()
+	want := []string{"X-Request-Id", "Cache-Control", "Content-Type"}
+	switch response.StatusCode {
+	case http.StatusUnauthorized:
+		want = append(want, "WWW-Authenticate")
+	case http.StatusMethodNotAllowed:
+		want = append(want, "Allow")
+	case http.StatusServiceUnavailable:
+		want = append(want, "Retry-After")
+	}
+	for _, header := range want {
+		if response.Header.Get(header) == "" {
+			c.Errorf("%s: answer %d has no %s", name, response.StatusCode, header)
+		}
+	}
+	if got := response.Header.Get("Cache-Control"); got != "no-store" {
+		c.Errorf("%s: Cache-Control %q", name, got)
+	}
+}
+
+// wantAllSeen checks that no documented answer is left out.
+func (c *contract) wantAllSeen() {
+	c.Helper()
+	for path, item := range c.doc.Paths.Map() {
+		for method, operation := range item.Operations() {
+			for status := range operation.Responses.Map() {
+				answer := fmt.Sprintf("%s %s", operation.OperationID, status)
+				_, excused := notProvoked[answer]
+				if c.seen[answer] == excused {
+					c.Errorf("%s %s, status %s: seen %v, excused %v", method, path, status, c.seen[answer], excused)
+				}
+				delete(c.seen, answer)
+			}
+		}
+	}
+	for _, answer := range slices.Sorted(maps.Keys(c.seen)) {
+		c.Errorf("not documented: %s", answer)
+	}
+}

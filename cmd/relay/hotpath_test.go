@@ -1,0 +1,60 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"callback-relay/api"
+	"callback-relay/stepfunctions/standin"
+)
+
+// TestHotPath counts what the common case costs. The replica serves without
+// its background loops, so every round trip is a request's.
+func TestHotPath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, startStandalone(t), 0)
+	r := w.build()
+	w.replicas = append(w.replicas, r)
+	go r.public.Serve(r.ports.public)
+	go r.private.Serve(r.ports.private)
+	t.Cleanup(func() {
+		w.must(r.public.Close())
+		w.must(r.private.Close())
+		r.close()
+	})
+
+	w.post(w.register().URL, `{}`) // the first one loads the scripts
+	task, beating := w.register(), w.register()
+	w.post(beating.Links["progress"].URL, ``)
+	cost := func(what string, trips int64, calls int, do func()) {
+		t.Helper()
+		tripsBefore, callsBefore := r.trips.total(), w.steps.Calls().Total()
+		do()
+		if got := r.trips.total() - tripsBefore; got != trips {
+			t.Errorf("%s: %d round trips to Redis, want %d", what, got, trips)
+		}
+		if got := w.steps.Calls().Total() - callsBefore; got != calls {
+			t.Errorf("%s: %d calls of Step Functions, want %d", what, got, calls)
+		}
+	}
+	cost("registration", 1, 0, func() { w.register() })
+	cost("answer", 2, 1, func() {
+		w.wantTaken(w.post(task.URL, `{"n":1}`), task, api.StatusDelivered, false)
+	})
+	cost("duplicate", 1, 0, func() {
+		w.wantTaken(w.post(task.URL, `{"n":1}`), task, api.StatusDelivered, true)
+	})
+	cost("conflict", 1, 0, func() { w.wantProblem(w.post(task.URL, `{"n":2}`), api.CodeAlreadyAnswered) })
+	cost("heartbeat", 1, 1, func() {
+		w.wantTaken(w.post(beating.Links["progress"].URL, ``), beating, api.StatusAlive, false)
+	})
+	cost("forged and malformed links", 0, 0, func() {
+		key := linkKey(task.URL)
+		for _, k := range []string{key[:50] + string(otherThan(key[50])) + key[51:], strings.Repeat("a", 52), key[1:], ""} {
+			w.wantProblem(w.post(publicURL+"/c/"+k, `{}`), api.CodeNotFound)
+		}
+	})
+	if got := w.steps.Calls().Of(standin.SendTaskSuccess); got != 2 {
+		t.Errorf("%d calls of SendTaskSuccess in all, want 2", got)
+	}
+}

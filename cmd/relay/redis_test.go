@@ -1,0 +1,62 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"callback-relay/api"
+)
+
+// private reads a path of a replica's private listener.
+func (w *world) private(r *replica, path string) (status int, body string) {
+	w.Helper()
+	response, err := http.Get("http://" + r.ports.private.Addr().String() + path)
+	w.must(err)
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	w.must(err)
+	return response.StatusCode, string(content)
+}
+
+// TestScriptsForgotten takes the scripts away from Redis, as a restart and a
+// failover do: nobody notices.
+func TestScriptsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, startStandalone(t), 2)
+	expiring, beating := w.register(shortLived, ignoring), w.register()
+	forget := func() { w.must(w.redis.ScriptFlush(t.Context()).Err()) }
+	forget()
+	answered := w.register()
+	forget()
+	w.wantTaken(w.post(answered.URL, `{}`), answered, api.StatusDelivered, false)
+	forget()
+	w.wantTaken(w.post(answered.URL, `{}`), answered, api.StatusDelivered, true)
+	forget()
+	w.wantTaken(w.post(beating.Links["progress"].URL, ``), beating, api.StatusAlive, false)
+	forget()
+	w.untilState(expiring, api.StateExpired)
+}
+
+// TestRedisWiped empties Redis: that is no reason to turn senders away for
+// good, and not one to go on as if nothing had happened.
+func TestRedisWiped(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, r redisServer) {
+		w := newWorld(t, r, 2)
+		task := w.register()
+		w.must(w.redis.FlushAll(t.Context()).Err())
+		for range 2 {
+			w.wantProblem(w.post(task.URL, `{}`), api.CodeUnavailable)
+			w.wantProblem(w.post(task.Links["progress"].URL, ``), api.CodeUnavailable)
+			if _, err := w.next().client.Get(t.Context(), task.ID); !isProblem(err, api.CodeUnavailable) {
+				t.Errorf("get: %v, want %s", err, api.CodeUnavailable)
+			}
+			if status, body := w.private(w.next(), "/readyz"); status != http.StatusServiceUnavailable ||
+				!strings.Contains(body, "relay migrate up") {
+				t.Errorf("readyz: %d %s", status, body)
+			}
+		}
+		w.wantNothing(task)
+	})
+}
