@@ -45,9 +45,10 @@ func (e *Error) Error() string {
 func (e *Error) message() string {
 	var parts []string
 	switch {
+	case len(e.Problem.Errors) > 0: // which say it all
 	case e.Problem.Detail != "":
 		parts = append(parts, e.Problem.Detail)
-	case e.Problem.Title != "" && len(e.Problem.Errors) == 0:
+	case e.Problem.Title != "":
 		parts = append(parts, e.Problem.Title)
 	}
 	for _, field := range e.Problem.Errors {

@@ -133,7 +133,10 @@ func (r *reader) redisURL(setting string, value Secret, mode RedisMode) Secret {
 	return ""
 }
 
-// apiKeyName is what a caller of the private API may be called.
+// IsAPIKeyName tells whether a caller of the private API may be called so: 1 to
+// 64 letters, digits and ._-, a letter or digit first.
+func IsAPIKeyName(name string) bool { return apiKeyName.MatchString(name) }
+
 var apiKeyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // apiKeys reads "name:sha256,…". Its mistakes count the entries from 1 and
@@ -149,7 +152,7 @@ func (r *reader) apiKeys(setting string, value Secret) []APIKey {
 		switch {
 		case !found:
 			r.wrong(setting, "entry %d has no colon; write it as name:hash", i+1)
-		case !apiKeyName.MatchString(name):
+		case !IsAPIKeyName(name):
 			r.wrong(setting, "entry %d has no usable name; up to 64 letters, digits and ._-, then a colon", i+1)
 		case err != nil || len(hash) != sha256.Size:
 			r.wrong(setting, "entry %d holds no SHA-256 in hex, which is 64 characters; 'relay keys api' prints it", i+1)

@@ -16,8 +16,8 @@
 // A full Redis (maxmemory with noeviction) refuses a script at the first write
 // that takes memory. Scripts that bring new data let that happen before they
 // have changed anything. Scripts that finish what was stored begin with a
-// write that needs no memory (PERSIST), after which Redis lets them run to the
-// end: a full Redis still drains.
+// write that needs no memory (HDEL, ZREM or PERSIST), after which Redis lets
+// them run to the end: a full Redis still drains.
 //
 // # Secrets
 //

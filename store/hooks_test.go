@@ -28,3 +28,23 @@ func (repeat) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 		return next(ctx, cmds)
 	}
 }
+
+// onceAfter does something after the first pipeline that has the command in it.
+type onceAfter struct {
+	repeat  // for the hooks that are not of interest
+	command string
+	do      func()
+}
+
+func (o *onceAfter) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (o *onceAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		err := next(ctx, cmds)
+		if do := o.do; do != nil && cmds[0].Name() == o.command {
+			o.do = nil
+			do()
+		}
+		return err
+	}
+}

@@ -214,6 +214,36 @@ func atOnce(n int, do func(int) error) []error {
 	return errs
 }
 
+// A member that has no business in a queue, such as a restored backup could
+// leave there, is taken out, and its callback is left alone.
+func testStrayMembers(t *testing.T, r *redisUnderTest) {
+	ctx, past := t.Context(), float64(time.Now().Add(-time.Minute).UnixMilli())
+	early := r.register("too early")
+	r.must(r.client.ZAdd(ctx, r.set(early, "deadline"), redis.Z{Score: past, Member: string(early.ID)}).Err())
+	if n, err := r.Expire(ctx, 10); n != 0 || err != nil || r.hash(early)["state"] != "pending" {
+		t.Errorf("ended %d callbacks before their deadline (%v)", n, err)
+	}
+	for _, state := range relay.States {
+		cb := r.register(relay.TaskToken("stray in "+state), ignoring)
+		r.bring(cb, state)
+		before := r.hash(cb)
+		stray := redis.Z{Score: past, Member: string(cb.ID)}
+		if state != relay.StatePending {
+			r.must(r.client.ZAdd(ctx, r.set(cb, "deadline"), stray).Err())
+			_, err := r.Expire(ctx, 10)
+			r.must(err)
+		}
+		if state != relay.StateAnswered {
+			r.must(r.client.ZAdd(ctx, r.set(cb, "due"), stray).Err())
+			r.claimNone()
+		}
+		if diff := cmp.Diff(before, r.hash(cb)); diff != "" {
+			t.Errorf("%s: changed:\n%s", state, diff)
+		}
+		r.checkInvariants("with a stray member", cb)
+	}
+}
+
 func testReplicas(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	beat := func(name string, want int) {
@@ -258,4 +288,12 @@ func testTrim(t *testing.T, r *redisUnderTest) {
 	if n, err := r.Trim(ctx); n != 0 || err != nil {
 		t.Errorf("again: %d, %v", n, err)
 	}
+
+	// One that is registered anew between the look and the removal stays.
+	r.must(r.client.Del(ctx, r.key(kept[0])).Err())
+	r.client.AddHook(&onceAfter{command: "exists", do: func() { r.register("task1") }})
+	if n, err := r.Trim(ctx); n != 0 || err != nil {
+		t.Errorf("trimmed %d that came back, %v", n, err)
+	}
+	r.checkInvariants("came back", kept[0])
 }

@@ -47,6 +47,7 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"Expire":                             testExpire,
 	"ClaimTakesTheOldestOfAllPartitions": testClaimTakesTheOldestOfAllPartitions,
 	"OnlyOneWins":                        testOnlyOneWins,
+	"StrayMembers":                       testStrayMembers,
 	"Replicas":                           testReplicas,
 	"Trim":                               testTrim,
 	"List":                               testList,

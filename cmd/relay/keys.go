@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"time"
 
 	"callback-relay/config"
@@ -39,12 +38,9 @@ type apiKeyCommand struct {
 	Name string `arg:"" help:"Who will use the key, such as orders-workflow."`
 }
 
-// apiKeyName is what RELAY_API_KEYS takes as a name.
-var apiKeyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
 // Run implements the command. Only the hash can be had again, from the key.
 func (c *apiKeyCommand) Run(t terminal) error {
-	if !apiKeyName.MatchString(c.Name) {
+	if !config.IsAPIKeyName(c.Name) {
 		return &config.Mistake{Setting: "NAME", Problem: "want 1 to 64 letters, digits and ._-, a letter or digit first"}
 	}
 	key := "relay_" + rand.Text() // 130 bits

@@ -23,6 +23,7 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now < tonumber(cb[2]) then
+  redis.call('ZADD', KEYS[2], cb[2], ARGV[1])
   return {'not due'}
 end
 

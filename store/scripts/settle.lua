@@ -27,7 +27,7 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis lets the rest pass
+-- HDEL comes first: it needs no memory, so a full Redis lets the rest pass.
 if ARGV[4] == ARGV[3] then
   redis.call('HDEL', KEYS[1], 'leased')
   redis.call('HSET', KEYS[1], 'lastError', ARGV[5],
