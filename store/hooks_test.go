@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 
 	"github.com/redis/go-redis/v9"
@@ -29,7 +30,8 @@ func (repeat) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// onceAfter does something after the first pipeline that has the command in it.
+// onceAfter does something after the first pipeline that has the command in it,
+// as the client spells it.
 type onceAfter struct {
 	repeat  // for the hooks that are not of interest
 	command string
@@ -41,9 +43,11 @@ func (o *onceAfter) ProcessHook(next redis.ProcessHook) redis.ProcessHook { retu
 func (o *onceAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
-		if do := o.do; do != nil && cmds[0].Name() == o.command {
-			o.do = nil
-			do()
+		for _, cmd := range cmds {
+			if do := o.do; do != nil && fmt.Sprint(cmd.Args()...) == o.command {
+				o.do = nil
+				do()
+			}
 		}
 		return err
 	}

@@ -291,7 +291,7 @@ func testTrim(t *testing.T, r *redisUnderTest) {
 
 	// One that is registered anew between the look and the removal stays.
 	r.must(r.client.Del(ctx, r.key(kept[0])).Err())
-	r.client.AddHook(&onceAfter{command: "exists", do: func() { r.register("task1") }})
+	r.client.AddHook(&onceAfter{command: fmt.Sprint("exists", r.key(kept[0])), do: func() { r.register("task1") }})
 	if n, err := r.Trim(ctx); n != 0 || err != nil {
 		t.Errorf("trimmed %d that came back, %v", n, err)
 	}
