@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -147,6 +148,7 @@ func (w *wire) continues() {
 	w.n.t.Helper()
 	resp, err := http.ReadResponse(w.r, nil)
 	must(w.n.t, err)
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusContinue {
 		w.n.t.Fatalf("got %s, want 100 Continue", resp.Status)
 	}
@@ -156,7 +158,7 @@ func (w *wire) continues() {
 func (w *wire) closed() {
 	w.n.t.Helper()
 	rest, err := io.ReadAll(w.r)
-	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		w.n.t.Error("the server keeps the connection open")
 	}
 	if len(rest) > 0 {

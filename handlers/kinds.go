@@ -132,7 +132,7 @@ func multipartOutput(body []byte, params map[string]string) (relay.Payload, erro
 	var fields form
 	for {
 		part, err := parts.NextRawPart()
-		if err == io.EOF { // wrapped, it means an end that came too early
+		if err == io.EOF { //nolint:errorlint // wrapped, it means an end that came too early
 			return fields.output(), nil
 		}
 		if err != nil {
