@@ -1,6 +1,8 @@
 # What there is to do here. `make` alone lists the targets.
 
 GO ?= go
+# What `relay version` prints.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
 .DEFAULT_GOAL := help
@@ -39,4 +41,5 @@ bench: setup ## compare the relay with a handler that promises nothing
 
 .PHONY: build
 build: ## build the release binary into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -tags release -ldflags "-s -w" -o bin/relay ./cmd/relay
+	CGO_ENABLED=0 $(GO) build -trimpath -tags release \
+		-ldflags "-s -w -X main.version=$(VERSION)" -o bin/relay ./cmd/relay

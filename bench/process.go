@@ -92,27 +92,27 @@ func (p *process) until(ctx context.Context, what string, holds func() bool) err
 }
 
 // cpu returns the processor time spent so far, in user and in kernel mode.
-func (p *process) cpu() (time.Duration, error) {
-	text, err := p.proc("stat")
+func (p *process) cpu() (time.Duration, error) { return cpuOf(p.pid()) }
+
+// cpuOf is cpu for a process id, or "self".
+func cpuOf(pid string) (time.Duration, error) {
+	text, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		return 0, err
 	}
-	return parseCPU(text)
+	return parseCPU(string(text))
 }
 
 // peakMemory returns the most that was ever resident, in bytes.
 func (p *process) peakMemory() (int64, error) {
-	text, err := p.proc("status")
+	text, err := os.ReadFile("/proc/" + p.pid() + "/status")
 	if err != nil {
 		return 0, err
 	}
-	return parsePeakMemory(text)
+	return parsePeakMemory(string(text))
 }
 
-func (p *process) proc(name string) (string, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, name))
-	return string(text), err
-}
+func (p *process) pid() string { return strconv.Itoa(p.cmd.Process.Pid) }
 
 // tick is the unit of processor times in /proc: USER_HZ, 100 a second on every
 // architecture that Go supports.

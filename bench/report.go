@@ -62,13 +62,17 @@ var header = []string{"", bareName, relayName, "ratio", "aim", ""}
 // text prints the table for people.
 func (r report) text(out io.Writer) error {
 	fmt.Fprintf(out, "\n%s\n%s\n\n", r.conditions(), r.machine)
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, strings.Join(header, "\t"))
 	for _, l := range r.lines() {
 		fmt.Fprintln(w, strings.Join(l.cells(), "\t"))
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	for row := range strings.Lines(table.String()) {
+		fmt.Fprintln(out, strings.TrimRight(row, " \n"))
 	}
 	_, err := fmt.Fprintf(out, "\nanswers of the relay by status: %s\n", r.statuses())
 	return err

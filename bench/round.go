@@ -44,6 +44,7 @@ type phase struct {
 	latencies []time.Duration // sorted
 	cpu       time.Duration   // of the server under test
 	redisCPU  time.Duration
+	totalCPU  time.Duration // of both, the stand-in and the generator
 }
 
 func (p phase) perSecond() float64 { return float64(p.requests) / p.took.Seconds() }
@@ -78,7 +79,7 @@ func (p plan) round(ctx context.Context, s server, say func(string, ...any)) (r 
 
 	load := newGenerator(p.clients, sub)
 	defer load.close()
-	m := meter{load, sub.process, redis.process}
+	m := meter{sub.process, redis.process, standIn}
 
 	warm := makeTasks("warm-up", p.warmUp)
 	if _, err := load.registerAll(ctx, warm); err != nil {
@@ -117,14 +118,12 @@ func (p plan) round(ctx context.Context, s server, say func(string, ...any)) (r 
 
 // meter reads clocks around a phase.
 type meter struct {
-	load           *generator
-	subject, redis *process
+	subject, redis, standIn *process
 }
 
 func (m meter) measure(ctx context.Context, tasks []*task, do func(context.Context, []*task) ([]time.Duration, error)) (phase, error) {
-	cpu, err := m.subject.cpu()
-	redisCPU, redisErr := m.redis.cpu()
-	if err := errors.Join(err, redisErr); err != nil {
+	before, err := m.read()
+	if err != nil {
 		return phase{}, err
 	}
 	began := time.Now()
@@ -133,10 +132,22 @@ func (m meter) measure(ctx context.Context, tasks []*task, do func(context.Conte
 	if err != nil {
 		return phase{}, err
 	}
-	cpuAfter, err := m.subject.cpu()
-	redisAfter, redisErr := m.redis.cpu()
+	after, err := m.read()
 	return phase{
 		requests: len(tasks), took: took, latencies: latencies,
-		cpu: cpuAfter - cpu, redisCPU: redisAfter - redisCPU,
-	}, errors.Join(err, redisErr)
+		cpu: after.subject - before.subject, redisCPU: after.redis - before.redis, totalCPU: after.total - before.total,
+	}, err
+}
+
+// clocks are processor times spent so far.
+type clocks struct {
+	subject, redis, total time.Duration
+}
+
+func (m meter) read() (c clocks, err error) {
+	subject, err := m.subject.cpu()
+	redis, redisErr := m.redis.cpu()
+	standIn, standInErr := m.standIn.cpu()
+	own, ownErr := cpuOf("self")
+	return clocks{subject, redis, subject + redis + standIn + own}, errors.Join(err, redisErr, standInErr, ownErr)
 }

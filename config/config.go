@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/url"
 	"time"
 )
@@ -78,6 +79,13 @@ const (
 	// one of its tasks can wait.
 	longestWait = 365 * 24 * time.Hour
 
+	// longestCall bounds what a request may wait for. A listener cuts its
+	// answer off 60 s after the headers, and half of that may go into the body.
+	longestCall = 30 * time.Second
+
+	// unbounded is for durations that are judged elsewhere, or not at all.
+	unbounded time.Duration = math.MaxInt64
+
 	// largestOutput is what Step Functions takes as the output of a task.
 	largestOutput = 262144
 )
@@ -99,13 +107,13 @@ func (s Settings) Parse() (Config, error) {
 		Keys:    r.secret("RELAY_KEYS", s.Keys, s.KeysFile),
 		APIKeys: r.apiKeys("RELAY_API_KEYS", r.secret("RELAY_API_KEYS", s.APIKeys, s.APIKeysFile)),
 
-		DefaultExpiry:  r.duration("RELAY_DEFAULT_EXPIRY", s.DefaultExpiry, time.Millisecond),
-		MaxExpiry:      r.duration("RELAY_MAX_EXPIRY", s.MaxExpiry, time.Millisecond),
-		Retention:      r.duration("RELAY_RETENTION", s.Retention, time.Millisecond),
+		DefaultExpiry:  r.duration("RELAY_DEFAULT_EXPIRY", s.DefaultExpiry, time.Millisecond, unbounded),
+		MaxExpiry:      r.duration("RELAY_MAX_EXPIRY", s.MaxExpiry, time.Millisecond, unbounded),
+		Retention:      r.duration("RELAY_RETENTION", s.Retention, time.Millisecond, unbounded),
 		MaxOutputBytes: r.integer("RELAY_MAX_OUTPUT_BYTES", s.MaxOutputBytes, 1, largestOutput),
-		AnswerWait:     r.duration("RELAY_ANSWER_WAIT", s.AnswerWait, 0),
+		AnswerWait:     r.duration("RELAY_ANSWER_WAIT", s.AnswerWait, 0, longestCall),
 
-		StepFunctionsTimeout: r.duration("RELAY_STEP_FUNCTIONS_TIMEOUT", s.StepFunctionsTimeout, time.Millisecond),
+		StepFunctionsTimeout: r.duration("RELAY_STEP_FUNCTIONS_TIMEOUT", s.StepFunctionsTimeout, time.Millisecond, longestCall),
 		StepFunctionsRate:    r.rate("RELAY_STEP_FUNCTIONS_RATE", s.StepFunctionsRate),
 
 		LogLevel:  r.logLevel("RELAY_LOG_LEVEL", s.LogLevel),

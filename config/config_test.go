@@ -80,6 +80,10 @@ func TestParseGood(t *testing.T) {
 			change: func(s *config.Settings) { s.AnswerWait, s.StepFunctionsRate = "0s", "0" },
 			want:   func(c *config.Config) { c.AnswerWait, c.StepFunctionsRate = 0, 0 },
 		},
+		"the longest calls": {
+			change: func(s *config.Settings) { s.AnswerWait, s.StepFunctionsTimeout = "30s", "30s" },
+			want:   func(c *config.Config) { c.AnswerWait, c.StepFunctionsTimeout = 30*time.Second, 30*time.Second },
+		},
 		"smallest output": {
 			change: func(s *config.Settings) { s.MaxOutputBytes = "1" },
 			want:   func(c *config.Config) { c.MaxOutputBytes = 1 },

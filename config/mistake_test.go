@@ -146,6 +146,13 @@ func TestParseMistakes(t *testing.T) {
 				"RELAY_STEP_FUNCTIONS_TIMEOUT": `"5" ` + durationLike,
 			},
 		},
+		"durations longer than a request may last": {
+			change: func(s *config.Settings) { s.AnswerWait, s.StepFunctionsTimeout = "30s1ns", "1m" },
+			want: map[string]string{
+				"RELAY_ANSWER_WAIT":            `"30s1ns" is too long; at most 30s`,
+				"RELAY_STEP_FUNCTIONS_TIMEOUT": `"1m" is too long; at most 30s`,
+			},
+		},
 		"longest wait alone": {
 			change: func(s *config.Settings) { s.MaxExpiry = "long" },
 			want:   map[string]string{"RELAY_MAX_EXPIRY": `"long" ` + durationLike},

@@ -165,13 +165,15 @@ func (r *reader) apiKeys(setting string, value Secret) []APIKey {
 	return keys
 }
 
-func (r *reader) duration(setting, value string, atLeast time.Duration) time.Duration {
+func (r *reader) duration(setting, value string, atLeast, atMost time.Duration) time.Duration {
 	d, err := parseDuration(value)
 	switch {
 	case err != nil:
 		r.wrong(setting, "%q is not a duration; write it like 500ms, 90s, 24h or 7d", value)
 	case d < atLeast:
 		r.wrong(setting, "%q is too short; at least %s", value, atLeast)
+	case d > atMost:
+		r.wrong(setting, "%q is too long; at most %s", value, atMost)
 	default:
 		return d
 	}

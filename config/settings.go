@@ -16,7 +16,7 @@ type Settings struct {
 
 	RedisSettings
 
-	Keys        Secret `env:"RELAY_KEYS" group:"Keys" placeholder:"NAME:BASE64,..." help:"Required. Master keys, newest first, each a name and 32 bytes in base64; 'relay keys new' makes one. To rotate, put a new key in front. Remove an old one only when no link made with it is still needed: such links answer 404 from then on, and what it sealed cannot be read."`
+	Keys        Secret `env:"RELAY_KEYS" group:"Keys" placeholder:"NAME:BASE64,..." help:"Required. Master keys, each a name and 32 bytes in base64; 'relay keys new' makes one. The first makes new links; all are recognised. To rotate without breaking links: first add the new key at the end and roll that out everywhere, so that every replica knows it; then move it to the front, which makes it the one that is used, and roll out again; remove the old one only when no link made with it is still needed. From then on such links answer 404, and what it sealed cannot be read."`
 	KeysFile    string `env:"RELAY_KEYS_FILE" group:"Secrets from files" placeholder:"PATH" help:"File that holds the master keys."`
 	APIKeys     Secret `env:"RELAY_API_KEYS" group:"Keys" placeholder:"NAME:SHA256,..." help:"Required. Who may use the private API: for each caller a name of your choice and the SHA-256 of its API key in hex; 'relay keys api NAME' makes both. The name is no secret. To replace a key, list the new one beside the old under another name until all callers have moved."`
 	APIKeysFile string `env:"RELAY_API_KEYS_FILE" group:"Secrets from files" placeholder:"PATH" help:"File that holds the hashes of the API keys."`
@@ -25,10 +25,10 @@ type Settings struct {
 	MaxExpiry      string `env:"RELAY_MAX_EXPIRY" group:"Callbacks" default:"8760h" help:"Longest wait a registration may ask for. At most 8760h, a year, which is as long as Step Functions runs an execution. Lower it to bound how much Redis holds."`
 	Retention      string `env:"RELAY_RETENTION" group:"Callbacks" default:"192h" help:"How long a finished callback is remembered, without its payload, so that a sender that repeats itself is told the result rather than 404. Keep it longer than your most patient sender retries."`
 	MaxOutputBytes string `env:"RELAY_MAX_OUTPUT_BYTES" group:"Callbacks" default:"262144" help:"Largest answer taken, in bytes as sent to Step Functions, from 1 to 262144, the limit of Step Functions itself. Larger ones are refused with 413. Lower it to spend less memory on each request."`
-	AnswerWait     string `env:"RELAY_ANSWER_WAIT" group:"Callbacks" default:"1s" help:"How long a sender is kept waiting for Step Functions to confirm its stored answer. After that it is told 'accepted' and delivery goes on behind it. 0s never waits; raise it when senders should rather see 'delivered'."`
+	AnswerWait     string `env:"RELAY_ANSWER_WAIT" group:"Callbacks" default:"1s" help:"How long a sender is kept waiting for Step Functions to confirm its stored answer. After that it is told 'accepted' and delivery goes on behind it. 0s never waits; raise it when senders should rather see 'delivered'. At most 30s."`
 
-	StepFunctionsTimeout string `env:"RELAY_STEP_FUNCTIONS_TIMEOUT" group:"Step Functions" default:"5s" help:"Time limit of one call to Step Functions. A call cut off counts as unclear and is made again. Raise it when the way to AWS is slow."`
-	StepFunctionsRate    string `env:"RELAY_STEP_FUNCTIONS_RATE" group:"Step Functions" default:"400" help:"Calls to Step Functions per second for all replicas together; each takes its share. 0 sets no limit. Keep it under your account's quota, which other callers of Step Functions use too."`
+	StepFunctionsTimeout string `env:"RELAY_STEP_FUNCTIONS_TIMEOUT" group:"Step Functions" default:"5s" help:"Time limit of one call to Step Functions. A call cut off counts as unclear and is made again. Raise it when the way to AWS is slow. At most 30s."`
+	StepFunctionsRate    string `env:"RELAY_STEP_FUNCTIONS_RATE" group:"Step Functions" default:"400" help:"Calls to Step Functions per second for all replicas together; each takes its share. 0 sets no limit, and also switches off the slowing down when Step Functions throttles. Keep it under your account's quota, which other callers of Step Functions use too."`
 
 	LogLevel  string `env:"RELAY_LOG_LEVEL" group:"Logging" default:"info" help:"Least severity that is logged: debug, info, warn or error."`
 	LogFormat string `env:"RELAY_LOG_FORMAT" group:"Logging" default:"json" help:"Form of a log line: json for collectors, text for people."`

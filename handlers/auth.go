@@ -16,20 +16,22 @@ type APIKey struct {
 	Hash [sha256.Size]byte
 }
 
-// requireKey lets only requests with one of the keys through.
+// requireKey lets only requests with one of the keys through, and notes whose
+// it was.
 func requireKey(keys []APIKey) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			scheme, key, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
 			hash := sha256.Sum256([]byte(strings.TrimSpace(key)))
-			match := 0
+			match := -1
 			// All are compared, so that time tells nothing about any of them.
-			for _, k := range keys {
-				match |= subtle.ConstantTimeCompare(hash[:], k.Hash[:])
+			for i, k := range keys {
+				match = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(hash[:], k.Hash[:]), i, match)
 			}
-			if !strings.EqualFold(scheme, "Bearer") || match != 1 {
+			if !strings.EqualFold(scheme, "Bearer") || match < 0 {
 				return errUnauthorized
 			}
+			c.Set(callerAttr, keys[match].Name)
 			return next(c)
 		}
 	}

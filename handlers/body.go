@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -18,9 +19,14 @@ import (
 // bodyReader turns request bodies into outputs, within bounds.
 type bodyReader struct {
 	limit    int   // of one body and of one output, in bytes
-	capacity int64 // of all bodies being handled
+	capacity int64 // of all requests being handled, in bytes
 	inFlight atomic.Int64
 }
+
+// requestCost is what a request takes besides its body, in bytes: a connection
+// with its buffers, two goroutines and a command to Redis. Without it a body of
+// a few bytes would have no bound.
+const requestCost = 16 << 10
 
 func newBodyReader(limit int, capacity int64) *bodyReader {
 	return &bodyReader{limit: limit, capacity: capacity}
@@ -38,6 +44,12 @@ func (r *bodyReader) admit(c echo.Context) (release func(), err error) {
 	if need < 0 || req.Header.Get(echo.HeaderContentEncoding) != "" {
 		need = int64(r.limit) // for it may unfold to that
 	}
+	return r.reserve(need)
+}
+
+// reserve makes room for a request that needs so many bytes for its body.
+func (r *bodyReader) reserve(need int64) (release func(), err error) {
+	need += requestCost
 	if r.inFlight.Add(need) > r.capacity {
 		r.inFlight.Add(-need)
 		return nil, errOverloaded
@@ -86,6 +98,10 @@ func readAll(c echo.Context, limit int) ([]byte, error) {
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		hangUp(c)
 		return nil, &relay.TooLargeError{Limit: limit}
+	}
+	if slow, ok := errors.AsType[net.Error](err); ok && slow.Timeout() {
+		hangUp(c)
+		return nil, errSlow
 	}
 	if err != nil {
 		return nil, &relay.InvalidBodyError{Offset: len(body), Problem: "incomplete or badly framed"}

@@ -109,6 +109,7 @@ func TestShortBody(t *testing.T) {
 }
 
 // Row 25: who sends slowly is cut off at the deadline, while others are served.
+// The sender is told that it may try again: the network may have been to blame.
 func TestSlowSenders(t *testing.T) {
 	n := start(t, func(s *setup) {
 		s.server = func(server *http.Server) {
@@ -131,7 +132,25 @@ func TestSlowSenders(t *testing.T) {
 		k, other := n.register(), n.register()
 		w := n.open(k.path("default"), `{"a":1}`, jsonType, "Content-Length: 100")
 		other.unharmed() // another sender, meanwhile
-		w.answer().isProblem(http.StatusBadRequest, "invalid-body")
+		got := w.answer()
+		got.isProblem(http.StatusServiceUnavailable, "unavailable")
+		if got.header.Get("Retry-After") == "" || !got.close {
+			t.Errorf("no Retry-After, or the connection stays open: %v", got.header)
+		}
+		if !n.metrics.told("answer unavailable") || n.metrics.told("answer invalid-body") {
+			t.Error("counted as something else")
+		}
+		if strings.Contains(n.log.String(), `"level":"ERROR"`) {
+			t.Error("logged as a fault of ours")
+		}
+		w.closed()
+		k.unharmed()
+	})
+	t.Run("row 25: chunks", func(t *testing.T) {
+		n := n.on(t)
+		k := n.register()
+		w := n.open(k.path("default"), "7\r\n{\"a\":1}\r\n", jsonType, "Transfer-Encoding: chunked")
+		w.answer().isProblem(http.StatusServiceUnavailable, "unavailable")
 		w.closed()
 		k.unharmed()
 	})

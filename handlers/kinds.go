@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -110,7 +111,9 @@ func formOutput(body []byte, _ map[string]string) (relay.Payload, error) {
 			return nil, &relay.InvalidBodyError{Offset: at, Problem: "not a valid form"}
 		}
 		if pair != "" {
-			fields.add(k, v)
+			if !fields.add(k, v) {
+				return nil, tooManyFields(at)
+			}
 		}
 		at += len(pair) + len("&")
 	}
@@ -145,17 +148,32 @@ func multipartOutput(body []byte, params map[string]string) (relay.Payload, erro
 		if err != nil || !utf8.Valid(value) || !utf8.ValidString(part.FormName()) {
 			return nil, invalid()
 		}
-		fields.add(part.FormName(), string(value))
+		if !fields.add(part.FormName(), string(value)) {
+			return nil, tooManyFields(len(body) - source.Len())
+		}
 	}
+}
+
+// maxFields bounds how many fields a form may have, counting each time that one
+// comes: many short fields take far more memory than their bytes.
+const maxFields = 1000
+
+func tooManyFields(at int) error {
+	return &relay.InvalidBodyError{Offset: at, Problem: fmt.Sprintf("a form of more than %d fields", maxFields)}
 }
 
 // form has the fields of a form, in the order of their first appearance.
 type form struct {
 	names  []string
 	values map[string][]string
+	count  int
 }
 
-func (f *form) add(name, value string) {
+// add adds a field, and reports whether there was room for it.
+func (f *form) add(name, value string) bool {
+	if f.count++; f.count > maxFields {
+		return false
+	}
 	if f.values == nil {
 		f.values = map[string][]string{}
 	}
@@ -163,6 +181,7 @@ func (f *form) add(name, value string) {
 		f.names = append(f.names, name)
 	}
 	f.values[name] = append(f.values[name], value)
+	return true
 }
 
 // output writes the fields as a JSON object: a string for a field that came

@@ -109,7 +109,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 			{Name: "test", Hash: sha256.Sum256([]byte(apiKey))},
 		},
 		Exposition: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics\n") }),
-		Ready:      kept.CheckSchema,
+		Ready:      kept.Ready,
 	}), logger))
 
 	transport := &http.Transport{DisableCompression: true}

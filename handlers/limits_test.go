@@ -10,10 +10,13 @@ import (
 	"callback-relay/relay"
 )
 
+// requestCost is what a request counts for besides its body.
+const requestCost = 16 << 10
+
 // Row 70: bodies that are being handled have a bound together. Over it callers
 // are told to come back, and what a body held is given back however it ends.
 func TestBytesInFlight(t *testing.T) {
-	n := start(t, limited, func(s *setup) { s.inFlight = 1500 })
+	n := start(t, limited, func(s *setup) { s.inFlight = 2*requestCost + 1500 })
 	body := `"` + strings.Repeat("x", 998) + `"`
 	k := n.register()
 	w := n.open(k.path("default"), "", jsonType, "Content-Length: 1000", "Expect: 100-continue")
@@ -54,6 +57,35 @@ func TestBytesInFlight(t *testing.T) {
 	n.register().post("application/json", body).is(http.StatusOK)
 }
 
+// Row 70: requests are bounded however small they are, heartbeats too, so that
+// they do not pile up without end while Redis or Step Functions hangs.
+func TestSmallRequestsInFlight(t *testing.T) {
+	n := start(t, func(s *setup) { s.inFlight = 3*requestCost - 1 })
+	k := n.register("links", `{"default":{"type":"webhook"},"progress":{"type":"heartbeat"}}`)
+	var waiting []*wire
+	for range 2 {
+		w := n.open(n.register().path("default"), "", jsonType, "Content-Length: 1", "Expect: 100-continue")
+		w.continues() // so it counts
+		waiting = append(waiting, w)
+	}
+	k.post("application/json", "1").isProblem(http.StatusServiceUnavailable, "overloaded")
+	got := n.post(k.path("progress"), "", "")
+	if got.isProblem(http.StatusServiceUnavailable, "overloaded"); got.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	if beats := n.aws.Heartbeats(); len(beats) != 0 {
+		t.Errorf("Step Functions got %d heartbeats", len(beats))
+	}
+	for _, w := range waiting {
+		w.write("1")
+		w.answer().is(http.StatusOK)
+	}
+	for range 4 { // none keeps its room
+		n.post(k.path("progress"), "", "").is(http.StatusOK)
+	}
+	k.unharmed()
+}
+
 // panicking is a deliverer that fails as code fails, and quotes what it had.
 type panicking struct{ armed *bool }
 
@@ -68,7 +100,7 @@ func (p panicking) Deliver(_ context.Context, d relay.Delivery) relay.Settlement
 // on to no bytes, and what it quotes stays out of the log.
 func TestPanic(t *testing.T) {
 	armed := true
-	n := start(t, limited, func(s *setup) { s.service.Deliverer, s.inFlight = panicking{&armed}, 1000 })
+	n := start(t, limited, func(s *setup) { s.service.Deliverer, s.inFlight = panicking{&armed}, requestCost+1000 })
 	canary := strings.Repeat("CANARY", 150)
 	k := n.register()
 	for range 2 { // the second would find no room if the first held on to its own

@@ -21,6 +21,7 @@ import (
 // What a request's context carries for the access log and for problems.
 const (
 	callbackAttr  = "callback"
+	callerAttr    = "caller" // the name of the API key
 	requestIDAttr = "request-id"
 )
 
@@ -74,11 +75,16 @@ func (a *app) done(c echo.Context, id string, took time.Duration) {
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
 	}
-	callback, _ := c.Get(callbackAttr).(string)
-	a.logger.LogAttrs(context.Background(), level, "request",
+	attrs := []slog.Attr{
 		slog.String("listener", a.listener), slog.String("method", method), slog.String("route", route),
-		slog.Int("status", status), slog.Duration("took", took),
-		slog.String("callback", callback), slog.String("request", id))
+		slog.Int("status", status), slog.Float64("took_ms", float64(took)/float64(time.Millisecond)),
+	}
+	for _, name := range []string{callerAttr, callbackAttr} {
+		if value, ok := c.Get(name).(string); ok {
+			attrs = append(attrs, slog.String(name, value))
+		}
+	}
+	a.logger.LogAttrs(context.Background(), level, "request", append(attrs, slog.String("request", id))...)
 }
 
 // recover turns a panic into a 500. The panic's value is not logged: it could

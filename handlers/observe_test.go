@@ -116,17 +116,28 @@ func TestAccessLog(t *testing.T) {
 
 	routes := map[string]int{}
 	for line := range strings.Lines(log) {
-		var entry struct{ Level, Msg, Listener, Method, Route, Callback, Request string }
+		var entry struct {
+			Level, Msg, Listener, Method, Route, Request string
+			Callback, Caller                             *string
+			Took                                         float64 `json:"took_ms"`
+		}
 		must(t, json.Unmarshal([]byte(line), &entry))
 		if entry.Msg != "request" {
 			continue
 		}
-		if entry.Request == "" {
-			t.Errorf("no request id: %s", line)
+		if entry.Request == "" || entry.Took <= 0 || entry.Took > 60_000 {
+			t.Errorf("no request id, or no milliseconds: %s", line)
+		}
+		if (entry.Caller != nil) != (entry.Listener == "private") || entry.Caller != nil && *entry.Caller != "test" {
+			t.Errorf("the caller is not the key's name, on the private listener alone: %s", line)
 		}
 		callback := ""
-		if entry.Callback == k.ID {
+		switch {
+		case entry.Callback == nil:
+		case *entry.Callback == k.ID:
 			callback = " of the callback"
+		default:
+			t.Errorf("callback %q: %s", *entry.Callback, line)
 		}
 		routes[entry.Level+" "+entry.Listener+" "+entry.Method+" "+entry.Route+callback]++
 	}

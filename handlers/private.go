@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -91,14 +92,22 @@ func (h *private) cancel(c echo.Context) error {
 func (h *private) one(c echo.Context, do func(context.Context, relay.CallbackID) (relay.Callback, error)) error {
 	id, err := relay.ParseCallbackID(c.Param("id"))
 	if err != nil {
-		return err
+		return unknownID(err)
 	}
 	noteCallback(c, id)
 	cb, err := do(c.Request().Context(), id)
 	if err != nil {
-		return err
+		return unknownID(err)
 	}
 	return c.JSON(http.StatusOK, h.render(cb))
+}
+
+// unknownID tells an id that no callback has from an address that nobody serves.
+func unknownID(err error) error {
+	if errors.Is(err, relay.ErrNotFound) {
+		return fmt.Errorf("%w: %w", errNoCallback, err)
+	}
+	return err
 }
 
 // list shows a page of callbacks.

@@ -83,79 +83,6 @@ func TestOpenRoutes(t *testing.T) {
 	}
 }
 
-func TestRegistrationMistakes(t *testing.T) {
-	n := start(t)
-	const task = `"taskToken":"CANARY"`
-	for _, c := range []struct {
-		name, body, code string
-		status           int
-		fields           string
-	}{
-		{"all at once", `{"expiresIn":"tomorrow","onExpiry":"explode","tags":{"a b":"1"},"links":{"X":{"type":"webhook"},"ok":{"type":"fax"}}}`,
-			"invalid-request", 400, "taskToken expiresIn onExpiry tags links links.ok.type"},
-		{"both expiries", `{` + task + `,"expiresIn":"1h","expiresAt":"2099-01-01T00:00:00Z"}`, "invalid-request", 400, "expiresIn"},
-		{"no duration", `{` + task + `,"expiresIn":"1 CANARY"}`, "invalid-request", 400, "expiresIn"},
-		{"duration of nothing", `{` + task + `,"expiresIn":"0s"}`, "invalid-request", 400, "expiresIn"},
-		{"negative duration", `{` + task + `,"expiresIn":"-1h"}`, "invalid-request", 400, "expiresIn"},
-		{"too long", `{` + task + `,"expiresIn":"366d"}`, "invalid-request", 400, "expiresIn"},
-		{"no time", `{` + task + `,"expiresAt":"CANARY"}`, "invalid-request", 400, "expiresAt"},
-		{"time as a number", `{` + task + `,"expiresAt":4070908800}`, "invalid-request", 400, "expiresAt"},
-		{"past", `{` + task + `,"expiresAt":"2001-01-01T00:00:00Z"}`, "invalid-request", 400, "expiresAt"},
-		{"unknown field", `{` + task + `,"expiresin2":"CANARY"}`, "invalid-request", 400, "expiresin2"},
-		{"unknown field of a link", `{` + task + `,"links":{"a":{"type":"webhook","secret":"CANARY"}}}`, "invalid-request", 400, "secret"},
-		{"task token of the wrong type", `{"taskToken":["CANARY"]}`, "invalid-request", 400, "taskToken"},
-		{"tag of the wrong type", `{` + task + `,"tags":{"n":1}}`, "invalid-request", 400, "tags"},
-		{"array", `["CANARY"]`, "invalid-request", 400, "body"},
-		{"null", `null`, "invalid-request", 400, "taskToken"},
-		{"task token too long", `{"taskToken":"` + strings.Repeat("CANARY", 400) + `"}`, "invalid-request", 400, "taskToken"},
-		{"not JSON", `{"taskToken":"CANARY"`, "invalid-body", 400, ""},
-		{"two values", `{` + task + `}{}`, "invalid-body", 400, ""},
-		{"not UTF-8", "{\"taskToken\":\"CANARY\xff\"}", "invalid-body", 400, ""},
-		{"empty", ``, "invalid-body", 400, ""},
-		{"too large", `{"taskToken":"` + strings.Repeat("CANARY", 40_000) + `"}`, "too-large", 413, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got := n.on(t).call("POST", "/v1/callbacks", c.body)
-			if p := got.isProblem(c.status, c.code); fields(p) != c.fields {
-				t.Errorf("complains about %q, want %q", fields(p), c.fields)
-			}
-			if strings.Contains(string(got.body), "CANARY") {
-				t.Errorf("the answer quotes the request: %s", got.body)
-			}
-		})
-	}
-	for _, contentType := range []string{"", "text/plain", "application/x-www-form-urlencoded"} {
-		n.do("POST", "http://"+n.private+"/v1/callbacks", `{"taskToken":"t"}`, "Content-Type", contentType,
-			"Authorization", "Bearer "+apiKey).isProblem(415, "unsupported-media-type")
-	}
-	if strings.Contains(n.log.String(), "CANARY") {
-		t.Error("the log quotes a request")
-	}
-	if keys := n.redis.Keys(); len(keys) != 1 {
-		t.Errorf("Redis holds %q", keys)
-	}
-	for _, want := range []string{"registration invalid-request", "registration invalid-body", "registration too-large"} {
-		if !n.metrics.told(want) {
-			t.Errorf("the metrics were not told of %q", want)
-		}
-	}
-}
-
-// The longest registration there can be, escaped in the longest way, fits.
-func TestLongestRegistration(t *testing.T) {
-	n := start(t)
-	emoji := `\ud83d\ude00`
-	var tags, links []string
-	for i := range 16 {
-		id := string(rune('a' + i))
-		tags = append(tags, `"`+strings.Repeat(id, 64)+`":"`+strings.Repeat(emoji, 256)+`"`)
-		links = append(links, `"`+strings.Repeat(id, 32)+`":{"type":"heartbeat"}`)
-	}
-	got := n.call("POST", "/v1/callbacks", `{"taskToken":"`+strings.Repeat(emoji, 2048)+
-		`","tags":{`+strings.Join(tags, ",")+`},"links":{`+strings.Join(links, ",")+`}}`)
-	got.is(http.StatusCreated)
-}
-
 func TestRendering(t *testing.T) {
 	n := start(t)
 	k := n.register("expiresIn", `"7d"`, "tags", `{"order":"42"}`, "links", `{"progress":{"type":"heartbeat"},"default":{"type":"webhook"}}`)
@@ -216,7 +143,17 @@ func TestRendering(t *testing.T) {
 		t.Errorf("cancelled: %+v", cb)
 	}
 	for _, id := range []string{strings.Repeat("a", 26), "short", strings.ToUpper(k.ID), k.ID + "%0a", "%2e%2e"} {
-		n.call("GET", "/v1/callbacks/"+id, "").isProblem(http.StatusNotFound, "not-found")
+		for _, method := range []string{"GET", "DELETE"} {
+			p := n.call(method, "/v1/callbacks/"+id, "").isProblem(http.StatusNotFound, "not-found")
+			if p.Detail != "No callback has this id." {
+				t.Errorf("%s %s: %s", method, id, p.Detail)
+			}
+		}
+	}
+	for _, path := range []string{"/v1/callback", "/v2/callbacks"} {
+		if p := n.call("GET", path, "").isProblem(http.StatusNotFound, "not-found"); p.Detail != "There is nothing at this address." {
+			t.Errorf("GET %s: %s", path, p.Detail)
+		}
 	}
 }
 

@@ -18,6 +18,11 @@ import (
 var (
 	errUnauthorized = errors.New("no valid API key")
 	errOverloaded   = errors.New("too many bytes in flight")
+	// errSlow is not the sender's mistake for good, and so none that a sender
+	// would take for final: the network may have been slow, or the relay.
+	errSlow = errors.New("the body did not arrive in time")
+	// errNoCallback is relay.ErrNotFound where an id was asked for.
+	errNoCallback = errors.New("no callback has this id")
 )
 
 // unsupportedError reports a body of a kind that is not taken.
@@ -41,6 +46,8 @@ var problems = []struct {
 	{relay.ErrUnavailable, api.CodeUnavailable, tryAgain},
 	{relay.ErrSealed, api.CodeUnavailable, tryAgain},
 	{errOverloaded, api.CodeOverloaded, tryAgain},
+	{errSlow, api.CodeUnavailable, "The body did not arrive in time. Send it again."},
+	{errNoCallback, api.CodeNotFound, "No callback has this id."},
 	{relay.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered, "Another answer came first, and the first one counts."},
 	{relay.ErrExpired, api.CodeExpired, "The deadline passed before this request came."},
@@ -133,8 +140,11 @@ func (a *app) renderError(err error, c echo.Context) {
 	case api.CodeInternal, api.CodeUnavailable:
 		// The caller is told nothing, so the log has to say it.
 		level := slog.LevelError
-		if errors.Is(err, context.Canceled) {
+		switch {
+		case errors.Is(err, context.Canceled):
 			level = slog.LevelDebug // the caller has hung up, and nothing is wrong here
+		case errors.Is(err, errSlow):
+			level = slog.LevelInfo
 		}
 		a.logger.Log(c.Request().Context(), level, "request failed", "route", c.Path(), "request", request, "callback", callback, "error", err)
 	}

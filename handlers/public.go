@@ -20,8 +20,9 @@ type PublicOptions struct {
 
 	// MaxOutput bounds a body and the output made of it, in bytes.
 	MaxOutput int
-	// BytesInFlight bounds what all bodies that are being handled may take
-	// together; over it, callers are told to come back.
+	// BytesInFlight bounds what all POSTs that are being handled may take
+	// together, each for itself and for its body; over it, callers are told to
+	// come back.
 	BytesInFlight int64
 }
 
@@ -97,6 +98,11 @@ func (h *public) answer(c echo.Context, link relay.LinkRef) error {
 
 // heartbeat tells Step Functions that the work goes on. A body is ignored.
 func (h *public) heartbeat(c echo.Context, link relay.LinkRef) error {
+	release, err := h.bodies.reserve(0)
+	if err != nil {
+		return h.counted(err)
+	}
+	defer release()
 	if err := h.relay.Heartbeat(c.Request().Context(), link); err != nil {
 		return h.counted(err)
 	}

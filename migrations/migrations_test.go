@@ -3,6 +3,8 @@ package migrations
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -194,6 +196,18 @@ func TestNoVersionInTheScript(t *testing.T) {
 			t.Errorf("up = %d, %v; want the script's own error", completed, err)
 		}
 	})
+}
+
+// TestUnknownMaster: Sentinel's word for a master that it does not know holds
+// the one for a key that is not there.
+func TestUnknownMaster(t *testing.T) {
+	unknown := func(context.Context, string, string) (net.Conn, error) {
+		return nil, fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", redis.Nil)
+	}
+	client := connect(t, &redis.Options{Addr: "sentinel", MaxRetries: -1, Dialer: unknown})
+	if state, err := Status(t.Context(), client); err == nil {
+		t.Errorf("Status = %+v, want an error", state)
+	}
 }
 
 func TestRedisAway(t *testing.T) {

@@ -18,7 +18,7 @@ const (
 	backOff     = 0.7
 	backOffOnce = 250 * time.Millisecond // one drop per so long
 	recovery    = 0.1                    // of the share, per second without throttling
-	minRate     = 1.0                    // a second
+	minRate     = 1.0                    // a second, if the share is not less
 )
 
 // limiter keeps one replica to its share of the fleet's rate, and below that
@@ -50,7 +50,7 @@ func (l *limiter) share(replicas int) {
 	old := l.ceiling
 	l.ceiling = math.Inf(1)
 	if l.fleet > 0 {
-		l.ceiling = max(l.fleet/float64(max(replicas, 1)), minRate)
+		l.ceiling = l.fleet / float64(max(replicas, 1))
 	}
 	if l.allowed == old || l.allowed > l.ceiling {
 		l.allowed = l.ceiling
@@ -83,7 +83,7 @@ func (l *limiter) learn(err error) {
 	case failure != nil && failure.Class == relay.SendThrottled:
 		if now.Sub(l.dropped) >= backOffOnce {
 			l.dropped, l.climbed = now, now
-			l.allowed = max(l.allowed*backOff, minRate)
+			l.allowed = max(l.allowed*backOff, min(minRate, l.ceiling))
 			l.apply()
 		}
 	case failure == nil && l.allowed < l.ceiling:

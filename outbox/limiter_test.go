@@ -92,8 +92,8 @@ func TestThrottlingSlowsDownAndRecovers(t *testing.T) {
 		defer stop()
 		measure := func() int {
 			before := s.made()
-			pass(time.Second)
-			return s.made() - before
+			pass(4 * time.Second)
+			return (s.made() - before) / 4
 		}
 		pass(10 * time.Second)
 		if n := measure(); n > 40 {
@@ -128,5 +128,24 @@ func TestNoPermit(t *testing.T) {
 			t.Errorf("settled as %+v after %d calls", got, s.made())
 		}
 		pass(time.Second)
+	})
+}
+
+// A share of less than one call a second is kept too, and what waits for it is
+// delivered.
+func TestSlowRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(), &sender{}
+		q.replicas = 10
+		o, _ := setUp(t, q, s, func(o *outbox.Options) { o.Rate = 5 })
+		stop := start(o)
+		defer stop()
+		for i := range 1000 {
+			q.put(relay.CallbackID(fmt.Sprint(i)))
+		}
+		pass(100 * time.Second)
+		if n := s.made(); n < 45 || n > 55 {
+			t.Errorf("%d calls in 100 seconds, want 50", n)
+		}
 	})
 }

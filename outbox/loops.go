@@ -10,8 +10,12 @@ import (
 // that there may be more to do, else after the interval, shortened by up to a
 // quarter so that replicas do not march in step.
 func (o *Outbox) every(ctx context.Context, interval time.Duration, once func(context.Context) (more bool)) {
+	guarded := func() (more bool) {
+		defer o.survive("loop")
+		return once(ctx)
+	}
 	for ctx.Err() == nil {
-		if once(ctx) {
+		if guarded() {
 			continue
 		}
 		wait := interval - time.Duration(rand.Int64N(int64(interval)/4+1)) //nolint:gosec // spreads load, guards nothing
@@ -97,10 +101,25 @@ func (o *Outbox) trim(ctx context.Context) (more bool) {
 	return false
 }
 
-// report logs trouble with the queue. The loop simply goes on: Redis comes
-// back or is brought back, and readiness and metrics say so meanwhile.
+// reportEvery is how often trouble that lasts is logged.
+const reportEvery = time.Minute
+
+// report logs trouble with the queue when it begins, once a minute while it
+// lasts, and its end. The loops simply go on: Redis comes back or is brought
+// back, and readiness and metrics say so meanwhile.
 func (o *Outbox) report(ctx context.Context, doing string, err error) {
-	if err != nil && ctx.Err() == nil {
-		o.Logger.Warn("outbox", "doing", doing, "error", err)
+	if ctx.Err() != nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	last, failing := o.trouble[doing]
+	switch {
+	case err == nil && failing:
+		delete(o.trouble, doing)
+		o.Logger.Info("outbox recovered", "doing", doing)
+	case err != nil && (!failing || time.Since(last) >= reportEvery):
+		o.trouble[doing] = time.Now()
+		o.Logger.Warn("outbox in trouble", "doing", doing, "error", err)
 	}
 }

@@ -56,6 +56,7 @@ type Options struct {
 	Rate       float64       // calls a second for the whole fleet; 0 is no limit
 
 	Workers int           // deliveries under way that Run started; default 64
+	Fresh   int           // deliveries under way that Deliver started; default 256
 	Poll    time.Duration // how often Run looks for work; default 500 ms
 }
 
@@ -72,8 +73,12 @@ type Outbox struct {
 	Options
 	limit  *limiter
 	slots  chan struct{}  // one for each delivery that Run started
+	fresh  chan struct{}  // one for each delivery that Deliver started
 	going  sync.WaitGroup // every delivery under way
 	behind bool           // the last claim found something; of the claim loop alone
+
+	mu      sync.Mutex
+	trouble map[string]time.Time // what fails, and when that was last logged
 }
 
 // New returns an outbox. [Outbox.Deliver] works at once; what others left
@@ -85,19 +90,34 @@ func New(o Options) *Outbox {
 	if o.Poll == 0 {
 		o.Poll = 500 * time.Millisecond
 	}
+	if o.Fresh == 0 {
+		o.Fresh = 256
+	}
 	return &Outbox{
 		Options: o,
 		limit:   newLimiter(o.Rate),
 		slots:   make(chan struct{}, o.Workers),
+		fresh:   make(chan struct{}, o.Fresh),
+		trouble: map[string]time.Time{},
 	}
 }
 
 // Deliver implements [relay.Deliverer]: it delivers what the caller has leased
 // and waits for the result for at most AnswerWait, or until ctx ends. The
-// delivery itself goes on in either case.
+// delivery itself goes on in either case. While too many go on already, because
+// Step Functions is slow, it goes back into the queue: each holds its payload,
+// and the process' memory is bounded.
 func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement {
+	select {
+	case o.fresh <- struct{}{}:
+	default:
+		return o.putBack(ctx, d)
+	}
 	result := make(chan relay.Settlement, 1)
-	o.going.Go(func() { result <- o.deliver(d, false) })
+	o.going.Go(func() {
+		defer func() { <-o.fresh }()
+		result <- o.deliver(d, false)
+	})
 	timer := time.NewTimer(o.AnswerWait)
 	defer timer.Stop()
 	select {

@@ -135,21 +135,6 @@ func TestRunBoundsItsWork(t *testing.T) {
 }
 
 // Row 56: what is under way is finished before Run returns.
-func TestRunWaitsForDeliveries(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
-		o, _ := setUp(t, q, &sender{do: func(int) error { <-time.After(3 * time.Second); return nil }})
-		stop := start(o)
-		q.put("claimed")
-		pass(time.Second)
-		o.Deliver(t.Context(), q.lease("fresh")) // gives up waiting after a second
-		stop()
-		if q.waiting() != 0 || !q.left { // all loops have ended
-			t.Errorf("%d wait, left: %v", q.waiting(), q.left)
-		}
-	})
-}
-
 // Row 57: a result that comes after the lease was lost changes nothing.
 func TestLostLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -184,6 +169,32 @@ func TestSettlingSurvivesARedisThatBlinks(t *testing.T) {
 	})
 }
 
+// What Deliver holds in memory is bounded, however slow Step Functions is.
+func TestDeliverIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		s := &sender{do: func(int) error { <-time.After(5 * time.Second); return nil }}
+		o, _ := setUp(t, q, s, func(o *outbox.Options) { o.Fresh = 2 })
+		for _, id := range []relay.CallbackID{"a", "b"} {
+			go o.Deliver(t.Context(), q.lease(id))
+		}
+		synctest.Wait()
+		began := time.Now()
+		if got := o.Deliver(t.Context(), q.lease("c")); got.State != relay.StateAnswered || time.Since(began) > 0 {
+			t.Errorf("told %+v after %v", got, time.Since(began))
+		}
+		if end := q.end("c"); !end.NotMade || s.made() != 2 {
+			t.Errorf("put back as %+v, %d calls", end, s.made())
+		}
+		pass(6 * time.Second)
+		if got := o.Deliver(t.Context(), q.lease("d")); got.State != relay.StateAnswered || s.made() != 3 {
+			t.Errorf("with room again: %+v, %d calls", got, s.made())
+		}
+		pass(6 * time.Second)
+	})
+}
+
+// A Redis that hangs must not hold a process that stops for long.
 // Row 69: without the master key nothing is sent, and nothing is given up.
 func TestUnreadableDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -234,55 +245,6 @@ func TestGivesUpWhenNoTaskCanWait(t *testing.T) {
 		d.CreatedAt = d.LeasedAt.Add(-relay.GiveUpAfter - time.Second)
 		if got := o.Deliver(t.Context(), d); got.State != relay.StateRefused || got.Reason != relay.ReasonGivenUp {
 			t.Errorf("after it: %+v", got)
-		}
-	})
-}
-
-func TestHousekeeping(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
-		o, c := setUp(t, q, &sender{})
-		stop := start(o)
-		q.put("later")
-		q.lease("later")
-		q.look(func() { q.overdue = 5 })
-		pass(time.Minute)
-		looks := 0
-		q.look(func() {
-			if q.overdue != 0 {
-				t.Error("deadlines were not watched")
-			}
-			if q.expires < 60 || q.claims < 60 {
-				t.Errorf("in a minute: %d looks at deadlines, %d at due deliveries", q.expires, q.claims)
-			}
-			if q.trims != 1 || q.backlogs < 10 {
-				t.Errorf("in a minute: %d trims, %d looks at the backlog", q.trims, q.backlogs)
-			}
-			// Trouble with Redis stops no loop.
-			looks, q.broken = q.claims, relay.ErrUnavailable
-		})
-		pass(time.Minute)
-		q.look(func() {
-			if q.claims < looks+60 {
-				t.Error("the claim loop stopped")
-			}
-		})
-		if n := c.reported(); n != 0 { // delivered after its lease ended
-			t.Errorf("backlog of %d reported", n)
-		}
-		stop()
-	})
-}
-
-func TestLagIsFromAnswerToSettlement(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
-		o, c := setUp(t, q, &sender{do: func(int) error { <-time.After(300 * time.Millisecond); return nil }})
-		d := q.lease("a")
-		d.AnsweredAt = d.LeasedAt.Add(-2 * time.Second)
-		o.Deliver(t.Context(), d)
-		if diff := cmp.Diff([]time.Duration{2300 * time.Millisecond}, c.lags); diff != "" {
-			t.Error(diff)
 		}
 	})
 }

@@ -55,6 +55,9 @@ type DeliveryView struct {
 type Expires struct {
 	In time.Duration
 	At time.Time
+	// Default says that In was filled in and not asked for. A registration
+	// repeated after the default has changed is still the same.
+	Default bool
 }
 
 // Registration is what a workflow asks for: a callback for one task token.
@@ -86,7 +89,7 @@ const DefaultLink = "default"
 // normalize fills in what was left out.
 func (r *Registration) normalize(defaultExpiry time.Duration) {
 	if r.Expires == (Expires{}) {
-		r.Expires.In = defaultExpiry
+		r.Expires = Expires{In: defaultExpiry, Default: true}
 	}
 	if r.OnExpiry == "" {
 		r.OnExpiry = OnExpiryFail

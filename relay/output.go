@@ -35,11 +35,11 @@ func CheckJSON(text []byte) error {
 	if at := tooDeep(text); at >= 0 {
 		return &InvalidBodyError{Offset: at, Problem: fmt.Sprintf("nested deeper than %d levels", MaxDepth)}
 	}
-	var raw json.RawMessage
-	err := json.Unmarshal(text, &raw)
-	if err == nil {
+	if json.Valid(text) {
 		return nil
 	}
+	var raw json.RawMessage
+	err := json.Unmarshal(text, &raw)
 	// The decoder's text quotes a character of the input, so only the place of
 	// the byte at which it stopped is taken.
 	at := 0

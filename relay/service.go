@@ -87,7 +87,9 @@ func (s *Service) Answer(ctx context.Context, link LinkRef, o Outcome) (Answered
 			return Answered{}, err
 		}
 	}
-	recorded, err := s.Store.Answer(ctx, link, o)
+	// All of the answer is here. A sender that hangs up now must not keep it
+	// from being recorded, nor this process from learning that it was.
+	recorded, err := s.Store.Answer(context.WithoutCancel(ctx), link, o)
 	if err != nil {
 		return Answered{}, err
 	}

@@ -72,7 +72,7 @@ func TestCreateFillsInDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := relay.Registration{
-		TaskToken: "t", Expires: relay.Expires{In: 24 * time.Hour}, OnExpiry: relay.OnExpiryFail,
+		TaskToken: "t", Expires: relay.Expires{In: 24 * time.Hour, Default: true}, OnExpiry: relay.OnExpiryFail,
 		Links: map[string]relay.LinkType{"default": relay.LinkWebhook},
 	}
 	if diff := cmp.Diff(want, s.registration); diff != "" {

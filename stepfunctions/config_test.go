@@ -1,9 +1,15 @@
 package stepfunctions_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,9 +19,9 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// environmentSender is a sender set up by the environment alone, as in
-// production, with the machine's own AWS settings out of the way.
-func environmentSender(t *testing.T, url string, opts stepfunctions.Options) *stepfunctions.Sender {
+// isolate sets up the environment as in production, with the machine's own AWS
+// settings out of the way.
+func isolate(t *testing.T, url string) {
 	t.Helper()
 	nowhere := filepath.Join(t.TempDir(), "none")
 	for name, value := range map[string]string{
@@ -31,7 +37,13 @@ func environmentSender(t *testing.T, url string, opts stepfunctions.Options) *st
 	} {
 		t.Setenv(name, value)
 	}
-	cfg, err := stepfunctions.LoadConfig(t.Context())
+}
+
+// environmentSender is a sender set up by the environment alone.
+func environmentSender(t *testing.T, url string, opts stepfunctions.Options) *stepfunctions.Sender {
+	t.Helper()
+	isolate(t, url)
+	cfg, err := stepfunctions.LoadConfig(t.Context(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,5 +108,31 @@ func TestCredentials(t *testing.T) {
 	})
 	if n := server.Calls().Total(); n != 0 {
 		t.Errorf("%d calls without a signature", n)
+	}
+}
+
+// TestSDKLogs: what the SDK has to say is in the form of our log.
+func TestSDKLogs(t *testing.T) {
+	noRole := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(noRole.Close)
+	isolate(t, "")
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", noRole.URL)
+	var log bytes.Buffer
+	cfg, err := stepfunctions.LoadConfig(t.Context(), slog.New(slog.NewJSONHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cfg.Credentials.Retrieve(t.Context()); err == nil {
+		t.Error("credentials out of nowhere")
+	}
+	var line struct{ Level, Msg, Text string }
+	if err := json.NewDecoder(&log).Decode(&line); err != nil {
+		t.Fatal(err)
+	}
+	if line.Level != "WARN" || line.Msg != "aws sdk" || !strings.Contains(line.Text, "IMDSv1") {
+		t.Errorf("logged %+v", line)
 	}
 }

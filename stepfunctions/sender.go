@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/smithy-go/logging"
 
 	"callback-relay/relay"
 )
@@ -32,13 +34,26 @@ type Options struct {
 
 // LoadConfig reads region, credentials and endpoint from where every AWS tool
 // has them: environment, shared files, the platform's identity service.
-// AWS_ENDPOINT_URL_SFN and AWS_CA_BUNDLE are heeded.
-func LoadConfig(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+// AWS_ENDPOINT_URL_SFN and AWS_CA_BUNDLE are heeded. What the SDK has to say
+// goes to the logger, and not to standard error as it would by itself.
+func LoadConfig(ctx context.Context, logger *slog.Logger) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(sdkLogger(logger)))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("step functions: load AWS configuration: %w", err)
 	}
 	return cfg, nil
+}
+
+// sdkLogger passes on what the SDK logs. These are remarks on its settings and
+// credentials: requests and bodies are logged only in a ClientLogMode.
+func sdkLogger(logger *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(severity logging.Classification, format string, args ...any) {
+		level := slog.LevelDebug
+		if severity == logging.Warn {
+			level = slog.LevelWarn
+		}
+		logger.Log(context.Background(), level, "aws sdk", "text", fmt.Sprintf(format, args...))
+	})
 }
 
 // Sender calls Step Functions. It is safe for concurrent use.

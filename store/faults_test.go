@@ -95,7 +95,7 @@ func TestRedisAway(t *testing.T) {
 		"backlog": func() error { _, err := r.Backlog(ctx); return err },
 		"beat":    func() error { _, err := r.Beat(ctx, "a", lease); return err },
 		"leave":   func() error { return r.Leave(ctx, "a") },
-		"schema":  func() error { return r.CheckSchema(ctx) },
+		"ready":   func() error { return r.Ready(ctx) },
 	} {
 		if err := ask(); !errors.Is(err, relay.ErrUnavailable) || errors.Is(err, relay.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrUnavailable", name, err)

@@ -52,3 +52,18 @@ func (o *onceAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pr
 		return err
 	}
 }
+
+// counter counts the commands in pipelines.
+type counter struct {
+	repeat   // for the hooks that are not of interest
+	commands int
+}
+
+func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (c *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		c.commands += len(cmds)
+		return next(ctx, cmds)
+	}
+}

@@ -38,6 +38,12 @@ func deadlineKey(partition int) string { return partitionKey(partition, "deadlin
 // milliseconds, for listing.
 func createdKey(partition int) string { return partitionKey(partition, "created") }
 
-func partitionKey(partition int, rest string) string {
-	return fmt.Sprintf("relay:v1:{%02d}:%s", partition, rest)
-}
+func partitionKey(partition int, rest string) string { return prefixes[partition] + rest }
+
+// prefixes are made once: every command needs some.
+var prefixes = func() (made [relay.Partitions]string) {
+	for partition := range made {
+		made[partition] = fmt.Sprintf("relay:v1:{%02d}:", partition)
+	}
+	return made
+}()

@@ -18,6 +18,10 @@ import (
 // short, with a cursor to go on from.
 const maxExamined = 1000
 
+// listStep is how many callbacks one round trip looks at, at least: it asks
+// every partition, which would be a waste for one callback.
+const listStep = 100
+
 // place is where in the list a callback stands: newest first, then by id.
 type place struct {
 	created int64 // ms
@@ -53,8 +57,9 @@ func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
 		last = &p
 	}
 	page := relay.Page{Callbacks: []relay.Callback{}}
+	step := max(q.Limit, listStep)
 	for examined := 0; examined < maxExamined; {
-		places, err := s.placesAfter(ctx, last, q.Limit)
+		places, err := s.placesAfter(ctx, last, step)
 		if err != nil {
 			return relay.Page{}, fmt.Errorf("list: %w", err)
 		}
@@ -75,14 +80,15 @@ func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
 				break
 			}
 		}
-		if len(page.Callbacks) == q.Limit || len(places) == q.Limit {
-			page.Next = last.cursor()
+		if len(page.Callbacks) == q.Limit {
+			break
 		}
-		if len(page.Callbacks) == q.Limit || len(places) < q.Limit {
-			return page, nil
+		if len(places) < step {
+			return page, nil // the end of the list
 		}
 		examined += len(places)
 	}
+	page.Next = last.cursor()
 	return page, nil
 }
 

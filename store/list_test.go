@@ -81,3 +81,20 @@ func testListRefusesAForeignCursor(t *testing.T, r *redisUnderTest) {
 		}
 	}
 }
+
+// A filter that matches nothing must not cost a round of all partitions for
+// each callback.
+func testListIsCheap(t *testing.T, r *redisUnderTest) {
+	for i := range 150 {
+		r.register(relay.TaskToken(fmt.Sprint("task", i)))
+	}
+	count := &counter{}
+	r.client.AddHook(count)
+	page, err := r.List(t.Context(), relay.Query{Limit: 1, State: relay.StateRefused})
+	if err != nil || len(page.Callbacks) != 0 || page.Next != "" {
+		t.Errorf("%+v, %v", page, err)
+	}
+	if count.commands > 600 {
+		t.Errorf("%d commands to look at 150 callbacks", count.commands)
+	}
+}

@@ -23,11 +23,12 @@ const (
 	ModeCluster    = "cluster"
 )
 
-// Deadlines of one command. They are short, since a sender waits: three tries
-// of the client fit into the few seconds that senders of webhooks allow.
+// Deadlines of one try of a command, and how often it is tried again. They are
+// short, since a sender waits, and some of them for three seconds only.
 const (
 	dialTimeout    = 1 * time.Second
 	commandTimeout = 1 * time.Second
+	retries        = 1
 )
 
 // dials is how often one try of a command dials. The command itself is tried
@@ -51,7 +52,7 @@ func Open(mode, url string) (redis.UniversalClient, error) {
 		if err != nil {
 			return nil, errBadURL
 		}
-		o.ContextTimeoutEnabled, o.DialerRetries = true, dials
+		o.ContextTimeoutEnabled, o.DialerRetries, o.MaxRetries = true, dials, cmp.Or(o.MaxRetries, retries)
 		setDefaults(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolSize)
 		return redis.NewClient(o), nil
 	case ModeSentinel:
@@ -62,7 +63,7 @@ func Open(mode, url string) (redis.UniversalClient, error) {
 		if o.MasterName == "" {
 			return nil, errors.New("sentinel mode needs master_name in the URL: redis://sentinel:26379/0?master_name=mymaster")
 		}
-		o.ContextTimeoutEnabled, o.DialerRetries = true, dials
+		o.ContextTimeoutEnabled, o.DialerRetries, o.MaxRetries = true, dials, cmp.Or(o.MaxRetries, retries)
 		setDefaults(&o.DialTimeout, &o.ReadTimeout, &o.WriteTimeout, &o.PoolSize)
 		return redis.NewFailoverClient(o), nil
 	case ModeCluster:

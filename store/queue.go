@@ -31,7 +31,7 @@ func (s *Store) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) 
 			claimed = append(claimed, s.readClaim(due[i].id, got))
 		}
 	}
-	return claimed, errors.Join(err, claimErr)
+	return claimed, cmp.Or(err, claimErr)
 }
 
 // readClaim reads what claim.lua returned.
@@ -92,7 +92,7 @@ func (s *Store) Expire(ctx context.Context, limit int) (int, error) {
 			ended++
 		}
 	}
-	return ended, errors.Join(err, expireErr)
+	return ended, cmp.Or(err, expireErr)
 }
 
 // member is one element of a partition's sorted set.

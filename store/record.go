@@ -4,27 +4,29 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"callback-relay/relay"
 )
 
-// spec is what a registration asked for. It is kept as one JSON field: a hash
-// with few fields takes far less memory than one with many. Two registrations
-// of a task token ask for the same when their specs are the same, the key
-// aside.
+// spec is what a registration asked for. It is kept in one field, behind the
+// times of creation and deadline, none of which ever change: a hash with few
+// fields takes far less memory than one with many. Two registrations of a task
+// token ask for the same when their specs are the same, the key aside.
 type spec struct {
 	Links    [][2]string       `json:"links"` // name and type; the index is the number
 	Tags     map[string]string `json:"tags,omitempty"`
 	OnExpiry relay.OnExpiry    `json:"onExpiry"`
-	Expires  string            `json:"expires"` // as asked: "in" or "at", and milliseconds
+	Expires  string            `json:"expires"` // as asked: "in" or "at", and milliseconds; "" for the default
 	Key      string            `json:"key"`     // the master key of id and links
 }
 
 func newSpec(r relay.Registration, key string) spec {
 	s := spec{Tags: r.Tags, OnExpiry: r.OnExpiry, Key: key}
-	how, ms := expires(r.Expires)
-	s.Expires = how + strconv.FormatInt(ms, 10)
+	if how, ms := expires(r.Expires); !r.Expires.Default {
+		s.Expires = how + strconv.FormatInt(ms, 10)
+	}
 	for _, link := range r.NumberedLinks() {
 		s.Links = append(s.Links, [2]string{link.Name, string(link.Type)})
 	}
@@ -66,7 +68,7 @@ func (s spec) links() []relay.Link {
 // viewFields are the fields that make a [relay.Callback]. The sealed ones are
 // not among them.
 var viewFields = []string{
-	"state", "created", "deadline", "spec",
+	"state", "registration",
 	"type", "error", "by", "answered",
 	"attempts", "reason", "lastError", "confirmed", "settled",
 }
@@ -78,15 +80,17 @@ func view(id relay.CallbackID, values []any, dueScore float64) (relay.Callback, 
 	for i, name := range viewFields {
 		field[name], _ = values[i].(string)
 	}
+	created, rest, _ := strings.Cut(field["registration"], " ")
+	deadline, text, _ := strings.Cut(rest, " ")
 	var s spec
-	if err := json.Unmarshal([]byte(field["spec"]), &s); err != nil {
-		return relay.Callback{}, spec{}, unavailable(fmt.Errorf("callback %s: unreadable spec", id))
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return relay.Callback{}, spec{}, unavailable(fmt.Errorf("callback %s: unreadable registration", id))
 	}
 	cb := relay.Callback{
 		ID:        id,
 		State:     relay.State(field["state"]),
-		CreatedAt: millis(field["created"]),
-		ExpiresAt: millis(field["deadline"]),
+		CreatedAt: millis(created),
+		ExpiresAt: millis(deadline),
 		OnExpiry:  s.OnExpiry,
 		Tags:      s.Tags,
 		Links:     s.links(),

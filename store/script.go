@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -47,6 +46,9 @@ type call struct {
 // run executes a script by its digest, and sends its text where the server
 // does not have it (after a restart, a failover or SCRIPT FLUSH).
 func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
 	return readReply(script.Run(ctx, s.redis, keys, args...))
 }
 
@@ -55,6 +57,9 @@ func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, ar
 func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) ([]reply, error) {
 	if len(calls) == 0 {
 		return nil, nil
+	}
+	if err := s.usable(); err != nil {
+		return nil, err
 	}
 	cmds := make([]*redis.Cmd, len(calls))
 	// Its error is that of the first command; each command has its own below.
@@ -72,7 +77,9 @@ func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) 
 		}
 		r, err := readReply(cmd)
 		if err != nil {
-			failed = errors.Join(failed, err)
+			if failed == nil { // the others mostly say the same
+				failed = err
+			}
 			continue
 		}
 		replies[i] = r

@@ -47,6 +47,8 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"Expire":                             testExpire,
 	"ClaimTakesTheOldestOfAllPartitions": testClaimTakesTheOldestOfAllPartitions,
 	"OnlyOneWins":                        testOnlyOneWins,
+	"ListIsCheap":                        testListIsCheap,
+	"Watch":                              testWatch,
 	"StrayMembers":                       testStrayMembers,
 	"Replicas":                           testReplicas,
 	"Trim":                               testTrim,
@@ -62,6 +64,12 @@ func TestOnMiniredis(t *testing.T) {
 func TestOnRedisServer(t *testing.T) {
 	if redistest.Available(t) {
 		conform(t, store.ModeStandalone, redistest.Start(t).URL)
+	}
+}
+
+func TestOnSentinel(t *testing.T) {
+	if redistest.Available(t) {
+		conform(t, store.ModeSentinel, redistest.StartSentinel(t).URL)
 	}
 }
 
@@ -209,7 +217,9 @@ func (r *redisUnderTest) pass(cb relay.Callback) {
 	r.t.Helper()
 	ctx, past := r.t.Context(), float64(time.Now().Add(-time.Second).UnixMilli())
 	if r.hash(cb)["state"] == "pending" {
-		r.must(r.client.HSet(ctx, r.key(cb), "deadline", fmt.Sprintf("%.0f", past)).Err())
+		part := strings.SplitN(r.hash(cb)["registration"], " ", 3)
+		part[1] = fmt.Sprintf("%.0f", past)
+		r.must(r.client.HSet(ctx, r.key(cb), "registration", strings.Join(part, " ")).Err())
 		r.must(r.client.ZAddXX(ctx, r.set(cb, "deadline"), redis.Z{Score: past, Member: string(cb.ID)}).Err())
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -27,7 +28,8 @@ type Options struct {
 // of package outbox.
 type Store struct {
 	Options
-	redis redis.UniversalClient
+	redis    redis.UniversalClient
+	unusable atomic.Pointer[error] // what Watch found wrong with the keyspace
 }
 
 var _ relay.Store = (*Store)(nil)
@@ -185,26 +187,10 @@ func stateError(state relay.State, by, reason string) error {
 // missing tells a callback that does not exist from a Redis that lost its data
 // or was never prepared: the second is no reason to turn senders away for good.
 func (s *Store) missing(ctx context.Context) error {
-	if err := s.CheckSchema(ctx); err != nil {
+	if err := s.checkSchema(ctx); err != nil {
 		return err
 	}
 	return relay.ErrNotFound
-}
-
-// CheckSchema reports whether Redis holds the keyspace that this package
-// knows; if not, [relay.ErrUnavailable].
-func (s *Store) CheckSchema(ctx context.Context) error {
-	version, err := s.redis.Get(ctx, schemaKey).Result()
-	switch {
-	case errors.Is(err, redis.Nil):
-		return fmt.Errorf("%w: redis holds no keyspace: run relay migrate up", relay.ErrUnavailable)
-	case err != nil:
-		return unavailable(err)
-	case version != schemaVersion:
-		return fmt.Errorf("%w: redis holds keyspace version %.20q, this release knows version %s",
-			relay.ErrUnavailable, version, schemaVersion)
-	}
-	return nil
 }
 
 // Get implements [relay.Store].
@@ -232,6 +218,9 @@ type found struct {
 
 // readAll reads callbacks in one round trip.
 func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
 	hashes := make([]*redis.SliceCmd, len(ids))
 	scores := make([]*redis.FloatCmd, len(ids))
 	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -241,7 +230,7 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, e
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) { // Nil: not in the due set
+	if err != nil && err != redis.Nil { //nolint:errorlint // Nil: not in the due set; wrapped, trouble with a Sentinel
 		return nil, unavailable(err)
 	}
 	views := make([]found, len(ids))

@@ -38,6 +38,14 @@ func testCreate(t *testing.T, r *redisUnderTest) {
 		t.Errorf("repeated registration differs (-first +again):\n%s", diff)
 	}
 
+	byDefault := func(in time.Duration) func(*relay.Registration) {
+		return func(reg *relay.Registration) { reg.Expires = relay.Expires{In: in, Default: true} }
+	}
+	defaulted := r.register("default", byDefault(time.Hour))
+	if again := r.register("default", byDefault(2*time.Hour)); !again.ExpiresAt.Equal(defaulted.ExpiresAt) {
+		t.Error("a new default moved a deadline")
+	}
+
 	for name, change := range map[string]func(*relay.Registration){
 		"expiry":   func(reg *relay.Registration) { reg.Expires.In = 2 * time.Hour },
 		"onExpiry": ignoring,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"slices"
@@ -67,14 +68,23 @@ func explain(err error) error {
 	return err
 }
 
+// explainCollection is [explain] for what names no callback: if it is not
+// found there is no private API there, and not no such callback.
+func explainCollection(err error) error {
+	if answer, ok := errors.AsType[*client.Error](err); ok && answer.StatusCode == http.StatusNotFound {
+		return &config.Mistake{Setting: "RELAY_API_URL", Problem: "want the address of the private listener, found none: " + err.Error()}
+	}
+	return explain(err)
+}
+
 // createCommand registers a task token.
 type createCommand struct {
 	remote
 	ExpiresIn string            `help:"How long it may wait, such as 90m, 24h or 7d; the relay's default otherwise." placeholder:"DURATION"`
 	ExpiresAt string            `help:"Until when it may wait, such as 2030-01-31T12:00:00Z." placeholder:"TIME"`
 	OnExpiry  string            `help:"What happens then: fail the task, or ignore." placeholder:"fail|ignore"`
-	Tag       map[string]string `help:"Tag to find it by, as key=value. May be repeated." mapsep:"none"`
-	Link      map[string]string `help:"Link to make, as name=webhook or name=heartbeat. May be repeated; one webhook named default otherwise." mapsep:"none"`
+	Tag       map[string]string `help:"Tag to find it by, as key=value. May be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
+	Link      map[string]string `help:"Link to make, as name=webhook or name=heartbeat. May be repeated; one webhook named default otherwise." placeholder:"NAME=TYPE" mapsep:"none"`
 }
 
 // Run implements the command.
@@ -106,7 +116,7 @@ func (c *createCommand) Run(ctx context.Context, t terminal) error {
 	}
 	cb, _, err := relay.Create(ctx, request)
 	if err != nil {
-		return explain(err)
+		return explainCollection(err)
 	}
 	return c.show(t.out, cb)
 }
@@ -137,7 +147,7 @@ func (c *cancelCommand) Run(ctx context.Context, t terminal) error {
 type listCommand struct {
 	remote
 	State string `help:"Only callbacks in this state: pending, answered, delivered, refused, expired or cancelled."`
-	Tag   string `help:"Only callbacks with this tag, as key:value."`
+	Tag   string `help:"Only callbacks with this tag, as key=value." placeholder:"KEY=VALUE"`
 	Limit int    `default:"20" help:"How many at most; 0 for all."`
 }
 
@@ -147,14 +157,21 @@ func (c *listCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	found := []api.Callback{}
-	page := min(c.Limit, 100)
-	if c.Limit == 0 {
-		page = 100
+	query := client.Query{State: c.State, Limit: 100}
+	if c.Tag != "" {
+		key, value, ok := strings.Cut(c.Tag, "=")
+		if !ok {
+			return &config.Mistake{Setting: "--tag", Problem: "is not key=value"}
+		}
+		query.Tag = key + ":" + value // a key has neither sign in it
 	}
-	for cb, err := range relay.All(ctx, client.Query{State: c.State, Tag: c.Tag, Limit: page}) {
+	if c.Limit != 0 {
+		query.Limit = min(c.Limit, query.Limit)
+	}
+	found := []api.Callback{}
+	for cb, err := range relay.All(ctx, query) {
 		if err != nil {
-			return explain(err)
+			return explainCollection(err)
 		}
 		if found = append(found, cb); len(found) == c.Limit {
 			break
@@ -197,7 +214,11 @@ func (r *remote) show(out io.Writer, cb api.Callback) error {
 	row("id", "%s", cb.ID)
 	row("state", "%s", cb.State)
 	row("created", "%s", cb.CreatedAt.Format(time.RFC3339))
-	row("expires", "%s (then: %s)", cb.ExpiresAt.Format(time.RFC3339), cb.OnExpiry)
+	expires := cb.ExpiresAt.Format(time.RFC3339)
+	if cb.State == api.StatePending {
+		expires += " (then: " + cb.OnExpiry + ")"
+	}
+	row("expires", "%s", expires)
 	if len(cb.Tags) > 0 {
 		row("tags", "%s", tags(cb))
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -91,7 +92,7 @@ func (c *devCommand) Run(ctx context.Context, t terminal) error {
 
 // config makes the settings that the world asks for, as an operator would.
 func (c *devCommand) config(world *devmode.World, listening ports, master, apiKey string) (config.Config, error) {
-	public, private := listening.public.Addr().String(), listening.private.Addr().String()
+	public, private := dialable(listening.public), dialable(listening.private)
 	hash := sha256.Sum256([]byte(apiKey))
 	return config.Settings{
 		PublicURL:     (&url.URL{Scheme: "http", Host: public}).String(),
@@ -103,6 +104,16 @@ func (c *devCommand) config(world *devmode.World, listening ports, master, apiKe
 		LogLevel:      c.LogLevel,
 		LogFormat:     string(config.LogText),
 	}.Parse()
+}
+
+// dialable returns the address at which this machine reaches a listener. One
+// on all interfaces is at [::], which is no place to go to.
+func dialable(l net.Listener) string {
+	address, ok := l.Addr().(*net.TCPAddr)
+	if !ok || !address.IP.IsUnspecified() {
+		return l.Addr().String()
+	}
+	return net.JoinHostPort("localhost", strconv.Itoa(address.Port))
 }
 
 // bindNear is [bind], with other ports of the same hosts if one is taken.
@@ -148,9 +159,12 @@ What Step Functions receives is printed here. Ctrl-C stops everything.
 // printEffect writes at once: effects may overlap.
 func (t terminal) printEffect(keys *relay.KeyRing, e standin.Effect) {
 	id := keys.Identify(relay.TaskToken(e.TaskToken))[0].ID
-	received := string(e.Output)
-	if e.Action == standin.SendTaskFailure {
-		received = fmt.Sprintf("  error: %s\n  cause: %s", e.Error, e.Cause)
+	received := ""
+	switch e.Action {
+	case standin.SendTaskSuccess:
+		received = fmt.Sprintf(":\n%s", e.Output)
+	case standin.SendTaskFailure:
+		received = fmt.Sprintf(":\n  error: %s\n  cause: %s", e.Error, e.Cause)
 	}
-	fmt.Fprintf(t.out, "\nStep Functions received %s for callback %s:\n%s\n", e.Action, id, received)
+	fmt.Fprintf(t.out, "\nStep Functions received %s for callback %s%s\n", e.Action, id, received)
 }

@@ -27,9 +27,11 @@ type versionCommand struct{}
 
 // Run implements the command.
 func (c *versionCommand) Run(t terminal) error {
-	_, err := fmt.Fprintln(t.out, "relay", buildVersion())
+	_, err := fmt.Fprintln(t.out, versionLine())
 	return err
 }
+
+func versionLine() string { return "relay " + buildVersion() }
 
 // buildVersion returns the release, or the commit the binary was built from.
 func buildVersion() string {

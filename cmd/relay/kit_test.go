@@ -151,7 +151,7 @@ func (w *world) patientSettings() config.Settings {
 		PublicURL: publicURL, PublicListen: "127.0.0.1:0", PrivateListen: "127.0.0.1:0",
 		RedisSettings: config.RedisSettings{RedisURL: config.Secret(w.server.url), RedisMode: w.server.mode},
 		Keys:          config.Secret(masterKey), APIKeys: config.Secret(apiKeyEntry()),
-		AnswerWait: "1m", LogLevel: "debug", LogFormat: "text",
+		AnswerWait: "30s", LogLevel: "debug", LogFormat: "text",
 	}
 }
 
@@ -162,13 +162,7 @@ func hasty(s *config.Settings) { s.AnswerWait = "0s" }
 func (w *world) start(change ...func(*config.Settings)) *replica {
 	w.Helper()
 	r := w.build(change...)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- r.run(ctx) }()
-	r.stop = sync.OnceValue(func() error {
-		cancel()
-		return <-ended
-	})
+	w.run(r)
 	w.Cleanup(func() {
 		w.steps.SetFault()
 		w.steps.Release() // or stopping takes as long as a call may
@@ -177,6 +171,17 @@ func (w *world) start(change ...func(*config.Settings)) *replica {
 		}
 	})
 	return r
+}
+
+// run lets a replica serve until it is stopped.
+func (w *world) run(r *replica) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.run(ctx) }()
+	r.stop = sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
 }
 
 // build makes a replica that does not run yet.

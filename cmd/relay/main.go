@@ -40,6 +40,8 @@ type commands struct {
 	Config   configCommand   `cmd:"" help:"Describe the settings."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
+
 	devCommands
 }
 
@@ -52,6 +54,7 @@ type terminal struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // so that a second signal ends the process at once
 	code := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
@@ -63,6 +66,7 @@ func run(ctx context.Context, args []string, t terminal) int {
 		kong.Name("relay"), kong.Description(description),
 		kong.Writers(t.out, t.err), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t),
+		kong.Vars{"version": versionLine()},
 	)
 	if err != nil {
 		panic(err) // the structs above are wrong

@@ -10,7 +10,6 @@ import (
 
 	"callback-relay/config"
 	"callback-relay/migrations"
-	"callback-relay/store"
 )
 
 // migrateCommand changes the keyspace from release to release.
@@ -63,9 +62,9 @@ func withRedis(settings config.RedisSettings, do func(redis.UniversalClient) err
 	if err != nil {
 		return err
 	}
-	client, err := store.Open(string(cfg.Mode), cfg.URL.Reveal())
+	client, err := openRedis(cfg)
 	if err != nil {
-		return &config.Mistake{Setting: "RELAY_REDIS_URL", Problem: err.Error()}
+		return err
 	}
 	defer client.Close()
 	err = do(client)

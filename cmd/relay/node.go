@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,11 +29,15 @@ const (
 	// leaseMargin is what a lease has beyond the call to Step Functions: time
 	// to wait for a permit before it, and to settle after it.
 	leaseMargin = 5 * time.Second
+	// watchEvery is how often the keyspace is looked at: so long after a Redis
+	// lost its data could the relay still write to it.
+	watchEvery = time.Second
 	// bytesInFlight bounds the bodies that are being handled, so that the
 	// process stays within a few hundred megabytes whatever is posted.
 	bytesInFlight = 64 << 20
-	// stopWithin is how long requests that are under way may take to end.
-	stopWithin = 20 * time.Second
+	// stopWithin is how long requests and deliveries that are under way may
+	// take to end, together. Orchestrators kill after 30 s, as a rule.
+	stopWithin = 25 * time.Second
 )
 
 // errStopping is why a relay that was told to stop is not ready.
@@ -47,17 +54,21 @@ type node struct {
 	public  *http.Server
 	private *http.Server
 
-	ports    ports
-	stopping atomic.Bool
+	ports      ports
+	stopWithin time.Duration
+	stopping   atomic.Bool
 }
 
-// nodeOptions are what a node is made of. All are required.
+// nodeOptions are what a node is made of. All are required, except where a
+// default is named.
 type nodeOptions struct {
 	Config config.Config // its addresses are those of Ports
 	Keys   *relay.KeyRing
 	AWS    aws.Config
 	Ports  ports // the node closes them
 	Log    io.Writer
+
+	StopWithin time.Duration // how long stopping may take; default 25 s
 }
 
 // newNode puts a relay together. It connects to nothing yet: Redis may be away
@@ -67,6 +78,8 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	n := &node{
 		logger: telemetry.NewLogger(o.Log, cfg.LogLevel, string(cfg.LogFormat)),
 		ports:  o.Ports,
+
+		stopWithin: cmp.Or(o.StopWithin, stopWithin),
 	}
 	defer func() {
 		if err != nil {
@@ -75,8 +88,8 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	}()
 	metrics := telemetry.NewMetrics()
 
-	if n.redis, err = store.Open(string(cfg.Redis.Mode), cfg.Redis.URL.Reveal()); err != nil {
-		return nil, &config.Mistake{Setting: "RELAY_REDIS_URL", Problem: err.Error()}
+	if n.redis, err = openRedis(cfg.Redis); err != nil {
+		return nil, err
 	}
 	n.store = store.New(n.redis, store.Options{
 		Keys:      keys,
@@ -114,6 +127,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 // run serves until ctx ends, and then stops without losing anything: it is no
 // longer ready, takes no new answers, lets those under way finish, and waits
 // for the deliveries. It can be asked for its health until the last answer.
+// Stopping has an end whatever hangs: an answer that was taken is in Redis.
 func (n *node) run(ctx context.Context) error {
 	defer n.close()
 	n.logger.Info("serving", "public", n.ports.public.Addr().String(), "private", n.ports.private.Addr().String())
@@ -123,7 +137,10 @@ func (n *node) run(ctx context.Context) error {
 	delivered := make(chan struct{})
 	go func() {
 		defer close(delivered)
+		var watch sync.WaitGroup
+		watch.Go(func() { n.store.Watch(delivering, watchEvery) })
 		n.outbox.Run(delivering)
+		watch.Wait()
 	}()
 	failed := make(chan error, 2)
 	go func() { failed <- n.public.Serve(n.ports.public) }()
@@ -137,13 +154,27 @@ func (n *node) run(ctx context.Context) error {
 		n.logger.Error("a listener failed", "error", err)
 	}
 	n.stopping.Store(true)
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.stopWithin)
 	defer cancel()
-	err = errors.Join(err, n.public.Shutdown(stopping), n.private.Shutdown(stopping))
+	err = errors.Join(err, shutDown(stopping, n.public), shutDown(stopping, n.private))
 	stopDelivering()
-	<-delivered
+	select {
+	case <-delivered:
+	case <-stopping.Done():
+		n.logger.Warn("stopping before all is delivered: when the leases end, another process delivers the rest")
+	}
 	n.logger.Info("stopped")
 	return err
+}
+
+// shutDown lets a server's requests end until ctx does, and then cuts off the
+// rest: what their handlers use is about to be closed.
+func shutDown(ctx context.Context, server *http.Server) error {
+	err := server.Shutdown(ctx)
+	if err == nil {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
 }
 
 // ready says what keeps the node from serving, or nil.
@@ -151,7 +182,7 @@ func (n *node) ready(ctx context.Context) error {
 	if n.stopping.Load() {
 		return errStopping
 	}
-	return n.store.CheckSchema(ctx)
+	return n.store.Ready(ctx)
 }
 
 // close releases what the node holds.

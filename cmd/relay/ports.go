@@ -1,8 +1,10 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"net"
+
+	"callback-relay/config"
 )
 
 // ports are the two listeners of a node. They are bound before it is made,
@@ -11,17 +13,36 @@ type ports struct {
 	public, private net.Listener
 }
 
-// bind opens both ports. Port 0 stands for any free one.
+// bind opens both ports. Port 0 stands for any free one. The error names the
+// setting of each that cannot be opened.
 func bind(public, private string) (p ports, err error) {
-	if p.public, err = net.Listen("tcp", public); err != nil {
-		return ports{}, fmt.Errorf("public listener: %w", err)
-	}
-	if p.private, err = net.Listen("tcp", private); err != nil {
+	var publicErr, privateErr error
+	p.public, publicErr = listen("RELAY_PUBLIC_LISTEN", public)
+	p.private, privateErr = listen("RELAY_PRIVATE_LISTEN", private)
+	if err := errors.Join(publicErr, privateErr); err != nil {
 		p.close()
-		return ports{}, fmt.Errorf("private listener: %w", err)
+		return ports{}, err
 	}
 	return p, nil
 }
+
+func listen(setting, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, unbound{&config.Mistake{Setting: setting, Problem: err.Error()}, err}
+	}
+	return l, nil
+}
+
+// unbound is the mistake of an address that cannot be listened on, with the
+// reason: dev mode tries another one if the address is taken.
+type unbound struct {
+	*config.Mistake
+	reason error
+}
+
+// Unwrap is for package errors.
+func (u unbound) Unwrap() []error { return []error{u.Mistake, u.reason} }
 
 func (p ports) close() {
 	for _, l := range []net.Listener{p.public, p.private} {

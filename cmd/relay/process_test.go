@@ -72,8 +72,8 @@ func TestKilled(t *testing.T) {
 		confirmed bool
 	}{
 		{"after it acknowledged", standin.Hang, "0s", true},
-		{"before it answered the sender", standin.Hang, "1m", true},
-		{"after step functions took the outcome", standin.CommitThenHang, "1m", false},
+		{"before it answered the sender", standin.Hang, "30s", true},
+		{"after step functions took the outcome", standin.CommitThenHang, "30s", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -154,7 +154,7 @@ func TestTerminated(t *testing.T) {
 	for _, test := range []struct {
 		name, wait, status string
 	}{
-		{"sender waits", "1m", api.StatusDelivered},
+		{"sender waits", "30s", api.StatusDelivered},
 		{"sender was told", "0s", api.StatusAccepted},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestTerminated(t *testing.T) {
 			w := newWorld(t, startStandalone(t), 1)
 			task := w.register()
 			w.steps.Inject(standin.Fault{Kind: standin.Hang})
-			p := w.launch("RELAY_ANSWER_WAIT="+test.wait, "RELAY_STEP_FUNCTIONS_TIMEOUT=1m")
+			p := w.launch("RELAY_ANSWER_WAIT="+test.wait, "RELAY_STEP_FUNCTIONS_TIMEOUT=30s")
 			sent := make(chan answer, 1)
 			go func() {
 				got, err := w.trySend(p.address, call{link: task.URL, body: strings.NewReader(`{}`)})

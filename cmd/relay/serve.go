@@ -3,12 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/redis/go-redis/v9"
 
 	"callback-relay/config"
 	"callback-relay/relay"
 	"callback-relay/stepfunctions"
+	"callback-relay/store"
+	"callback-relay/telemetry"
 )
 
 // serveCommand runs the relay.
@@ -21,14 +27,16 @@ type serveCommand struct {
 func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	cfg, err := c.Parse()
 	keys, keysErr := parseKeys(cfg.Keys)
-	awsConfig, awsErr := loadAWS(ctx)
-	if err := errors.Join(err, keysErr, awsErr); err != nil {
+	redisErr := checkRedis(cfg.Redis)
+	awsConfig, awsErr := loadAWS(ctx, telemetry.NewLogger(t.err, cfg.LogLevel, string(cfg.LogFormat)))
+	if err := errors.Join(err, redisErr, keysErr, awsErr); err != nil {
 		return err
 	}
 	listening, err := bind(cfg.PublicListen, cfg.PrivateListen)
 	if err != nil {
 		return err
 	}
+	tuneMemory()
 	n, err := newNode(nodeOptions{Config: cfg, Keys: keys, AWS: awsConfig, Ports: listening, Log: t.err})
 	if err != nil {
 		return err
@@ -48,11 +56,46 @@ func parseKeys(text config.Secret) (*relay.KeyRing, error) {
 	return keys, nil
 }
 
-// loadAWS reads the settings of the AWS SDK.
-func loadAWS(ctx context.Context) (aws.Config, error) {
-	cfg, err := stepfunctions.LoadConfig(ctx)
+// checkRedis tries whether the client takes the URL. It does not connect. A
+// mistake that left no URL or no mode has been reported.
+func checkRedis(cfg config.Redis) error {
+	if cfg.URL == "" || cfg.Mode == "" {
+		return nil
+	}
+	client, err := openRedis(cfg)
+	if err != nil {
+		return err
+	}
+	return client.Close()
+}
+
+// openRedis returns a client of the Redis that the settings name.
+func openRedis(cfg config.Redis) (redis.UniversalClient, error) {
+	client, err := store.Open(string(cfg.Mode), cfg.URL.Reveal())
+	if err != nil {
+		return nil, &config.Mistake{Setting: "RELAY_REDIS_URL", Problem: err.Error()}
+	}
+	return client, nil
+}
+
+// loadAWS reads the settings of the AWS SDK, which reports to the logger.
+func loadAWS(ctx context.Context, logger *slog.Logger) (aws.Config, error) {
+	cfg, err := stepfunctions.LoadConfig(ctx, logger)
 	if err == nil && cfg.Region == "" {
 		err = &config.Mistake{Setting: "AWS_REGION", Problem: "is missing; name the region of the workflows, such as eu-central-1"}
 	}
 	return cfg, err
+}
+
+// tuneMemory spends some memory on processor time: what the relay holds is
+// small, so that by default the collector would run many times a second under
+// load. Towards the limit it runs as often as it must. GOGC and GOMEMLIMIT, if
+// set, win.
+func tuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(192 << 20)
+	}
 }

@@ -45,7 +45,37 @@ type Server struct {
 // keeps no data on disk unless the arguments say so.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	dir := t.TempDir()
+	return start(t, func(dir string) []string {
+		return append([]string{
+			"--dir", dir, "--save", "", "--maxmemory-policy", "noeviction",
+			"--cluster-config-file", filepath.Join(dir, "nodes.conf"),
+		}, args...)
+	})
+}
+
+// StartSentinel runs a redis-server and a Sentinel that watches it under the
+// name mymaster. What it returns is the Sentinel, with a URL for both.
+func StartSentinel(t testing.TB) *Server {
+	t.Helper()
+	_, port, err := net.SplitHostPort(Start(t).Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, func(dir string) []string {
+		// A Sentinel keeps what it learns in its configuration file.
+		file := filepath.Join(dir, "sentinel.conf")
+		if err := os.WriteFile(file, []byte("sentinel monitor mymaster 127.0.0.1 "+port+" 1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return []string{file, "--sentinel", "--dir", dir}
+	})
+	s.URL += "?master_name=mymaster"
+	return s
+}
+
+// start runs the program with the arguments made for a directory of its own.
+func start(t testing.TB, args func(dir string) []string) *Server {
+	t.Helper()
 	// Another process can take a free port before redis-server does: try again.
 	for range 5 {
 		port := freePort(t)
@@ -53,11 +83,7 @@ func Start(t testing.TB, args ...string) *Server {
 			URL:  fmt.Sprintf("redis://127.0.0.1:%d/0", port),
 			Addr: fmt.Sprintf("127.0.0.1:%d", port),
 			t:    t,
-			args: append([]string{
-				"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir,
-				"--save", "", "--maxmemory-policy", "noeviction",
-				"--cluster-config-file", filepath.Join(dir, "nodes.conf"),
-			}, args...),
+			args: append(args(t.TempDir()), "--port", strconv.Itoa(port), "--bind", "127.0.0.1"),
 		}
 		t.Cleanup(s.Kill)
 		if s.run() {

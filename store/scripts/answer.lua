@@ -18,23 +18,24 @@
 --          answered, now, task token} | {"state", state, digest, by, reason}
 --          | {"overdue"} | {"missing"}
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'deadline', 'taskToken', 'created',
-  'digest', 'by', 'reason', 'leased', 'answered')
-local state, leased = cb[1], cb[8]
+local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken')
+local state = cb[1]
 if not state then
   return {'missing'}
 end
+local created, deadline = string.match(cb[2], '^(%d+) (%d+) ')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local nowText = string.format('%.0f', now)
-if leased == ARGV[10] then
-  -- The client repeats a call whose answer was lost.
-  return {'recorded', '1', '1', '0', cb[4], cb[9], nowText, cb[3]}
-end
 if state ~= ARGV[2] then
-  return {'state', state, cb[5] or '', cb[6] or '', cb[7] or ''}
+  local first = redis.call('HMGET', KEYS[1], 'digest', 'by', 'reason', 'leased', 'answered')
+  if first[4] == ARGV[10] then
+    -- The client repeats a call whose answer was lost.
+    return {'recorded', '1', '1', '0', created, first[5], nowText, cb[3]}
+  end
+  return {'state', state, first[1] or '', first[2] or '', first[3] or ''}
 end
-if now >= tonumber(cb[2]) then
+if now >= tonumber(deadline) then
   return {'overdue'}
 end
 
@@ -43,4 +44,4 @@ redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[4], 'error', ARGV[5],
   'fence', '1', 'attempts', '1', 'unclear', '1', 'leased', ARGV[10])
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], string.format('%.0f', now + tonumber(ARGV[9])), ARGV[1])
-return {'recorded', '1', '1', '0', cb[4], nowText, nowText, cb[3]}
+return {'recorded', '1', '1', '0', created, nowText, nowText, cb[3]}

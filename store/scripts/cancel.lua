@@ -8,7 +8,7 @@
 -- ARGV[4] retention in milliseconds
 -- Returns {"done"} | {"state", state, "", by, reason} | {"overdue"} | {"missing"}
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'deadline', 'by', 'reason')
+local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'by', 'reason')
 local state = cb[1]
 if not state then
   return {'missing'}
@@ -20,7 +20,7 @@ if state ~= ARGV[2] then
   return {'state', state, '', cb[3] or '', cb[4] or ''}
 end
 local time = redis.call('TIME')
-if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(cb[2]) then
+if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(string.match(cb[2], '^%d+ (%d+) ')) then
   return {'overdue'}
 end
 

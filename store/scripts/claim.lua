@@ -11,7 +11,7 @@
 --          | {"taken"} | {"gone"}
 
 local cb = redis.call('HMGET', KEYS[1], 'state', 'leased', 'fence', 'attempts', 'unclear',
-  'created', 'answered', 'taskToken', 'type', 'error', 'outcome')
+  'registration', 'answered', 'taskToken', 'type', 'error', 'outcome')
 if cb[1] ~= ARGV[2] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {'gone'}
@@ -33,5 +33,5 @@ if cb[2] ~= ARGV[4] then
     'attempts', string.format('%.0f', attempts), 'unclear', string.format('%.0f', unclear))
 end
 return {'claimed', string.format('%.0f', fence), string.format('%.0f', attempts),
-  string.format('%.0f', unclear - 1), cb[6], cb[7], string.format('%.0f', now),
+  string.format('%.0f', unclear - 1), string.match(cb[6], '^%d+'), cb[7], string.format('%.0f', now),
   cb[8], cb[9], cb[10], cb[11]}

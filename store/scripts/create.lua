@@ -29,8 +29,8 @@ if deadline - now > tonumber(ARGV[5]) then
 end
 
 local nowText, deadlineText = string.format('%.0f', now), string.format('%.0f', deadline)
-redis.call('HSET', KEYS[1], 'state', ARGV[2], 'created', nowText, 'deadline', deadlineText,
-  'spec', ARGV[6], 'taskToken', ARGV[7])
+redis.call('HSET', KEYS[1], 'state', ARGV[2], 'taskToken', ARGV[7],
+  'registration', nowText .. ' ' .. deadlineText .. ' ' .. ARGV[6])
 redis.call('ZADD', KEYS[2], deadlineText, ARGV[1])
 redis.call('ZADD', KEYS[3], nowText, ARGV[1])
 return {'created', nowText, deadlineText}

@@ -15,21 +15,22 @@
 -- ARGV[9] retention in milliseconds
 -- Returns {"failed"} | {"ignored"} | {"not pending"} | {"not due"}
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'deadline', 'spec')
+local cb = redis.call('HMGET', KEYS[1], 'state', 'registration')
 if cb[1] ~= ARGV[2] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {'not pending'}
 end
+local deadline, spec = string.match(cb[2], '^%d+ (%d+) (.*)$')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now < tonumber(cb[2]) then
-  redis.call('ZADD', KEYS[2], cb[2], ARGV[1])
+if now < tonumber(deadline) then
+  redis.call('ZADD', KEYS[2], deadline, ARGV[1])
   return {'not due'}
 end
 
 redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis lets the rest pass
 redis.call('ZREM', KEYS[2], ARGV[1])
-if cjson.decode(cb[3])['onExpiry'] == 'ignore' then
+if cjson.decode(spec)['onExpiry'] == 'ignore' then
   redis.call('HDEL', KEYS[1], 'taskToken')
   redis.call('HSET', KEYS[1], 'state', ARGV[4])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])

@@ -5,7 +5,7 @@
 -- Returns {"waiting", task token} | {"state", state, "", by, reason}
 --          | {"overdue"} | {"missing"}
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'deadline', 'taskToken', 'by', 'reason')
+local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'by', 'reason')
 local state = cb[1]
 if not state then
   return {'missing'}
@@ -14,7 +14,7 @@ if state ~= ARGV[1] then
   return {'state', state, '', cb[4] or '', cb[5] or ''}
 end
 local time = redis.call('TIME')
-if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(cb[2]) then
+if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(string.match(cb[2], '^%d+ (%d+) ')) then
   return {'overdue'}
 end
 return {'waiting', cb[3]}

@@ -1,0 +1,112 @@
+package handlers_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestRegistrationMistakes(t *testing.T) {
+	n := start(t)
+	const task = `"taskToken":"CANARY"`
+	for _, c := range []struct {
+		name, body, code string
+		status           int
+		fields           string
+	}{
+		{"all at once", `{"expiresIn":"tomorrow","onExpiry":"explode","tags":{"a b":"1"},"links":{"X":{"type":"webhook"},"ok":{"type":"fax"}}}`,
+			"invalid-request", 400, "taskToken expiresIn onExpiry tags links links.ok.type"},
+		{"both expiries", `{` + task + `,"expiresIn":"1h","expiresAt":"2099-01-01T00:00:00Z"}`, "invalid-request", 400, "expiresIn"},
+		{"no duration", `{` + task + `,"expiresIn":"1 CANARY"}`, "invalid-request", 400, "expiresIn"},
+		{"duration of nothing", `{` + task + `,"expiresIn":"0s"}`, "invalid-request", 400, "expiresIn"},
+		{"negative duration", `{` + task + `,"expiresIn":"-1h"}`, "invalid-request", 400, "expiresIn"},
+		{"too long", `{` + task + `,"expiresIn":"366d"}`, "invalid-request", 400, "expiresIn"},
+		{"no time", `{` + task + `,"expiresAt":"CANARY"}`, "invalid-request", 400, "expiresAt"},
+		{"time as a number", `{` + task + `,"expiresAt":4070908800}`, "invalid-request", 400, "expiresAt"},
+		{"past", `{` + task + `,"expiresAt":"2001-01-01T00:00:00Z"}`, "invalid-request", 400, "expiresAt"},
+		{"at the zero time", `{` + task + `,"expiresAt":"0001-01-01T00:00:00Z"}`, "invalid-request", 400, "expiresAt"},
+		{"name in other case", `{"TASKTOKEN":"CANARY"}`, "invalid-request", 400, "TASKTOKEN"},
+		{"name of a link's field in other case", `{` + task + `,"links":{"a":{"Type":"webhook"}}}`, "invalid-request", 400, "Type"},
+		{"field twice", `{` + task + `,` + task + `}`, "invalid-request", 400, "taskToken"},
+		{"field twice, once escaped", `{` + task + `,"task\u0054oken":"t"}`, "invalid-request", 400, "taskToken"},
+		{"field of a link twice", `{` + task + `,"links":{"a":{"type":"webhook","type":"heartbeat"}}}`, "invalid-request", 400, "links.type"},
+		{"tag twice", `{` + task + `,"tags":{"a":"1","b":"2","a":"3"}}`, "invalid-request", 400, "tags"},
+		{"link twice", `{` + task + `,"links":{"a":{"type":"webhook"},"a":{"type":"webhook"}}}`, "invalid-request", 400, "links"},
+		{"object for a time", `{` + task + `,"expiresAt":{"wall":1}}`, "invalid-request", 400, "expiresAt"},
+		{"deep where a text should be", `{"taskToken":{"a":[{"b":[]}]}}`, "invalid-request", 400, "taskToken"},
+		{"unknown field", `{` + task + `,"expiresin2":"CANARY"}`, "invalid-request", 400, "expiresin2"},
+		{"unknown field of a link", `{` + task + `,"links":{"a":{"type":"webhook","secret":"CANARY"}}}`, "invalid-request", 400, "secret"},
+		{"task token of the wrong type", `{"taskToken":["CANARY"]}`, "invalid-request", 400, "taskToken"},
+		{"tag of the wrong type", `{` + task + `,"tags":{"n":1}}`, "invalid-request", 400, "tags"},
+		{"array", `["CANARY"]`, "invalid-request", 400, "body"},
+		{"null", `null`, "invalid-request", 400, "taskToken"},
+		{"task token too long", `{"taskToken":"` + strings.Repeat("CANARY", 400) + `"}`, "invalid-request", 400, "taskToken"},
+		{"not JSON", `{"taskToken":"CANARY"`, "invalid-body", 400, ""},
+		{"two values", `{` + task + `}{}`, "invalid-body", 400, ""},
+		{"not UTF-8", "{\"taskToken\":\"CANARY\xff\"}", "invalid-body", 400, ""},
+		{"empty", ``, "invalid-body", 400, ""},
+		{"too large", `{"taskToken":"` + strings.Repeat("CANARY", 40_000) + `"}`, "too-large", 413, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := n.on(t).call("POST", "/v1/callbacks", c.body)
+			if p := got.isProblem(c.status, c.code); fields(p) != c.fields {
+				t.Errorf("complains about %q, want %q", fields(p), c.fields)
+			}
+			if strings.Contains(string(got.body), "CANARY") {
+				t.Errorf("the answer quotes the request: %s", got.body)
+			}
+		})
+	}
+	for _, contentType := range []string{"", "text/plain", "application/x-www-form-urlencoded"} {
+		n.do("POST", "http://"+n.private+"/v1/callbacks", `{"taskToken":"t"}`, "Content-Type", contentType,
+			"Authorization", "Bearer "+apiKey).isProblem(415, "unsupported-media-type")
+	}
+	if strings.Contains(n.log.String(), "CANARY") {
+		t.Error("the log quotes a request")
+	}
+	if keys := n.redis.Keys(); len(keys) != 1 {
+		t.Errorf("Redis holds %q", keys)
+	}
+	for _, want := range []string{"registration invalid-request", "registration invalid-body", "registration too-large"} {
+		if !n.metrics.told(want) {
+			t.Errorf("the metrics were not told of %q", want)
+		}
+	}
+}
+
+// What a field should have been is said.
+func TestRegistrationTypes(t *testing.T) {
+	n := start(t)
+	for body, want := range map[string]string{
+		`[]`:                              "body must be an object.",
+		`{"taskToken":1}`:                 "taskToken must be a text.",
+		`{"tags":{"n":1}}`:                "tags must be an object of texts.",
+		`{"tags":"n"}`:                    "tags must be an object of texts.",
+		`{"links":["a"]}`:                 `links must be an object of objects such as {"type":"webhook"}.`,
+		`{"links":{"a":"webhook"}}`:       `links must be an object of objects such as {"type":"webhook"}.`,
+		`{"links":{"a":{"type":1}}}`:      "links.type must be a text.",
+		`{"expiresAt":1}`:                 "expiresAt must be an RFC 3339 time such as 2030-01-31T12:00:00Z.",
+		`{"tags":{"a":"1","a":"2"}}`:      "tags has one name more than once.",
+		`{"expiresIn":"1","expiresIn":1}`: "expiresIn is given more than once.",
+		`{"expiresin":"1h"}`:              "expiresin is not a known field.",
+	} {
+		if p := n.call("POST", "/v1/callbacks", body).isProblem(400, "invalid-request"); p.Detail != want {
+			t.Errorf("%s: %q, want %q", body, p.Detail, want)
+		}
+	}
+}
+
+// The longest registration there can be, escaped in the longest way, fits.
+func TestLongestRegistration(t *testing.T) {
+	n := start(t)
+	emoji := `\ud83d\ude00`
+	var tags, links []string
+	for i := range 16 {
+		id := string(rune('a' + i))
+		tags = append(tags, `"`+strings.Repeat(id, 64)+`":"`+strings.Repeat(emoji, 256)+`"`)
+		links = append(links, `"`+strings.Repeat(id, 32)+`":{"type":"heartbeat"}`)
+	}
+	got := n.call("POST", "/v1/callbacks", `{"taskToken":"`+strings.Repeat(emoji, 2048)+
+		`","tags":{`+strings.Join(tags, ",")+`},"links":{`+strings.Join(links, ",")+`}}`)
+	got.is(http.StatusCreated)
+}
