@@ -110,12 +110,15 @@ func readAll(c echo.Context, limit int) ([]byte, error) {
 }
 
 // hangUp ends the connection after the answer, whatever the client still
-// sends. Without the header the server would read on, up to 256 KiB, before it
-// answers; without the deadline, after that. MaxBytesReader's own hint is lost
-// on a response that is wrapped, as echo's is.
+// sends. Otherwise the server would read on, up to 256 KiB, before it answers.
 func hangUp(c echo.Context) {
-	c.Response().Header().Set(echo.HeaderConnection, "close")
-	// Only a writer that is no server's cannot do this.
+	// A reader that is over its limit is the one way to tell the server so. It
+	// then answers at once, and waits a little before it closes: data that
+	// arrives at a closed connection makes the client's side forget the answer.
+	over := http.MaxBytesReader(c.Response().Writer, io.NopCloser(strings.NewReader("x")), 0)
+	_, _ = over.Read(make([]byte, 1))
+	// It would still read on after the answer. Only a writer that is no
+	// server's cannot be told not to.
 	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now())
 }
 

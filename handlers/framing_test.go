@@ -187,3 +187,15 @@ func TestFraming(t *testing.T) {
 		})
 	}
 }
+
+// A client that has sent more than was read must still get to see the answer,
+// and not a connection that was reset.
+func TestRefusalIsNotCutOff(t *testing.T) {
+	n := start(t, limited)
+	k := n.register()
+	for range 30 {
+		got := n.post(k.path("default"), "application/json", strings.Repeat("x", 2_000_000), "Connection", "close")
+		got.isProblem(http.StatusRequestEntityTooLarge, "too-large")
+	}
+	k.unharmed()
+}

@@ -29,7 +29,10 @@ import (
 	"callback-relay/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The server lingers for half a second on a connection that it cut off.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 const apiKey = "an API key of thirty characters"
 
