@@ -25,8 +25,8 @@ const (
 
 // The reasons that are ours and not AWS'.
 const (
-	reasonSealed = "sealed"          // no master key opens what was stored
-	reasonBusy   = "no-rate-permits" // the rate limit had no permit to give
+	reasonSealed = "sealed" // no master key opens what was stored
+	reasonBusy   = "busy"   // no permit of the rate limit, or no room in this process
 )
 
 // deliver makes one leased attempt and settles it. It is the only place from
@@ -62,7 +62,7 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 	case end.Reason == reasonBusy:
 		log.Debug("delivery put back")
 	default:
-		log.Warn("delivery will be tried again", "in", end.RetryIn)
+		log.Warn("delivery will be tried again", "in", end.RetryIn.Round(time.Millisecond).String())
 	}
 	return end
 }
@@ -173,11 +173,12 @@ func (o *Outbox) settle(d relay.Delivery, end relay.Settlement) bool {
 	}
 }
 
-// putBack returns a leased delivery to the queue without an attempt.
+// putBack returns a leased delivery to the queue without an attempt. That its
+// sender has hung up must not leave behind an attempt that was never made.
 func (o *Outbox) putBack(ctx context.Context, d relay.Delivery) relay.Settlement {
 	end := retry(relay.SendThrottled, d, reasonBusy)
 	end.NotMade = true
-	if _, err := o.Queue.Settle(ctx, d, end); err != nil {
+	if _, err := o.Queue.Settle(context.WithoutCancel(ctx), d, end); err != nil {
 		o.Logger.Debug("delivery not put back; its lease will end", "callback", string(d.ID), "error", err)
 	}
 	return relay.Settlement{State: relay.StateAnswered}

@@ -85,7 +85,10 @@ func (q *queue) Claim(_ context.Context, limit int) ([]relay.Delivery, error) {
 	return claimed, q.broken
 }
 
-func (q *queue) Settle(_ context.Context, d relay.Delivery, end relay.Settlement) (bool, error) {
+func (q *queue) Settle(ctx context.Context, d relay.Delivery, end relay.Settlement) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.failing > 0 {

@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -180,7 +181,9 @@ func TestDeliverIsBounded(t *testing.T) {
 		}
 		synctest.Wait()
 		began := time.Now()
-		if got := o.Deliver(t.Context(), q.lease("c")); got.State != relay.StateAnswered || time.Since(began) > 0 {
+		gone, hangUp := context.WithCancel(t.Context())
+		hangUp()
+		if got := o.Deliver(gone, q.lease("c")); got.State != relay.StateAnswered || time.Since(began) > 0 {
 			t.Errorf("told %+v after %v", got, time.Since(began))
 		}
 		if end := q.end("c"); !end.NotMade || s.made() != 2 {
