@@ -26,6 +26,7 @@ const (
 	CodeRefused              Code = codePrefix + "refused"
 	CodeTooLarge             Code = codePrefix + "too-large"
 	CodeUnsupportedMediaType Code = codePrefix + "unsupported-media-type"
+	CodeTooManyRequests      Code = codePrefix + "too-many-requests"
 	CodeInternal             Code = codePrefix + "internal"
 	CodeUnavailable          Code = codePrefix + "unavailable"
 	CodeOverloaded           Code = codePrefix + "overloaded"
@@ -64,6 +65,7 @@ var Codes = map[Code]Meaning{
 	CodeRefused:              {410, "Step Functions refused the answer"},
 	CodeTooLarge:             {413, "Too large"},
 	CodeUnsupportedMediaType: {415, "Unsupported media type"},
+	CodeTooManyRequests:      {429, "Too many requests"},
 	CodeInternal:             {500, "Internal error"},
 	CodeUnavailable:          {503, "Unavailable for the moment"},
 	CodeOverloaded:           {503, "Too much at once"},
@@ -86,6 +88,15 @@ type Problem struct {
 	Offset *int64 `json:"offset,omitempty"`
 	// Errors are all mistakes of a request at once, with CodeInvalidRequest.
 	Errors []FieldError `json:"errors,omitempty"`
+	// Obstacles are all that keeps a relay from being ready, of /readyz alone.
+	Obstacles []Obstacle `json:"obstacles,omitempty"`
+}
+
+// Obstacle is one reason why a relay is not ready.
+type Obstacle struct {
+	// Check is what was looked at, such as memory or keyspace.
+	Check  string `json:"check"`
+	Reason string `json:"reason"`
 }
 
 // FieldError is one mistake in a request.

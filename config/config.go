@@ -16,7 +16,8 @@ type Config struct {
 	PublicListen  string   // host:port
 	PrivateListen string   // host:port
 
-	Redis Redis
+	Redis      Redis
+	Durability Durability
 
 	Keys    Secret // "name:base64,…", present but otherwise unchecked
 	APIKeys []APIKey
@@ -38,6 +39,14 @@ type Config struct {
 type Redis struct {
 	URL  Secret
 	Mode RedisMode
+}
+
+// Durability is what a write to Redis needs before it is acknowledged.
+type Durability struct {
+	Trusted  bool // the store loses nothing by itself; nothing to wait for
+	AOF      bool // copies count when they are in append-only files on disk
+	Local    int  // with AOF: 1 when the server's own file counts, else 0
+	Replicas int  // how many replicas must have a copy
 }
 
 // RedisMode is how Redis is run, and so which form [Redis.URL] has.
@@ -86,6 +95,9 @@ const (
 	// unbounded is for durations that are judged elsewhere, or not at all.
 	unbounded time.Duration = math.MaxInt64
 
+	// mostReplicas bounds what a write may wait for. More is a slip of the pen.
+	mostReplicas = 9
+
 	// largestOutput is what Step Functions takes as the output of a task.
 	largestOutput = 262144
 )
@@ -102,7 +114,8 @@ func (s Settings) Parse() (Config, error) {
 		PublicListen:  r.listen("RELAY_PUBLIC_LISTEN", s.PublicListen),
 		PrivateListen: r.listen("RELAY_PRIVATE_LISTEN", s.PrivateListen),
 
-		Redis: s.RedisSettings.read(&r),
+		Redis:      s.RedisSettings.read(&r),
+		Durability: r.durability("RELAY_REDIS_DURABILITY", s.RedisDurability),
 
 		Keys:    r.secret("RELAY_KEYS", s.Keys, s.KeysFile),
 		APIKeys: r.apiKeys("RELAY_API_KEYS", r.secret("RELAY_API_KEYS", s.APIKeys, s.APIKeysFile)),

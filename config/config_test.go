@@ -54,6 +54,22 @@ func TestParseGood(t *testing.T) {
 		change func(*config.Settings)
 		want   func(*config.Config)
 	}{
+		"wait for replicas": {
+			change: func(s *config.Settings) { s.RedisDurability = "wait:2" },
+			want:   func(c *config.Config) { c.Durability = config.Durability{Replicas: 2} },
+		},
+		"wait for files": {
+			change: func(s *config.Settings) { s.RedisDurability = "waitaof:1,0" },
+			want:   func(c *config.Config) { c.Durability = config.Durability{AOF: true, Local: 1} },
+		},
+		"wait for files of replicas": {
+			change: func(s *config.Settings) { s.RedisDurability = "waitaof:0,3" },
+			want:   func(c *config.Config) { c.Durability = config.Durability{AOF: true, Replicas: 3} },
+		},
+		"a store that loses nothing": {
+			change: func(s *config.Settings) { s.RedisDurability = "trusted" },
+			want:   func(c *config.Config) { c.Durability = config.Durability{Trusted: true} },
+		},
 		"defaults": {
 			change: func(*config.Settings) {},
 			want:   func(*config.Config) {},

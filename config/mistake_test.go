@@ -21,10 +21,18 @@ func TestParseMistakes(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	empty := file(t, "\n")
 
-	tests := map[string]struct {
+	type test struct {
 		change func(*config.Settings)
 		want   map[string]string
-	}{
+	}
+	durability := func(value string) test {
+		return test{
+			change: func(s *config.Settings) { s.RedisDurability = value },
+			want: map[string]string{"RELAY_REDIS_DURABILITY": fmt.Sprintf(
+				"%q is none of none, wait:N, waitaof:L,N and trusted, with L 0 or 1, N up to 9, and one of them above 0", value)},
+		}
+	}
+	tests := map[string]test{
 		"nothing set": {
 			change: func(s *config.Settings) { *s = config.Settings{} },
 			want: map[string]string{
@@ -173,6 +181,17 @@ func TestParseMistakes(t *testing.T) {
 			change: func(s *config.Settings) { s.MaxOutputBytes = "0" },
 			want:   map[string]string{"RELAY_MAX_OUTPUT_BYTES": `"0" is not a whole number from 1 to 262144`},
 		},
+		"durability that waits for nothing": durability("wait:0"),
+		"durability without a number":       durability("wait"),
+		"durability that is no number":      durability("wait:x"),
+		"durability below nothing":          durability("wait:-1"),
+		"durability of too many":            durability("wait:10"),
+		"durability with two numbers":       durability("wait:1,1"),
+		"durability of files, one number":   durability("waitaof:1"),
+		"durability of two own files":       durability("waitaof:2,1"),
+		"durability of no file":             durability("waitaof:0,0"),
+		"durability by another name":        durability("always"),
+		"durability with an afterthought":   durability("trusted:1"),
 		"rate below zero": {
 			change: func(s *config.Settings) { s.StepFunctionsRate = "-1" },
 			want:   map[string]string{"RELAY_STEP_FUNCTIONS_RATE": `"-1" is not a number of calls a second; write it like 400 or 0.5, or 0 for no limit`},

@@ -133,6 +133,31 @@ func (r *reader) redisURL(setting string, value Secret, mode RedisMode) Secret {
 	return ""
 }
 
+// durability reads what a write must wait for.
+func (r *reader) durability(setting, value string) Durability {
+	kind, counts, _ := strings.Cut(value, ":")
+	local, replicas, both := strings.Cut(counts, ",")
+	if !both {
+		local, replicas = "0", counts
+	}
+	d := Durability{AOF: both, Trusted: value == "trusted"}
+	var localErr, replicasErr error
+	d.Local, localErr = strconv.Atoi(local)
+	d.Replicas, replicasErr = strconv.Atoi(replicas)
+	switch {
+	case value == "none" || value == "trusted":
+		return Durability{Trusted: d.Trusted}
+	case kind == "wait" && !both || kind == "waitaof" && both:
+		if localErr == nil && replicasErr == nil && d.Local >= 0 && d.Local <= 1 &&
+			d.Replicas >= 0 && d.Replicas <= mostReplicas && d.Local+d.Replicas > 0 {
+			return d
+		}
+	}
+	r.wrong(setting, "%q is none of none, wait:N, waitaof:L,N and trusted, with L 0 or 1, N up to %d, and one of them above 0",
+		value, mostReplicas)
+	return Durability{}
+}
+
 // IsAPIKeyName tells whether a caller of the private API may be called so: 1 to
 // 64 letters, digits and ._-, a letter or digit first.
 func IsAPIKeyName(name string) bool { return apiKeyName.MatchString(name) }

@@ -15,6 +15,7 @@ type Settings struct {
 	PrivateListen string `env:"RELAY_PRIVATE_LISTEN" group:"Addresses" default:":8081" help:"Address and port of the private listener, which serves the API, the metrics and the health checks. Keep it inside your network."`
 
 	RedisSettings
+	RedisDurability string `env:"RELAY_REDIS_DURABILITY" group:"Redis" default:"none" help:"What a registration or an answer needs before it is acknowledged. none: Redis has taken it; a failover can lose it. wait:N: so many replicas have it too (WAIT). waitaof:L,N: it is in the append-only files, synced to disk, of L servers (0 or 1, the primary) and N replicas (WAITAOF, Redis 7.2 or Valkey). trusted: as none, for a store that loses nothing by itself, such as Amazon MemoryDB. With fewer copies than asked for, callers get 503 and come again. See promises.md for what each one means."`
 
 	Keys        Secret `env:"RELAY_KEYS" group:"Keys" placeholder:"NAME:BASE64,..." help:"Required. Master keys, each a name and 32 bytes in base64; 'relay keys new' makes one. The first makes new links; all are recognised. To rotate without breaking links: first add the new key at the end and roll that out everywhere, so that every replica knows it; then move it to the front, which makes it the one that is used, and roll out again; remove the old one only when no link made with it is still needed. From then on such links answer 404, and what it sealed cannot be read."`
 	KeysFile    string `env:"RELAY_KEYS_FILE" group:"Secrets from files" placeholder:"PATH" help:"File that holds the master keys."`

@@ -130,6 +130,7 @@ func TestFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
 		PublicURL:            "https://flag.example.com",
 		PublicListen:         ":1",
 		PrivateListen:        "", // Parse gives it its default
+		RedisDurability:      "none",
 		RedisSettings:        config.RedisSettings{RedisURL: "redis://127.0.0.1:6379/0", RedisURLFile: "/run/url", RedisMode: "cluster"},
 		Keys:                 "from a flag",
 		DefaultExpiry:        "24h",

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -18,18 +17,12 @@ import (
 
 // bodyReader turns request bodies into outputs, within bounds.
 type bodyReader struct {
-	limit    int   // of one body and of one output, in bytes
-	capacity int64 // of all requests being handled, in bytes
-	inFlight atomic.Int64
+	limit    int      // of one body and of one output, in bytes
+	capacity capacity // of all requests being handled, in bytes
 }
 
-// requestCost is what a request takes besides its body, in bytes: a connection
-// with its buffers, two goroutines and a command to Redis. Without it a body of
-// a few bytes would have no bound.
-const requestCost = 16 << 10
-
-func newBodyReader(limit int, capacity int64) *bodyReader {
-	return &bodyReader{limit: limit, capacity: capacity}
+func newBodyReader(limit int, bytesInFlight int64) *bodyReader {
+	return &bodyReader{limit: limit, capacity: capacity{most: bytesInFlight}}
 }
 
 // admit makes room for a body, or refuses it before the first read, so that no
@@ -44,17 +37,7 @@ func (r *bodyReader) admit(c echo.Context) (release func(), err error) {
 	if need < 0 || req.Header.Get(echo.HeaderContentEncoding) != "" {
 		need = int64(r.limit) // for it may unfold to that
 	}
-	return r.reserve(need)
-}
-
-// reserve makes room for a request that needs so many bytes for its body.
-func (r *bodyReader) reserve(need int64) (release func(), err error) {
-	need += requestCost
-	if r.inFlight.Add(need) > r.capacity {
-		r.inFlight.Add(-need)
-		return nil, errOverloaded
-	}
-	return func() { r.inFlight.Add(-need) }, nil
+	return r.capacity.take(need)
 }
 
 // read returns the output that a body stands for, and nothing of a body that

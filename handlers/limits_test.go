@@ -10,13 +10,10 @@ import (
 	"callback-relay/relay"
 )
 
-// requestCost is what a request counts for besides its body.
-const requestCost = 16 << 10
-
 // Row 70: bodies that are being handled have a bound together. Over it callers
 // are told to come back, and what a body held is given back however it ends.
 func TestBytesInFlight(t *testing.T) {
-	n := start(t, limited, func(s *setup) { s.inFlight = 2*requestCost + 1500 })
+	n := start(t, limited, func(s *setup) { s.inFlight = 1500 })
 	body := `"` + strings.Repeat("x", 998) + `"`
 	k := n.register()
 	w := n.open(k.path("default"), "", jsonType, "Content-Length: 1000", "Expect: 100-continue")
@@ -60,7 +57,7 @@ func TestBytesInFlight(t *testing.T) {
 // Row 70: requests are bounded however small they are, heartbeats too, so that
 // they do not pile up without end while Redis or Step Functions hangs.
 func TestSmallRequestsInFlight(t *testing.T) {
-	n := start(t, func(s *setup) { s.inFlight = 3*requestCost - 1 })
+	n := start(t, func(s *setup) { s.requests = 2 })
 	k := n.register("links", `{"default":{"type":"webhook"},"progress":{"type":"heartbeat"}}`)
 	var waiting []*wire
 	for range 2 {
@@ -73,6 +70,8 @@ func TestSmallRequestsInFlight(t *testing.T) {
 	if got.isProblem(http.StatusServiceUnavailable, "overloaded"); got.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
+	n.call("POST", "/v1/callbacks", `{"taskToken": "another"}`).is(http.StatusCreated) // the other listener has its own bound
+	n.do("GET", "http://"+n.public+"/healthz", "").is(http.StatusOK)
 	if beats := n.aws.Heartbeats(); len(beats) != 0 {
 		t.Errorf("Step Functions got %d heartbeats", len(beats))
 	}
@@ -100,7 +99,7 @@ func (p panicking) Deliver(_ context.Context, d relay.Delivery) relay.Settlement
 // on to no bytes, and what it quotes stays out of the log.
 func TestPanic(t *testing.T) {
 	armed := true
-	n := start(t, limited, func(s *setup) { s.service.Deliverer, s.inFlight = panicking{&armed}, requestCost+1000 })
+	n := start(t, limited, func(s *setup) { s.service.Deliverer, s.inFlight = panicking{&armed}, 1000 })
 	canary := strings.Repeat("CANARY", 150)
 	k := n.register()
 	for range 2 { // the second would find no room if the first held on to its own

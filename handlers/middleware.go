@@ -72,6 +72,8 @@ func (a *app) done(c echo.Context, id string, took time.Duration) {
 	switch {
 	case slices.Contains([]string{"healthz", "readyz", "metrics"}, path.Base(route)):
 		level = slog.LevelDebug // somebody asks every few seconds
+	case status == http.StatusTooManyRequests:
+		level = slog.LevelDebug // a flood is counted, and must not fill the log
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
 	}

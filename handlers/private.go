@@ -26,15 +26,15 @@ type PrivateOptions struct {
 
 	Keys       []APIKey
 	Exposition http.Handler // of the metrics
-	// Ready says what keeps the relay from serving, or nil. Its text is shown.
-	Ready func(context.Context) error
+	// Ready says what keeps the relay from serving; it is shown.
+	Ready func(context.Context) []api.Obstacle
 }
 
 // private serves the API.
 type private struct {
 	relay   *relay.Service
 	metrics Metrics
-	ready   func(context.Context) error
+	ready   func(context.Context) []api.Obstacle
 }
 
 // Private returns the handler of the private listener: the API behind its
@@ -42,7 +42,8 @@ type private struct {
 func Private(o PrivateOptions) http.Handler {
 	a := newApp("private", o.Logger, o.Metrics)
 	h := &private{relay: o.Relay, metrics: o.Metrics, ready: o.Ready}
-	auth := requireKey(o.Keys)
+	guard, bound := requireKey(o.Keys), bounded(requestsInFlight)
+	auth := func(handler echo.HandlerFunc) echo.HandlerFunc { return bound(guard(handler)) }
 	a.handle("/v1/callbacks", methods{http.MethodPost: auth(h.create), http.MethodGet: auth(h.list)})
 	a.handle("/v1/callbacks/:id", methods{http.MethodGet: auth(h.inspect), http.MethodDelete: auth(h.cancel)})
 	a.get("/healthz", healthz)
@@ -167,8 +168,10 @@ func readQuery(c echo.Context) (relay.Query, error) {
 
 // readyz says whether the relay can serve, and if not, why.
 func (h *private) readyz(c echo.Context) error {
-	if err := h.ready(c.Request().Context()); err != nil {
-		return writeProblem(c, api.NewProblem(api.CodeUnavailable, err.Error()))
+	if obstacles := h.ready(c.Request().Context()); len(obstacles) > 0 {
+		p := api.NewProblem(api.CodeUnavailable, "Not ready, for the reasons that obstacles lists.")
+		p.Obstacles = obstacles
+		return writeProblem(c, p)
 	}
 	return c.JSON(http.StatusOK, api.Health{Status: api.HealthReady})
 }

@@ -17,7 +17,6 @@ import (
 // Errors of HTTP itself, where package relay has none.
 var (
 	errUnauthorized = errors.New("no valid API key")
-	errOverloaded   = errors.New("too many bytes in flight")
 	// errSlow is not the sender's mistake for good, and so none that a sender
 	// would take for final: the network may have been slow, or the relay.
 	errSlow = errors.New("the body did not arrive in time")
@@ -46,6 +45,7 @@ var problems = []struct {
 	{relay.ErrUnavailable, api.CodeUnavailable, tryAgain},
 	{relay.ErrSealed, api.CodeUnavailable, tryAgain},
 	{errOverloaded, api.CodeOverloaded, tryAgain},
+	{errTooManyMisses, api.CodeTooManyRequests, "Too many requests lead nowhere. If this one should not, check its address and come again in a moment."},
 	{errSlow, api.CodeUnavailable, "The body did not arrive in time. Send it again."},
 	{errNoCallback, api.CodeNotFound, "No callback has this id."},
 	{relay.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
@@ -159,7 +159,7 @@ func writeProblem(c echo.Context, p api.Problem) error {
 	p.RequestID, _ = c.Get(requestIDAttr).(string)
 	h := c.Response().Header()
 	switch p.Status {
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set(echo.HeaderRetryAfter, retryAfter)
 	case http.StatusUnauthorized:
 		h.Set(echo.HeaderWWWAuthenticate, "Bearer")

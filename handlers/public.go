@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 // PublicOptions are the parts and limits of the public listener. All are
-// required.
+// required, except where a default is named.
 type PublicOptions struct {
 	Relay   *relay.Service
 	Logger  *slog.Logger
@@ -20,10 +21,11 @@ type PublicOptions struct {
 
 	// MaxOutput bounds a body and the output made of it, in bytes.
 	MaxOutput int
-	// BytesInFlight bounds what all POSTs that are being handled may take
-	// together, each for itself and for its body; over it, callers are told to
-	// come back.
-	BytesInFlight int64
+	// BytesInFlight bounds the bodies of all POSTs that are being handled, and
+	// RequestsInFlight their number, by default 1024. Over it, callers are told
+	// to come back.
+	BytesInFlight    int64
+	RequestsInFlight int
 }
 
 // public serves links.
@@ -42,12 +44,14 @@ func Public(o PublicOptions) http.Handler {
 		relay: o.Relay, metrics: o.Metrics,
 		bodies: newBodyReader(o.MaxOutput, o.BytesInFlight),
 	}
+	a.echo.Use(limitMisses())
+	post := bounded(cmp.Or(o.RequestsInFlight, requestsInFlight))(h.post)
 	prefixes := []string{""}
 	if prefix := strings.TrimSuffix(o.Relay.PublicURL.Path, "/"); prefix != "" {
 		prefixes = append(prefixes, prefix)
 	}
 	for _, prefix := range prefixes {
-		a.handle(prefix+"/c/:key", methods{http.MethodPost: h.post})
+		a.handle(prefix+"/c/:key", methods{http.MethodPost: post})
 		a.get(prefix+"/robots.txt", robots)
 		a.get(prefix+"/healthz", healthz)
 	}
@@ -98,11 +102,6 @@ func (h *public) answer(c echo.Context, link relay.LinkRef) error {
 
 // heartbeat tells Step Functions that the work goes on. A body is ignored.
 func (h *public) heartbeat(c echo.Context, link relay.LinkRef) error {
-	release, err := h.bodies.reserve(0)
-	if err != nil {
-		return h.counted(err)
-	}
-	defer release()
 	if err := h.relay.Heartbeat(c.Request().Context(), link); err != nil {
 		return h.counted(err)
 	}

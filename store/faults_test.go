@@ -95,10 +95,12 @@ func TestRedisAway(t *testing.T) {
 		"backlog": func() error { _, err := r.Backlog(ctx); return err },
 		"beat":    func() error { _, err := r.Beat(ctx, "a", lease); return err },
 		"leave":   func() error { return r.Leave(ctx, "a") },
-		"ready":   func() error { return r.Ready(ctx) },
 	} {
 		if err := ask(); !errors.Is(err, relay.ErrUnavailable) || errors.Is(err, relay.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrUnavailable", name, err)
 		}
+	}
+	if found := r.Ready(ctx); len(found) != 1 || found[0].Check != store.CheckRedis {
+		t.Errorf("ready: %v, want that redis cannot be asked", found)
 	}
 }

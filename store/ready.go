@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -12,30 +14,90 @@ import (
 	"callback-relay/relay"
 )
 
-// Ready says what keeps the store from being relied on, or nil: Redis does not
-// answer, does not hold the keyspace that this release knows, or would throw
-// callbacks away when its memory is full. The error is [relay.ErrUnavailable].
-func (s *Store) Ready(ctx context.Context) error {
-	if err := s.checkSchema(ctx); err != nil {
-		return err
-	}
-	return s.checkEviction(ctx)
+// The marks of memory, as shares of what Redis may use. Registrations stop
+// first: what is left is for the answers of those who wait already. Deliveries
+// are never stopped, since they free memory.
+const (
+	registrationsStop = 0.85
+	notReadyFrom      = 0.95
+)
+
+// longestSkew is how far two clocks may be apart. AWS refuses a signature whose
+// time is more than five minutes off.
+const longestSkew = 5 * time.Minute
+
+// lookWithin bounds one look at Redis.
+const lookWithin = 3 * time.Second
+
+// Obstacle is one reason why a store cannot be relied on.
+type Obstacle struct {
+	Check  string // what was looked at: one of the Check constants
+	Reason string // what is wrong with it, and what would be right
 }
 
-// Watch looks again and again whether Redis holds the keyspace that this release
-// knows, until ctx ends. While it does not, every operation is refused, since
-// an empty Redis, or one that a newer release has changed, must neither be
-// written to nor be taken for the truth. Asking within each operation would
-// cost a round trip: the marker is in another slot than any callback.
-func (s *Store) Watch(ctx context.Context, every time.Duration) {
+// What is looked at.
+const (
+	CheckRedis      = "redis"      // it answers
+	CheckKeyspace   = "keyspace"   // it holds the one that this release knows
+	CheckEviction   = "eviction"   // it would throw nothing away
+	CheckMemory     = "memory"     // there is some left
+	CheckWritable   = "writable"   // it takes writes
+	CheckDurability = "durability" // it can make as many copies as are asked for
+	CheckClock      = "clock"      // its clock and ours agree, more or less
+)
+
+// Condition is how Redis was found.
+type Condition struct {
+	Obstacles []Obstacle    // none when the store can be relied on
+	Memory    float64       // share in use of the fullest server; 0 when no server has a limit
+	Skew      time.Duration // how far our clock is ahead of the one that differs most
+
+	keyspace error // what is wrong with it
+}
+
+// usable returns why nothing may be read or written. An empty Redis, or one
+// that a newer release has changed, must not be taken for the truth.
+func (c *Condition) usable() error {
+	if c == nil {
+		return nil
+	}
+	return c.keyspace
+}
+
+// full returns why no callback may be made, or nil.
+func (c *Condition) full() error {
+	if c == nil || c.Memory < registrationsStop {
+		return nil
+	}
+	return fmt.Errorf("%w: redis has %.0f%% of its memory in use, and registrations stop at %.0f%%",
+		relay.ErrUnavailable, 100*c.Memory, 100*registrationsStop)
+}
+
+func (c *Condition) object(check, reason string, args ...any) {
+	c.Obstacles = append(c.Obstacles, Obstacle{check, fmt.Sprintf(reason, args...)})
+}
+
+// Ready looks at Redis and says what keeps the store from being relied on.
+func (s *Store) Ready(ctx context.Context) []Obstacle {
+	c, err := s.look(ctx)
+	if err != nil {
+		return []Obstacle{{CheckRedis, "cannot be asked: " + err.Error()}}
+	}
+	return c.Obstacles
+}
+
+// Watch looks at Redis again and again, until ctx ends, and reports what it
+// finds. While the keyspace is not the one that this release knows, every
+// operation is refused; while memory is low, registrations are. Asking within
+// each operation would cost a round trip.
+func (s *Store) Watch(ctx context.Context, every time.Duration, report func(Condition)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		// Redis being away is noticed by the operations themselves.
-		if err := s.checkSchema(ctx); errors.Is(err, errSchema) {
-			s.unusable.Store(&err)
-		} else if err == nil {
-			s.unusable.Store(nil)
+		if c, err := s.look(ctx); err == nil {
+			s.last.Store(&c)
+			report(c)
 		}
 		select {
 		case <-ctx.Done():
@@ -45,12 +107,25 @@ func (s *Store) Watch(ctx context.Context, every time.Duration) {
 	}
 }
 
-// usable returns what Watch has found to be wrong.
-func (s *Store) usable() error {
-	if err := s.unusable.Load(); err != nil {
-		return *err
+// usable returns why nothing may be read or written now.
+func (s *Store) usable() error { return s.last.Load().usable() }
+
+// look looks at everything once. The error says that Redis cannot be asked.
+func (s *Store) look(ctx context.Context) (Condition, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookWithin)
+	defer cancel()
+	var c Condition
+	err := s.checkSchema(ctx)
+	if errors.Is(err, errSchema) {
+		c.keyspace = err
+		c.object(CheckKeyspace, "%v", err)
+	} else if err != nil {
+		return c, err
 	}
-	return nil
+	if err := s.lookAtServers(ctx, &c); err != nil {
+		return c, err
+	}
+	return c, s.lookForWrites(ctx, &c)
 }
 
 // errSchema marks a keyspace that is not the one this release knows.
@@ -69,33 +144,123 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	return nil
 }
 
-// checkEviction looks at the eviction policy of every server that holds data.
-// Other policies than noeviction drop callbacks in silence when memory is full.
-// It is read from INFO, since some services block CONFIG; where INFO does not
-// say it either, nothing can be known.
-func (s *Store) checkEviction(ctx context.Context) error {
-	if cluster, ok := s.redis.(*redis.ClusterClient); ok {
-		return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
-			return evictionOf(ctx, node)
-		})
+// lookAtServers looks at every server that holds data.
+func (s *Store) lookAtServers(ctx context.Context, c *Condition) error {
+	cluster, ok := s.redis.(*redis.ClusterClient)
+	if !ok {
+		return s.lookAt(ctx, s.redis, c)
 	}
-	return evictionOf(ctx, s.redis)
+	var one sync.Mutex // servers are asked side by side
+	return cluster.ForEachMaster(ctx, func(ctx context.Context, server *redis.Client) error {
+		var of Condition
+		err := s.lookAt(ctx, server, &of)
+		one.Lock()
+		defer one.Unlock()
+		c.Obstacles = append(c.Obstacles, of.Obstacles...)
+		c.Memory = max(c.Memory, of.Memory)
+		if of.Skew.Abs() >= c.Skew.Abs() {
+			c.Skew = of.Skew
+		}
+		return err
+	})
 }
 
-func evictionOf(ctx context.Context, server redis.Cmdable) error {
-	info, err := server.Info(ctx, "memory").Result()
-	if refused := redis.Error(nil); errors.As(err, &refused) {
+// lookAt asks one server about itself in one round trip. Some services block
+// INFO; what it does not say cannot be known.
+func (s *Store) lookAt(ctx context.Context, server redis.Cmdable, c *Condition) error {
+	var told *redis.StringCmd
+	var clock *redis.TimeCmd
+	var copies *redis.Cmd
+	asked := s.Clock()
+	// Its error is that of the first command that failed; each has its own.
+	_, _ = server.Pipelined(ctx, func(p redis.Pipeliner) error {
+		told, clock = p.Info(ctx, "memory", "replication"), p.Time(ctx)
+		if s.Durability.AOF {
+			copies = p.Do(ctx, "WAITAOF", s.Durability.Local, 0, 1)
+		}
 		return nil
-	}
-	if err != nil {
+	})
+	if err := clock.Err(); err != nil {
 		return unavailable(err)
 	}
+	info, err := told.Result()
+	if refused := redis.Error(nil); err != nil && !errors.As(err, &refused) {
+		return unavailable(err)
+	}
+	between := asked.Add(s.Clock().Sub(asked) / 2)
+	c.judgeClock(between.Sub(clock.Val()))
+	c.judgeMemory(info)
+	s.judgeCopies(info, copies, c)
+	return nil
+}
+
+func (c *Condition) judgeClock(skew time.Duration) {
+	if c.Skew = skew; skew.Abs() > longestSkew {
+		c.object(CheckClock, "our clock is %s ahead of that of redis, which judges the deadlines; set right the one that is wrong",
+			skew.Round(time.Second))
+	}
+}
+
+func (c *Condition) judgeMemory(info string) {
+	if policy := infoField(info, "maxmemory_policy"); policy != "" && policy != "noeviction" {
+		c.object(CheckEviction, "redis would evict callbacks: set maxmemory-policy to noeviction, it is %.32s", policy)
+	}
+	used, limit := infoNumber(info, "used_memory"), infoNumber(info, "maxmemory")
+	if limit <= 0 {
+		return
+	}
+	if c.Memory = used / limit; c.Memory >= notReadyFrom {
+		c.object(CheckMemory, "redis has %.0f%% of its memory in use, and the mark is %.0f%%: give it more", 100*c.Memory, 100*notReadyFrom)
+	}
+}
+
+// judgeCopies says whether the server can make the copies that are asked for.
+func (s *Store) judgeCopies(info string, copies *redis.Cmd, c *Condition) {
+	want := s.Durability.Replicas
+	if have := infoField(info, "connected_slaves"); have != "" && infoNumber(info, "connected_slaves") < float64(want) {
+		c.object(CheckDurability, "redis has %s replicas, and writes wait for %d", have, want)
+	}
+	if copies == nil {
+		return
+	}
+	if refused := redis.Error(nil); errors.As(copies.Err(), &refused) {
+		c.object(CheckDurability, "redis cannot wait for append-only files: %.120s", refused)
+	}
+}
+
+// lookForWrites asks every server whether it takes writes, by deleting a key
+// that there never is: a replica, a server without room on its disk and one
+// that misses replicas refuse even that. It needs no memory and changes nothing.
+func (s *Store) lookForWrites(ctx context.Context, c *Condition) error {
+	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for partition := range relay.Partitions {
+			p.Unlink(ctx, partitionKey(partition, "probe"))
+		}
+		return nil
+	})
+	refused := redis.Error(nil)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused):
+		c.object(CheckWritable, "redis takes no writes: %.120s", refused)
+		return nil
+	}
+	return unavailable(err)
+}
+
+// infoField returns a field of what INFO told, or "".
+func infoField(info, name string) string {
 	for line := range strings.Lines(info) {
-		policy, ok := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:")
-		if ok && policy != "noeviction" {
-			return fmt.Errorf("%w: redis would evict callbacks: set maxmemory-policy to noeviction, it is %.32s",
-				relay.ErrUnavailable, policy)
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+":"); ok {
+			return value
 		}
 	}
-	return nil
+	return ""
+}
+
+// infoNumber returns a field as a number, or 0.
+func infoNumber(info, name string) float64 {
+	n, _ := strconv.ParseFloat(infoField(info, name), 64)
+	return n
 }

@@ -3,9 +3,16 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/alicebob/miniredis/v2"
 
 	"callback-relay/relay"
 	"callback-relay/store"
@@ -21,7 +28,7 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 	watching := make(chan struct{})
 	go func() {
 		defer close(watching)
-		r.Watch(ctx, 10*time.Millisecond)
+		r.Watch(ctx, 10*time.Millisecond, func(store.Condition) {})
 	}()
 	defer func() {
 		cancel()
@@ -34,7 +41,6 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 		"get":    func() error { _, err := r.Get(ctx, cb.ID); return err },
 		"claim":  func() error { _, err := r.Claim(ctx, 5); return err },
 		"expire": func() error { _, err := r.Expire(ctx, 5); return err },
-		"ready":  func() error { return r.Ready(ctx) },
 	}
 	for _, version := range []string{"2", "", "x"} {
 		if version == "" {
@@ -60,11 +66,17 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 // until waits for what another goroutine does in its own time.
 func (r *redisUnderTest) until(what string, holds func() bool) {
 	r.t.Helper()
+	until(r.t, what, holds)
+}
+
+// until waits for what cannot tell when it is so.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for !holds() {
 		select {
 		case <-deadline:
-			r.t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("waited in vain until %s", what)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -81,12 +93,146 @@ func TestEvictionPolicy(t *testing.T) {
 	} {
 		r := onURL(t, mode, server.URL)
 		r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
-		if err := r.Ready(t.Context()); err != nil {
-			t.Errorf("%s, noeviction: %v", mode, err)
-		}
+		wantObstacles(t, r)
 		r.must(r.client.ConfigSet(t.Context(), "maxmemory-policy", "volatile-lru").Err())
-		if err := r.Ready(t.Context()); !errors.Is(err, relay.ErrUnavailable) || !strings.Contains(err.Error(), "volatile-lru") {
-			t.Errorf("%s, volatile-lru: %v", mode, err)
+		wantObstacles(t, r, store.CheckEviction)
+	}
+}
+
+// Rows 63 and 72: when memory runs low registrations stop first. What is there
+// already is found, answered, delivered and cancelled.
+func TestLowMemory(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	t.Parallel()
+	for mode, server := range map[string]*redistest.Server{
+		store.ModeStandalone: redistest.Start(t),
+		store.ModeCluster:    redistest.StartCluster(t),
+	} {
+		r := prepared(t, mode, server.URL)
+		cb, other := r.register("task"), r.register("other")
+		shares := r.watch()
+		// What the server itself needs varies by more than one per cent of little.
+		r.must(r.client.Set(t.Context(), "filling", strings.Repeat("x", 50<<20), 0).Err())
+		limitTo := func(share float64) {
+			var used float64
+			for line := range strings.Lines(r.client.Info(t.Context(), "memory").Val()) {
+				if value, ok := strings.CutPrefix(strings.TrimSpace(line), "used_memory:"); ok {
+					used, _ = strconv.ParseFloat(value, 64)
+				}
+			}
+			r.must(r.client.ConfigSet(t.Context(), "maxmemory", fmt.Sprintf("%.0f", used/share)).Err())
+			r.until("the watch sees it", func() bool { return math.Abs(shares()-share) < 0.02 })
 		}
+		limitTo(0.5)
+		r.register("while there is enough")
+		limitTo(0.9)
+		wantObstacles(t, r)
+		if _, _, err := r.Create(t.Context(), registration("new"), maxExpiry); !errors.Is(err, relay.ErrUnavailable) || !strings.Contains(err.Error(), "memory") {
+			t.Errorf("%s: create: %v, want that memory is low", mode, err)
+		}
+		if again := r.register("task"); again.ID != cb.ID {
+			t.Errorf("%s: another callback for the same task token", mode)
+		}
+		r.settle(r.answer(cb, `1`), relay.Settlement{State: relay.StateDelivered})
+		if _, err := r.Cancel(t.Context(), other.ID); err != nil {
+			t.Errorf("%s: cancel: %v", mode, err)
+		}
+		limitTo(0.97)
+		wantObstacles(t, r, store.CheckMemory)
+		limitTo(0.5)
+		r.register("new")
+		wantObstacles(t, r)
+	}
+}
+
+// watch runs the store's watch until the test ends. What it returns tells the
+// share of memory that was last seen.
+func (r *redisUnderTest) watch() (share func() float64) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	var seen atomic.Value
+	seen.Store(0.)
+	go func() {
+		defer close(ended)
+		r.Watch(ctx, 10*time.Millisecond, func(c store.Condition) { seen.Store(c.Memory) })
+	}()
+	r.t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return func() float64 { return seen.Load().(float64) }
+}
+
+// A server that takes no writes says so, however it came to that.
+func TestNotWritable(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	t.Parallel()
+	primary := redistest.Start(t)
+	prepared(t, store.ModeStandalone, primary.URL)
+	replica := redistest.StartReplica(t, primary)
+	asks := onURL(t, store.ModeStandalone, replica.URL)
+	asks.until("the replica has the keyspace", func() bool { return asks.client.Exists(t.Context(), "relay:schema").Val() == 1 })
+	wantObstacles(t, asks, store.CheckWritable)
+
+	r := onURL(t, store.ModeStandalone, primary.URL)
+	wantObstacles(t, r)
+	r.must(r.client.ConfigSet(t.Context(), "min-replicas-to-write", "2").Err())
+	wantObstacles(t, r, store.CheckWritable)
+}
+
+// A durability that the server cannot give is said before anybody waits for it.
+func TestDurabilityThatCannotBe(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	t.Parallel()
+	server := redistest.Start(t) // no replicas, and no append-only file
+	wantObstacles(t, prepared(t, store.ModeStandalone, server.URL, store.Durability{Replicas: 1}), store.CheckDurability)
+	wantObstacles(t, prepared(t, store.ModeStandalone, server.URL, store.Durability{AOF: true, Local: 1}), store.CheckDurability)
+}
+
+// Row 41: a wrong clock of ours moves no deadline, and is noticed.
+func TestWrongClock(t *testing.T) {
+	const far = 20 * time.Minute
+	for _, wrong := range []time.Duration{far, -far} {
+		r := onURL(t, store.ModeStandalone, "redis://"+miniredis.RunT(t).Addr())
+		r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
+		r.Store = store.New(r.client, store.Options{
+			Keys: r.keys, Lease: lease, Retention: retention,
+			Clock: func() time.Time { return time.Now().Add(wrong) },
+		})
+		wantObstacles(t, r, store.CheckClock)
+		ctx, cancel := context.WithCancel(t.Context())
+		r.Watch(ctx, time.Hour, func(c store.Condition) {
+			if off := (c.Skew - wrong).Abs(); off > time.Minute {
+				t.Errorf("a clock that is %s ahead is taken for %s ahead", wrong, c.Skew)
+			}
+			cancel()
+		})
+		before := time.Now()
+		cb := r.register("task", func(reg *relay.Registration) { reg.Expires.In = 10 * time.Minute })
+		if off := cb.ExpiresAt.Sub(before.Add(10 * time.Minute)).Abs(); off > time.Minute {
+			t.Errorf("the deadline is off by %s", off)
+		}
+		if n, err := r.Expire(t.Context(), 10); n != 0 || err != nil {
+			t.Errorf("expired %d, %v: before its time", n, err)
+		}
+		r.answer(cb, `1`)
+	}
+}
+
+// wantObstacles checks what keeps a store from being ready.
+func wantObstacles(t *testing.T, r *redisUnderTest, checks ...string) {
+	t.Helper()
+	var found []string
+	for _, o := range r.Ready(t.Context()) {
+		found = append(found, o.Check)
+	}
+	if !slices.Equal(found, checks) {
+		t.Errorf("obstacles %v, want %v", r.Ready(t.Context()), checks)
 	}
 }

@@ -21,6 +21,7 @@ var (
 	answerScript  = load("answer")
 	waitingScript = load("waiting")
 	cancelScript  = load("cancel")
+	touchScript   = load("touch")
 	expireScript  = load("expire")
 	ripeScript    = load("ripe")
 	claimScript   = load("claim")

@@ -29,6 +29,8 @@ type redisUnderTest struct {
 	t      *testing.T
 	client redis.UniversalClient
 	keys   *relay.KeyRing
+
+	durability store.Durability // of the stores that are made from now on
 }
 
 // conformance is what every kind of Redis must do alike.
@@ -80,12 +82,29 @@ func TestOnCluster(t *testing.T) {
 	}
 }
 
+// A durable store promises more, and does the same.
+func TestOnReplicated(t *testing.T) {
+	if redistest.Available(t) {
+		primary := redistest.Start(t)
+		redistest.StartReplica(t, primary)
+		conform(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1})
+	}
+}
+
+// Valkey, with WAITAOF: Redis has that from 7.2.
+func TestOnValkey(t *testing.T) {
+	if redistest.AvailableValkey(t) {
+		server := redistest.StartValkey(t, "--appendonly", "yes", "--appendfsync", "always")
+		conform(t, store.ModeStandalone, server.URL, store.Durability{AOF: true, Local: 1})
+	}
+}
+
 // conform runs the whole suite on one server, each test on an empty keyspace.
-func conform(t *testing.T, mode, url string) {
+func conform(t *testing.T, mode, url string, durability ...store.Durability) {
 	t.Helper()
 	for name, test := range conformance {
 		t.Run(name, func(t *testing.T) {
-			r := onURL(t, mode, url)
+			r := onURL(t, mode, url, durability...)
 			r.must(r.client.FlushAll(t.Context()).Err())
 			r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
 			test(t, r)
@@ -94,7 +113,7 @@ func conform(t *testing.T, mode, url string) {
 }
 
 // onURL returns a store on the server at the URL.
-func onURL(t *testing.T, mode, url string) *redisUnderTest {
+func onURL(t *testing.T, mode, url string, durability ...store.Durability) *redisUnderTest {
 	t.Helper()
 	client, err := store.Open(mode, url)
 	if err != nil {
@@ -102,6 +121,9 @@ func onURL(t *testing.T, mode, url string) *redisUnderTest {
 	}
 	t.Cleanup(func() { client.Close() })
 	r := &redisUnderTest{t: t, client: client}
+	for _, d := range durability {
+		r.durability = d
+	}
 	r.useKeys(newKeys(t, "k1"))
 	return r
 }
@@ -109,7 +131,7 @@ func onURL(t *testing.T, mode, url string) *redisUnderTest {
 // useKeys puts a new store with other master keys on the same server.
 func (r *redisUnderTest) useKeys(keys *relay.KeyRing) {
 	r.keys = keys
-	r.Store = store.New(r.client, store.Options{Keys: keys, Lease: lease, Retention: retention})
+	r.Store = store.New(r.client, store.Options{Keys: keys, Lease: lease, Retention: retention, Durability: r.durability})
 }
 
 // newKeys makes a ring of keys with the names, newest first; the same name is

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 	"callback-relay/relay"
 )
 
-// Options are what a [Store] needs besides a client. All are required.
+// Options are what a [Store] needs besides a client. All are required, except
+// where a default is named.
 type Options struct {
 	Keys *relay.KeyRing
 	// Lease is how long an attempt may take before another process may make
@@ -22,20 +24,30 @@ type Options struct {
 	Lease time.Duration
 	// Retention is how long a finished callback is remembered.
 	Retention time.Duration
+	// Durability is what a write needs before it is acknowledged. By default
+	// it is that the server has taken it.
+	Durability Durability
+	// Clock tells the time of this process, to be compared with that of Redis;
+	// default [time.Now]. No deadline depends on it.
+	Clock func() time.Time
 }
 
 // Store keeps callbacks in Redis. It implements [relay.Store], and the queue
 // of package outbox.
 type Store struct {
 	Options
-	redis    redis.UniversalClient
-	unusable atomic.Pointer[error] // what Watch found wrong with the keyspace
+	redis   redis.UniversalClient
+	patient sync.Map                  // *redis.Client to one that has time for a WAIT
+	last    atomic.Pointer[Condition] // what Watch found; nil before its first look
 }
 
 var _ relay.Store = (*Store)(nil)
 
 // New returns a store on a client made by [Open]. The caller closes the client.
 func New(client redis.UniversalClient, o Options) *Store {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
 	return &Store{Options: o, redis: client}
 }
 
@@ -49,18 +61,24 @@ const (
 func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time.Duration) (relay.Callback, bool, error) {
 	ids := s.Keys.Identify(r.TaskToken)
 	// A callback made before the newest key came is found under an older one.
-	for _, older := range ids[1:] {
-		cb, sp, err := s.read(ctx, older.ID)
-		if err == nil {
-			return existing(cb, sp, r)
-		}
+	// And where none can be made, one that there is can still be found.
+	full := s.last.Load().full()
+	look := ids[1:]
+	if full != nil {
+		look = ids
+	}
+	for _, known := range look {
+		cb, err := s.existing(ctx, known.ID, r)
 		if !errors.Is(err, relay.ErrNotFound) {
-			return relay.Callback{}, false, err
+			return cb, false, err
 		}
+	}
+	if full != nil {
+		return relay.Callback{}, false, full
 	}
 	id, sp := ids[0].ID, newSpec(r, ids[0].Key)
 	how, ms := expires(r.Expires)
-	got, err := s.run(ctx, createScript,
+	got, err := s.keep(ctx, createScript,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), createdKey(id.Partition())},
 		string(id), string(relay.StatePending), how, ms, maxExpiry.Milliseconds(),
 		sp.encode(), s.Keys.Seal(id, taskTokenField, []byte(r.TaskToken.Reveal())))
@@ -74,11 +92,8 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 			OnExpiry: r.OnExpiry, Tags: r.Tags, Links: sp.links(), Key: sp.Key,
 		}, true, nil
 	case "exists":
-		cb, sp, err := s.read(ctx, id)
-		if err != nil {
-			return relay.Callback{}, false, err
-		}
-		return existing(cb, sp, r)
+		cb, err := s.existing(ctx, id, r)
+		return cb, false, err
 	case "past":
 		return relay.Callback{}, false, &relay.InvalidFieldError{Field: "expiresAt", Problem: "is not in the future"}
 	case "far":
@@ -88,18 +103,27 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 	return relay.Callback{}, false, unexpected("create", id, got)
 }
 
-func existing(cb relay.Callback, sp spec, r relay.Registration) (relay.Callback, bool, error) {
-	if !sp.asksTheSame(r) {
-		return relay.Callback{}, false, fmt.Errorf("create %s: %w", cb.ID, relay.ErrSettingsDiffer)
+// existing returns a callback that is there, for a registration that asks for
+// the same.
+func (s *Store) existing(ctx context.Context, id relay.CallbackID, r relay.Registration) (relay.Callback, error) {
+	cb, sp, err := s.read(ctx, id)
+	if err != nil {
+		return relay.Callback{}, err
 	}
-	return cb, false, nil
+	if !sp.asksTheSame(r) {
+		return relay.Callback{}, fmt.Errorf("create %s: %w", id, relay.ErrSettingsDiffer)
+	}
+	if err := s.vouch(ctx, id); err != nil {
+		return relay.Callback{}, fmt.Errorf("create %s: %w", id, err)
+	}
+	return cb, nil
 }
 
 // Answer implements [relay.Store].
 func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
 	id, digest := link.ID, link.Digest(o)
 	row := relay.TransitionOf(relay.EventAnswer)
-	got, err := s.run(ctx, answerScript,
+	got, err := s.keep(ctx, answerScript,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), dueKey(id.Partition())},
 		string(id), string(row.From), string(row.To), string(o.Type), o.Error,
 		s.Keys.Seal(id, outcomeField, o.Payload()), digest, strconv.Itoa(int(link.Number)),
@@ -143,7 +167,7 @@ func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToke
 // Cancel implements [relay.Store].
 func (s *Store) Cancel(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
 	row := relay.TransitionOf(relay.EventCancel)
-	got, err := s.run(ctx, cancelScript, []string{callbackKey(id), deadlineKey(id.Partition())},
+	got, err := s.keep(ctx, cancelScript, []string{callbackKey(id), deadlineKey(id.Partition())},
 		string(id), string(row.From), string(row.To), s.Retention.Milliseconds())
 	if err != nil {
 		return relay.Callback{}, fmt.Errorf("cancel %s: %w", id, err)

@@ -36,6 +36,8 @@ type Metrics struct {
 	lag           *prometheus.HistogramVec
 	backlog       prometheus.Gauge
 	requests      *prometheus.HistogramVec
+	memory        prometheus.Gauge
+	skew          prometheus.Gauge
 }
 
 // NewMetrics returns metrics in a registry of their own, together with those
@@ -69,6 +71,14 @@ func NewMetrics() *Metrics {
 			Namespace: namespace, Name: "delivery_backlog",
 			Help: "Outcomes recorded and not yet settled, of all replicas.",
 		}),
+		memory: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "redis_memory_ratio",
+			Help: "Share of its memory limit that Redis has in use, of the fullest server; 0 without a limit.",
+		}),
+		skew: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "clock_skew_seconds",
+			Help: "How far the clock of this process is ahead of that of Redis.",
+		}),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "http_request_duration_seconds",
 			Help:    "Time of each HTTP request, by listener, route pattern, method and status code.",
@@ -76,7 +86,7 @@ func NewMetrics() *Metrics {
 		}, []string{"listener", "route", "method", "code"}),
 	}
 	m.registry.MustRegister(
-		m.answers, m.registrations, m.attempts, m.settled, m.lag, m.backlog, m.requests,
+		m.answers, m.registrations, m.attempts, m.settled, m.lag, m.backlog, m.requests, m.memory, m.skew,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
@@ -109,6 +119,12 @@ func (m *Metrics) Settled(state, reason string, lag time.Duration) {
 
 // Backlog sets how many recorded outcomes are not settled yet.
 func (m *Metrics) Backlog(n int64) { m.backlog.Set(float64(n)) }
+
+// Redis sets how Redis was found.
+func (m *Metrics) Redis(memory float64, skew time.Duration) {
+	m.memory.Set(memory)
+	m.skew.Set(skew.Seconds())
+}
 
 // methods are the HTTP methods that get a label value of their own.
 var methods = []string{

@@ -87,7 +87,6 @@ func (c *contract) linkRequests() []exchange {
 	}
 	answer := func(contentType, body string) exchange { return post(c.register().URL, contentType, body, 200) }
 	pending := c.pending.URL
-	forged := pending[:len(pending)-2] + string(otherThan(pending[len(pending)-2])) + pending[len(pending)-1:]
 	rows := []exchange{
 		answer("application/json", `{"n": 12345678901234567890123}`),
 		// The library reads no pattern such as application/*+json.
@@ -103,7 +102,7 @@ func (c *contract) linkRequests() []exchange {
 		post(c.expired.URL, "application/json", `{}`, 410),
 		post(c.cancelled.URL, "application/json", `{}`, 410),
 		post(c.closed.URL, "application/json", `{}`, 410),
-		post(forged, "application/json", `{}`, 404),
+		post(forged(pending), "application/json", `{}`, 404),
 		invalid(post(publicURL+"/c/guessed", "application/json", `{}`, 404)),
 		invalid(post(pending, "application/json", `{"a": }`, 400)),
 		post(pending, "application/json", `"`+strings.Repeat("x", 262_143)+`"`, 413),
@@ -113,6 +112,12 @@ func (c *contract) linkRequests() []exchange {
 		rows = append(rows, stranger(exchange{method: method, target: pending, want: http.StatusMethodNotAllowed}))
 	}
 	return rows
+}
+
+// forged changes a link in one character.
+func forged(link string) string {
+	at := len(link) - 2
+	return link[:at] + string(otherThan(link[at])) + link[at+1:]
 }
 
 // requestsWithoutRedis are the exchanges while Redis is away.

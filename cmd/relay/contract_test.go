@@ -39,6 +39,8 @@ func TestContract(t *testing.T) {
 	for _, row := range c.requests() {
 		c.drive(row)
 	}
+	c.flood(c.pending)
+	c.drive(stranger(exchange{method: "POST", target: forged(c.pending.URL), header: asJSON, body: `{}`, want: http.StatusTooManyRequests}))
 	w.server.kill()
 	for _, row := range c.requestsWithoutRedis() {
 		c.drive(row)

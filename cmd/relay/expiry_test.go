@@ -22,7 +22,7 @@ func TestExpiry(t *testing.T) {
 		// More looks at the queues, by both replicas, change nothing any more.
 		for _, r := range w.replicas {
 			seen := r.trips.pipelined.Load()
-			w.eventually("a replica has looked again", func() bool { return r.trips.pipelined.Load() >= seen+6 })
+			w.eventually("a replica has looked again", func() bool { return r.trips.pipelined.Load() >= seen+8 })
 		}
 		for _, task := range tasks {
 			got := w.effects(task)

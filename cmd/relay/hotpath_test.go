@@ -8,20 +8,27 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestHotPath counts what the common case costs. The replica serves without
-// its background loops, so every round trip is a request's.
-func TestHotPath(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, startStandalone(t), 0)
+// serveOnly starts a replica without its background loops, so that every round
+// trip is a request's.
+func (w *world) serveOnly() *replica {
+	w.Helper()
 	r := w.build()
 	w.replicas = append(w.replicas, r)
 	go r.public.Serve(r.ports.public)
 	go r.private.Serve(r.ports.private)
-	t.Cleanup(func() {
+	w.Cleanup(func() {
 		w.must(r.public.Close())
 		w.must(r.private.Close())
 		r.close()
 	})
+	return r
+}
+
+// TestHotPath counts what the common case costs.
+func TestHotPath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, startStandalone(t), 0)
+	r := w.serveOnly()
 
 	w.post(w.register().URL, `{}`) // the first one loads the scripts
 	task, beating := w.register(), w.register()

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/redis/go-redis/v9"
 
+	"callback-relay/api"
 	"callback-relay/config"
 	"callback-relay/handlers"
 	"callback-relay/outbox"
@@ -40,12 +41,10 @@ const (
 	stopWithin = 25 * time.Second
 )
 
-// errStopping is why a relay that was told to stop is not ready.
-var errStopping = errors.New("the process is about to stop")
-
 // node is one running relay.
 type node struct {
 	logger  *slog.Logger
+	metrics *telemetry.Metrics
 	redis   redis.UniversalClient
 	sender  *stepfunctions.Sender
 	store   *store.Store
@@ -68,7 +67,8 @@ type nodeOptions struct {
 	Ports  ports // the node closes them
 	Log    io.Writer
 
-	StopWithin time.Duration // how long stopping may take; default 25 s
+	StopWithin time.Duration    // how long stopping may take; default 25 s
+	Clock      func() time.Time // compared with that of Redis; default [time.Now]
 }
 
 // newNode puts a relay together. It connects to nothing yet: Redis may be away
@@ -87,6 +87,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		}
 	}()
 	metrics := telemetry.NewMetrics()
+	n.metrics = metrics
 
 	if n.redis, err = openRedis(cfg.Redis); err != nil {
 		return nil, err
@@ -95,6 +96,9 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Keys:      keys,
 		Lease:     cfg.StepFunctionsTimeout + leaseMargin,
 		Retention: cfg.Retention,
+
+		Durability: store.Durability{AOF: cfg.Durability.AOF, Local: cfg.Durability.Local, Replicas: cfg.Durability.Replicas},
+		Clock:      o.Clock,
 	})
 	n.sender, err = stepfunctions.New(o.AWS, stepfunctions.Options{Timeout: cfg.StepFunctionsTimeout})
 	if err != nil {
@@ -138,7 +142,9 @@ func (n *node) run(ctx context.Context) error {
 	go func() {
 		defer close(delivered)
 		var watch sync.WaitGroup
-		watch.Go(func() { n.store.Watch(delivering, watchEvery) })
+		watch.Go(func() {
+			n.store.Watch(delivering, watchEvery, func(c store.Condition) { n.metrics.Redis(c.Memory, c.Skew) })
+		})
 		n.outbox.Run(delivering)
 		watch.Wait()
 	}()
@@ -177,12 +183,16 @@ func shutDown(ctx context.Context, server *http.Server) error {
 	return errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
 }
 
-// ready says what keeps the node from serving, or nil.
-func (n *node) ready(ctx context.Context) error {
+// ready says what keeps the node from serving.
+func (n *node) ready(ctx context.Context) []api.Obstacle {
 	if n.stopping.Load() {
-		return errStopping
+		return []api.Obstacle{{Check: "process", Reason: "it is about to stop"}}
 	}
-	return n.store.Ready(ctx)
+	var all []api.Obstacle
+	for _, found := range n.store.Ready(ctx) {
+		all = append(all, api.Obstacle(found))
+	}
+	return all
 }
 
 // close releases what the node holds.

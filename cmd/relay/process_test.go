@@ -26,7 +26,13 @@ var servingLine = regexp.MustCompile(`"msg":"serving","public":"([^"]+)"`)
 // launch runs `relay serve` with settings beside those of the world.
 func (w *world) launch(settings ...string) *process {
 	w.Helper()
-	p := &process{cmd: exec.Command("relay", "serve"), log: &logBuffer{}}
+	return w.launchBy([]string{"relay", "serve"}, settings...)
+}
+
+// launchBy is launch by a command that ends up running `relay serve`.
+func (w *world) launchBy(command []string, settings ...string) *process {
+	w.Helper()
+	p := &process{cmd: exec.Command(command[0], command[1:]...), log: &logBuffer{}}
 	for name, value := range serveEnv(w.server.url, w.stepsURL) {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}

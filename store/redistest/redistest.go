@@ -1,54 +1,90 @@
 package redistest
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+)
+
+func init() {
+	// The client writes a line for each dial that fails, and servers that are
+	// killed or about to start are dialled a lot.
+	logging.Disable()
+}
+
+// The programs that serve.
+const (
+	redisServer  = "redis-server"
+	valkeyServer = "valkey-server"
 )
 
 // Available tells whether there is a redis-server to run. In CI there must be.
 func Available(t testing.TB) bool {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err == nil {
+	return available(t, redisServer, "tested on the in-process server only")
+}
+
+// AvailableValkey tells whether there is a valkey-server to run. In CI there
+// must be.
+func AvailableValkey(t testing.TB) bool {
+	t.Helper()
+	return available(t, valkeyServer, "not tested on Valkey")
+}
+
+func available(t testing.TB, program, without string) bool {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
 		return true
 	}
 	if os.Getenv("CI") != "" {
-		t.Fatal("redis-server is not installed, and CI does not go without it")
+		t.Fatalf("%s is not installed, and CI does not go without it", program)
 	}
-	t.Log("redis-server is not installed: tested on the in-process server only (make test installs it)")
+	t.Logf("%s is not installed: %s (make test installs it)", program, without)
 	return false
 }
 
-// Server is a running redis-server.
-type Server struct {
-	URL  string // redis://127.0.0.1:port/0
-	Addr string
-
-	t    testing.TB
-	args []string
-	cmd  *exec.Cmd
-	gone chan struct{} // closed when the process has ended
-	log  *bytes.Buffer
-}
-
 // Start runs a redis-server with further arguments ("--maxmemory", "2mb"). It
-// keeps no data on disk unless the arguments say so.
+// keeps no data on disk unless the arguments say so ("--appendonly", "yes").
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	return start(t, func(dir string) []string {
+	return start(t, redisServer, args)
+}
+
+// StartValkey runs a valkey-server in the same way. It knows what came with
+// Redis 7.2, such as WAITAOF.
+func StartValkey(t testing.TB, args ...string) *Server {
+	t.Helper()
+	return start(t, valkeyServer, args)
+}
+
+// StartReplica runs a replica of a server, of the same program, and returns
+// when the primary counts it as one that has everything.
+func StartReplica(t testing.TB, primary *Server, args ...string) *Server {
+	t.Helper()
+	host, port := primary.hostPort()
+	s := start(t, primary.program, append([]string{"--replicaof", host, port}, args...))
+	_, own := s.hostPort()
+	s.until("the replica is in step", func() bool {
+		return strings.Contains(s.info("replication"), "master_link_status:up") &&
+			strings.Contains(primary.info("replication"), ",port="+own+",state=online")
+	})
+	return s
+}
+
+// start runs a server that keeps nothing unless the arguments say so.
+func start(t testing.TB, program string, args []string) *Server {
+	t.Helper()
+	return launch(t, program, func(dir string) []string {
 		return append([]string{
 			"--dir", dir, "--save", "", "--maxmemory-policy", "noeviction",
 			"--cluster-config-file", filepath.Join(dir, "nodes.conf"),
+			"--repl-diskless-sync-delay", "0", // a replica is not kept waiting for further ones
 		}, args...)
 	})
 }
@@ -57,42 +93,33 @@ func Start(t testing.TB, args ...string) *Server {
 // name mymaster. What it returns is the Sentinel, with a URL for both.
 func StartSentinel(t testing.TB) *Server {
 	t.Helper()
-	_, port, err := net.SplitHostPort(Start(t).Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := start(t, func(dir string) []string {
+	return watch(t, Start(t))
+}
+
+// watch runs a Sentinel for a primary. It takes a second, and not the usual
+// half minute, to replace one that is gone.
+func watch(t testing.TB, primary *Server) *Server {
+	t.Helper()
+	host, port := primary.hostPort()
+	s := launch(t, primary.program, func(dir string) []string {
 		// A Sentinel keeps what it learns in its configuration file.
 		file := filepath.Join(dir, "sentinel.conf")
-		if err := os.WriteFile(file, []byte("sentinel monitor mymaster 127.0.0.1 "+port+" 1\n"), 0o600); err != nil {
+		conf := fmt.Sprintf("sentinel monitor mymaster %s %s 1\n"+
+			"sentinel down-after-milliseconds mymaster 1000\n"+
+			"sentinel failover-timeout mymaster 2000\n", host, port)
+		if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return []string{file, "--sentinel", "--dir", dir}
 	})
 	s.URL += "?master_name=mymaster"
+	// It looks around every few seconds by default, takes four looks to make a
+	// replica of a primary that comes back, and with fewer than several pings in
+	// the time after which it takes a server for gone it errs.
+	s.ask(func(c *redis.Client) error {
+		return c.Do(t.Context(), "SENTINEL", "DEBUG", "INFO-PERIOD", 250, "PUBLISH-PERIOD", 250, "PING-PERIOD", 100).Err()
+	})
 	return s
-}
-
-// start runs the program with the arguments made for a directory of its own.
-func start(t testing.TB, args func(dir string) []string) *Server {
-	t.Helper()
-	// Another process can take a free port before redis-server does: try again.
-	for range 5 {
-		port := freePort(t)
-		s := &Server{
-			URL:  fmt.Sprintf("redis://127.0.0.1:%d/0", port),
-			Addr: fmt.Sprintf("127.0.0.1:%d", port),
-			t:    t,
-			args: append(args(t.TempDir()), "--port", strconv.Itoa(port), "--bind", "127.0.0.1"),
-		}
-		t.Cleanup(s.Kill)
-		if s.run() {
-			return s
-		}
-		t.Logf("redis-server did not start: %s", s.log)
-	}
-	t.Fatal("redis-server does not start")
-	return nil
 }
 
 // StartCluster runs a cluster of one node that holds every slot. It refuses
@@ -100,95 +127,9 @@ func start(t testing.TB, args func(dir string) []string) *Server {
 func StartCluster(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := Start(t, append([]string{"--cluster-enabled", "yes"}, args...)...)
-	c := redis.NewClient(&redis.Options{Addr: s.Addr})
-	defer c.Close()
-	ctx := t.Context()
-	if err := c.ClusterAddSlotsRange(ctx, 0, 16383).Err(); err != nil {
-		t.Fatalf("assign slots: %v", err)
-	}
-	s.until("the cluster is up", func() bool {
-		info, err := c.ClusterInfo(ctx).Result()
-		return err == nil && strings.Contains(info, "cluster_state:ok")
+	s.ask(func(c *redis.Client) error {
+		return c.ClusterAddSlotsRange(t.Context(), 0, slots-1).Err()
 	})
+	s.until("the cluster is up", s.clusterUp)
 	return s
-}
-
-// Kill ends the server at once, as kill -9 does. Killing it twice is harmless.
-func (s *Server) Kill() {
-	if s.gone == nil {
-		return
-	}
-	_ = s.cmd.Process.Kill() // it may be gone already
-	<-s.gone
-}
-
-// Restart starts the server again on the same port after [Server.Kill].
-func (s *Server) Restart() {
-	s.t.Helper()
-	if !s.run() {
-		s.t.Fatalf("redis-server does not start again: %s", s.log)
-	}
-}
-
-// run starts the process and tells whether it serves.
-func (s *Server) run() bool {
-	s.log, s.gone = &bytes.Buffer{}, make(chan struct{})
-	s.cmd = exec.Command("redis-server", s.args...)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatalf("start redis-server: %v", err)
-	}
-	go func() {
-		defer close(s.gone)
-		_ = s.cmd.Wait() // it is always killed
-	}()
-	c := redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1})
-	defer c.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	own := fmt.Sprintf("process_id:%d\r\n", s.cmd.Process.Pid)
-	for {
-		info, err := c.Info(ctx, "server").Result()
-		if err == nil && strings.Contains(info, own) {
-			return true // and not another server that was faster to take the port
-		}
-		select {
-		case <-s.gone:
-			return false
-		case <-ctx.Done():
-			s.Kill()
-			return false
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
-// until waits for a condition of a process that cannot tell when it holds.
-func (s *Server) until(what string, holds func() bool) {
-	s.t.Helper()
-	deadline := time.After(20 * time.Second)
-	for !holds() {
-		select {
-		case <-deadline:
-			s.t.Fatalf("waited in vain until %s", what)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
-// freePort returns a port that was free a moment ago, with the one 10,000
-// higher in range: a cluster node uses both.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		if port < 55_000 {
-			return port
-		}
-	}
 }

@@ -1,0 +1,76 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
+)
+
+// requestsInFlight is how many requests one listener handles at once, unless
+// told. When Redis is slow, more would only wait, each with its memory.
+const requestsInFlight = 1024
+
+// The misses that one process answers with 404, per second in the long run and
+// at once. No sender of webhooks has that many wrong addresses.
+const (
+	missRate  = 100
+	missBurst = 200
+)
+
+// Errors of a server that has enough to do.
+var (
+	errOverloaded    = errors.New("too many bytes or requests in flight")
+	errTooManyMisses = errors.New("too many requests that lead nowhere")
+)
+
+// capacity is what there is only so much of at once.
+type capacity struct {
+	most  int64
+	taken atomic.Int64
+}
+
+// take takes n, or reports that there is not enough left. The caller calls
+// release when it needs them no longer.
+func (c *capacity) take(n int64) (release func(), err error) {
+	if c.taken.Add(n) > c.most {
+		c.taken.Add(-n)
+		return nil, errOverloaded
+	}
+	return func() { c.taken.Add(-n) }, nil
+}
+
+// bounded refuses requests while so many are under way. What tells how the
+// process is must not be bounded: that is asked just then.
+func bounded(most int) echo.MiddlewareFunc {
+	requests := &capacity{most: int64(most)}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			release, err := requests.take(1)
+			if err != nil {
+				return err
+			}
+			defer release()
+			return next(c)
+		}
+	}
+}
+
+// limitMisses answers a flood of requests that lead nowhere with 429. It is
+// alike for all of them, so nobody learns from it which links there are, and
+// requests that lead somewhere are not touched: whoever floods may share an
+// address with honest senders.
+func limitMisses() echo.MiddlewareFunc {
+	misses := rate.NewLimiter(missRate, missBurst)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			err := next(c)
+			if err != nil && problemOf(err).Status == http.StatusNotFound && !misses.Allow() {
+				return errTooManyMisses
+			}
+			return err
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package store_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"callback-relay/relay"
+	"callback-relay/store"
+	"callback-relay/store/redistest"
+)
+
+// Row 59: with fewer copies than asked for, nobody is told that something is
+// stored; what was written stays, and is acknowledged once there are enough.
+// That is so for whoever comes again too, on connections that wrote nothing yet.
+func TestFewerReplicasThanAskedFor(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	t.Parallel()
+	primary := redistest.Start(t)
+	replica := redistest.StartReplica(t, primary)
+	r := prepared(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1})
+	answered, cancelled := r.register("answered"), r.register("cancelled")
+
+	replica.Pause()
+	for _, how := range []string{"first", "again", "again, by another replica"} {
+		if strings.HasSuffix(how, "replica") {
+			r = prepared(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1})
+		}
+		link := r.link(answered, "default")
+		var asked sync.WaitGroup // each is kept for as long as copies may take
+		for what, ask := range map[string]func() error{
+			"create": func() error { _, _, err := r.Create(t.Context(), registration("new"), maxExpiry); return err },
+			"answer": func() error { _, err := r.Answer(t.Context(), link, success(`1`)); return err },
+			"cancel": func() error { _, err := r.Cancel(t.Context(), cancelled.ID); return err },
+		} {
+			asked.Go(func() {
+				if err := ask(); !errors.Is(err, relay.ErrUnavailable) || !strings.Contains(err.Error(), "durability") {
+					t.Errorf("%s: %s: %v, want that copies are missing", how, what, err)
+				}
+			})
+		}
+		asked.Wait()
+		if answer, cancel := r.hash(answered)["state"], r.hash(cancelled)["state"]; answer != "answered" || cancel != "cancelled" {
+			t.Errorf("%s: the callbacks are %s and %s: un-stored", how, answer, cancel)
+		}
+	}
+	replica.Resume()
+	if _, created, err := r.Create(t.Context(), registration("new"), maxExpiry); err != nil || created {
+		t.Errorf("create: new %v, %v", created, err)
+	}
+	if got, err := r.Answer(t.Context(), r.link(answered, "default"), success(`1`)); err != nil || !got.Duplicate {
+		t.Errorf("answer: %+v, %v", got, err)
+	}
+	if _, err := r.Cancel(t.Context(), cancelled.ID); err != nil {
+		t.Errorf("cancel: %v", err)
+	}
+}
+
+// A callback that was made with an older master key is found without a write.
+// What is said of it holds all the same.
+func TestFoundUnderAnOlderKeyIsAsDurable(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	t.Parallel()
+	primary := redistest.Start(t)
+	replica := redistest.StartReplica(t, primary)
+	r := prepared(t, store.ModeStandalone, primary.URL)
+	r.register("task")
+
+	r = prepared(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1})
+	r.useKeys(newKeys(t, "k2", "k1"))
+	replica.Pause()
+	if _, _, err := r.Create(t.Context(), registration("task"), maxExpiry); !errors.Is(err, relay.ErrUnavailable) {
+		t.Errorf("while the replica is away: %v", err)
+	}
+	replica.Resume()
+	if _, created, err := r.Create(t.Context(), registration("task"), maxExpiry); err != nil || created {
+		t.Errorf("new %v, %v", created, err)
+	}
+}
+
+// A write that only vouches for another must leave no trace.
+func TestVouchingChangesNothing(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	t.Parallel()
+	primary := redistest.Start(t)
+	redistest.StartReplica(t, primary)
+	r := prepared(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1})
+	pending := r.register("pending")
+	final := r.register("final")
+	r.settle(r.answer(final, `1`), relay.Settlement{State: relay.StateDelivered})
+	for _, cb := range []relay.Callback{pending, final} {
+		before, left := r.hash(cb), r.client.PTTL(t.Context(), r.key(cb)).Val()
+		r.register(relay.TaskToken(map[relay.CallbackID]string{pending.ID: "pending", final.ID: "final"}[cb.ID]))
+		if after := r.hash(cb); !slices.Equal(sorted(before), sorted(after)) {
+			t.Errorf("%s was %v and is %v", cb.State, before, after)
+		}
+		if now := r.client.PTTL(t.Context(), r.key(cb)).Val(); now > left || (now < 0) != (left < 0) {
+			t.Errorf("%s: was to be kept for %s, now %s", cb.State, left, now)
+		}
+	}
+}
+
+// The scripts of a durable store are forgotten like any others (row 65).
+func TestDurableForgottenScripts(t *testing.T) {
+	if !redistest.AvailableValkey(t) {
+		return
+	}
+	t.Parallel()
+	server := redistest.StartValkey(t, "--appendonly", "yes", "--appendfsync", "always")
+	r := prepared(t, store.ModeStandalone, server.URL, store.Durability{AOF: true, Local: 1})
+	r.client.AddHook(repeat{})
+	for _, task := range []relay.TaskToken{"1", "2"} {
+		r.must(r.client.ScriptFlush(t.Context()).Err())
+		r.answer(r.register(task), `1`)
+	}
+}
+
+// What must be waited for is judged: a file that is synced never, and a replica
+// that there is not.
+func TestAppendOnlyFiles(t *testing.T) {
+	if !redistest.AvailableValkey(t) {
+		return
+	}
+	t.Parallel()
+	server := redistest.StartValkey(t, "--appendonly", "yes", "--appendfsync", "everysec")
+	for _, test := range []struct {
+		name   string
+		want   store.Durability
+		stores bool
+	}{
+		{"own file", store.Durability{AOF: true, Local: 1}, true},
+		{"a replica's file", store.Durability{AOF: true, Replicas: 1}, false},
+		{"both", store.Durability{AOF: true, Local: 1, Replicas: 1}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := prepared(t, store.ModeStandalone, server.URL, test.want)
+			_, _, err := r.Create(t.Context(), registration(relay.TaskToken(test.name)), maxExpiry)
+			if (err == nil) != test.stores || err != nil && !errors.Is(err, relay.ErrUnavailable) {
+				t.Errorf("create: %v", err)
+			}
+			wantObstacles(t, r, map[bool][]string{true: nil, false: {store.CheckDurability}}[test.stores]...)
+		})
+	}
+}
+
+// Row 67: a slot that moves to another node while it is written to.
+func TestDurableWritesFollowASlot(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	t.Parallel()
+	cluster := redistest.StartClusterOf3(t)
+	for _, node := range cluster.Nodes {
+		joinAsReplica(t, node)
+	}
+	r := prepared(t, store.ModeCluster, cluster.URL, store.Durability{Replicas: 1})
+	wantObstacles(t, r)
+	cb := r.register("task")
+	slot, err := r.client.ClusterKeySlot(t.Context(), r.key(cb)).Result()
+	r.must(err)
+	owner := cluster.Owner(t.Context(), int(slot))
+	r.must(cluster.MoveSlot(t.Context(), int(slot), (owner+1)%3, func() {}))
+	d := r.answer(cb, `1`)
+	r.settle(d, relay.Settlement{State: relay.StateDelivered, Confirmed: true})
+}
+
+// joinAsReplica adds a replica of a node to a cluster.
+func joinAsReplica(t *testing.T, of *redistest.Server) {
+	t.Helper()
+	replica := redistest.Start(t, "--cluster-enabled", "yes").Client()
+	host, port, _ := strings.Cut(of.Addr, ":")
+	id := of.Client().Do(t.Context(), "CLUSTER", "MYID").Val()
+	until(t, "the replica knows its primary", func() bool {
+		_ = replica.ClusterMeet(t.Context(), host, port).Err() // asked again until it is heard
+		return replica.ClusterReplicate(t.Context(), id.(string)).Err() == nil
+	})
+	until(t, "the replica has the data", func() bool {
+		return strings.Contains(of.Client().Info(t.Context(), "replication").Val(), "state=online")
+	})
+}
+
+// prepared returns a store on a server that holds the keyspace.
+func prepared(t *testing.T, mode, url string, durability ...store.Durability) *redisUnderTest {
+	t.Helper()
+	r := onURL(t, mode, url, durability...)
+	r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
+	return r
+}
+
+func sorted(fields map[string]string) []string {
+	var all []string
+	for name, value := range fields {
+		all = append(all, name+"="+value)
+	}
+	slices.Sort(all)
+	return all
+}
