@@ -23,6 +23,33 @@ setup: ## install what the tests need, where that is allowed
 test: setup ## run every test, with the race detector, against a real redis-server
 	CI=true $(GO) test -race ./...
 
+# Another run: make soak FOR=8h SEED=7
+FOR ?= 1h
+SEED ?= 1
+
+.PHONY: soak
+soak: setup ## put the relay through faults for FOR, an hour by default, from SEED on
+	$(GO) test -timeout 0 -v -run '^TestFaults$$' ./faults -for $(FOR) -seed $(SEED)
+
+.PHONY: breaks
+breaks: setup ## break the relay on purpose and see that the fault suite notices
+	$(GO) test -timeout 0 -v -run '^TestBreaks$$' ./faults -breaks
+
+.PHONY: backlog
+backlog: setup ## deliver 100,000 waiting answers through a quota of 500 calls a second
+	$(GO) test -timeout 0 -v -run '^TestBacklog$$' ./faults -backlog 100000
+
+FUZZTIME ?= 10s
+
+.PHONY: fuzz
+fuzz: ## fuzz every target in turn, each for FUZZTIME
+	@set -e; for file in $$(git ls-files '*_fuzz_test.go'); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' $$file); do \
+			echo "$$target in $$file"; \
+			$(GO) test ./$$(dirname $$file) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s; \
+		done; \
+	done
+
 .PHONY: lint
 lint: ## run the linters
 	$(LINT) run ./...

@@ -15,6 +15,9 @@ import (
 
 const callbacksPath = "/v1/callbacks"
 
+// idChars is how long a callback's id is.
+const idChars = 26
+
 // Query chooses callbacks. The zero value chooses all.
 type Query struct {
 	State  string // one of the api.State constants
@@ -68,6 +71,9 @@ func (c *Client) one(ctx context.Context, verb, method, id string) (api.Callback
 	}
 	var callback api.Callback
 	if _, err := c.do(ctx, method, callbacksPath+"/"+url.PathEscape(id), nil, &callback); err != nil {
+		if len(id) > idChars {
+			id = "with an id that is too long" // most likely a link: not to be shown
+		}
 		return api.Callback{}, fmt.Errorf("%s callback %s: %w", verb, id, err)
 	}
 	return callback, nil

@@ -118,6 +118,9 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (stat
 	c.authorize(request)
 
 	response, err := c.http.Do(request)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		failed.URL = c.base // the rest holds an id, or what was taken for one
+	}
 	if err != nil {
 		return 0, err
 	}

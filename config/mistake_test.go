@@ -124,7 +124,7 @@ func TestParseMistakes(t *testing.T) {
 				s.APIKeys, s.APIKeysFile = "", empty
 			},
 			want: map[string]string{
-				"RELAY_KEYS_FILE":     "open " + missing + ": no such file or directory; name a file that the relay may read",
+				"RELAY_KEYS_FILE":     "no such file or directory; name a file that the relay may read",
 				"RELAY_API_KEYS_FILE": empty + " is empty; put the value of RELAY_API_KEYS in it",
 			},
 		},

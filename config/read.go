@@ -3,7 +3,9 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -44,7 +46,7 @@ func (r *reader) secret(setting string, value Secret, path string) Secret {
 	}
 	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
-		r.wrong(twin, "%v; name a file that the relay may read", err)
+		r.wrong(twin, "%v; name a file that the relay may read", WithoutPath(err))
 		return ""
 	}
 	value = Secret(strings.TrimRight(string(content), "\r\n"))
@@ -52,6 +54,15 @@ func (r *reader) secret(setting string, value Secret, path string) Secret {
 		r.wrong(twin, "%s is empty; put the value of %s in it", path, setting)
 	}
 	return value
+}
+
+// WithoutPath returns why a file cannot be read, without its name: someone may
+// have put the secret itself in the place of the name of its file.
+func WithoutPath(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
 }
 
 // pathPrefix is what may follow the host in the public URL. Segments are plain

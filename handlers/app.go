@@ -35,7 +35,7 @@ func newApp(listener string, logger *slog.Logger, metrics Metrics) *app {
 	// Nobody's X-Forwarded-For is believed, and nothing depends on the address.
 	a.echo.IPExtractor = echo.ExtractIPDirect()
 	a.echo.HTTPErrorHandler = a.renderError
-	a.echo.Use(a.observe, a.recover, secureHeaders)
+	a.echo.Use(a.observe, a.recover, secureHeaders, closeUnclear)
 	return a
 }
 

@@ -77,6 +77,12 @@ func checkDeclared(c echo.Context, limit int) error {
 // readAll reads a body of at most limit bytes. Of one that is longer, or did
 // not arrive whole, it returns nothing.
 func readAll(c echo.Context, limit int) ([]byte, error) {
+	// In HTTP/1.0 a POST without a length is a mistake (RFC 1945, 8.3). net/http
+	// takes its body, chunks too, for an empty one.
+	if req := c.Request(); !req.ProtoAtLeast(1, 1) && req.Header.Get(echo.HeaderContentLength) == "" {
+		hangUp(c)
+		return nil, &relay.InvalidBodyError{Problem: "incomplete or badly framed"}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, int64(limit)))
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		hangUp(c)

@@ -172,6 +172,26 @@ func TestFraming(t *testing.T) {
 		{"row 35: two hosts", "", []string{"Host: other.test", "Content-Length: 0"}, 400},
 		{"row 35: bad chunk size", "zz\r\n{}\r\n0\r\n\r\n", []string{"Transfer-Encoding: chunked"}, 400},
 		{"row 35: chunk longer than its size", "1\r\n{}\r\n0\r\n\r\n", []string{"Transfer-Encoding: chunked"}, 400},
+		{"row 35: a length beyond all numbers", "[]", []string{"Content-Length: 99999999999999999999"}, 400},
+		{"row 35: a length with a sign", "[]", []string{"Content-Length: +2"}, 400},
+		{"row 35: a list of lengths", "[]", []string{"Content-Length: 2, 2"}, 400},
+		{"row 35: an empty length", "[]", []string{"Content-Length: "}, 400},
+		{"row 35: a hexadecimal length", "[]", []string{"Content-Length: 0x2"}, 400},
+		{"row 35: a transfer encoding nearly known", "0\r\n\r\n", []string{"Transfer-Encoding: xchunked"}, 501},
+		{"row 35: two transfer encodings", "0\r\n\r\n", []string{"Transfer-Encoding: chunked", "Transfer-Encoding: identity"}, 501},
+		{"row 35: a vertical tab before the encoding", "0\r\n\r\n", []string{"Transfer-Encoding: \x0bchunked"}, 400},
+		{"row 35: a blank before the colon", "0\r\n\r\n", []string{"Transfer-Encoding : chunked"}, 400},
+		{"row 35: a header without a colon", "[]", []string{"Content-Length: 2", "X"}, 400},
+		{"row 35: a bare CR in a header", "[]", []string{"X: a\rContent-Length: 1", "Content-Length: 2"}, 400},
+		{"row 35: a NUL in a header", "[]", []string{"X: a\x00b", "Content-Length: 2"}, 400},
+		{"row 35: an expectation that nobody knows", "[]", []string{"Expect: gifts", "Content-Length: 2"}, 417},
+		{"row 35: chunk size of 17 digits", "fffffffffffffffff\r\n[]\r\n0\r\n\r\n", []string{"Transfer-Encoding: chunked"}, 400},
+		{"row 35: a negative chunk size", "-2\r\n[]\r\n0\r\n\r\n", []string{"Transfer-Encoding: chunked"}, 400},
+		{"row 35: chunk size with a prefix", "0x2\r\n[]\r\n0\r\n\r\n", []string{"Transfer-Encoding: chunked"}, 400},
+		{"row 35: chunk lines that end in a bare LF", "2\n[]\n0\n\n", []string{"Transfer-Encoding: chunked"}, 400},
+		{"row 35: an endless chunk extension", "2;" + strings.Repeat("a", 8000) + "\r\n[]\r\n0\r\n\r\n", []string{"Transfer-Encoding: chunked"}, 400},
+		{"row 35: many chunk extensions", strings.Repeat("1;"+strings.Repeat("a", 2000)+"\r\n \r\n", 20) + "2\r\n[]\r\n0\r\n\r\n", []string{"Transfer-Encoding: chunked"}, 400},
+		{"row 35: many trailers", "2\r\n[]\r\n0\r\n" + strings.Repeat("X-A: a\r\n", 2000) + "\r\n", []string{"Transfer-Encoding: chunked"}, 400},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := n.on(t)
@@ -198,4 +218,68 @@ func TestRefusalIsNotCutOff(t *testing.T) {
 		got.isProblem(http.StatusRequestEntityTooLarge, "too-large")
 	}
 	k.unharmed()
+}
+
+// Row 35: what is odd and yet has one meaning is read by that meaning.
+func TestOddFraming(t *testing.T) {
+	n := start(t)
+	for _, c := range []struct {
+		name, body string
+		headers    []string
+	}{
+		{"row 35: the same length twice", "[]", []string{"Content-Length: 2", "Content-Length: 2"}},
+		{"row 35: the encoding in other letters", "2\r\n[]\r\n0\r\n\r\n", []string{"Transfer-Encoding:\tChunked"}},
+		{"row 35: a header on two lines", "[]", []string{"X: a\r\n Content-Length: 1", "Content-Length: 2"}},
+		{"row 35: trailers that look like framing", "2\r\n[]\r\n0\r\nContent-Length: 99\r\n\r\n", []string{"Transfer-Encoding: chunked"}},
+		{"row 35: a size with zeros in front", "00000002\r\n[]\r\n0\r\n\r\n", []string{"Transfer-Encoding: chunked"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := n.on(t)
+			k := n.register()
+			w := n.open(k.path("default"), c.body, append(c.headers, jsonType)...)
+			got := w.answer()
+			if got.is(http.StatusOK); !got.close {
+				w.write("GET /healthz HTTP/1.1\r\nHost: relay.test\r\n\r\n")
+				w.answer().is(http.StatusOK) // nothing was left over
+			}
+			k.gets("[]")
+		})
+	}
+}
+
+// Row 35: after a request that another reader may see as longer or shorter, the
+// connection ends, and what stands behind it is not taken for a request.
+func TestTwoFramings(t *testing.T) {
+	n := start(t)
+	inner := n.register()
+	smuggled := "POST " + inner.path("default") + " HTTP/1.1\r\nHost: relay.test\r\n" + jsonType + "\r\nContent-Length: 10\r\n\r\n\"smuggled\""
+	const both = "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+	for _, c := range []struct {
+		name, request string
+		status        int
+		output        string
+	}{
+		{"row 35: chunks and a length", "POST PATH HTTP/1.1\r\n" + both, 200, "{}"},
+		{"row 35: chunks and a length to nowhere", "POST /c/x HTTP/1.1\r\n" + both, 404, ""},
+		{"row 35: chunks and a length in a GET", "GET PATH HTTP/1.1\r\n" + both, 405, ""},
+		{"row 35: chunks in HTTP/1.0", "POST PATH HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n", 400, ""},
+		{"row 35: no length in HTTP/1.0", "POST PATH HTTP/1.0\r\nConnection: keep-alive\r\n\r\n[]", 400, ""},
+		{"row 35: no length in HTTP/1.0, to nowhere", "POST /c/x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 404, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := n.on(t)
+			k := n.register()
+			w := n.dial()
+			request := strings.Replace(c.request, "PATH", k.path("default"), 1)
+			w.write(strings.Replace(request, "\r\n", "\r\nHost: relay.test\r\n"+jsonType+"\r\n", 1) + smuggled)
+			w.answer().is(c.status)
+			w.closed()
+			if c.output != "" {
+				k.gets(c.output)
+			} else {
+				k.unharmed()
+			}
+		})
+	}
+	inner.unharmed()
 }

@@ -115,3 +115,16 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 		return next(c)
 	}
 }
+
+// closeUnclear ends the connection after a request that may be framed in two
+// ways (RFC 9112, 6.1): in chunks, with a length besides them, or in chunks of
+// HTTP/1.0, which has none. net/http takes away what the other way was before
+// anyone can see it, so all chunks and all of HTTP/1.0 fall under it.
+func closeUnclear(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if req := c.Request(); len(req.TransferEncoding) > 0 || !req.ProtoAtLeast(1, 1) {
+			c.Response().Header().Set("Connection", "close")
+		}
+		return next(c)
+	}
+}

@@ -128,6 +128,10 @@ func (h *private) list(c echo.Context) error {
 	return c.JSON(http.StatusOK, body)
 }
 
+// filters are the parameters of a list. The name of any other is not repeated
+// to the caller, like everything that we did not make up.
+var filters = []string{"state", "tag", "limit", "cursor"}
+
 // readQuery reads the parameters of a list. One that is not known, or given
 // twice, is refused: a filter that does not count would show too much.
 func readQuery(c echo.Context) (relay.Query, error) {
@@ -139,7 +143,7 @@ func readQuery(c echo.Context) (relay.Query, error) {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		value := params.Get(name)
-		if len(params[name]) > 1 {
+		if len(params[name]) > 1 && slices.Contains(filters, name) {
 			errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "is given more than once"})
 			continue
 		}

@@ -78,7 +78,10 @@ func (q *queue) Claim(_ context.Context, limit int) ([]relay.Delivery, error) {
 	q.biggest = max(q.biggest, limit)
 	var claimed []relay.Delivery
 	for _, e := range q.due {
-		if len(claimed) < limit && !e.at.After(time.Now()) {
+		if len(claimed) == limit {
+			break
+		}
+		if !e.at.After(time.Now()) {
 			claimed = append(claimed, q.take(e))
 		}
 	}

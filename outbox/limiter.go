@@ -11,19 +11,35 @@ import (
 	"callback-relay/relay"
 )
 
-// How the limiter answers to throttling: it drops to a fraction at once, and
-// climbs back over the seconds that follow. Throttled answers that arrive
-// together are one sign, not many.
+// How the limiter looks for a quota that nobody told it. The figures are those
+// that did best in simulations with one to five replicas; see the decision on
+// the rate limit.
 const (
-	backOff     = 0.7
-	backOffOnce = 250 * time.Millisecond // one drop per so long
-	recovery    = 0.1                    // of the share, per second without throttling
-	minRate     = 1.0                    // a second, if the share is not less
+	// sampleTime is how long results are gathered for a verdict. Calls leave in
+	// batches, eight a second, and a sample must not catch one batch alone.
+	sampleTime = 250 * time.Millisecond
+	// afterFall is how long results are disregarded after the rate fell: they
+	// are of calls that left before.
+	afterFall = 200 * time.Millisecond
+	// deepest is the least that one fall leaves of the rate. One sample can be
+	// bad luck: replicas that share a quota take it from each other in batches.
+	deepest = 0.5
+	// climbing is by which part of itself the rate grows in a second, for each
+	// second that has passed since it fell: 6% a second after one second, 60%
+	// after ten.
+	climbing = 0.06
+	minRate  = 1.0 // a second, if the share is not less
 )
 
-// limiter keeps one replica to its share of the fleet's rate, and below that
-// for as long as Step Functions throttles, since the account's quota has other
-// users too.
+// limiter keeps one replica to its share of the fleet's rate, and below that to
+// what Step Functions lets through: the account's quota has other users too, or
+// may be less than the rate that was set.
+//
+// While calls are throttled the rate falls to the part of it that got through.
+// Then it climbs, slowly at first and ever faster, until calls are throttled
+// again or the share is reached. So it stays near a quota that holds, and is
+// back from one call a second to hundreds within a quarter of a minute when a
+// quota that was used up is free again.
 type limiter struct {
 	fleet   float64 // calls a second; 0 is no limit
 	permits *rate.Limiter
@@ -31,31 +47,34 @@ type limiter struct {
 	mu      sync.Mutex
 	ceiling float64 // this replica's share
 	allowed float64 // what it allows itself now
-	dropped time.Time
-	climbed time.Time
+	bottom  float64 // what it fell to last
+	fell    time.Time
+	sample  sample
+}
+
+// sample is what came of the calls that were answered lately.
+type sample struct {
+	from              time.Time
+	passed, throttled float64
 }
 
 func newLimiter(fleet float64) *limiter {
-	l := &limiter{fleet: fleet, permits: rate.NewLimiter(rate.Inf, 1)}
+	l := &limiter{fleet: fleet, permits: rate.NewLimiter(rate.Inf, 1), allowed: math.Inf(1)}
 	l.share(1)
-	l.allowed = l.ceiling
-	l.apply()
+	l.bottom = l.ceiling
 	return l
 }
 
-// share sets the replica's share, the fleet having so many replicas.
+// share sets the replica's share, the fleet having so many replicas. The rate
+// does not exceed it, and climbs to it with the results to come.
 func (l *limiter) share(replicas int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old := l.ceiling
 	l.ceiling = math.Inf(1)
 	if l.fleet > 0 {
 		l.ceiling = l.fleet / float64(max(replicas, 1))
 	}
-	if l.allowed == old || l.allowed > l.ceiling {
-		l.allowed = l.ceiling
-	}
-	l.apply()
+	l.allow(l.allowed)
 }
 
 // wait takes n permits, and tells whether they were to be had before ctx ends.
@@ -75,27 +94,50 @@ func (l *limiter) learn(err error) {
 	if l.fleet == 0 {
 		return // told not to limit
 	}
-	failure := asSendError(err)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	switch {
-	case failure != nil && failure.Class == relay.SendThrottled:
-		if now.Sub(l.dropped) >= backOffOnce {
-			l.dropped, l.climbed = now, now
-			l.allowed = max(l.allowed*backOff, min(minRate, l.ceiling))
-			l.apply()
-		}
-	case failure == nil && l.allowed < l.ceiling:
-		l.allowed = min(l.allowed+l.ceiling*recovery*now.Sub(l.climbed).Seconds(), l.ceiling)
-		l.climbed = now
-		l.apply()
+	s := &l.sample
+	if now.Before(s.from) {
+		return
 	}
+	switch classOf(err) {
+	case relay.SendThrottled:
+		s.throttled++
+	case relay.SendNotExecuted, relay.SendUnclear:
+		return // nobody knows whether the quota would have let it through
+	default:
+		s.passed++
+	}
+	if s.throttled == 0 {
+		calm := now.Sub(l.fell).Seconds()
+		l.allow(l.bottom * math.Exp(climbing*calm*calm/2))
+	}
+	if now.Sub(s.from) < sampleTime {
+		return
+	}
+	next := now
+	if s.throttled > 0 {
+		through := s.passed / (s.passed + s.throttled)
+		l.bottom = max(l.allowed*max(through, deepest), minRate)
+		l.fell, next = now, now.Add(afterFall)
+		l.allow(l.bottom)
+	}
+	*s = sample{from: next}
 }
 
-// apply puts the allowed rate into force. The burst is a quarter of a second's
-// worth: enough not to delay answers that arrive together.
-func (l *limiter) apply() {
+// classOf returns the class of a call's error, or 0 if there is none.
+func classOf(err error) relay.SendClass {
+	if failure := asSendError(err); failure != nil {
+		return failure.Class
+	}
+	return 0
+}
+
+// allow puts a rate into force, as far as the share permits. The burst is a
+// quarter of a second's worth: enough not to delay answers that arrive together.
+func (l *limiter) allow(perSecond float64) {
+	l.allowed = min(perSecond, l.ceiling)
 	if math.IsInf(l.allowed, 1) {
 		l.permits.SetLimit(rate.Inf)
 		return

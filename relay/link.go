@@ -71,6 +71,10 @@ func (r LinkRef) Digest(o Outcome) string { return r.key.digestOf(r.ID, o) }
 // parseLinkKey takes a key apart. Upper case is accepted, as some mail systems
 // rewrite it.
 func parseLinkKey(s string) (id CallbackID, number byte, mac []byte, ok bool) {
+	// Two letters outside of ASCII have lower case inside of it, and get shorter.
+	if len(s) != linkKeyChars {
+		return "", 0, nil, false
+	}
 	raw, ok := decodeBase32(strings.ToLower(s), linkKeyChars)
 	if !ok {
 		return "", 0, nil, false

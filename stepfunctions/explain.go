@@ -35,6 +35,13 @@ var quotable = map[string]bool{
 // payload of "1" is in every second message.
 const shortSecret = 8
 
+// telltale is how many bytes in a row of a secret give it away: AWS shortens
+// what it quotes. longestQuote bounds what is passed on.
+const (
+	telltale     = 16
+	longestQuote = 1 << 10
+)
+
 // explain words a failure for an operator: operation, HTTP status, AWS's
 // request id, and the reason. Whatever contains one of the secrets is left out.
 func (a *attempt) explain(err error, secrets []string) error {
@@ -68,7 +75,7 @@ func (a *attempt) reason(err error) string {
 		return a.err.Error()
 	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		if quotable[api.ErrorCode()] {
+		if quotable[api.ErrorCode()] && len(api.ErrorMessage()) <= longestQuote {
 			return api.ErrorMessage()
 		}
 		return ""
@@ -79,10 +86,22 @@ func (a *attempt) reason(err error) string {
 	return err.Error()
 }
 
+// containsAny tells whether a text holds a secret or a part of one, with or
+// without the backslashes that quoting adds.
 func containsAny(text string, secrets []string) bool {
+	plain := strings.ReplaceAll(text, `\`, "")
 	for _, secret := range secrets {
-		if len(secret) >= shortSecret && strings.Contains(text, secret) {
+		if len(secret) < shortSecret {
+			continue
+		}
+		if strings.Contains(text, secret) {
 			return true
+		}
+		bare := strings.ReplaceAll(secret, `\`, "")
+		for at := 0; at+telltale <= len(plain); at++ {
+			if strings.Contains(bare, plain[at:at+telltale]) {
+				return true
+			}
 		}
 	}
 	return false

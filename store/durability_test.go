@@ -2,10 +2,11 @@ package store_test
 
 import (
 	"errors"
-	"slices"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"callback-relay/relay"
 	"callback-relay/store"
@@ -16,11 +17,24 @@ import (
 // stored; what was written stays, and is acknowledged once there are enough.
 // That is so for whoever comes again too, on connections that wrote nothing yet.
 func TestFewerReplicasThanAskedFor(t *testing.T) {
-	if !redistest.Available(t) {
-		return
-	}
+	onPrimaries(t, fewerReplicasThanAskedFor)
+}
+
+// onPrimaries runs a test on a Redis and on a Valkey. They differ in what a
+// WAIT vouches for: in Redis before 7.2 for all that was written before the
+// connection's last command, since then for what the connection wrote.
+func onPrimaries(t *testing.T, test func(*testing.T, *redistest.Server)) {
 	t.Parallel()
-	primary := redistest.Start(t)
+	if redistest.Available(t) {
+		t.Run("redis", func(t *testing.T) { test(t, redistest.Start(t)) })
+	}
+	if redistest.AvailableValkey(t) {
+		t.Run("valkey", func(t *testing.T) { test(t, redistest.StartValkey(t)) })
+	}
+}
+
+func fewerReplicasThanAskedFor(t *testing.T, primary *redistest.Server) {
+	t.Parallel()
 	replica := redistest.StartReplica(t, primary)
 	r := prepared(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1})
 	answered, cancelled := r.register("answered"), r.register("cancelled")
@@ -28,7 +42,7 @@ func TestFewerReplicasThanAskedFor(t *testing.T) {
 	replica.Pause()
 	for _, how := range []string{"first", "again", "again, by another replica"} {
 		if strings.HasSuffix(how, "replica") {
-			r = prepared(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1})
+			r = onURL(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1}) // has written nothing
 		}
 		link := r.link(answered, "default")
 		var asked sync.WaitGroup // each is kept for as long as copies may take
@@ -63,16 +77,16 @@ func TestFewerReplicasThanAskedFor(t *testing.T) {
 // A callback that was made with an older master key is found without a write.
 // What is said of it holds all the same.
 func TestFoundUnderAnOlderKeyIsAsDurable(t *testing.T) {
-	if !redistest.Available(t) {
-		return
-	}
+	onPrimaries(t, foundUnderAnOlderKeyIsAsDurable)
+}
+
+func foundUnderAnOlderKeyIsAsDurable(t *testing.T, primary *redistest.Server) {
 	t.Parallel()
-	primary := redistest.Start(t)
 	replica := redistest.StartReplica(t, primary)
 	r := prepared(t, store.ModeStandalone, primary.URL)
 	r.register("task")
 
-	r = prepared(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1})
+	r = onURL(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1}) // has written nothing
 	r.useKeys(newKeys(t, "k2", "k1"))
 	replica.Pause()
 	if _, _, err := r.Create(t.Context(), registration("task"), maxExpiry); !errors.Is(err, relay.ErrUnavailable) {
@@ -96,15 +110,21 @@ func TestVouchingChangesNothing(t *testing.T) {
 	pending := r.register("pending")
 	final := r.register("final")
 	r.settle(r.answer(final, `1`), relay.Settlement{State: relay.StateDelivered})
-	for _, cb := range []relay.Callback{pending, final} {
-		before, left := r.hash(cb), r.client.PTTL(t.Context(), r.key(cb)).Val()
-		r.register(relay.TaskToken(map[relay.CallbackID]string{pending.ID: "pending", final.ID: "final"}[cb.ID]))
-		if after := r.hash(cb); !slices.Equal(sorted(before), sorted(after)) {
-			t.Errorf("%s was %v and is %v", cb.State, before, after)
-		}
-		if now := r.client.PTTL(t.Context(), r.key(cb)).Val(); now > left || (now < 0) != (left < 0) {
-			t.Errorf("%s: was to be kept for %s, now %s", cb.State, left, now)
-		}
+	r.vouched("pending", pending, -1)
+	r.vouched("final", final, retention)
+}
+
+// vouched registers a task token again, and checks that its callback stays as
+// it is and is kept for at most so long, or for good.
+func (r *redisUnderTest) vouched(task relay.TaskToken, cb relay.Callback, kept time.Duration) {
+	r.t.Helper()
+	before := r.hash(cb)
+	r.register(task)
+	if after := r.hash(cb); !maps.Equal(before, after) {
+		r.t.Errorf("%s was %v and is %v", task, before, after)
+	}
+	if left := r.client.PTTL(r.t.Context(), r.key(cb)).Val(); left > kept || (left < 0) != (kept < 0) {
+		r.t.Errorf("%s is kept for another %s, want %s", task, left, kept)
 	}
 }
 
@@ -193,13 +213,4 @@ func prepared(t *testing.T, mode, url string, durability ...store.Durability) *r
 	r := onURL(t, mode, url, durability...)
 	r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
 	return r
-}
-
-func sorted(fields map[string]string) []string {
-	var all []string
-	for name, value := range fields {
-		all = append(all, name+"="+value)
-	}
-	slices.Sort(all)
-	return all
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -64,7 +65,13 @@ func (s *Store) Settle(ctx context.Context, d relay.Delivery, end relay.Settleme
 	if err != nil {
 		return false, err
 	}
-	return got.verdict() == "settled", nil
+	switch got.verdict() {
+	case "settled":
+		return true, nil
+	case "stale":
+		return false, nil
+	}
+	return false, unexpected("settle", d.ID, got)
 }
 
 // Expire ends up to limit pending callbacks whose deadline has passed, and
@@ -141,7 +148,10 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (in
 	if err != nil {
 		return 0, err
 	}
-	return int(got.number(1)), nil
+	if n := int(got.number(1)); got.verdict() == "live" && n > 0 {
+		return n, nil
+	}
+	return 0, unavailable(fmt.Errorf("beat: unexpected verdict %.20q", got.verdict()))
 }
 
 // Leave takes the named replica out, so that the others get its share at once.

@@ -128,7 +128,7 @@ func (s spec) author(by string) string {
 	if by == relay.ByExpiry {
 		return by
 	}
-	if n, err := strconv.Atoi(by); err == nil && n < len(s.Links) {
+	if n, err := strconv.Atoi(by); err == nil && n >= 0 && n < len(s.Links) {
 		return s.Links[n][0]
 	}
 	return by

@@ -104,12 +104,22 @@ func conform(t *testing.T, mode, url string, durability ...store.Durability) {
 	t.Helper()
 	for name, test := range conformance {
 		t.Run(name, func(t *testing.T) {
-			r := onURL(t, mode, url, durability...)
+			r := onURL(t, mode, patiently(url), durability...)
 			r.must(r.client.FlushAll(t.Context()).Err())
 			r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
 			test(t, r)
 		})
 	}
+}
+
+// patiently keeps a client from giving up on a slow machine, and repeating a
+// command of which nobody knows whether it ran.
+func patiently(url string) string {
+	separator := "?"
+	if strings.Contains(url, separator) {
+		separator = "&"
+	}
+	return url + separator + "dial_timeout=30s&read_timeout=30s&write_timeout=30s"
 }
 
 // onURL returns a store on the server at the URL.

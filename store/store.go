@@ -139,7 +139,7 @@ func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome)
 	case "state":
 		state := relay.State(got.text(1))
 		same := digest == got.text(2) && got.text(3) != relay.ByExpiry
-		if same && state != relay.StateRefused {
+		if same && (state == relay.StateAnswered || state == relay.StateDelivered) {
 			return relay.Recorded{State: state, Duplicate: true}, nil
 		}
 	}
@@ -263,6 +263,9 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, e
 			return nil, unavailable(err)
 		}
 		values := hashes[i].Val()
+		if len(values) != len(viewFields) {
+			return nil, unavailable(fmt.Errorf("callback %s: %d values of %d", ids[i], len(values), len(viewFields)))
+		}
 		if values[0] == nil {
 			continue
 		}

@@ -46,7 +46,7 @@ func (r *remote) connect() (*client.Client, error) {
 		}
 		text, err := os.ReadFile(r.APIKeyFile)
 		if err != nil {
-			return nil, &config.Mistake{Setting: "RELAY_API_KEY_FILE", Problem: err.Error()}
+			return nil, &config.Mistake{Setting: "RELAY_API_KEY_FILE", Problem: config.WithoutPath(err).Error()}
 		}
 		key = strings.TrimSpace(string(text))
 	}

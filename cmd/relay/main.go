@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -73,7 +74,7 @@ func run(ctx context.Context, args []string, t terminal) int {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(t.err, "relay: %v\nTry 'relay --help'.\n", err)
+		fmt.Fprintf(t.err, "relay: %s\nTry 'relay --help'.\n", withoutSecrets(err.Error(), args))
 		return exitUsage
 	}
 	if err := command.Run(); err != nil {
@@ -81,6 +82,21 @@ func run(ctx context.Context, args []string, t terminal) int {
 		return exitCode(err)
 	}
 	return exitOK
+}
+
+// longestWord is what a misspelt command or flag may have. Whatever is longer
+// is more likely a task token, a link or a key in a wrong place.
+const longestWord = 24
+
+// withoutSecrets leaves long arguments out of what is said about a command
+// line: what commands print ends up in the logs of build systems.
+func withoutSecrets(problem string, args []string) string {
+	for _, arg := range args {
+		if len(arg) > longestWord && !strings.HasPrefix(arg, "-") {
+			problem = strings.ReplaceAll(problem, arg, "[left out]")
+		}
+	}
+	return problem
 }
 
 // errUnreachable marks what gave no answer at all.

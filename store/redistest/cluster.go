@@ -69,28 +69,31 @@ func (s *Server) clusterInfo() string {
 	return text
 }
 
-// Owner returns the index of the node that holds a slot, as the first node
-// that answers sees it, or -1.
+// Owner returns the index of the node that holds a slot, as the nodes
+// themselves say, or -1.
 func (c *Cluster) Owner(ctx context.Context, slot int) int {
-	for _, node := range c.Nodes {
-		r := redis.NewClient(&redis.Options{Addr: node.Addr, MaxRetries: -1, DialerRetries: 1})
-		ranges, err := r.ClusterSlots(ctx).Result()
+	for i := range c.Nodes {
+		r := c.client(i)
+		shards, err := r.ClusterShards(ctx).Result()
+		id, idErr := r.Do(ctx, "CLUSTER", "MYID").Text()
 		r.Close()
-		if err != nil {
-			continue
-		}
-		for _, held := range ranges {
-			if slot < held.Start || slot > held.End || len(held.Nodes) == 0 {
-				continue
-			}
-			for i, node := range c.Nodes {
-				if node.Addr == held.Nodes[0].Addr {
-					return i
-				}
-			}
+		if err == nil && idErr == nil && holds(shards, id, int64(slot)) {
+			return i
 		}
 	}
 	return -1
+}
+
+// holds tells whether the node with the id has the slot.
+func holds(shards []redis.ClusterShard, id string, slot int64) bool {
+	for _, shard := range shards {
+		for _, slots := range shard.Slots {
+			if slots.Start <= slot && slot <= slots.End {
+				return len(shard.Nodes) > 0 && shard.Nodes[0].ID == id
+			}
+		}
+	}
+	return false
 }
 
 // MoveSlot moves a slot to another node, key by key, as resharding does. In

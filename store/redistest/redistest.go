@@ -113,11 +113,12 @@ func watch(t testing.TB, primary *Server) *Server {
 		return []string{file, "--sentinel", "--dir", dir}
 	})
 	s.URL += "?master_name=mymaster"
-	// It looks around every few seconds by default, takes four looks to make a
-	// replica of a primary that comes back, and with fewer than several pings in
-	// the time after which it takes a server for gone it errs.
+	// It looks around every few seconds by default, and takes four looks to make
+	// a replica of a primary that comes back. With few pings in the time after
+	// which it takes a server for gone it errs; but what it knows of a replica
+	// counts for five pings only, and it asks once a second.
 	s.ask(func(c *redis.Client) error {
-		return c.Do(t.Context(), "SENTINEL", "DEBUG", "INFO-PERIOD", 250, "PUBLISH-PERIOD", 250, "PING-PERIOD", 100).Err()
+		return c.Do(t.Context(), "SENTINEL", "DEBUG", "INFO-PERIOD", 250, "PUBLISH-PERIOD", 250, "PING-PERIOD", 250).Err()
 	})
 	return s
 }

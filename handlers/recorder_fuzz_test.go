@@ -1,0 +1,112 @@
+package handlers_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"callback-relay/api"
+	"callback-relay/handlers"
+	"callback-relay/relay"
+)
+
+// recorder stands where the store is, and remembers what came through the
+// handlers and the rules. Fuzzing asks it many thousand times a second.
+type recorder struct {
+	relay.Store   // what is not asked for below panics
+	keys          *relay.KeyRing
+	outcomes      []relay.Outcome
+	registrations []relay.Registration
+}
+
+func (r *recorder) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
+	r.outcomes = append(r.outcomes, o)
+	return relay.Recorded{State: relay.StateDelivered}, nil
+}
+
+func (r *recorder) Create(_ context.Context, reg relay.Registration, _ time.Duration) (relay.Callback, bool, error) {
+	r.registrations = append(r.registrations, reg)
+	identity := r.keys.Identify(reg.TaskToken)[0]
+	return relay.Callback{
+		ID: identity.ID, State: relay.StatePending, OnExpiry: reg.OnExpiry, Tags: reg.Tags,
+		Links: reg.NumberedLinks(), Key: identity.Key,
+	}, true, nil
+}
+
+// quiet counts nothing.
+type quiet struct{}
+
+func (quiet) RequestDone(string, string, string, int, time.Duration) {}
+func (quiet) Answered(string)                                        {}
+func (quiet) Registered(string)                                      {}
+
+// recorded returns both listeners' handlers, without their servers, in front of
+// a recorder.
+func recorded(t testing.TB, maxOutput int) (kept *recorder, public, private http.Handler) {
+	t.Helper()
+	line, err := relay.NewMasterKey("k1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := relay.ParseKeyRing(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept = &recorder{keys: keys}
+	service := relay.NewService(relay.ServiceOptions{
+		Store: kept, Keys: keys, PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
+		DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: maxOutput,
+	})
+	logger := slog.New(slog.DiscardHandler)
+	public = handlers.Public(handlers.PublicOptions{
+		Relay: service, Logger: logger, Metrics: quiet{}, MaxOutput: maxOutput, BytesInFlight: 1 << 30,
+	})
+	private = handlers.Private(handlers.PrivateOptions{
+		Relay: service, Logger: logger, Metrics: quiet{},
+		Keys:       []handlers.APIKey{{Name: "test", Hash: sha256.Sum256([]byte(apiKey))}},
+		Exposition: http.NotFoundHandler(),
+	})
+	return kept, public, private
+}
+
+// counting is a request's body that knows how much of it was read, and ends
+// with an error of its choice.
+type counting struct {
+	source io.Reader
+	end    error
+	read   int
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.source.Read(p)
+	c.read += n
+	if err == io.EOF {
+		err = c.end
+	}
+	return n, err
+}
+
+func (*counting) Close() error { return nil }
+
+// problem reads a problem document, and nothing else.
+func problem(t *testing.T, got *httptest.ResponseRecorder) api.Problem {
+	t.Helper()
+	if mediaType := got.Header().Get("Content-Type"); mediaType != api.ProblemMediaType {
+		t.Fatalf("%d in %s is no problem document", got.Code, mediaType)
+	}
+	var p api.Problem
+	d := json.NewDecoder(got.Body)
+	d.DisallowUnknownFields()
+	must(t, d.Decode(&p))
+	if fixed := api.NewProblem(p.Type, ""); fixed.Title != p.Title || fixed.Status != got.Code || p.Status != got.Code {
+		t.Errorf("%d, in it %d with the title %q, is not one of ours", got.Code, p.Status, p.Title)
+	}
+	return p
+}

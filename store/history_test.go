@@ -1,0 +1,418 @@
+package store_test
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	diff "github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
+
+	"callback-relay/relay"
+	"callback-relay/store"
+	"callback-relay/store/redistest"
+)
+
+// Invariants 2 to 7 and rows 12, 13, 36 to 39 and 42: whatever happens to a
+// few callbacks, in whatever order and however late, callers are told what the
+// model tells them and Redis holds what the model holds.
+//
+// Redis judges time by its own clock. The in-process server's clock can be
+// set, so there time is exact: steps happen one millisecond before a deadline,
+// at it and after it. A real server's clock cannot, so there what it keeps is
+// carried back instead (see carried), a minute at least: that scripts compare
+// as they should is seen there, at which millisecond is not. TestLinearizable
+// has real deadlines under a clock that nobody holds.
+func TestModelOnMiniredis(t *testing.T) {
+	m := miniredis.RunT(t)
+	testModel(t, store.ModeStandalone, "redis://"+m.Addr(), "20", func(*world) clock { return &settable{m: m} })
+}
+
+func TestModelOnRedisServer(t *testing.T) {
+	if redistest.Available(t) {
+		testModel(t, store.ModeStandalone, redistest.Start(t).URL, "60", func(w *world) clock { return &carried{w: w} })
+	}
+}
+
+// fewer lowers rapid's default of 100 histories, unless somebody asked for a
+// number (-rapid.checks, RAPID_CHECKS).
+func fewer(t *testing.T, histories string) {
+	checks := flag.Lookup("rapid.checks").Value
+	if asked := checks.String(); asked == "100" {
+		t.Cleanup(func() { checks.Set(asked) })
+		checks.Set(histories)
+	}
+}
+
+func testModel(t *testing.T, mode, url, histories string, newClock func(*world) clock) {
+	r := onURL(t, mode, patiently(url))
+	fewer(t, histories)
+	rapid.Check(t, func(rt *rapid.T) {
+		w := &world{redisUnderTest: r, t: rt, ctx: t.Context()}
+		w.must(r.client.FlushAll(w.ctx).Err())
+		w.must(r.client.Set(w.ctx, "relay:schema", "1", 0).Err())
+		w.clock = newClock(w)
+		for i := range 4 {
+			w.tasks = append(w.tasks, w.newTask(relay.TaskToken(fmt.Sprint("task", i))))
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"":        w.check,
+			"create":  w.doCreate,
+			"answer":  w.doAnswer,
+			"answer2": w.doAnswer, // what most depends on is tried most
+			"waiting": w.doWaiting,
+			"cancel":  w.doCancel,
+			"expire":  w.doExpire,
+			"stray":   w.doStray,
+			"claim":   w.doClaim,
+			"settle":  w.doSettle,
+			"settle2": w.doSettle,
+			"list":    w.doList,
+			"trim":    w.doTrim,
+			"pass":    w.doPass,
+			"pass2":   w.doPass,
+		})
+	})
+}
+
+// world is a few callbacks, as Redis has them and as the model has them.
+type world struct {
+	*redisUnderTest
+	t     *rapid.T
+	ctx   context.Context
+	clock clock
+	tasks []*task
+}
+
+// task is one task token and the callback that is, was or will be made for it.
+type task struct {
+	relay.Callback // what is needed to find it
+	model
+	token  relay.TaskToken
+	reg    relay.Registration // of the callback there is
+	listed bool               // in the set of all callbacks: a tombstone's id stays until it is trimmed
+	leases []relay.Delivery   // handed out, the lost ones too
+	before map[string]string  // the hash after the last step
+}
+
+// GoString is what a failing run prints.
+func (k *task) GoString() string { return k.token.Reveal() }
+
+func (w *world) newTask(token relay.TaskToken) *task {
+	reg := registration(token)
+	id := w.keys.Identify(token)[0]
+	return &task{
+		token: token, reg: reg, model: model{lease: lease.Milliseconds()},
+		Callback: relay.Callback{ID: id.ID, Key: id.Key, Links: reg.NumberedLinks()},
+	}
+}
+
+func (w *world) must(err error) {
+	if err != nil {
+		w.t.Helper()
+		w.t.Fatal(err)
+	}
+}
+
+// same compares what a caller was told with what the model says.
+func (w *world) same(what string, want, got any) {
+	w.t.Helper()
+	if d := diff.Diff(want, got); d != "" {
+		w.t.Fatalf("%s (-model +store):\n%s", what, d)
+	}
+}
+
+func (w *world) drawTask(t *rapid.T) *task { return rapid.SampledFrom(w.tasks).Draw(t, "task") }
+
+func (w *world) doCreate(t *rapid.T) {
+	k := w.drawTask(t)
+	now, unit := w.clock.now(), w.clock.unit()
+	reg, asked := k.reg, k.asked
+	if !k.kept || rapid.Bool().Draw(t, "anew") {
+		reg = registration(k.token)
+		reg.OnExpiry = rapid.SampledFrom([]relay.OnExpiry{relay.OnExpiryFail, relay.OnExpiryIgnore}).Draw(t, "onExpiry")
+		at := func(ms int64) relay.Expires { return relay.Expires{At: time.UnixMilli(ms - w.clock.moved())} }
+		reg.Expires = rapid.SampledFrom([]relay.Expires{
+			{In: time.Hour}, {In: time.Hour, Default: true}, {In: 2 * time.Hour, Default: true}, {In: maxExpiry},
+			at(now - unit), at(now), at(now + unit), at(now + time.Hour.Milliseconds()),
+			at(now + maxExpiry.Milliseconds()), at(now + maxExpiry.Milliseconds() + unit),
+		}).Draw(t, "expires")
+		asked = settings{fmt.Sprint(reg.Expires), reg.OnExpiry}
+		if reg.Expires.Default {
+			asked.expires = "default"
+		}
+	}
+	deadline := now + reg.Expires.In.Milliseconds()
+	if !reg.Expires.At.IsZero() {
+		deadline = reg.Expires.At.UnixMilli() + w.clock.moved()
+	}
+	var want string
+	k.model, want = k.create(now, asked, deadline)
+	cb, created, err := w.Create(w.ctx, reg, maxExpiry)
+	got := "exists"
+	if created {
+		got = "created"
+		k.reg, k.listed = reg, true
+	}
+	if err != nil {
+		got = told(err)
+	} else {
+		w.same("shown", told2(k.get()), callbackText(cb))
+	}
+	w.same("create", want, got)
+}
+
+// told2 drops the model from what one of its methods returned.
+func told2(_ model, words string) string { return words }
+
+var outcomes = []outcome{
+	{kind: relay.OutcomeSuccess, payload: `{"approved":true}`},
+	{kind: relay.OutcomeSuccess, payload: `{"approved":false}`},
+	{kind: relay.OutcomeFailure, error: "Rejected", payload: "no"},
+}
+
+func (w *world) drawLink(t *rapid.T, k *task) relay.LinkRef {
+	return w.link(k.Callback, rapid.SampledFrom(k.Links).Draw(t, "link").Name)
+}
+
+func (w *world) doAnswer(t *rapid.T) {
+	k := w.drawTask(t)
+	link, o := w.drawLink(t, k), rapid.SampledFrom(outcomes).Draw(t, "outcome")
+	var want string
+	k.model, want = k.answer(w.clock.now(), fmt.Sprint(link.Number), o)
+	got, err := w.Answer(w.ctx, link, o.relay())
+	w.same("answer", want, answerText(got, err))
+	if got.Delivery != nil {
+		w.hand(k, *got.Delivery)
+	}
+}
+
+// answerText is what [model.answer] says, of what the store answered.
+func answerText(got relay.Recorded, err error) string {
+	switch {
+	case err != nil:
+		return told(err)
+	case got.Duplicate && got.Delivery == nil:
+		return "duplicate: " + string(got.State)
+	case got.Delivery != nil && got.State == relay.StateAnswered:
+		return "recorded: " + deliveryText(*got.Delivery)
+	}
+	return fmt.Sprintf("unexpected: %+v", got)
+}
+
+// hand checks what else is in a delivery, and keeps it for a settlement.
+func (w *world) hand(k *task, d relay.Delivery) {
+	if d.TaskToken != k.token || d.Unreadable != nil {
+		w.t.Errorf("delivery of %s has another task token (%v)", k.token.Reveal(), d.Unreadable)
+	}
+	w.near("created", k.created, d.CreatedAt.UnixMilli()+w.clock.moved())
+	w.near("answered", k.answered, d.AnsweredAt.UnixMilli()+w.clock.moved())
+	w.near("leased", k.due-k.lease, d.LeasedAt.UnixMilli()+w.clock.moved())
+	k.leases = append(k.leases, d)
+}
+
+func (w *world) doWaiting(t *rapid.T) {
+	k := w.drawTask(t)
+	_, want := k.waiting(w.clock.now())
+	token, err := w.Waiting(w.ctx, w.drawLink(t, k))
+	got := "waiting"
+	if err != nil {
+		got = told(err)
+	} else if token != k.token {
+		got = "another task token"
+	}
+	w.same("waiting", want, got)
+}
+
+func (w *world) doCancel(t *rapid.T) {
+	k := w.drawTask(t)
+	var want string
+	k.model, want = k.cancel(w.clock.now())
+	cb, err := w.Cancel(w.ctx, k.ID)
+	got := "cancelled"
+	if err != nil {
+		got = told(err)
+	} else {
+		w.same("shown", told2(k.get()), callbackText(cb))
+	}
+	w.same("cancel", want, got)
+}
+
+// drawLimit draws how many a worker takes at once. Which one is the oldest is
+// known only where time is exact.
+func (w *world) drawLimit(t *rapid.T) int {
+	if w.clock.unit() > 1 {
+		return 100
+	}
+	return rapid.SampledFrom([]int{1, 100}).Draw(t, "limit")
+}
+
+// oldest returns the tasks that a worker takes: the first ones by time.
+func (w *world) oldest(limit int, ready func(*task) bool, time func(*task) int64) []*task {
+	var found []*task
+	for _, k := range w.tasks {
+		if ready(k) {
+			found = append(found, k)
+		}
+	}
+	slices.SortFunc(found, func(a, b *task) int {
+		return cmp.Or(cmp.Compare(time(a), time(b)), cmp.Compare(a.ID, b.ID))
+	})
+	return found[:min(limit, len(found))]
+}
+
+func (w *world) doExpire(t *rapid.T) { w.expire(w.drawLimit(t)) }
+
+// doStray lets the deadline watch find a callback that is not pending any
+// more, as when another replica was faster between its two steps.
+func (w *world) doStray(t *rapid.T) {
+	k := w.drawTask(t)
+	if !k.kept || k.state == relay.StatePending {
+		t.Skip("has a deadline")
+	}
+	w.must(w.client.ZAdd(w.ctx, w.set(k.Callback, "deadline"), redis.Z{Score: 1, Member: string(k.ID)}).Err())
+	w.expire(100)
+}
+
+func (w *world) expire(limit int) {
+	now := w.clock.now()
+	overdue := w.oldest(limit, func(k *task) bool { return k.overdue(now) }, func(k *task) int64 { return k.deadline })
+	for _, k := range overdue {
+		k.model, _ = k.expire(now)
+	}
+	n, err := w.Expire(w.ctx, limit)
+	w.must(err)
+	w.same("ended", len(overdue), n)
+}
+
+func (w *world) doClaim(t *rapid.T) {
+	limit, now := w.drawLimit(t), w.clock.now()
+	var want, got []string
+	for _, k := range w.oldest(limit, func(k *task) bool { return k.claimable(now) }, func(k *task) int64 { return k.due }) {
+		var words string
+		k.model, words = k.claim(now)
+		want = append(want, string(k.ID)+" "+words)
+	}
+	claimed, err := w.Claim(w.ctx, limit)
+	w.must(err)
+	for _, d := range claimed {
+		got = append(got, string(d.ID)+" "+deliveryText(d))
+	}
+	if w.clock.unit() > 1 {
+		slices.Sort(want)
+		slices.Sort(got)
+	}
+	w.same("claim", want, got)
+	for _, d := range claimed {
+		w.hand(w.tasks[slices.IndexFunc(w.tasks, func(k *task) bool { return k.ID == d.ID })], d)
+	}
+}
+
+var settlements = []relay.Settlement{
+	{State: relay.StateDelivered, Confirmed: true},
+	{State: relay.StateDelivered, Reason: "TaskTimedOut"},
+	{State: relay.StateRefused, Reason: "TaskTimedOut"},
+	{State: relay.StateRefused, Reason: "InvalidOutput"},
+	{State: relay.StateAnswered, Reason: "timeout", RetryIn: 2 * time.Minute},
+	{State: relay.StateAnswered, Reason: "ThrottlingException", RetryIn: time.Hour, NoEffect: true},
+	{State: relay.StateAnswered, Reason: "stopped", NotMade: true},
+}
+
+// doSettle settles any lease that was ever handed out: the present one, a lost
+// one (row 57), or one that is settled already (row 18).
+func (w *world) doSettle(t *rapid.T) {
+	k := w.drawTask(t)
+	if len(k.leases) == 0 {
+		t.Skip("nothing to settle")
+	}
+	back := rapid.IntRange(0, min(2, len(k.leases)-1)).Draw(t, "leases ago")
+	d := k.leases[len(k.leases)-1-back]
+	end := rapid.SampledFrom(settlements).Draw(t, "settlement")
+	var want string
+	k.model, want = k.settle(w.clock.now(), int(d.Fence), end)
+	held, err := w.Settle(w.ctx, d, end)
+	w.must(err)
+	w.same("settle", want, map[bool]string{true: "held", false: "lost"}[held])
+}
+
+func (w *world) doTrim(*rapid.T) {
+	want := 0
+	for _, k := range w.tasks {
+		if k.listed && !k.kept {
+			k.listed, want = false, want+1
+		}
+	}
+	n, err := w.Trim(w.ctx)
+	w.must(err)
+	w.same("trimmed", want, n)
+}
+
+func (w *world) doList(t *rapid.T) {
+	q := relay.Query{
+		State: rapid.SampledFrom(append([]relay.State{""}, relay.States...)).Draw(t, "state"),
+		Limit: rapid.IntRange(1, 3).Draw(t, "limit"),
+	}
+	backlog := 0
+	var want, got []string
+	all := w.oldest(len(w.tasks), func(k *task) bool { return k.kept }, func(k *task) int64 { return k.created })
+	slices.Reverse(all)
+	for _, k := range all {
+		if k.state == relay.StateAnswered {
+			backlog++
+		}
+		if q.State == "" || k.state == q.State {
+			want = append(want, string(k.ID)+" "+told2(k.get()))
+		}
+	}
+	for {
+		page, err := w.List(w.ctx, q)
+		w.must(err)
+		for _, cb := range page.Callbacks {
+			got = append(got, string(cb.ID)+" "+callbackText(cb))
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+	}
+	if w.clock.unit() > 1 {
+		slices.Sort(want)
+		slices.Sort(got)
+	}
+	w.same("list", want, got)
+	n, err := w.Backlog(w.ctx)
+	w.must(err)
+	w.same("backlog", int64(backlog), n)
+}
+
+// doPass lets time pass: to just before, at or just after something that is to
+// happen to a callback, or by a while.
+func (w *world) doPass(t *rapid.T) {
+	k, now, unit := w.drawTask(t), w.clock.now(), w.clock.unit()
+	to := now + rapid.Int64Range(1, 90).Draw(t, "minutes")*time.Minute.Milliseconds()
+	switch {
+	case rapid.Bool().Draw(t, "a while") || !k.kept:
+	case k.state == relay.StatePending:
+		to = k.deadline
+	case k.state == relay.StateAnswered:
+		to = k.due
+	default:
+		to = k.ended + retention.Milliseconds()
+	}
+	// Rounded up: where time is not exact, some of the minute is gone already.
+	by := (to-now+unit-1)/unit*unit + rapid.Int64Range(-1, 1).Draw(t, "off by")*unit
+	if by <= 0 {
+		t.Skip("that is in the past")
+	}
+	w.clock.pass(time.Duration(by) * time.Millisecond)
+	for _, k := range w.tasks {
+		if k.model = k.forget(w.clock.now()); !k.kept {
+			k.leases, k.before = nil, nil
+		}
+	}
+}

@@ -1,0 +1,275 @@
+package store_test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/redis/go-redis/v9"
+
+	"callback-relay/relay"
+	"callback-relay/store"
+	"callback-relay/store/redistest"
+)
+
+var (
+	linearSeed   = flag.Uint64("linear.seed", 1, "what the replicas of TestLinearizable ask for, and when")
+	linearRounds = flag.Int("linear.rounds", 20, "how many rounds TestLinearizable goes on each server")
+)
+
+// How big a round is. Its histories stay so short that judging them takes
+// milliseconds.
+const (
+	linearReplicas  = 4
+	linearCallbacks = 3
+	linearSteps     = 50 // of each replica
+	linearLease     = 5 * time.Millisecond
+)
+
+// Rows 12 to 14, 18, 37, 38, 40, 55, 57, 71 and 72: replicas register, answer,
+// cancel, expire, claim and settle the same few callbacks at once, with
+// deadlines and leases that end meanwhile and connections that lose answers.
+// Each callback must have gone through what it went through as if one after
+// another: there is an order of the calls, each at some time between its
+// beginning and its end, in which the model tells everybody what the store
+// told them.
+func TestLinearizable(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	for _, c := range []struct {
+		mode string
+		run  func(testing.TB, ...string) *redistest.Server
+	}{{store.ModeStandalone, redistest.Start}, {store.ModeCluster, redistest.StartCluster}} {
+		t.Run(c.mode, func(t *testing.T) {
+			t.Logf("-linear.seed=%d -linear.rounds=%d", *linearSeed, *linearRounds)
+			race := newRace(t, c.mode, c.run(t).URL)
+			for n := range *linearRounds {
+				race.round(n)
+			}
+			if *linearRounds >= 20 {
+				race.checkVariety()
+			}
+		})
+	}
+}
+
+// race is several replicas on one server.
+type race struct {
+	*redisUnderTest // the clean one: it loses nothing
+	replicas        []*replica
+	seen            map[string]int // how often something was told
+}
+
+func newRace(t *testing.T, mode, url string) *race {
+	r := &race{redisUnderTest: onURL(t, mode, url), seen: map[string]int{}}
+	r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
+	for n := range linearReplicas + 1 {
+		// A slow machine must not make the client give up: only the line loses
+		// answers, so that it is known which ones. Every other replica's client
+		// does not repeat what was lost.
+		address := patiently(url)
+		if n%2 == 1 {
+			address += "&max_retries=-1"
+		}
+		client := onURL(t, mode, address).client
+		one := &replica{n: n, line: &line{rng: rand.New(rand.NewPCG(*linearSeed, uint64(n)))}}
+		if n > 0 { // the first one clears up
+			one.line.chance = 0.02
+			if cluster, ok := client.(*redis.ClusterClient); ok {
+				cluster.OnNewNode(func(node *redis.Client) { node.AddHook(one.line) })
+			} else {
+				client.AddHook(one.line)
+			}
+		}
+		one.Store = store.New(client, store.Options{Keys: r.keys, Lease: linearLease, Retention: retention})
+		r.replicas = append(r.replicas, one)
+	}
+	return r
+}
+
+// contested is a callback that the replicas contend for.
+type contested struct {
+	relay.Callback
+	reg   relay.Registration
+	asked settings
+}
+
+// round lets the replicas loose on fresh callbacks, brings these to their end,
+// and judges.
+func (r *race) round(n int) {
+	rng := rand.New(rand.NewPCG(*linearSeed, uint64(n)))
+	var over []*contested
+	for i := range linearCallbacks {
+		reg := registration(relay.TaskToken(fmt.Sprintf("round %d, task %d", n, i)))
+		if rng.IntN(3) == 0 {
+			reg.OnExpiry = relay.OnExpiryIgnore
+		}
+		if rng.IntN(4) > 0 {
+			reg.Expires.In = time.Duration(1+rng.IntN(25)) * time.Millisecond
+		}
+		id := r.keys.Identify(reg.TaskToken)[0]
+		over = append(over, &contested{
+			reg: reg, asked: settings{reg.Expires.In.String(), reg.OnExpiry},
+			Callback: relay.Callback{ID: id.ID, Key: id.Key, Links: reg.NumberedLinks()},
+		})
+	}
+	var done sync.WaitGroup
+	for _, one := range r.replicas {
+		one.begin(r.redisUnderTest, over, rand.New(rand.NewPCG(*linearSeed, uint64(n*len(r.replicas)+one.n))))
+		if one.n > 0 {
+			done.Go(func() {
+				one.createAll()
+				for range linearSteps {
+					one.step()
+				}
+			})
+		}
+	}
+	done.Wait()
+	r.replicas[0].clearUp()
+	r.judge(n, over)
+}
+
+// judge looks for an order of what the replicas were told.
+func (r *race) judge(n int, over []*contested) {
+	expired, ended, unsure := 0, 0, false
+	for _, one := range r.replicas {
+		expired, unsure = expired+one.expired, unsure || one.expiredUnsure
+	}
+	for i, c := range over {
+		now, err := r.Get(r.t.Context(), c.ID)
+		r.must(err)
+		if now.State == relay.StateExpired || now.Outcome != nil && now.Outcome.By == relay.ByExpiry {
+			ended++
+		}
+		var history []porcupine.Operation
+		for _, one := range r.replicas {
+			for _, o := range one.calls[i] {
+				if o.lost && o.what == "create" {
+					// It can only have been at the time at which it was created.
+					o.said = now.CreatedAt.UnixMilli()
+				}
+				r.seen[o.kind()]++
+				history = append(history, porcupine.Operation{
+					ClientId: one.n, Input: o, Output: o.told, Call: o.begun.UnixNano(), Return: o.over.UnixNano(),
+				})
+			}
+		}
+		// Bounded: a minute is far more than it takes.
+		result, info := porcupine.CheckOperationsVerbose(sequential, history, time.Minute)
+		if result == porcupine.Ok {
+			continue
+		}
+		file := filepath.Join(r.t.ArtifactDir(), fmt.Sprintf("round-%d-%s.html", n, c.ID))
+		r.must(porcupine.VisualizePath(sequential, info, file))
+		slices.SortFunc(history, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+		var text strings.Builder
+		for _, o := range history {
+			in := o.Input.(call)
+			fmt.Fprintf(&text, "%8s %8s  replica %d: %s\n", in.begun.Sub(now.CreatedAt), in.over.Sub(in.begun), o.ClientId, describe(in, nil))
+		}
+		r.t.Fatalf("round %d: no order explains what was told of %s (%s), due %s after its creation; drawn in %s (with -artifacts it is kept)\n%s",
+			n, c.ID, result, now.ExpiresAt.Sub(now.CreatedAt), file, text.String())
+	}
+	if expired > ended || expired < ended && !unsure {
+		r.t.Errorf("round %d: replicas were told of %d deadlines, %d callbacks ended by theirs", n, expired, ended)
+	}
+}
+
+// checkVariety makes sure that the rounds have put the store to the test, as
+// the default number of them always does.
+func (r *race) checkVariety() {
+	for _, kind := range slices.Sorted(maps.Keys(r.seen)) {
+		r.t.Logf("%6d × %s", r.seen[kind], kind)
+	}
+	for _, kind := range []string{
+		"create: created", "create: exists", "create: ?", "answer: recorded", "answer: duplicate",
+		"answer: " + relay.ErrAlreadyAnswered.Error(), "answer: " + relay.ErrExpired.Error(),
+		"answer: " + relay.ErrCancelled.Error(), "answer: ?", "cancel: cancelled",
+		"cancel: " + relay.ErrAlreadyAnswered.Error(), "expire: ?", "claim: lease", "claim: ?",
+		"settle: held", "settle: lost", "settle: ?",
+	} {
+		if r.seen[kind] == 0 {
+			r.t.Errorf("never seen: %s", kind)
+		}
+	}
+}
+
+// call is one call of the store, as far as one callback is concerned.
+type call struct {
+	what string
+	step func(m model, now int64) (model, string)
+	told string
+	// said is the time at which Redis says that it judged, in milliseconds;
+	// 0 where it does not say.
+	said        int64
+	begun, over time.Time
+	// maybe: whether it happened is not known. lost: nor is until when it can.
+	maybe, lost bool
+}
+
+// kind is what was asked and told, without the details.
+func (c call) kind() string {
+	words, _, _ := strings.Cut(c.told, ":")
+	if strings.HasPrefix(words, "lease ") {
+		words = "lease"
+	}
+	if c.maybe {
+		words = "?"
+	}
+	what, _, _ := strings.Cut(c.what, " ")
+	if what == "get" && !c.maybe {
+		words = "shown"
+	}
+	return what + ": " + words
+}
+
+// after returns what the callback can be after the call, given what was told.
+// Redis and the replicas of a test have one clock, so a time that Redis gives
+// lies between beginning and end. Where it gives none, it judged at one of the
+// times at which the model's answer changes.
+func (c call) after(m model) []any {
+	begun, over := c.begun.UnixMilli(), c.over.UnixMilli()
+	times := []int64{c.said}
+	if c.said == 0 {
+		times = []int64{begun, m.deadline, m.due, over}
+	}
+	var after []any
+	if c.maybe {
+		after = append(after, m)
+	}
+	for _, now := range times {
+		if now < begun || now > over {
+			continue
+		}
+		if next, told := c.step(m, now); c.maybe || told == c.told {
+			after = append(after, next)
+		}
+	}
+	return after
+}
+
+// sequential is the model, as porcupine wants it.
+var sequential = (&porcupine.NondeterministicModel{
+	Init:              func() []any { return []any{model{lease: linearLease.Milliseconds()}} },
+	Step:              func(state, input, _ any) []any { return input.(call).after(state.(model)) },
+	DescribeOperation: describe,
+	DescribeState:     func(state any) string { return told2(state.(model).get()) },
+}).ToModel()
+
+func describe(input, _ any) string {
+	c := input.(call)
+	if c.maybe {
+		return c.what + " → ?"
+	}
+	return c.what + " → " + c.told
+}

@@ -1,0 +1,246 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+
+	"callback-relay/relay"
+)
+
+// model is what must be kept of one callback: the rules of the design once
+// more, in plain Go, without a script and without concurrency. Each method is
+// one step at one instant (milliseconds since the epoch). It returns the
+// callback after the step and, in words, what the caller is told.
+//
+// Two tests judge by it. TestModel takes random steps one after another and
+// compares all that Redis holds. TestLinearizable lets replicas race, and asks
+// whether what they were told can have been told one after another.
+type model struct {
+	lease    int64 // how long an attempt may take
+	kept     bool  // in Redis, if only as a tombstone
+	asked    settings
+	created  int64
+	deadline int64
+	state    relay.State
+
+	outcome  outcome
+	by       string // a link's number, or relay.ByExpiry
+	answered int64
+
+	fence, attempts, unclear int
+	leased                   bool
+	due                      int64 // while answered: when the next attempt may start
+
+	lastError string
+	reason    string
+	confirmed bool
+	ended     int64 // when it became final
+}
+
+// settings are what two registrations must have in common to be the same.
+type settings struct {
+	expires  string // how it was asked for
+	onExpiry relay.OnExpiry
+}
+
+// outcome is a [relay.Outcome] that can be compared.
+type outcome struct {
+	kind           relay.OutcomeType
+	error, payload string
+}
+
+var expiryOutcome = outcome{kind: relay.OutcomeFailure, error: relay.ErrorExpired}
+
+func (o outcome) relay() relay.Outcome {
+	return relay.NewOutcome(o.kind, o.error, relay.Payload(o.payload))
+}
+
+// plain is the reverse, but for the cause of an expiry: it names the deadline.
+func plain(o relay.Outcome) outcome {
+	if o.Error == relay.ErrorExpired {
+		return expiryOutcome
+	}
+	return outcome{o.Type, o.Error, string(o.Payload())}
+}
+
+func (m model) create(now int64, asked settings, deadline int64) (model, string) {
+	switch {
+	case m.kept && m.asked == asked:
+		return m, "exists"
+	case m.kept:
+		return m, told(relay.ErrSettingsDiffer)
+	case deadline <= now, deadline-now > maxExpiry.Milliseconds():
+		return m, told(&relay.InvalidFieldError{Field: "expiresAt"})
+	}
+	return model{
+		lease: m.lease, kept: true, asked: asked, created: now, deadline: deadline, state: relay.StatePending,
+	}, "created"
+}
+
+func (m model) answer(now int64, by string, o outcome) (model, string) {
+	repeated := m.outcome == o && m.by != relay.ByExpiry
+	if repeated && (m.state == relay.StateAnswered || m.state == relay.StateDelivered) {
+		return m, "duplicate: " + string(m.state)
+	}
+	if err := m.refusal(now); err != nil {
+		return m, told(err)
+	}
+	m.state, m.outcome, m.by, m.answered = relay.StateAnswered, o, by, now
+	m.fence, m.attempts, m.unclear = 1, 1, 1
+	m.leased, m.due = true, now+m.lease
+	return m, "recorded: " + m.leaseText()
+}
+
+func (m model) waiting(now int64) (model, string) {
+	if err := m.refusal(now); err != nil {
+		return m, told(err)
+	}
+	return m, "waiting"
+}
+
+func (m model) cancel(now int64) (model, string) {
+	if m.state == relay.StateCancelled {
+		return m, "cancelled"
+	}
+	if err := m.refusal(now); err != nil {
+		return m, told(err)
+	}
+	m.state, m.ended = relay.StateCancelled, now
+	return m, "cancelled"
+}
+
+// refusal is why the callback takes no answer, or nil.
+func (m model) refusal(now int64) error {
+	switch m.state {
+	case "":
+		return relay.ErrNotFound
+	case relay.StatePending:
+		if now < m.deadline {
+			return nil
+		}
+		return relay.ErrExpired
+	case relay.StateExpired:
+		return relay.ErrExpired
+	case relay.StateCancelled:
+		return relay.ErrCancelled
+	}
+	if m.by == relay.ByExpiry {
+		return relay.ErrExpired
+	}
+	if m.state == relay.StateRefused {
+		return relay.RefusalError(m.reason)
+	}
+	return relay.ErrAlreadyAnswered
+}
+
+// overdue tells whether the deadline watch would end it.
+func (m model) overdue(now int64) bool { return m.state == relay.StatePending && m.deadline <= now }
+
+func (m model) expire(now int64) (model, string) {
+	if !m.overdue(now) {
+		return m, "left alone"
+	}
+	if m.asked.onExpiry == relay.OnExpiryIgnore {
+		m.state, m.ended = relay.StateExpired, now
+		return m, "ended"
+	}
+	m.state, m.outcome, m.by, m.answered, m.due = relay.StateAnswered, expiryOutcome, relay.ByExpiry, now, now
+	return m, "ended"
+}
+
+// claimable tells whether an attempt may start.
+func (m model) claimable(now int64) bool { return m.state == relay.StateAnswered && m.due <= now }
+
+func (m model) claim(now int64) (model, string) {
+	if !m.claimable(now) {
+		return m, "left alone"
+	}
+	m.fence, m.attempts, m.unclear = m.fence+1, m.attempts+1, m.unclear+1
+	m.leased, m.due = true, now+m.lease
+	return m, m.leaseText()
+}
+
+func (m model) leaseText() string {
+	return fmt.Sprintf("lease %d, attempt %d after %d unclear, %v", m.fence, m.attempts, m.unclear-1, m.outcome)
+}
+
+// deliveryText is [model.leaseText] of what the store handed out.
+func deliveryText(d relay.Delivery) string {
+	return fmt.Sprintf("lease %d, attempt %d after %d unclear, %v", d.Fence, d.Attempt, d.EarlierUnclear, plain(d.Outcome))
+}
+
+func (m model) settle(now int64, fence int, end relay.Settlement) (model, string) {
+	switch {
+	case !m.kept || m.fence != fence:
+		return m, "lost"
+	case !m.leased:
+		return m, "held" // settled already: the client may repeat a call
+	}
+	m.leased = false
+	if end.State != relay.StateAnswered {
+		m.state, m.reason, m.confirmed, m.ended = end.State, end.Reason, end.Confirmed, now
+		return m, "held"
+	}
+	m.lastError, m.due = end.Reason, now+end.RetryIn.Milliseconds()
+	if end.NoEffect || end.NotMade {
+		m.unclear--
+	}
+	if end.NotMade {
+		m.attempts--
+	}
+	return m, "held"
+}
+
+// forget drops a tombstone whose time is over.
+func (m model) forget(now int64) model {
+	if m.state.Final() && m.kept && now >= m.ended+retention.Milliseconds() {
+		return model{lease: m.lease}
+	}
+	return m
+}
+
+// get is what the owner is shown, but for the times.
+func (m model) get() (model, string) {
+	if !m.kept {
+		return m, told(relay.ErrNotFound)
+	}
+	last := m.lastError
+	if m.reason != "" {
+		last = m.reason
+	}
+	return m, fmt.Sprintf("%s, %s %q by %q, attempts %d, confirmed %t, last error %q",
+		m.state, m.outcome.kind, m.outcome.error, m.by, m.attempts, m.confirmed, last)
+}
+
+// callbackText is [model.get] of what the store showed.
+func callbackText(cb relay.Callback) string {
+	var o relay.OutcomeView
+	var d relay.DeliveryView
+	if cb.Outcome != nil {
+		o, d = *cb.Outcome, *cb.Delivery
+	}
+	for _, l := range cb.Links {
+		if l.Name == o.By {
+			o.By = fmt.Sprint(l.Number)
+		}
+	}
+	return fmt.Sprintf("%s, %s %q by %q, attempts %d, confirmed %t, last error %q",
+		cb.State, o.Type, o.Error, o.By, d.Attempts, d.Confirmed, d.LastError)
+}
+
+// told is an error as the caller knows it.
+func told(err error) string {
+	for _, known := range []error{
+		relay.ErrNotFound, relay.ErrAlreadyAnswered, relay.ErrExpired, relay.ErrCancelled,
+		relay.ErrTaskClosed, relay.ErrRefused, relay.ErrSettingsDiffer,
+	} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	var field *relay.InvalidFieldError
+	if errors.As(err, &field) {
+		return "bad " + field.Field
+	}
+	return fmt.Sprint("unexpected: ", err)
+}
