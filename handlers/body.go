@@ -83,7 +83,12 @@ func readAll(c echo.Context, limit int) ([]byte, error) {
 		hangUp(c)
 		return nil, &relay.InvalidBodyError{Problem: "incomplete or badly framed"}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, int64(limit)))
+	// Room for all of it at once, where its length is known and was admitted,
+	// and for the read that finds its end.
+	var read bytes.Buffer
+	read.Grow(int(max(c.Request().ContentLength, 0)) + bytes.MinRead)
+	_, err := read.ReadFrom(http.MaxBytesReader(c.Response(), c.Request().Body, int64(limit)))
+	body := read.Bytes()
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		hangUp(c)
 		return nil, &relay.TooLargeError{Limit: limit}

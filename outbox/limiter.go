@@ -50,6 +50,8 @@ type limiter struct {
 	bottom  float64 // what it fell to last
 	fell    time.Time
 	sample  sample
+
+	returned int // permits that were given back, and not taken again
 }
 
 // sample is what came of the calls that were answered lately.
@@ -78,7 +80,20 @@ func (l *limiter) share(replicas int) {
 }
 
 // wait takes n permits, and tells whether they were to be had before ctx ends.
-func (l *limiter) wait(ctx context.Context, n int) bool { return l.permits.WaitN(ctx, n) == nil }
+func (l *limiter) wait(ctx context.Context, n int) bool {
+	l.mu.Lock()
+	returned := min(l.returned, n)
+	l.returned -= returned
+	l.mu.Unlock()
+	return l.permits.WaitN(ctx, n-returned) == nil
+}
+
+// giveBack returns n permits that were taken and not used.
+func (l *limiter) giveBack(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.returned += n
+}
 
 // batch returns how many permits are worth taking at once: half a burst, which
 // leaves the other half to fresh answers.

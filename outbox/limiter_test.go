@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -41,6 +42,30 @@ func TestRateIsTheFleets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// contested is a queue of which other replicas claim every other delivery first.
+type contested struct{ *queue }
+
+func (q contested) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) {
+	return q.queue.Claim(ctx, (limit+1)/2)
+}
+
+// Permits taken for what other replicas then claimed are not lost.
+func TestContestedBacklogUsesTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(), &sender{}
+		for i := range 5_000 {
+			q.put(relay.CallbackID(fmt.Sprint(i)))
+		}
+		o, _ := setUp(t, q, s, func(o *outbox.Options) { o.Queue, o.Rate = contested{q}, 400 })
+		stop := start(o)
+		defer stop()
+		pass(10 * time.Second)
+		if n := s.made(); n < 10*400*95/100 || n > 10*400*105/100 {
+			t.Errorf("%d calls in ten seconds, want 4000", n)
+		}
+	})
 }
 
 // A backlog that takes all permits must not shut fresh answers out, nor they

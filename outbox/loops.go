@@ -47,6 +47,9 @@ func (o *Outbox) claim(ctx context.Context) (more bool) {
 	}
 	claimed, err := o.Queue.Claim(ctx, batch)
 	o.report(ctx, "claim", err)
+	if permitted { // other replicas may have been faster
+		o.limit.giveBack(batch - len(claimed))
+	}
 	for _, d := range claimed {
 		o.slots <- struct{}{}
 		o.going.Go(func() {

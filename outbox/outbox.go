@@ -56,7 +56,7 @@ type Options struct {
 	Rate       float64       // calls a second for the whole fleet; 0 is no limit
 
 	Workers int           // deliveries under way that Run started; default 64
-	Fresh   int           // deliveries under way that Deliver started; default 128
+	Fresh   int           // deliveries under way that Deliver started; default 64
 	Poll    time.Duration // how often Run looks for work; default 500 ms
 }
 
@@ -91,7 +91,7 @@ func New(o Options) *Outbox {
 		o.Poll = 500 * time.Millisecond
 	}
 	if o.Fresh == 0 {
-		o.Fresh = 128
+		o.Fresh = 64
 	}
 	return &Outbox{
 		Options: o,

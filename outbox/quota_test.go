@@ -23,7 +23,7 @@ type quota struct {
 	at        time.Time
 	trip      time.Duration // of a call, on average
 	answer    error         // to calls that are let through
-	taken     int // calls let through
+	taken     int           // calls let through
 	throttled int
 }
 

@@ -74,12 +74,13 @@ func (s *Store) keepOnce(ctx context.Context, script *redis.Script, keys []strin
 	}
 	var got *redis.Cmd
 	var copies func() error
+	began := time.Now()
 	send := func(eval func(*redis.Script, context.Context, redis.Scripter, []string, ...any) *redis.Cmd) {
 		// Its error is that of the first command that failed; each has its own.
 		_, _ = server.Pipelined(ctx, func(p redis.Pipeliner) error {
 			got = eval(script, ctx, p, keys, args...)
 			touched := eval(touchScript, ctx, p, keys[:1])
-			waited := s.wait(ctx, p)
+			waited := s.wait(ctx, p, waitTimeout-time.Since(began))
 			copies = func() error { return errors.Join(touched.Err(), waited()) }
 			return nil
 		})
@@ -98,10 +99,10 @@ func (s *Store) keepOnce(ctx context.Context, script *redis.Script, keys []strin
 	return r, nil
 }
 
-// wait adds the WAIT to a pipeline. What it returns says, after the pipeline
-// ran, whether there are as many copies as were asked for.
-func (s *Store) wait(ctx context.Context, p redis.Pipeliner) func() error {
-	d, limit := s.Durability, waitTimeout.Milliseconds()
+// wait adds a WAIT of at most so long to a pipeline. What it returns says, after
+// the pipeline ran, whether there are as many copies as were asked for.
+func (s *Store) wait(ctx context.Context, p redis.Pipeliner, atMost time.Duration) func() error {
+	d, limit := s.Durability, max(atMost.Milliseconds(), 1) // 0 would be for ever
 	if !d.AOF {
 		cmd := p.Do(ctx, "WAIT", d.Replicas, limit)
 		return func() error {

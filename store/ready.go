@@ -77,7 +77,8 @@ func (c *Condition) object(check, reason string, args ...any) {
 	c.Obstacles = append(c.Obstacles, Obstacle{check, fmt.Sprintf(reason, args...)})
 }
 
-// Ready looks at Redis and says what keeps the store from being relied on.
+// Ready looks at Redis and says what keeps the store from being relied on; see
+// [Store.Watch] for what follows from it.
 func (s *Store) Ready(ctx context.Context) []Obstacle {
 	c, err := s.look(ctx)
 	if err != nil {
@@ -96,7 +97,6 @@ func (s *Store) Watch(ctx context.Context, every time.Duration, report func(Cond
 	for {
 		// Redis being away is noticed by the operations themselves.
 		if c, err := s.look(ctx); err == nil {
-			s.last.Store(&c)
 			report(c)
 		}
 		select {
@@ -110,7 +110,8 @@ func (s *Store) Watch(ctx context.Context, every time.Duration, report func(Cond
 // usable returns why nothing may be read or written now.
 func (s *Store) usable() error { return s.last.Load().usable() }
 
-// look looks at everything once. The error says that Redis cannot be asked.
+// look looks at everything once, and keeps what it found for the operations to
+// heed. The error says that Redis cannot be asked.
 func (s *Store) look(ctx context.Context) (Condition, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
@@ -125,7 +126,11 @@ func (s *Store) look(ctx context.Context) (Condition, error) {
 	if err := s.lookAtServers(ctx, &c); err != nil {
 		return c, err
 	}
-	return c, s.lookForWrites(ctx, &c)
+	if err := s.lookForWrites(ctx, &c); err != nil {
+		return c, err
+	}
+	s.last.Store(&c)
+	return c, nil
 }
 
 // errSchema marks a keyspace that is not the one this release knows.

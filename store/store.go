@@ -38,7 +38,7 @@ type Store struct {
 	Options
 	redis   redis.UniversalClient
 	patient sync.Map                  // *redis.Client to one that has time for a WAIT
-	last    atomic.Pointer[Condition] // what Watch found; nil before its first look
+	last    atomic.Pointer[Condition] // how Redis was found last; nil before the first look
 }
 
 var _ relay.Store = (*Store)(nil)

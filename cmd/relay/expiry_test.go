@@ -8,7 +8,7 @@ import (
 )
 
 // TestExpiry lets deadlines pass with two replicas that both watch them: each
-// workflow gets Callback.Expired, soon and once.
+// workflow gets Callback.Expired, soon and once (row 36).
 func TestExpiry(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, r redisServer) {
 		w := newWorld(t, r, 2)
@@ -45,7 +45,7 @@ func TestExpiry(t *testing.T) {
 }
 
 // TestAnsweredBeforeDeadline records an answer in time that is delivered after
-// the deadline: it counts, and nothing expires.
+// the deadline: it counts, and nothing expires (row 38).
 func TestAnsweredBeforeDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)

@@ -34,8 +34,9 @@ const (
 	// lost its data could the relay still write to it.
 	watchEvery = time.Second
 	// bytesInFlight bounds the bodies that are being handled, so that the
-	// process stays within a few hundred megabytes whatever is posted.
-	bytesInFlight = 64 << 20
+	// process stays under 256 MiB whatever is posted: each is there several
+	// times over, as it came, sealed, and as JSON for AWS.
+	bytesInFlight = 32 << 20
 	// stopWithin is how long requests and deliveries that are under way may
 	// take to end, together. Orchestrators kill after 30 s, as a rule.
 	stopWithin = 25 * time.Second

@@ -67,7 +67,8 @@ func (w *world) untilCalled(t task, times int) {
 }
 
 // TestKilled kills a relay whose attempt to deliver hangs. Another one takes
-// the delivery up when its lease has ended, and the task is completed once.
+// the delivery up when its lease has ended, and the task is completed once
+// (rows 53 and 55).
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	const payload = `{"amount": 12345678901234567890123}`
@@ -124,7 +125,7 @@ func TestKilled(t *testing.T) {
 }
 
 // TestPaused stops a relay for longer than its lease and lets it go on while
-// another one has the delivery: its late result changes nothing.
+// another one has the delivery: its late result changes nothing (row 57).
 func TestPaused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)
@@ -154,7 +155,8 @@ func TestPaused(t *testing.T) {
 }
 
 // TestTerminated sends SIGTERM while an answer is being delivered: whether or
-// not its sender still waits, it is delivered before the process exits with 0.
+// not its sender still waits, it is delivered before the process exits with 0
+// (row 56).
 func TestTerminated(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -17,7 +17,7 @@ import (
 const rounds = 20
 
 // TestOneAnswerWins posts different bodies at the same instant to two
-// replicas.
+// replicas (row 14).
 func TestOneAnswerWins(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, r redisServer) {
 		w := newWorld(t, r, 2)
@@ -62,7 +62,7 @@ func TestSameAnswerTwice(t *testing.T) {
 }
 
 // TestCancelRacesAnswer cancels on one replica while the other takes an
-// answer: one wins, and the loser is told so.
+// answer: one wins, and the loser is told so (row 71).
 func TestCancelRacesAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 2)

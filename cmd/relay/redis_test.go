@@ -21,7 +21,7 @@ func (w *world) private(r *replica, path string) (status int, body string) {
 }
 
 // TestScriptsForgotten takes the scripts away from Redis, as a restart and a
-// failover do: nobody notices.
+// failover do: nobody notices (row 65).
 func TestScriptsForgotten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 2)

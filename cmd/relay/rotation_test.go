@@ -12,7 +12,8 @@ import (
 
 // TestRotationRollsThrough has replicas that hold the same two master keys in
 // the two orders, as while a rotation rolls through the fleet: links made at
-// either work at both, and a task has one callback wherever it is registered.
+// either work at both, and a task has one callback wherever it is registered
+// (row 69).
 func TestRotationRollsThrough(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, r redisServer) {
 		w := newWorld(t, r, 0)

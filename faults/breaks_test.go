@@ -1,0 +1,148 @@
+package faults
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"callback-relay/store/redistest"
+)
+
+// edit changes one file of the relay.
+type edit struct{ file, old, new string }
+
+// breaks are ways in which the relay could be wrong, and which of the tests
+// here has to notice.
+var breaks = []struct {
+	name     string
+	edits    []edit
+	scenario string
+	objects  string // what the scenario then says
+}{
+	{
+		name: "the fence is not looked at",
+		edits: []edit{{"store/scripts/settle.lua",
+			"if not cb[1] or cb[2] ~= ARGV[2] then", "if not cb[1] then"}},
+		scenario: "TestLateResult", objects: "state refused, and there is an effect",
+	},
+	{
+		name: "acknowledged though the script failed",
+		edits: []edit{{"store/store.go",
+			`return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)`,
+			`return relay.Recorded{State: row.To, Duplicate: true}, nil`}},
+		scenario: "TestFaults/standalone", objects: objection + lost,
+	},
+	{
+		name: "the due set has another hash tag than its callbacks",
+		edits: []edit{{"store/keys.go",
+			`return partitionKey(partition, "due")`,
+			`return fmt.Sprintf("relay:v1:{d%02d}:due", partition)`}},
+		scenario: "TestFaults/cluster", objects: "a client got no answer",
+	},
+	{
+		name: "the deadline is not judged where the answer is recorded",
+		edits: []edit{{"store/scripts/answer.lua",
+			"if now >= tonumber(deadline) then", "if false then"}},
+		scenario: "TestFaults/standalone", objects: "after the deadline and acknowledged",
+	},
+	{
+		name: "what is leased is claimed",
+		edits: []edit{
+			{"store/scripts/ripe.lua", "'-inf', string.format('%.0f', now),", "'-inf', '+inf',"},
+			{"store/scripts/claim.lua", "if not due or tonumber(due) > now then", "if not due then"},
+		},
+		scenario: "TestLease", objects: "attempted by somebody else too",
+	},
+	{
+		name: "an attempt is not recorded as unclear",
+		edits: []edit{
+			{"store/scripts/answer.lua", "'unclear', '1'", "'unclear', '0'"},
+			{"store/scripts/claim.lua", "attempts + 1, unclear + 1", "attempts + 1, unclear"},
+		},
+		scenario: "TestFaults/standalone", objects: "state refused, and there is an effect",
+	},
+	{
+		name: "settled without being sent",
+		edits: []edit{{"outbox/deliver.go",
+			"err := o.Sender.Send(context.Background(), d.TaskToken, d.Outcome)", "var err error"}},
+		scenario: "TestFaults/standalone", objects: "state delivered, and there is no effect",
+	},
+	{
+		name: "an empty Redis is taken for the truth",
+		edits: []edit{{"store/ready.go",
+			`return fmt.Errorf("%w: redis holds none, run relay migrate up", errSchema)`, "return nil"}},
+		scenario: "TestWiped", objects: "a sender was told 404",
+	},
+	{
+		name: "copies that are missing do not matter",
+		edits: []edit{{"store/durability.go",
+			"if err == nil && got < d.Replicas {", "if err == nil && got < 0 {"}},
+		scenario: "TestFewerCopies/wait:1", objects: "without the copy",
+	},
+}
+
+// TestBreaks breaks the relay in each of these ways, and runs the scenario
+// that has to notice. It takes minutes, and only runs when asked to.
+func TestBreaks(t *testing.T) {
+	if !*breaksFlag || !redistest.Available(t) {
+		t.Log("runs with -breaks only")
+		return
+	}
+	self, err := os.Executable()
+	must(t, err)
+	for _, b := range breaks {
+		t.Run(b.name, func(t *testing.T) {
+			binary := filepath.Join(t.TempDir(), "relay")
+			must(t, build(binary, "-overlay", overlay(t, b.edits)))
+			began := time.Now()
+			out, err := exec.Command(self, "-test.run", b.scenario, "-binary", binary,
+				"-round", "20s", "-settle", "20s").CombinedOutput()
+			if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+				t.Fatal(err)
+			}
+			if err == nil || !strings.Contains(string(out), b.objects) {
+				t.Fatalf("%s does not notice (want %q): %v\n%s", b.scenario, b.objects, err, out)
+			}
+			t.Logf("%s notices in %s: %s", b.scenario, time.Since(began).Round(time.Second), lineWith(string(out), b.objects))
+		})
+	}
+}
+
+// overlay makes the edits in copies, and tells the Go command to use these.
+func overlay(t *testing.T, edits []edit) string {
+	t.Helper()
+	dir := t.TempDir()
+	replace := map[string]string{}
+	for _, e := range edits {
+		path, err := filepath.Abs(filepath.Join("..", e.file))
+		must(t, err)
+		source, err := os.ReadFile(path)
+		must(t, err)
+		if strings.Count(string(source), e.old) != 1 {
+			t.Fatalf("%s does not have %q once: the break is out of date", e.file, e.old)
+		}
+		broken := filepath.Join(dir, filepath.Base(e.file))
+		//nolint:gosec // the file's name is one of those above
+		must(t, os.WriteFile(broken, []byte(strings.Replace(string(source), e.old, e.new, 1)), 0o600))
+		replace[path] = broken
+	}
+	content, err := json.Marshal(map[string]any{"Replace": replace})
+	must(t, err)
+	file := filepath.Join(dir, "overlay.json")
+	must(t, os.WriteFile(file, content, 0o600))
+	return file
+}
+
+func lineWith(text, part string) string {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, part) {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}

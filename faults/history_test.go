@@ -1,0 +1,143 @@
+package faults
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"callback-relay/api"
+	"callback-relay/stepfunctions/standin"
+)
+
+// history is all that is known of one callback: what its registration and its
+// senders were told, what Step Functions got and took, and how it stands in
+// the end.
+type history struct {
+	kind      string // what was done with it
+	taskToken string
+	callback  api.Callback // as registered
+	bodies    [][]byte     // that were posted
+	deadline  time.Time    // by the clock of this machine, which is Redis' too
+
+	mu      sync.Mutex
+	events  []event
+	noticed []string // what a client itself found to be wrong
+
+	calls   []sent
+	effects []standin.Effect
+	final   string // the callback's state in the end
+}
+
+// What a client of the relay can do.
+const (
+	didRegister = "register"
+	didPost     = "post"
+	didCancel   = "cancel"
+	didGiveUp   = "give up"
+)
+
+// event is one thing that a client did, and what it was told.
+type event struct {
+	what         string
+	body         int // of a post: which one
+	replica      int
+	began, ended time.Time
+	told         reply
+	err          error // it was told nothing
+}
+
+// note adds an event.
+func (h *history) note(e event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.events = append(h.events, e)
+}
+
+// notice adds what a client itself found to be wrong.
+func (h *history) notice(what string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.noticed = append(h.noticed, what)
+}
+
+// told returns the events of one kind that ended with a status.
+func (h *history) told(what string, status int) []event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var found []event
+	for _, e := range h.events {
+		if e.what == what && e.err == nil && e.told.status == status {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// acknowledged tells whether anyone was told that an answer was taken.
+func (h *history) acknowledged() bool { return len(h.told(didPost, 200)) > 0 }
+
+// String tells the story without payloads and secrets.
+func (h *history) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var b strings.Builder
+	fmt.Fprintf(&b, "callback %s (%s), onExpiry %s, deadline %s, in the end %s\n",
+		h.callback.ID, h.kind, h.callback.OnExpiry, clock(h.deadline), h.final)
+	type line struct {
+		at   time.Time
+		text string
+	}
+	var lines []line
+	for _, e := range h.events {
+		text := fmt.Sprintf("%s at replica %d, body %d, since %s: %d %s", e.what, e.replica, e.body, clock(e.began), e.told.status, e.told.word)
+		if e.told.duplicate {
+			text += ", duplicate"
+		}
+		if e.err != nil {
+			text = fmt.Sprintf("%s at replica %d, body %d, since %s: %s", e.what, e.replica, e.body, clock(e.began), withoutURL(e.err))
+		}
+		lines = append(lines, line{e.ended, text})
+	}
+	for _, c := range h.calls {
+		lines = append(lines, line{c.at, fmt.Sprintf("%s reaches Step Functions, %s", c.action, h.which(c.outcome))})
+	}
+	for _, e := range h.effects {
+		lines = append(lines, line{e.At, fmt.Sprintf("%s takes effect, %s", e.Action, h.which(string(e.Output)+e.Error+e.Cause))})
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return a.at.Compare(b.at) })
+	for _, l := range lines {
+		fmt.Fprintf(&b, "  %s  %s\n", clock(l.at), l.text)
+	}
+	return b.String()
+}
+
+// which names an outcome instead of quoting it.
+func (h *history) which(outcome string) string {
+	for i, body := range h.bodies {
+		if outcome == string(body) {
+			return fmt.Sprintf("body %d", i)
+		}
+	}
+	if strings.HasPrefix(outcome, expiredError) {
+		return expiredError
+	}
+	return "with bytes that nobody posted"
+}
+
+// withoutURL shortens the error of a request, whose text has the link.
+func withoutURL(err error) string {
+	text := err.Error()
+	if i := strings.LastIndex(text, `": `); i >= 0 {
+		return text[i+3:]
+	}
+	return text
+}
+
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Format("15:04:05.000")
+}

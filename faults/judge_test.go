@@ -1,0 +1,219 @@
+package faults
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"callback-relay/api"
+	"callback-relay/relay"
+	"callback-relay/stepfunctions/standin"
+)
+
+const expiredError = relay.ErrorExpired
+
+// violation is one promise that was broken.
+type violation struct {
+	kind string // lost, duplicate or wrong
+	what string
+	of   *history
+}
+
+// The kinds of violation.
+const (
+	lost      = "lost"      // acknowledged, and no effect
+	duplicate = "duplicate" // acknowledged or sent twice
+	wrong     = "wrong"     // anything else
+)
+
+// slack is how far apart two readings of the same clock may be taken for one:
+// Redis counts in milliseconds.
+const slack = 5 * time.Millisecond
+
+// judge holds what senders were told, and how the callback stands in the end,
+// against the ledger.
+func judge(h *history) []violation {
+	j := &judgement{history: h}
+	for _, rule := range []func(*judgement){
+		onlyKnownAnswers, acknowledgedOnce, unacknowledgedAtMostOnce, expired, cancelled, registeredOnce, sameBytes, finalState, nobodyGaveUp,
+	} {
+		rule(j)
+	}
+	return j.found
+}
+
+type judgement struct {
+	*history
+	found []violation
+}
+
+func (j *judgement) object(kind, what string, args ...any) {
+	j.found = append(j.found, violation{kind, fmt.Sprintf(what, args...), j.history})
+}
+
+// success tells whether the body took effect.
+func (j *judgement) success(body int) bool {
+	for _, e := range j.effects {
+		if e.Action == standin.SendTaskSuccess && string(e.Output) == string(j.bodies[body]) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyKnownAnswers: a genuine link never gets a 404, and nothing of ours ever
+// shows. Trouble is 503.
+func onlyKnownAnswers(j *judgement) {
+	for _, e := range j.events {
+		if e.err != nil || e.what == didGiveUp {
+			continue
+		}
+		switch e.told.status {
+		case http.StatusOK, http.StatusCreated, http.StatusConflict, http.StatusGone, http.StatusServiceUnavailable:
+		default:
+			j.object(wrong, "%s was answered %d %s", e.what, e.told.status, e.told.word)
+		}
+	}
+}
+
+// acknowledgedOnce: a 2xx for some bytes means one effect, with these bytes.
+// Two different bodies never both get one, and none that came after the
+// deadline does.
+func acknowledgedOnce(j *judgement) {
+	first := -1
+	for _, e := range j.told(didPost, http.StatusOK) {
+		switch {
+		case first < 0:
+			first = e.body
+			if !j.success(e.body) {
+				j.object(lost, "body %d was acknowledged and has no effect", e.body)
+			}
+		case e.body != first:
+			j.object(duplicate, "bodies %d and %d were both acknowledged", first, e.body)
+		}
+		if !e.told.duplicate && e.began.After(j.deadline.Add(slack)) {
+			j.object(wrong, "body %d was posted %s after the deadline and acknowledged", e.body, e.began.Sub(j.deadline))
+		}
+	}
+	for _, e := range j.told(didPost, http.StatusConflict) {
+		if j.success(e.body) {
+			j.object(wrong, "body %d took effect, and its sender was told that another had", e.body)
+		}
+	}
+	if len(j.effects) > 1 {
+		j.object(duplicate, "%d effects", len(j.effects))
+	}
+}
+
+// unacknowledgedAtMostOnce: whatever takes effect was posted, or is the
+// expiry that the registration asked for.
+func unacknowledgedAtMostOnce(j *judgement) {
+	for _, e := range j.effects {
+		switch {
+		case e.Action == standin.SendTaskSuccess && j.which(string(e.Output)) != expiredError:
+			posted := false
+			for i := range j.bodies {
+				posted = posted || j.success(i)
+			}
+			if !posted {
+				j.object(wrong, "bytes took effect that nobody posted")
+			}
+		case e.Action == standin.SendTaskFailure && e.Error == expiredError:
+			if j.callback.OnExpiry != api.OnExpiryFail {
+				j.object(wrong, "the task was told of an expiry that it was not to hear of")
+			}
+			if e.At.Before(j.deadline.Add(-slack)) {
+				j.object(wrong, "expired %s before the deadline", j.deadline.Sub(e.At))
+			}
+		default:
+			j.object(wrong, "unexpected effect: %s %s", e.Action, e.Error)
+		}
+	}
+}
+
+// expired: whoever was told so can rely on it.
+func expired(j *judgement) {
+	toldExpired := false
+	for _, e := range j.told(didPost, http.StatusGone) {
+		toldExpired = toldExpired || e.told.word == api.CodeExpired.Short()
+	}
+	if !toldExpired && j.kind != kindSilent {
+		return
+	}
+	for _, e := range j.effects {
+		if e.Action == standin.SendTaskSuccess {
+			j.object(wrong, "a sender was told that it is too late, and the task succeeded")
+		}
+	}
+	if j.callback.OnExpiry == api.OnExpiryFail && len(j.effects) == 0 {
+		j.object(lost, "the deadline passed, and the task was never told")
+	}
+}
+
+// cancelled: after a cancel that was acknowledged nothing happens.
+func cancelled(j *judgement) {
+	if len(j.told(didCancel, http.StatusOK)) == 0 {
+		return
+	}
+	if len(j.effects) > 0 {
+		j.object(wrong, "the cancel was acknowledged, and there is an effect")
+	}
+	if j.acknowledged() {
+		j.object(wrong, "the cancel and an answer were both acknowledged")
+	}
+	if j.final != api.StateCancelled {
+		j.object(wrong, "the cancel was acknowledged, and the state is %s", j.final)
+	}
+}
+
+// registeredOnce: only one registration of a task token makes a callback, which
+// may be one whose answer was lost. All get the same links.
+func registeredOnce(j *judgement) {
+	for _, what := range j.noticed {
+		j.object(wrong, "%s", what)
+	}
+	if made := len(j.told(didRegister, http.StatusCreated)); made > 1 {
+		j.object(duplicate, "registered %d times", made)
+	}
+}
+
+// sameBytes: every attempt of a delivery sends the same.
+func sameBytes(j *judgement) {
+	for _, c := range j.calls {
+		if c.action != j.calls[0].action || c.outcome != j.calls[0].outcome {
+			j.object(duplicate, "one attempt sent %s and another %s", j.which(j.calls[0].outcome), j.which(c.outcome))
+			return
+		}
+	}
+}
+
+// finalState: what the relay says of a callback in the end is what happened.
+func finalState(j *judgement) {
+	switch j.final {
+	case api.StateDelivered:
+		if len(j.effects) == 0 {
+			j.object(lost, "state delivered, and there is no effect")
+		}
+	case api.StateAnswered:
+		j.object(lost, "still answered, long after the faults ended")
+	case stateMissing:
+		j.object(lost, "the callback is gone")
+	default:
+		if len(j.effects) > 0 {
+			j.object(wrong, "state %s, and there is an effect", j.final)
+		}
+		if j.final == api.StateExpired && j.callback.OnExpiry != api.OnExpiryIgnore {
+			j.object(wrong, "state expired, and the task was to be told")
+		}
+	}
+}
+
+// nobodyGaveUp: once the faults end everybody gets an answer.
+func nobodyGaveUp(j *judgement) {
+	for _, e := range j.events {
+		if e.what == didGiveUp {
+			j.object(wrong, "a client got no answer, long after the faults ended")
+			return
+		}
+	}
+}

@@ -1,0 +1,262 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"callback-relay/api"
+	"callback-relay/client"
+	"callback-relay/stepfunctions/standin"
+)
+
+// The kinds of callback that the load makes, and how many of a hundred.
+const (
+	kindOne        = "one sender"
+	kindTwice      = "two senders, the same bytes"
+	kindRivals     = "two senders, different bytes"
+	kindCancelled  = "cancelled"
+	kindCancelRace = "cancelled and answered at once"
+	kindLate       = "answered about the deadline"
+	kindSilent     = "never answered"
+)
+
+var kinds = []struct {
+	kind   string
+	weight int
+}{
+	{kindOne, 46}, {kindTwice, 10}, {kindRivals, 12}, {kindCancelled, 5},
+	{kindCancelRace, 7}, {kindLate, 10}, {kindSilent, 10},
+}
+
+// load is what workflows and senders of webhooks do with a fleet.
+type load struct {
+	fleet *fleet
+	seed  uint64
+	rate  int // callbacks a second
+	// hopeless is closed when whoever has no answer yet will get none.
+	hopeless chan struct{}
+
+	histories []*history // of the callbacks begun
+	busy      sync.WaitGroup
+	working   atomic.Int64
+}
+
+// crowd is how many callbacks are worked on at once, at most.
+const crowd = 150
+
+func newLoad(f *fleet, seed uint64, rate int) *load {
+	return &load{fleet: f, seed: seed, rate: rate, hopeless: make(chan struct{})}
+}
+
+// run begins callbacks until ctx ends. Their clients go on: see wait.
+func (l *load) run(ctx context.Context) {
+	room := make(chan struct{}, crowd)
+	beat := time.NewTicker(time.Second / time.Duration(l.rate))
+	defer beat.Stop()
+	for i := uint64(0); ; i++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case room <- struct{}{}:
+		}
+		rnd := rng(l.seed, i)
+		h := &history{kind: pick(rnd)}
+		l.histories = append(l.histories, h)
+		l.busy.Go(func() {
+			defer func() { <-room }()
+			l.client(h, rnd).run()
+		})
+	}
+}
+
+func rng(seed, of uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, of)) }
+
+func pick(rnd *rand.Rand) string {
+	n := rnd.IntN(100)
+	for _, k := range kinds {
+		if n -= k.weight; n < 0 {
+			return k.kind
+		}
+	}
+	return kindOne
+}
+
+// wait returns when every client has its answer, or has given up: that is so
+// many after the faults ended.
+func (l *load) wait(limit time.Duration) {
+	timer := time.AfterFunc(limit, func() { close(l.hopeless) })
+	l.busy.Wait()
+	timer.Stop()
+}
+
+// caller is a client that works on one callback. Each goroutine has its own.
+type caller struct {
+	*load
+	*history
+	rnd *rand.Rand
+}
+
+func (l *load) client(h *history, rnd *rand.Rand) *caller { return &caller{l, h, rnd} }
+
+// other returns a caller for another goroutine.
+func (c *caller) other() *caller {
+	return c.load.client(c.history, rng(c.rnd.Uint64(), c.rnd.Uint64()))
+}
+
+// run lives through one callback.
+func (c *caller) run() {
+	c.working.Add(1)
+	defer c.working.Add(-1)
+	c.bodies = [][]byte{payload(c.rnd), payload(c.rnd)}
+	if !c.register() {
+		return
+	}
+	switch c.kind {
+	case kindOne:
+		c.send(0, c.anyReplica())
+		if c.acknowledged() && c.rnd.IntN(5) == 0 {
+			c.send(c.rnd.IntN(2), c.anyReplica()) // lost track of it, or thinks again
+		}
+	case kindTwice:
+		c.race(func(r int) { c.other().send(0, r) }, func(c *caller, r int) { c.send(0, r) })
+	case kindRivals:
+		c.race(func(r int) { c.other().send(0, r) }, func(c *caller, r int) { c.send(1, r) })
+	case kindCancelled:
+		c.cancel(c.anyReplica())
+	case kindCancelRace:
+		c.race(func(r int) { c.other().send(0, r) }, func(c *caller, r int) { c.cancel(r) })
+	case kindLate:
+		at := c.deadline.Add(time.Duration(c.rnd.IntN(600)-200) * time.Millisecond)
+		c.pause(time.Until(at))
+		c.send(0, c.anyReplica())
+	case kindSilent:
+	}
+}
+
+// race does two things at the same instant on two replicas.
+func (c *caller) race(a func(replica int), b func(c *caller, replica int)) {
+	first := c.anyReplica()
+	second := (first + 1) % len(c.fleet.replicas)
+	other := c.other()
+	start := make(chan struct{})
+	var both sync.WaitGroup
+	both.Go(func() { <-start; a(first) })
+	both.Go(func() { <-start; b(other, second) })
+	close(start)
+	both.Wait()
+}
+
+// register registers a task, again and again until it gets an answer (row 72).
+func (c *caller) register() bool {
+	request := api.CreateRequest{TaskToken: c.fleet.steps.NewTask(standin.TaskOptions{}), ExpiresIn: "1h"}
+	if c.kind == kindLate || c.kind == kindSilent {
+		request.ExpiresIn = (time.Second + time.Duration(c.rnd.IntN(2000))*time.Millisecond).String()
+		if c.rnd.IntN(3) == 0 {
+			request.OnExpiry = api.OnExpiryIgnore
+		}
+	}
+	c.taskToken = request.TaskToken
+	again := c.rnd.IntN(6) == 0
+	for {
+		cb, ok, final := c.registerOnce(request)
+		switch {
+		case ok && c.callback.ID == "":
+			c.callback, c.deadline = cb, cb.ExpiresAt
+			if !again {
+				return true
+			}
+		case ok:
+			if cb.ID != c.callback.ID || cb.URL != c.callback.URL {
+				c.notice("a repeated registration got another callback or another link")
+			}
+			return true
+		case final:
+			return false
+		}
+		if !c.hold(didRegister) {
+			return false
+		}
+	}
+}
+
+func (c *caller) registerOnce(request api.CreateRequest) (cb api.Callback, ok, final bool) {
+	r := c.anyReplica()
+	e := event{what: didRegister, replica: r, began: time.Now()}
+	cb, created, err := c.fleet.client(c.fleet.replicas[r]).Create(context.Background(), request)
+	e.told.status = 200
+	if created {
+		e.told.status = 201
+	}
+	e.heard(err)
+	c.note(e)
+	return cb, err == nil, e.err == nil && e.told.status != 503
+}
+
+// heard takes what the Go client made of an answer.
+func (e *event) heard(err error) {
+	e.ended = time.Now()
+	if refusal := (*client.Error)(nil); errors.As(err, &refusal) {
+		e.told = reply{status: refusal.StatusCode, word: refusal.Problem.Type.Short()}
+		return
+	}
+	e.err = err
+}
+
+// send posts a body as senders of webhooks do: again, to whichever replica,
+// until the answer is not "come back later".
+func (c *caller) send(body, replica int) {
+	for {
+		e := event{what: didPost, body: body, replica: replica, began: time.Now()}
+		e.told, e.err = c.fleet.post(context.Background(), c.fleet.replicas[replica], c.callback.URL, c.bodies[body])
+		e.ended = time.Now()
+		c.note(e)
+		if e.err == nil && e.told.status < 500 || !c.hold(didPost) {
+			return
+		}
+		replica = c.anyReplica()
+	}
+}
+
+// cancel withdraws the callback, again until the answer is definite.
+func (c *caller) cancel(replica int) {
+	for {
+		e := event{what: didCancel, replica: replica, began: time.Now()}
+		_, err := c.fleet.client(c.fleet.replicas[replica]).Cancel(context.Background(), c.callback.ID)
+		e.told.status = 200
+		e.heard(err)
+		c.note(e)
+		if e.err == nil && e.told.status < 500 || !c.hold(didCancel) {
+			return
+		}
+		replica = c.anyReplica()
+	}
+}
+
+func (c *caller) anyReplica() int { return c.rnd.IntN(len(c.fleet.replicas)) }
+
+// hold waits before another try, and tells whether there is to be one.
+func (c *caller) hold(doing string) bool {
+	select {
+	case <-c.hopeless:
+		c.note(event{what: didGiveUp, told: reply{word: doing}, began: time.Now(), ended: time.Now()})
+		return false
+	case <-time.After(time.Duration(50+c.rnd.IntN(300)) * time.Millisecond):
+		return true
+	}
+}
+
+func (c *caller) pause(d time.Duration) {
+	select {
+	case <-c.hopeless:
+	case <-time.After(d):
+	}
+}

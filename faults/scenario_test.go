@@ -1,0 +1,178 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"callback-relay/api"
+	"callback-relay/client"
+	"callback-relay/stepfunctions/standin"
+)
+
+// scenario is one round: a fleet under load, faults, and a judge at the end.
+type scenario struct {
+	*fleet
+	name string
+	seed uint64
+	load *load
+
+	mu    sync.Mutex
+	tally map[string]int // faults injected, by name
+}
+
+// fault is one thing to go wrong for a while. When inject returns it is over,
+// as far as it is up to us.
+type fault struct {
+	name   string
+	weight int
+	inject func(context.Context, *rand.Rand)
+}
+
+func newScenario(name string, seed uint64, f *fleet) *scenario {
+	return &scenario{
+		fleet: f, name: name, seed: seed, tally: map[string]int{},
+		load: newLoad(f, seed, loadRate),
+	}
+}
+
+// loadRate is how many callbacks a round begins in a second.
+const loadRate = 30
+
+// run puts the load on, injects faults for so long, and judges. Two lanes run
+// side by side: what happens to processes, and what happens between them.
+func (s *scenario) run(length time.Duration, processes, network []fault) *verdict {
+	s.Helper()
+	ctx, stop := context.WithTimeout(context.Background(), length)
+	defer stop()
+	var lanes sync.WaitGroup
+	lanes.Go(func() { s.load.run(ctx) })
+	lanes.Go(func() { s.lane(ctx, 2, network) })
+	if *forFlag > 0 {
+		lanes.Go(func() { s.progress(ctx) })
+	}
+	s.lane(ctx, 1, processes) // in this goroutine, since it may fail the test
+	lanes.Wait()
+	return s.conclude()
+}
+
+// lane injects one fault after the other, until ctx ends.
+func (s *scenario) lane(ctx context.Context, number uint64, faults []fault) {
+	rnd := rng(s.seed, 1<<32+number)
+	sum := 0
+	for _, f := range faults {
+		sum += f.weight
+	}
+	for hold(ctx, between(rnd, 100*time.Millisecond, 900*time.Millisecond)) {
+		n := rnd.IntN(sum)
+		for _, f := range faults {
+			if n -= f.weight; n < 0 {
+				s.count(f.name)
+				f.inject(ctx, rnd)
+				break
+			}
+		}
+	}
+}
+
+func (s *scenario) count(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tally[name]++
+}
+
+// conclude waits until all is settled, and judges.
+func (s *scenario) conclude() *verdict {
+	s.Helper()
+	s.steps.SetFault()
+	s.steps.Release()
+	s.load.wait(*settleFlag)
+	s.gather()
+	return reach(s.name, s.seed, s.tally, s.load.histories)
+}
+
+// gather completes the histories with the ledger and with how the relay itself
+// says that each callback ended.
+func (s *scenario) gather() {
+	s.Helper()
+	settled, cancel := context.WithTimeout(context.Background(), *settleFlag)
+	defer cancel()
+	for i, h := range s.load.histories {
+		if h.callback.ID == "" {
+			continue // its registration was given up
+		}
+		h.final = s.finalState(settled, s.replicas[i%len(s.replicas)], h.callback.ID)
+	}
+	effects := map[string][]standin.Effect{}
+	for _, e := range s.steps.Effects() {
+		effects[e.TaskToken] = append(effects[e.TaskToken], e)
+	}
+	for _, h := range s.load.histories {
+		h.effects, h.calls = effects[h.taskToken], s.calls.of(h.taskToken)
+	}
+}
+
+// stateMissing is that of a callback the relay does not know any more.
+const stateMissing = "missing"
+
+// finalState waits until a callback is settled, or ctx ends, and returns the
+// state it is in at last.
+func (s *scenario) finalState(ctx context.Context, r *replica, id string) (state string) {
+	for {
+		cb, err := s.client(r).Get(context.Background(), id)
+		var refusal *client.Error
+		switch {
+		case err == nil:
+			state = cb.State
+		case errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound:
+			return stateMissing
+		}
+		if err == nil && state != api.StateAnswered && state != api.StatePending || !hold(ctx, 50*time.Millisecond) {
+			return state
+		}
+	}
+}
+
+// hold waits, and tells whether ctx goes on.
+func hold(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// during keeps something up for a while. A round that ends meanwhile cuts it
+// short.
+func during(ctx context.Context, d time.Duration, begin, end func()) {
+	begin()
+	defer end()
+	hold(ctx, d)
+}
+
+func between(rnd *rand.Rand, low, high time.Duration) time.Duration {
+	return low + time.Duration(rnd.Int64N(int64(high-low)))
+}
+
+// progressEvery is how often a long run says on a terminal how it goes.
+const progressEvery = 5 * time.Second
+
+// progress says so until ctx ends.
+func (s *scenario) progress(ctx context.Context) {
+	for began := time.Now(); hold(ctx, progressEvery); {
+		s.mu.Lock()
+		total := 0
+		for _, n := range s.tally {
+			total += n
+		}
+		s.mu.Unlock()
+		fmt.Fprintf(os.Stderr, "%s, seed %d, %s: %d faults, %d effects, %d clients busy\n",
+			s.name, s.seed, time.Since(began).Round(time.Second), total, len(s.steps.Effects()), s.load.working.Load())
+	}
+}
