@@ -25,10 +25,13 @@ const (
 	// bad luck: replicas that share a quota take it from each other in batches.
 	deepest = 0.5
 	// climbing is by which part of itself the rate grows in a second, for each
-	// second that has passed since it fell: 6% a second after one second, 60%
+	// second that has passed since it fell: 8% a second after one second, 80%
 	// after ten.
-	climbing = 0.06
-	minRate  = 1.0 // a second, if the share is not less
+	climbing = 0.08
+	// minRate, in calls a second, is where a quota that is used up is waited
+	// for, if the share is not less: a hundredth of the usual quota, and not so
+	// low that climbing back takes long.
+	minRate = 5.0
 )
 
 // limiter keeps one replica to its share of the fleet's rate, and below that to
@@ -38,8 +41,8 @@ const (
 // While calls are throttled the rate falls to the part of it that got through.
 // Then it climbs, slowly at first and ever faster, until calls are throttled
 // again or the share is reached. So it stays near a quota that holds, and is
-// back from one call a second to hundreds within a quarter of a minute when a
-// quota that was used up is free again.
+// back from a few calls a second to hundreds within ten seconds when a quota
+// that was used up is free again.
 type limiter struct {
 	fleet   float64 // calls a second; 0 is no limit
 	permits *rate.Limiter

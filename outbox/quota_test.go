@@ -206,8 +206,8 @@ func TestQuotaThatCloses(t *testing.T) {
 		pass(time.Hour)
 		_, after := q.counts()
 		t.Logf("%d calls in an hour", after-before)
-		if n := after - before; n > 2*3600*12/10 {
-			t.Errorf("%d calls in an hour in which none passed, want about one a second for each of two replicas", n)
+		if n := after - before; n > 2*3600*5*12/10 {
+			t.Errorf("%d calls in an hour in which none passed, want about five a second for each of two replicas", n)
 		}
 		q.become(500)
 		pass(20 * time.Second)

@@ -57,6 +57,7 @@ type node struct {
 	ports      ports
 	stopWithin time.Duration
 	stopping   atomic.Bool
+	obstacles  map[string]bool // checks that failed at the last look; of the watch alone
 }
 
 // nodeOptions are what a node is made of. All are required, except where a
@@ -143,9 +144,7 @@ func (n *node) run(ctx context.Context) error {
 	go func() {
 		defer close(delivered)
 		var watch sync.WaitGroup
-		watch.Go(func() {
-			n.store.Watch(delivering, watchEvery, func(c store.Condition) { n.metrics.Redis(c.Memory, c.Skew) })
-		})
+		watch.Go(func() { n.store.Watch(delivering, watchEvery, n.found) })
 		n.outbox.Run(delivering)
 		watch.Wait()
 	}()
@@ -182,6 +181,24 @@ func shutDown(ctx context.Context, server *http.Server) error {
 		return nil
 	}
 	return errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
+}
+
+// found takes note of how Redis was found, and logs what has come up or gone.
+func (n *node) found(c store.Condition) {
+	n.metrics.Redis(c.Memory, c.Skew)
+	now := map[string]bool{}
+	for _, o := range c.Obstacles {
+		now[o.Check] = true
+		if !n.obstacles[o.Check] {
+			n.logger.Error("not ready", "check", o.Check, "reason", o.Reason)
+		}
+	}
+	for check := range n.obstacles {
+		if !now[check] {
+			n.logger.Info("no longer in the way", "check", check)
+		}
+	}
+	n.obstacles = now
 }
 
 // ready says what keeps the node from serving.
