@@ -84,6 +84,18 @@ var breaks = []struct {
 			"if err == nil && got < d.Replicas {", "if err == nil && got < 0 {"}},
 		scenario: "TestFewerCopies/wait:1", objects: "without the copy",
 	},
+	{
+		name: "copies that are missing do not matter, in a failover",
+		edits: []edit{{"store/durability.go",
+			"if err == nil && got < d.Replicas {", "if err == nil && got < 0 {"}},
+		scenario: "TestFailoverToStaleReplica/wait:1", objects: objection + lost,
+	},
+	{
+		name: "every sender is turned away",
+		edits: []edit{{"store/scripts/answer.lua",
+			"if now >= tonumber(deadline) then", "if true then"}},
+		scenario: "TestFaults/standalone", objects: "no sender was served",
+	},
 }
 
 // TestBreaks breaks the relay in each of these ways, and runs the scenario

@@ -47,10 +47,10 @@ func TestJudge(t *testing.T) {
 		{name: "a rival is turned away", events: []event{taken, post(1, 409, "already-answered")}, effects: []standin.Effect{success("A")}, final: api.StateDelivered},
 		{name: "nobody heard, and it was taken", events: []event{unheard}, effects: []standin.Effect{success("A")}, final: api.StateDelivered},
 		{name: "nobody heard, and it was not", events: []event{unheard, post(0, 503, "unavailable")}, final: api.StatePending},
-		{name: "expired", events: []event{post(0, 410, "expired")}, effects: []standin.Effect{expiry}, final: api.StateDelivered},
+		{name: "expired", events: []event{post(0, 410, "expired")}, effects: []standin.Effect{expiry}, final: api.StateDelivered, change: aboutTheDeadline},
 		{name: "expired in silence", events: []event{post(0, 410, "expired")}, final: api.StateExpired, change: ignoring},
-		{name: "cancelled", events: []event{cancel, post(0, 410, "cancelled")}, final: api.StateCancelled},
-		{name: "refused", events: []event{post(0, 410, "task-closed")}, final: api.StateRefused},
+		{name: "cancelled", events: []event{cancel, post(0, 410, "cancelled")}, final: api.StateCancelled, change: aboutTheDeadline},
+		{name: "refused", events: []event{post(0, 410, "task-closed")}, final: api.StateRefused, change: aboutTheDeadline},
 		{name: "registered, heard the second time", events: []event{{what: didRegister, told: reply{status: 200}}}, final: api.StatePending},
 
 		{name: "acknowledged and lost", events: []event{taken}, final: api.StatePending, want: "no effect"},
@@ -78,6 +78,9 @@ func TestJudge(t *testing.T) {
 		{name: "gone", final: stateMissing, want: "the callback is gone"},
 		{name: "expired silently, against the registration", final: api.StateExpired, want: "was to be told"},
 		{name: "two attempts with different bytes", events: []event{taken}, effects: []standin.Effect{success("A")}, final: api.StateDelivered, change: func(h *history) { h.calls = []sent{sentA, sentB} }, want: "one attempt sent"},
+		{name: "turned away for nothing", events: []event{post(0, 409, "already-answered")}, final: api.StatePending, want: "no sender was served"},
+		{name: "too late for nothing", events: []event{post(0, 410, "cancelled")}, final: api.StateCancelled, want: "no sender was served"},
+		{name: "no registration", events: []event{{what: didRegister, told: reply{status: 409}}}, final: api.StatePending, want: "there is another"},
 		{name: "given up", events: []event{{what: didGiveUp}}, final: api.StatePending, want: "got no answer"},
 		{name: "registered twice", events: []event{{what: didRegister, told: reply{status: 201}}, {what: didRegister, told: reply{status: 201}}}, final: api.StatePending, want: "registered 2 times"},
 		{name: "another link", final: api.StatePending, change: func(h *history) { h.notice("another link") }, want: "another link"},
@@ -105,7 +108,9 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func ignoring(h *history) { h.callback.OnExpiry = api.OnExpiryIgnore }
+func ignoring(h *history) { h.kind, h.callback.OnExpiry = kindLate, api.OnExpiryIgnore }
+
+func aboutTheDeadline(h *history) { h.kind = kindLate }
 
 // The story that is printed quotes neither payloads nor links.
 func TestHistoryTellsNoSecret(t *testing.T) {

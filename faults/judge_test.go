@@ -35,7 +35,7 @@ const slack = 5 * time.Millisecond
 func judge(h *history) []violation {
 	j := &judgement{history: h}
 	for _, rule := range []func(*judgement){
-		onlyKnownAnswers, acknowledgedOnce, unacknowledgedAtMostOnce, expired, cancelled, registeredOnce, sameBytes, finalState, nobodyGaveUp,
+		onlyKnownAnswers, acknowledgedOnce, unacknowledgedAtMostOnce, expired, cancelled, registeredOnce, everySenderServed, sameBytes, finalState, nobodyGaveUp,
 	} {
 		rule(j)
 	}
@@ -174,6 +174,23 @@ func registeredOnce(j *judgement) {
 	}
 	if made := len(j.told(didRegister, http.StatusCreated)); made > 1 {
 		j.object(duplicate, "registered %d times", made)
+	}
+}
+
+// everySenderServed: of senders that nothing stood in the way of, one was told
+// that its answer is taken. And no registration of a new task token conflicts.
+func everySenderServed(j *judgement) {
+	if len(j.told(didRegister, http.StatusConflict)) > 0 {
+		j.object(wrong, "a registration was told that there is another")
+	}
+	if j.kind != kindOne && j.kind != kindTwice && j.kind != kindRivals {
+		return
+	}
+	for _, e := range j.events {
+		if e.what == didPost && e.err == nil && e.told.status < http.StatusInternalServerError && !j.acknowledged() {
+			j.object(wrong, "no sender was served, and one was told %d %s", e.told.status, e.told.word)
+			return
+		}
 	}
 }
 

@@ -93,7 +93,11 @@ func (s *scenario) conclude() *verdict {
 	s.steps.Release()
 	s.load.wait(*settleFlag)
 	s.gather()
-	return reach(s.name, s.seed, s.tally, s.load.histories)
+	v := reach(s.name, s.seed, s.tally, s.load.histories)
+	if v.acknowledged == 0 {
+		s.Error("nothing was acknowledged: not under load")
+	}
+	return v
 }
 
 // gather completes the histories with the ledger and with how the relay itself

@@ -9,11 +9,8 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// Figures of TestSlowRedis.
-const (
-	slowSenders = 200
-	slowMemory  = 256 << 20
-)
+// slowSenders is how many post at once in TestSlowRedis.
+const slowSenders = 200
 
 // TestSlowRedis puts Redis a second away: too far for a command. Senders are
 // told to come back, memory stays within its bound, and all is well as soon as
@@ -44,8 +41,8 @@ func TestSlowRedis(t *testing.T) {
 	}
 	_, peak := f.replicas[0].memory()
 	t.Logf("statuses %v (0: no answer in time), memory at most %d MiB", told, peak>>20)
-	if peak == 0 || peak > slowMemory {
-		t.Errorf("memory: %d bytes, at most %d are allowed", peak, slowMemory)
+	if peak == 0 || peak > memoryBound {
+		t.Errorf("memory: %d bytes, at most %d are allowed", peak, memoryBound)
 	}
 
 	way.clear()

@@ -3,18 +3,22 @@ package handlers
 import (
 	"errors"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
+
+	"callback-relay/relay"
 )
 
 // requestsInFlight is how many requests one listener handles at once, unless
 // told. When Redis is slow, more would only wait, each with its memory.
 const requestsInFlight = 1024
 
-// The misses that one process answers with 404, per second in the long run and
-// at once. No sender of webhooks has that many wrong addresses.
+// The misses that a listener answers with 404, and the refusals that it logs, per
+// second in the long run and at once. No sender of webhooks has that many wrong
+// addresses.
 const (
 	missRate  = 100
 	missBurst = 200
@@ -56,6 +60,34 @@ func bounded(most int) echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// requestsPerCallback is how many requests to the links of one callback are
+// handled at once. Its senders need two or three.
+const requestsPerCallback = 8
+
+// perCallback keeps whoever has one link, even of a callback that is long over,
+// from taking all the room that others need too.
+type perCallback struct {
+	mu   sync.Mutex
+	busy map[relay.CallbackID]int
+}
+
+// enter counts a request, or refuses it. The caller calls leave when it is done.
+func (p *perCallback) enter(id relay.CallbackID) (leave func(), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy[id] == requestsPerCallback {
+		return nil, errOverloaded
+	}
+	p.busy[id]++
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.busy[id]--; p.busy[id] == 0 {
+			delete(p.busy, id)
+		}
+	}, nil
 }
 
 // limitMisses answers a flood of requests that lead nowhere with 429. It is

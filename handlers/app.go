@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 )
 
 // Metrics is told what happens.
@@ -25,12 +26,13 @@ type app struct {
 	logger   *slog.Logger
 	metrics  Metrics
 	allow    map[string]string // the Allow header by route pattern
+	refusals *rate.Limiter     // of the answers of 400 and over that are logged
 }
 
 func newApp(listener string, logger *slog.Logger, metrics Metrics) *app {
 	a := &app{
 		echo: echo.New(), listener: listener, logger: logger, metrics: metrics,
-		allow: map[string]string{},
+		allow: map[string]string{}, refusals: rate.NewLimiter(missRate, missBurst),
 	}
 	// Nobody's X-Forwarded-For is believed, and nothing depends on the address.
 	a.echo.IPExtractor = echo.ExtractIPDirect()

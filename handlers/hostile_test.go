@@ -84,9 +84,13 @@ func TestManySlowClients(t *testing.T) {
 		s.inFlight = 2*each*1000 + 1000 // of the bodies that hang, and of one more
 		s.server = conns.follow
 	})
-	hung, k := n.register(), n.register()
-	path := hung.path("default")
-	for range each {
+	k := n.register()
+	var hung []task
+	for i := range each {
+		if i%4 == 0 { // with two bodies each, as many as one callback may have at once
+			hung = append(hung, n.register())
+		}
+		path := hung[len(hung)-1].path("default")
 		n.dial()
 		n.dial().write("POST " + path + " HTTP/1.1\r\nHost: relay.te")
 		// The handler waits for the bodies, since it has asked for them.
@@ -100,15 +104,34 @@ func TestManySlowClients(t *testing.T) {
 	if got := conns.count(); got < 4*each+1 {
 		t.Errorf("%d connections are left: they did not all hang while the other was served", got)
 	}
-	if got := hung.got(); len(got) > 0 {
-		t.Errorf("Step Functions got %q of what is not whole", got)
+	for _, h := range hung {
+		if got := h.got(); len(got) > 0 {
+			t.Errorf("Step Functions got %q of what is not whole", got)
+		}
 	}
+}
+
+// Row 25: whoever has one link, of a callback that is over at that, can hang
+// with as many bodies as they like, and keeps no other callback waiting.
+func TestOneLinkTakesNoMoreThanItsPart(t *testing.T) {
+	n := start(t, limited, func(s *setup) { s.inFlight = 16 * 1000 })
+	spent, k := n.register(), n.register()
+	spent.unharmed()
+	for range 8 {
+		w := n.open(spent.path("default"), "", jsonType, "Transfer-Encoding: chunked", "Expect: 100-continue")
+		w.continues()
+	}
+	for range 8 {
+		n.open(spent.path("default"), "1\r\n1\r\n0\r\n\r\n", jsonType, "Transfer-Encoding: chunked").
+			answer().isProblem(http.StatusServiceUnavailable, "overloaded")
+	}
+	k.unharmed()
 }
 
 // Row 25: all who hang are cut off, idle connections too, and what they held is
 // given back.
 func TestSlowClientsAreCutOff(t *testing.T) {
-	const each = 10
+	const each = 8 // as many bodies as one callback may have at once
 	var conns connections
 	n := start(t, limited, shortened, func(s *setup) {
 		s.inFlight = each * 1000

@@ -54,10 +54,11 @@ type node struct {
 
 // setup is what a test may change before its node starts.
 type setup struct {
-	service  relay.ServiceOptions
-	inFlight int64
-	requests int                // of the public listener; 0 is the default
-	server   func(*http.Server) // of the public listener
+	service     relay.ServiceOptions
+	inFlight    int64
+	requests    int                // of the public listener; 0 is the default
+	connections int                // of the public listener; 0 is no bound
+	server      func(*http.Server) // of the public listener
 }
 
 func start(t *testing.T, changes ...func(*setup)) *node {
@@ -106,7 +107,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 		MaxOutput: s.service.MaxOutput, BytesInFlight: s.inFlight, RequestsInFlight: s.requests,
 	}), logger)
 	s.server(public)
-	n.public = serve(t, public)
+	n.public = serve(t, public, s.connections)
 	n.private = serve(t, handlers.NewServer(handlers.Private(handlers.PrivateOptions{
 		Relay: n.service, Logger: logger, Metrics: n.metrics,
 		Keys: []handlers.APIKey{
@@ -139,11 +140,16 @@ func (n *node) on(t *testing.T) *node {
 }
 
 // serve runs a server on a free port until the test ends.
-func serve(t *testing.T, server *http.Server) (addr string) {
+func serve(t *testing.T, server *http.Server, connections ...int) (addr string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	served := make(chan error, 1)
+	for _, most := range connections {
+		if most > 0 {
+			listener = handlers.LimitConnections(listener, most)
+		}
+	}
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close(); <-served })
 	return listener.Addr().String()

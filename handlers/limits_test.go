@@ -54,7 +54,7 @@ func TestBytesInFlight(t *testing.T) {
 	n.register().post("application/json", body).is(http.StatusOK)
 }
 
-// Row 70: requests are bounded however small they are, heartbeats too, so that
+// Rows 66 and 70: requests are bounded however small they are, heartbeats too, so that
 // they do not pile up without end while Redis or Step Functions hangs.
 func TestSmallRequestsInFlight(t *testing.T) {
 	n := start(t, func(s *setup) { s.requests = 2 })

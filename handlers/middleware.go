@@ -70,9 +70,9 @@ func (a *app) done(c echo.Context, id string, took time.Duration) {
 
 	level := slog.LevelInfo
 	switch {
-	case slices.Contains([]string{"healthz", "readyz", "metrics"}, path.Base(route)):
+	case slices.Contains([]string{"healthz", "readyz", "metrics", "robots.txt"}, path.Base(route)):
 		level = slog.LevelDebug // somebody asks every few seconds
-	case status == http.StatusTooManyRequests:
+	case status == http.StatusTooManyRequests, status >= http.StatusBadRequest && !a.refusals.Allow():
 		level = slog.LevelDebug // a flood is counted, and must not fill the log
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelWarn

@@ -33,6 +33,7 @@ type public struct {
 	relay   *relay.Service
 	metrics Metrics
 	bodies  *bodyReader
+	crowds  perCallback
 }
 
 // Public returns the handler of the public listener: links, robots.txt and a
@@ -43,6 +44,7 @@ func Public(o PublicOptions) http.Handler {
 	h := &public{
 		relay: o.Relay, metrics: o.Metrics,
 		bodies: newBodyReader(o.MaxOutput, o.BytesInFlight),
+		crowds: perCallback{busy: map[relay.CallbackID]int{}},
 	}
 	a.echo.Use(limitMisses())
 	post := bounded(cmp.Or(o.RequestsInFlight, requestsInFlight))(h.post)
@@ -66,6 +68,11 @@ func (h *public) post(c echo.Context) error {
 		return err
 	}
 	noteCallback(c, link.ID)
+	leave, err := h.crowds.enter(link.ID)
+	if err != nil {
+		return h.counted(err)
+	}
+	defer leave()
 	if link.Type == relay.LinkHeartbeat {
 		return h.heartbeat(c, link)
 	}

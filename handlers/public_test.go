@@ -169,6 +169,7 @@ func TestRedisAway(t *testing.T) {
 		})
 	}
 	n.do("GET", "http://"+n.public+"/healthz", "").is(http.StatusOK)
+	n.call("GET", "/healthz", "").is(http.StatusOK)
 
 	must(t, n.redis.Restart())
 	k.unharmed()

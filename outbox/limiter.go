@@ -88,7 +88,11 @@ func (l *limiter) wait(ctx context.Context, n int) bool {
 	returned := min(l.returned, n)
 	l.returned -= returned
 	l.mu.Unlock()
-	return l.permits.WaitN(ctx, n-returned) == nil
+	if l.permits.WaitN(ctx, n-returned) == nil {
+		return true
+	}
+	l.giveBack(returned)
+	return false
 }
 
 // giveBack returns n permits that were taken and not used.

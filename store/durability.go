@@ -42,7 +42,7 @@ func (s *Store) keep(ctx context.Context, script *redis.Script, keys []string, a
 	if !s.Durability.waits() {
 		return s.run(ctx, script, keys, args...)
 	}
-	if err := s.usable(); err != nil {
+	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
 	pause := keepPause
@@ -129,7 +129,10 @@ func (s *Store) vouch(ctx context.Context, id relay.CallbackID) error {
 	if !s.Durability.waits() {
 		return nil
 	}
-	_, err := s.keep(ctx, touchScript, []string{callbackKey(id)})
+	got, err := s.keep(ctx, touchScript, []string{callbackKey(id)})
+	if err == nil && got.verdict() != "touched" {
+		err = unavailable(errors.New("what was read is gone")) // lost in a failover just now
+	}
 	return err
 }
 

@@ -143,8 +143,8 @@ func TestDurableForgottenScripts(t *testing.T) {
 	}
 }
 
-// What must be waited for is judged: a file that is synced never, and a replica
-// that there is not.
+// What must be waited for is judged: a file that is synced once a second, and
+// one of a replica that there is not.
 func TestAppendOnlyFiles(t *testing.T) {
 	if !redistest.AvailableValkey(t) {
 		return

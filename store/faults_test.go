@@ -15,7 +15,7 @@ func TestFullRedisDrains(t *testing.T) {
 	if !redistest.Available(t) {
 		return
 	}
-	r := onURL(t, store.ModeStandalone, redistest.Start(t).URL)
+	r := prepared(t, store.ModeStandalone, redistest.Start(t).URL)
 	ctx := t.Context()
 	pending, answered := r.register("pending"), r.register("answered")
 	expiring, lapsing := r.register("expiring"), r.register("lapsing", ignoring)

@@ -55,18 +55,12 @@ type Condition struct {
 	keyspace error // what is wrong with it
 }
 
-// usable returns why nothing may be read or written. An empty Redis, or one
-// that a newer release has changed, must not be taken for the truth.
-func (c *Condition) usable() error {
-	if c == nil {
-		return nil
-	}
-	return c.keyspace
-}
+// Low tells whether so little memory is left that no callback is made.
+func (c *Condition) Low() bool { return c != nil && c.Memory >= registrationsStop }
 
 // full returns why no callback may be made, or nil.
 func (c *Condition) full() error {
-	if c == nil || c.Memory < registrationsStop {
+	if !c.Low() {
 		return nil
 	}
 	return fmt.Errorf("%w: redis has %.0f%% of its memory in use, and registrations stop at %.0f%%",
@@ -80,11 +74,7 @@ func (c *Condition) object(check, reason string, args ...any) {
 // Ready looks at Redis and says what keeps the store from being relied on; see
 // [Store.Watch] for what follows from it.
 func (s *Store) Ready(ctx context.Context) []Obstacle {
-	c, err := s.look(ctx)
-	if err != nil {
-		return []Obstacle{{CheckRedis, "cannot be asked: " + err.Error()}}
-	}
-	return c.Obstacles
+	return s.look(ctx).Obstacles
 }
 
 // Watch looks at Redis again and again, until ctx ends, and reports what it
@@ -95,8 +85,8 @@ func (s *Store) Watch(ctx context.Context, every time.Duration, report func(Cond
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		// Redis being away is noticed by the operations themselves.
-		if c, err := s.look(ctx); err == nil {
+		c := s.look(ctx)
+		if ctx.Err() == nil {
 			report(c)
 		}
 		select {
@@ -107,12 +97,25 @@ func (s *Store) Watch(ctx context.Context, every time.Duration, report func(Cond
 	}
 }
 
-// usable returns why nothing may be read or written now.
-func (s *Store) usable() error { return s.last.Load().usable() }
+// usable returns why nothing may be read or written now: an empty Redis, or one
+// that a newer release has changed, must not be taken for the truth. Before the
+// first look it looks itself.
+func (s *Store) usable(ctx context.Context) error {
+	if c := s.last.Load(); c != nil {
+		return c.keyspace
+	}
+	if err := s.checkSchema(ctx); err != nil {
+		return err
+	}
+	s.last.CompareAndSwap(nil, &Condition{})
+	return nil
+}
 
 // look looks at everything once, and keeps what it found for the operations to
-// heed. The error says that Redis cannot be asked.
-func (s *Store) look(ctx context.Context) (Condition, error) {
+// heed.
+func (s *Store) look(ctx context.Context) Condition {
+	s.looking.Lock()
+	defer s.looking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
 	var c Condition
@@ -120,17 +123,24 @@ func (s *Store) look(ctx context.Context) (Condition, error) {
 	if errors.Is(err, errSchema) {
 		c.keyspace = err
 		c.object(CheckKeyspace, "%v", err)
-	} else if err != nil {
-		return c, err
+		s.last.Store(&Condition{keyspace: err}) // whatever else cannot be found out
+		err = nil
 	}
-	if err := s.lookAtServers(ctx, &c); err != nil {
-		return c, err
+	if err == nil {
+		err = s.lookAtServers(ctx, &c)
 	}
-	if err := s.lookForWrites(ctx, &c); err != nil {
-		return c, err
+	if err == nil {
+		err = s.lookForWrites(ctx, &c)
 	}
-	s.last.Store(&c)
-	return c, nil
+	if err != nil {
+		// What was found earlier stands. The operations notice by themselves.
+		c.object(CheckRedis, "cannot be asked, check RELAY_REDIS_URL and whether it runs: %s",
+			strings.TrimPrefix(err.Error(), relay.ErrUnavailable.Error()+": "))
+		return c
+	}
+	kept := c
+	s.last.Store(&kept)
+	return c
 }
 
 // errSchema marks a keyspace that is not the one this release knows.
@@ -192,6 +202,9 @@ func (s *Store) lookAt(ctx context.Context, server redis.Cmdable, c *Condition) 
 	if refused := redis.Error(nil); err != nil && !errors.As(err, &refused) {
 		return unavailable(err)
 	}
+	if redis.HasErrorPrefix(err, "NOPERM") {
+		c.object(CheckEviction, "redis does not say whether it would evict callbacks: allow INFO to its user")
+	}
 	between := asked.Add(s.Clock().Sub(asked) / 2)
 	c.judgeClock(between.Sub(clock.Val()))
 	c.judgeMemory(info)
@@ -201,8 +214,12 @@ func (s *Store) lookAt(ctx context.Context, server redis.Cmdable, c *Condition) 
 
 func (c *Condition) judgeClock(skew time.Duration) {
 	if c.Skew = skew; skew.Abs() > longestSkew {
-		c.object(CheckClock, "our clock is %s ahead of that of redis, which judges the deadlines; set right the one that is wrong",
-			skew.Round(time.Second))
+		way := "ahead of"
+		if skew < 0 {
+			way = "behind"
+		}
+		c.object(CheckClock, "our clock is %s %s that of redis, which judges the deadlines; set right the one that is wrong",
+			skew.Abs().Round(time.Second), way)
 	}
 }
 
@@ -223,13 +240,13 @@ func (c *Condition) judgeMemory(info string) {
 func (s *Store) judgeCopies(info string, copies *redis.Cmd, c *Condition) {
 	want := s.Durability.Replicas
 	if have := infoField(info, "connected_slaves"); have != "" && infoNumber(info, "connected_slaves") < float64(want) {
-		c.object(CheckDurability, "redis has %s replicas, and writes wait for %d", have, want)
+		c.object(CheckDurability, "redis has %s replicas, and writes wait for %d: add replicas, or ask for fewer in RELAY_REDIS_DURABILITY", have, want)
 	}
 	if copies == nil {
 		return
 	}
 	if refused := redis.Error(nil); errors.As(copies.Err(), &refused) {
-		c.object(CheckDurability, "redis cannot wait for append-only files: %.120s", refused)
+		c.object(CheckDurability, "redis cannot wait for append-only files, which needs Redis 7.2 or Valkey, and appendonly yes: %.120s", refused)
 	}
 }
 
@@ -248,7 +265,7 @@ func (s *Store) lookForWrites(ctx context.Context, c *Condition) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &refused):
-		c.object(CheckWritable, "redis takes no writes: %.120s", refused)
+		c.object(CheckWritable, "redis takes no writes; look at its role, its disk and its min-replicas-to-write: %.120s", refused)
 		return nil
 	}
 	return unavailable(err)

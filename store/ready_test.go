@@ -54,6 +54,11 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 				t.Errorf("schema %q: %s: %v, want ErrUnavailable", version, name, err)
 			}
 		}
+		// A process that has just started has not looked yet.
+		fresh := store.New(r.client, store.Options{Keys: r.keys, Lease: lease, Retention: retention})
+		if _, _, err := fresh.Create(ctx, registration("fresh"), maxExpiry); !errors.Is(err, relay.ErrUnavailable) {
+			t.Errorf("schema %q: create, before the first look: %v, want ErrUnavailable", version, err)
+		}
 		if state := r.hash(cb)["state"]; state != "pending" {
 			t.Errorf("schema %q: the callback is %s", version, state)
 		}
@@ -234,5 +239,67 @@ func wantObstacles(t *testing.T, r *redisUnderTest, checks ...string) {
 	}
 	if !slices.Equal(found, checks) {
 		t.Errorf("obstacles %v, want %v", r.Ready(t.Context()), checks)
+	}
+}
+
+// Row 62: that the keyspace is wrong counts also when the rest of Redis cannot
+// be looked at.
+func TestWrongKeyspaceInABrokenCluster(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	t.Parallel()
+	cluster := redistest.StartClusterOf3(t, "--cluster-require-full-coverage", "no")
+	r := prepared(t, store.ModeCluster, cluster.URL)
+	r.register("task")
+	slot, err := r.client.ClusterKeySlot(t.Context(), "relay:schema").Result()
+	r.must(err)
+	r.must(r.client.Del(t.Context(), "relay:schema").Err())
+	cluster.Nodes[(cluster.Owner(t.Context(), int(slot))+1)%3].Kill()
+	if found := r.Ready(t.Context()); len(found) == 0 || found[0].Check != store.CheckKeyspace {
+		t.Errorf("obstacles %v, want the keyspace among them", found)
+	}
+	for i := range 20 {
+		_, _, err := r.Create(t.Context(), registration(relay.TaskToken(fmt.Sprint(i))), maxExpiry)
+		if !errors.Is(err, relay.ErrUnavailable) {
+			t.Fatalf("registered without a keyspace: %v", err)
+		}
+	}
+}
+
+// A server that does not tell its eviction policy is not trusted to have the
+// right one.
+func TestInfoForbidden(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	server := redistest.Start(t)
+	prepared(t, store.ModeStandalone, server.URL)
+	admin := server.Client()
+	if err := admin.Do(t.Context(), "ACL", "SETUSER", "mute", "on", ">pw", "~*", "+@all", "-info").Err(); err != nil {
+		t.Fatal(err)
+	}
+	r := onURL(t, store.ModeStandalone, strings.Replace(server.URL, "redis://", "redis://mute:pw@", 1))
+	wantObstacles(t, r, store.CheckEviction)
+}
+
+// What was read and is gone by the time that copies of it are asked for, in a
+// failover, is not acknowledged.
+func TestVouchingForWhatIsGone(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	primary := redistest.Start(t)
+	redistest.StartReplica(t, primary)
+	r := prepared(t, store.ModeStandalone, primary.URL)
+	cb := r.register("task")
+	r = onURL(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1})
+	r.useKeys(newKeys(t, "k2", "k1")) // so that it is read first
+	const fields = "stateregistrationtypeerrorbyansweredattemptsreasonlastErrorconfirmedsettled"
+	r.client.AddHook(&onceAfter{command: "hmget" + r.key(cb) + fields, do: func() {
+		r.must(primary.Client().Del(t.Context(), r.key(cb)).Err())
+	}})
+	if _, _, err := r.Create(t.Context(), registration("task"), maxExpiry); !errors.Is(err, relay.ErrUnavailable) {
+		t.Errorf("%v, want ErrUnavailable", err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 // whatever it was told to.
 type anything struct {
 	script any       // what a script returns; an error is one
+	copies any       // what WAIT and WAITAOF return
 	ripe   any       // what ripe.lua returns
 	fields []any     // of a hash
 	score  float64   // in a sorted set
@@ -50,6 +51,9 @@ func (a *anything) answer(cmd redis.Cmder) error {
 	switch cmd := cmd.(type) {
 	case *redis.Cmd:
 		reply := a.script
+		if name, _ := cmd.Args()[0].(string); strings.HasPrefix(name, "WAIT") {
+			reply = a.copies
+		}
 		if cmd.Args()[1] == ripeScript.Hash() {
 			reply = a.ripe
 		}
@@ -86,7 +90,7 @@ type bench struct {
 
 var answered = relay.Outcome{Type: relay.OutcomeSuccess, Output: relay.Payload(`{"a":1}`)}
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB, d Durability) *bench {
 	t.Helper()
 	keys, err := relay.ParseKeyRing("k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))))
 	if err != nil {
@@ -96,8 +100,15 @@ func newBench(t testing.TB) *bench {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:0"})
 	t.Cleanup(func() { _ = client.Close() })
 	client.AddHook(b.redis)
-	b.Store = New(client, Options{Keys: keys, Lease: time.Minute, Retention: time.Hour})
+	b.Store = New(client, Options{Keys: keys, Lease: time.Minute, Retention: time.Hour, Durability: d})
 	id := keys.Identify("task")[0].ID
+	if d.waits() { // that client has hooks of its own
+		patient, err := b.primaryOf(context.Background(), callbackKey(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		patient.AddHook(b.redis)
+	}
 	key := keys.LinkKey(id, relay.Link{Type: relay.LinkWebhook}, "k1")
 	if b.link, err = keys.Resolve(key.Reveal(), relay.LinkWebhook); err != nil {
 		t.Fatal(err)
@@ -171,7 +182,7 @@ func FuzzReplies(f *testing.F) {
 			f.Add(kind, lines)
 		}
 	}
-	b := newBench(f)
+	b := newBench(f, Durability{})
 	f.Fuzz(func(t *testing.T, kind uint8, lines string) {
 		ctx := t.Context()
 		b.redis.fields = b.fieldsOf("delivered\n1000 2000 @spec\nsuccess\n\n0\n1500\n1\n\n\n1\n1600")
@@ -287,7 +298,7 @@ func FuzzView(f *testing.F) {
 	f.Add("short\n1 2 @spec", 0.0)
 	f.Add("answered\n1 2 @spec\nsuccess", math.NaN())
 	f.Add("answered\n1 2 @spec\nsuccess", math.Inf(1))
-	b := newBench(f)
+	b := newBench(f, Durability{})
 	f.Fuzz(func(t *testing.T, lines string, score float64) {
 		values := b.fieldsOf(lines)
 		if strings.HasPrefix(lines, "short\n") {
@@ -324,7 +335,7 @@ func FuzzView(f *testing.F) {
 // Whatever the sets hold, a list ends, and shows what they hold and nothing
 // else; a cursor from outside is one that a list made, or refused unquoted.
 func FuzzList(f *testing.F) {
-	b := newBench(f)
+	b := newBench(f, Durability{})
 	id := b.words["@id"]
 	for _, cursor := range []string{"", "1000-" + id, "-1-" + id, "+5-" + id, "007-" + id, "9223372036854775807-" + id, "9223372036854775808-" + id,
 		"1000", "-", "x-y", "1000-" + strings.ToUpper(id), "1000-" + id + "-", "1e3-" + id, "1_0-" + id} {
@@ -358,6 +369,43 @@ func FuzzList(f *testing.F) {
 			if again, againErr := parseCursor(p.cursor()); err != nil || againErr != nil || again != p {
 				t.Errorf("%q stands for %v, and that for %v: %v, %v", text, p, again, err, againErr)
 			}
+		}
+	})
+}
+
+// Whatever a server answers a WAIT or a WAITAOF with, an answer is acknowledged
+// only if that says that there are enough copies.
+func FuzzCopies(f *testing.F) {
+	for _, lines := range []string{"", "nil", "int 0", "int 1", "int 2", "int -1", "1", "int 1\nint 1", "int 0\nint 1", "int 1\nint 0", "int 1\nint 1\nint 1", "OK", "float 1"} {
+		f.Add(true, false, lines)
+		f.Add(false, false, lines)
+		f.Add(false, true, lines)
+	}
+	f.Fuzz(func(t *testing.T, single, aof bool, lines string) {
+		d := Durability{Replicas: 1}
+		if aof {
+			d = Durability{AOF: true, Local: 1, Replicas: 1}
+		}
+		b := newBench(t, d)
+		b.redis.script = b.list("recorded\n1\n1\n0\n1000\n2000\n2000\n@task")
+		list := b.list(lines)
+		b.redis.copies = list
+		if single {
+			b.redis.copies = list[0]
+		}
+		number := func(i int) int64 {
+			n, _ := list[i].(int64)
+			return n
+		}
+		enough := single && !aof && number(0) >= 1
+		if aof && !single && len(list) == 2 {
+			enough = number(0) >= 1 && number(1) >= 1
+		}
+		got, err := b.Answer(t.Context(), b.link, answered)
+		// Redis writes numbers as numbers; the client also reads them from texts.
+		text := strings.ContainsAny(lines, "0123456789") && !strings.Contains(lines, "int")
+		if err == nil && !enough && !text || err != nil && (enough || !errors.Is(err, relay.ErrUnavailable)) {
+			t.Errorf("answer: %+v, %v, after %q", got, err, lines)
 		}
 	})
 }

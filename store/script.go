@@ -47,7 +47,7 @@ type call struct {
 // run executes a script by its digest, and sends its text where the server
 // does not have it (after a restart, a failover or SCRIPT FLUSH).
 func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply, error) {
-	if err := s.usable(); err != nil {
+	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
 	return readReply(script.Run(ctx, s.redis, keys, args...))
@@ -59,7 +59,7 @@ func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) 
 	if len(calls) == 0 {
 		return nil, nil
 	}
-	if err := s.usable(); err != nil {
+	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
 	cmds := make([]*redis.Cmd, len(calls))

@@ -38,6 +38,7 @@ type Store struct {
 	Options
 	redis   redis.UniversalClient
 	patient sync.Map                  // *redis.Client to one that has time for a WAIT
+	looking sync.Mutex                // one look at a time
 	last    atomic.Pointer[Condition] // how Redis was found last; nil before the first look
 }
 
@@ -242,7 +243,7 @@ type found struct {
 
 // readAll reads callbacks in one round trip.
 func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, error) {
-	if err := s.usable(); err != nil {
+	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
 	hashes := make([]*redis.SliceCmd, len(ids))

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"callback-relay/api"
 )
@@ -62,6 +63,16 @@ func TestFlood(t *testing.T) {
 		t.Errorf("%d lines in the log for %d requests that were looked at", lines, answers[http.StatusNotFound])
 	}
 	w.flood(task)
+
+	logged = len(r.log.String())
+	began := time.Now()
+	for range size {
+		w.send(r, call{method: http.MethodGet, link: task.URL}) // 405
+	}
+	most := 200 + int(100*time.Since(began).Seconds()) + 1
+	if lines := strings.Count(r.log.String()[logged:], "level=INFO") + strings.Count(r.log.String()[logged:], "level=WARN"); lines > most {
+		t.Errorf("%d lines in the log for %d requests with the wrong method, want at most %d", lines, size, most)
+	}
 	w.wantTaken(w.post(genuine.URL, `{}`), genuine, api.StatusDelivered, false)
 	t.Logf("%d forged links: answers %v, round trips to Redis 0", size, answers)
 }

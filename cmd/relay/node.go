@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,8 @@ const (
 	// process stays under 256 MiB whatever is posted: each is there several
 	// times over, as it came, sealed, and as JSON for AWS.
 	bytesInFlight = 32 << 20
+	// publicConnections bounds the open connections of the public listener.
+	publicConnections = 2048
 	// stopWithin is how long requests and deliveries that are under way may
 	// take to end, together. Orchestrators kill after 30 s, as a rule.
 	stopWithin = 25 * time.Second
@@ -149,7 +152,7 @@ func (n *node) run(ctx context.Context) error {
 		watch.Wait()
 	}()
 	failed := make(chan error, 2)
-	go func() { failed <- n.public.Serve(n.ports.public) }()
+	go func() { failed <- n.public.Serve(handlers.LimitConnections(n.ports.public, publicConnections)) }()
 	go func() { failed <- n.private.Serve(n.ports.private) }()
 
 	var err error
@@ -185,13 +188,23 @@ func shutDown(ctx context.Context, server *http.Server) error {
 
 // found takes note of how Redis was found, and logs what has come up or gone.
 func (n *node) found(c store.Condition) {
-	n.metrics.Redis(c.Memory, c.Skew)
 	now := map[string]bool{}
-	for _, o := range c.Obstacles {
-		now[o.Check] = true
-		if !n.obstacles[o.Check] {
-			n.logger.Error("not ready", "check", o.Check, "reason", o.Reason)
+	note := func(check, reason string) {
+		now[check] = true
+		if !n.obstacles[check] {
+			n.logger.Error("something is in the way", "check", check, "reason", reason)
 		}
+	}
+	for _, o := range c.Obstacles {
+		note(o.Check, o.Reason)
+	}
+	if now[store.CheckRedis] {
+		maps.Copy(now, n.obstacles) // nothing new is known of the rest
+	} else {
+		n.metrics.Redis(c.Memory, c.Skew)
+	}
+	if c.Low() {
+		note("registrations", "stopped, since redis has little of its memory left")
 	}
 	for check := range n.obstacles {
 		if !now[check] {

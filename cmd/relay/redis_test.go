@@ -60,14 +60,14 @@ func TestRedisWiped(t *testing.T) {
 		}
 		w.wantNothing(task)
 		log := w.replicas[0].log
-		w.eventually("the log says so", func() bool { return strings.Contains(log.String(), `msg="not ready" check=keyspace`) })
+		w.eventually("the log says so", func() bool { return strings.Contains(log.String(), `msg="something is in the way" check=keyspace`) })
 		if _, err := migrations.Up(t.Context(), w.redis, nil); err != nil {
 			t.Fatal(err)
 		}
 		w.eventually("the log says that it is over", func() bool {
 			return strings.Contains(log.String(), `msg="no longer in the way" check=keyspace`)
 		})
-		if n := strings.Count(log.String(), `msg="not ready"`); n != 1 {
+		if n := strings.Count(log.String(), `msg="something is in the way" check=keyspace`); n != 1 {
 			t.Errorf("said %d times", n)
 		}
 	})
