@@ -16,6 +16,18 @@ import (
 // edit changes one file of the relay.
 type edit struct{ file, old, new string }
 
+// guards are what keeps a late result from counting.
+const guards = `if not cb[1] or cb[2] ~= ARGV[2] then
+  return {'stale'}
+end
+if not cb[3] then
+  return {'settled'} -- the client repeats a call whose answer was lost
+end
+if cb[1] ~= ARGV[3] or cb[3] ~= ARGV[11] then
+  return {'stale'}
+end
+`
+
 // breaks are ways in which the relay could be wrong, and which of the tests
 // here has to notice.
 var breaks = []struct {
@@ -25,9 +37,9 @@ var breaks = []struct {
 	objects  string // what the scenario then says
 }{
 	{
-		name: "the fence is not looked at",
+		name: "neither fence nor lease is looked at",
 		edits: []edit{{"store/scripts/settle.lua",
-			"if not cb[1] or cb[2] ~= ARGV[2] then", "if not cb[1] then"}},
+			guards, "if not cb[1] or cb[1] ~= ARGV[3] then\n  return {'stale'}\nend\n"}},
 		scenario: "TestLateResult", objects: "state refused, and there is an effect",
 	},
 	{

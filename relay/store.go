@@ -72,9 +72,10 @@ type Delivery struct {
 	ID             CallbackID
 	TaskToken      TaskToken
 	Outcome        Outcome
-	Fence          int64 // guards the result: a later lease has a higher one
-	Attempt        int   // 1 is the first
-	EarlierUnclear int   // attempts before this one that may have had an effect
+	Fence          int64  // guards the result: a later lease has a higher one
+	Lease          string // its name, which no other has; guards where a failover took a fence back
+	Attempt        int    // 1 is the first
+	EarlierUnclear int    // attempts before this one that may have had an effect
 	CreatedAt      time.Time
 	AnsweredAt     time.Time
 	LeasedAt       time.Time // by the clock of Redis, as the two above

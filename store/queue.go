@@ -18,18 +18,21 @@ import (
 // there is an error: part of Redis may be away.
 func (s *Store) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) {
 	due, err := s.ripe(ctx, dueKey, limit)
-	calls := make([]call, len(due))
+	calls, leases := make([]call, len(due)), make([]string, len(due))
 	for i, m := range due {
+		leases[i] = rand.Text()
 		calls[i] = call{
 			keys: []string{callbackKey(m.id), dueKey(m.id.Partition())},
-			args: []any{string(m.id), string(relay.StateAnswered), s.Lease.Milliseconds(), rand.Text()},
+			args: []any{string(m.id), string(relay.StateAnswered), s.Lease.Milliseconds(), leases[i]},
 		}
 	}
 	replies, claimErr := s.runAll(ctx, claimScript, calls)
 	var claimed []relay.Delivery
 	for i, got := range replies {
 		if got.verdict() == "claimed" {
-			claimed = append(claimed, s.readClaim(due[i].id, got))
+			d := s.readClaim(due[i].id, got)
+			d.Lease = leases[i]
+			claimed = append(claimed, d)
 		}
 	}
 	return claimed, cmp.Or(err, claimErr)
@@ -61,7 +64,7 @@ func (s *Store) Settle(ctx context.Context, d relay.Delivery, end relay.Settleme
 	got, err := s.run(ctx, settleScript, []string{callbackKey(d.ID), dueKey(d.ID.Partition())},
 		string(d.ID), d.Fence, string(relay.StateAnswered), string(end.State), end.Reason,
 		flag(end.Confirmed), end.RetryIn.Milliseconds(),
-		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.Retention.Milliseconds())
+		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.Retention.Milliseconds(), d.Lease)
 	if err != nil {
 		return false, err
 	}

@@ -24,6 +24,7 @@ func testClaimTakesWhatNobodyHolds(t *testing.T, r *redisUnderTest) {
 	second := r.claimOne()
 	want := first
 	want.Fence, want.Attempt, want.EarlierUnclear, want.LeasedAt = 2, 2, 1, second.LeasedAt
+	want.Lease = r.hash(cb)["leased"]
 	if diff := cmp.Diff(want, second); diff != "" {
 		t.Errorf("second lease (-want +got):\n%s", diff)
 	}
@@ -296,4 +297,25 @@ func testTrim(t *testing.T, r *redisUnderTest) {
 		t.Errorf("trimmed %d that came back, %v", n, err)
 	}
 	r.checkInvariants("came back", kept[0])
+}
+
+// A failover to a replica that had not got a claim takes the fence back, and the
+// next claim gets the same one. The first one's result counts no more than any
+// late one's (row 57).
+func testLostClaim(t *testing.T, r *redisUnderTest) {
+	cb := r.register("task")
+	r.answer(cb, `1`)
+	r.pass(cb)
+	before := r.hash(cb)
+	first := r.claimOne()
+	r.must(r.client.HSet(t.Context(), r.key(cb), before).Err())
+	r.pass(cb)
+	second := r.claimOne()
+	if first.Fence != second.Fence {
+		t.Fatalf("fences %d and %d: the claim was not taken back", first.Fence, second.Fence)
+	}
+	if held, err := r.Settle(t.Context(), first, relay.Settlement{State: relay.StateRefused}); held || err != nil {
+		t.Errorf("the lost claim settles: held %v, %v", held, err)
+	}
+	r.settle(second, relay.Settlement{State: relay.StateDelivered})
 }

@@ -44,6 +44,7 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"EveryStateAndEvent":                 testEveryStateAndEvent,
 	"NothingInTheClear":                  testNothingInTheClear,
 	"ClaimTakesWhatNobodyHolds":          testClaimTakesWhatNobodyHolds,
+	"LostClaim":                          testLostClaim,
 	"SettleForAnotherAttempt":            testSettleForAnotherAttempt,
 	"ScriptsCanBeRepeated":               testScriptsCanBeRepeated,
 	"Expire":                             testExpire,

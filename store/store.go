@@ -123,18 +123,18 @@ func (s *Store) existing(ctx context.Context, id relay.CallbackID, r relay.Regis
 // Answer implements [relay.Store].
 func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
 	id, digest := link.ID, link.Digest(o)
-	row := relay.TransitionOf(relay.EventAnswer)
+	row, lease := relay.TransitionOf(relay.EventAnswer), rand.Text()
 	got, err := s.keep(ctx, answerScript,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), dueKey(id.Partition())},
 		string(id), string(row.From), string(row.To), string(o.Type), o.Error,
 		s.Keys.Seal(id, outcomeField, o.Payload()), digest, strconv.Itoa(int(link.Number)),
-		s.Lease.Milliseconds(), rand.Text())
+		s.Lease.Milliseconds(), lease)
 	if err != nil {
 		return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)
 	}
 	switch got.verdict() {
 	case "recorded":
-		d := relay.Delivery{ID: id, Outcome: o}
+		d := relay.Delivery{ID: id, Outcome: o, Lease: lease}
 		s.readLease(&d, got)
 		return relay.Recorded{State: row.To, Delivery: &d}, nil
 	case "state":

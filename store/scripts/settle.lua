@@ -12,6 +12,8 @@
 -- ARGV[8] how many unclear attempts fewer
 -- ARGV[9] how many attempts fewer
 -- ARGV[10] final state: retention in milliseconds
+-- ARGV[11] name of the lease: a failover can have taken a fence back, and given
+--          it to another
 -- Returns {"settled"} | {"stale"}
 
 local cb = redis.call('HMGET', KEYS[1], 'state', 'fence', 'leased', 'unclear', 'attempts')
@@ -21,7 +23,7 @@ end
 if not cb[3] then
   return {'settled'} -- the client repeats a call whose answer was lost
 end
-if cb[1] ~= ARGV[3] then
+if cb[1] ~= ARGV[3] or cb[3] ~= ARGV[11] then
   return {'stale'}
 end
 local time = redis.call('TIME')
