@@ -122,7 +122,7 @@ func (s *Store) look(ctx context.Context) Condition {
 	err := s.checkSchema(ctx)
 	if errors.Is(err, errSchema) {
 		c.keyspace = err
-		c.object(CheckKeyspace, "%v", err)
+		c.object(CheckKeyspace, "%s", plain(err))
 		s.last.Store(&Condition{keyspace: err}) // whatever else cannot be found out
 		err = nil
 	}
@@ -134,13 +134,17 @@ func (s *Store) look(ctx context.Context) Condition {
 	}
 	if err != nil {
 		// What was found earlier stands. The operations notice by themselves.
-		c.object(CheckRedis, "cannot be asked, check RELAY_REDIS_URL and whether it runs: %s",
-			strings.TrimPrefix(err.Error(), relay.ErrUnavailable.Error()+": "))
+		c.object(CheckRedis, "cannot be asked, check RELAY_REDIS_URL and whether it runs: %s", plain(err))
 		return c
 	}
 	kept := c
 	s.last.Store(&kept)
 	return c
+}
+
+// plain words an error for an operator, who knows already that it is trouble.
+func plain(err error) string {
+	return strings.TrimPrefix(err.Error(), relay.ErrUnavailable.Error()+": ")
 }
 
 // errSchema marks a keyspace that is not the one this release knows.
