@@ -18,7 +18,7 @@ import (
 // bodyReader turns request bodies into outputs, within bounds.
 type bodyReader struct {
 	limit    int      // of one body and of one output, in bytes
-	capacity capacity // of all requests being handled, in bytes
+	capacity capacity // of all bodies being handled, in bytes
 }
 
 func newBodyReader(limit int, bytesInFlight int64) *bodyReader {

@@ -91,8 +91,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 			n.close()
 		}
 	}()
-	metrics := telemetry.NewMetrics()
-	n.metrics = metrics
+	n.metrics = telemetry.NewMetrics()
 
 	if n.redis, err = openRedis(cfg.Redis); err != nil {
 		return nil, err
@@ -110,7 +109,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		return nil, err
 	}
 	n.outbox = outbox.New(outbox.Options{
-		Queue: n.store, Sender: n.sender, Metrics: metrics, Logger: n.logger,
+		Queue: n.store, Sender: n.sender, Metrics: n.metrics, Logger: n.logger,
 		Replica:    rand.Text(),
 		AnswerWait: cfg.AnswerWait,
 		Rate:       cfg.StepFunctionsRate,
@@ -123,12 +122,12 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		MaxOutput:     cfg.MaxOutputBytes,
 	})
 	n.public = handlers.NewServer(handlers.Public(handlers.PublicOptions{
-		Relay: n.service, Logger: n.logger, Metrics: metrics,
+		Relay: n.service, Logger: n.logger, Metrics: n.metrics,
 		MaxOutput: cfg.MaxOutputBytes, BytesInFlight: bytesInFlight,
 	}), n.logger)
 	n.private = handlers.NewServer(handlers.Private(handlers.PrivateOptions{
-		Relay: n.service, Logger: n.logger, Metrics: metrics,
-		Keys: apiKeys(cfg.APIKeys), Exposition: metrics.Handler(), Ready: n.ready,
+		Relay: n.service, Logger: n.logger, Metrics: n.metrics,
+		Keys: apiKeys(cfg.APIKeys), Exposition: n.metrics.Handler(), Ready: n.ready,
 	}), n.logger)
 	return n, nil
 }
