@@ -9,7 +9,7 @@ LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: dev
 dev: ## run the relay with Redis and Step Functions in one process
@@ -39,6 +39,11 @@ breaks: setup ## break the relay on purpose and see that the fault suite notices
 .PHONY: backlog
 backlog: setup ## deliver 100,000 waiting answers through a quota of 500 calls a second
 	$(GO) test -timeout 0 -v -run '^TestBacklog$$' ./faults -backlog 100000
+
+.PHONY: screenshots
+screenshots: setup ## take pictures of every page, in light and dark, on a desktop and a phone, into tmp/
+	@rm -rf tmp/screenshots
+	CI=true $(GO) test -count 1 -v -run '^TestPagesAreAccessible$$' ./cmd/relay -screenshots $(CURDIR)/tmp/screenshots
 
 FUZZTIME ?= 10s
 

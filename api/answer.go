@@ -14,4 +14,6 @@ type AnswerResponse struct {
 	Status string `json:"status"`
 	// Duplicate says that the same bytes had been taken before.
 	Duplicate bool `json:"duplicate,omitempty"`
+	// Text is what the link's registration wants said.
+	Text string `json:"text,omitempty"`
 }

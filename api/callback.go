@@ -27,16 +27,49 @@ type Callback struct {
 	OnExpiry  string            `json:"onExpiry"`
 	Tags      map[string]string `json:"tags,omitempty"`
 	// URL is that of the link named default, if there is one.
-	URL      string          `json:"url,omitempty"`
-	Links    map[string]Link `json:"links"`
-	Outcome  *Outcome        `json:"outcome,omitempty"`
-	Delivery *Delivery       `json:"delivery,omitempty"`
+	URL   string          `json:"url,omitempty"`
+	Links map[string]Link `json:"links"`
+	// Decisions are those of people, in their order, without what they wrote.
+	Decisions []Decision `json:"decisions,omitempty"`
+	Outcome   *Outcome   `json:"outcome,omitempty"`
+	Delivery  *Delivery  `json:"delivery,omitempty"`
 }
 
 // Link is one URL of a callback.
 type Link struct {
 	Type string `json:"type"`
 	URL  string `json:"url"`
+	// Page says that a person opens it.
+	Page     bool   `json:"page,omitempty"`
+	Approver string `json:"approver,omitempty"`
+	// Code is what the page asks for, of a link with confirm=code. Only the
+	// answer to a registration has it.
+	Code string `json:"code,omitempty"`
+	// Closed says that it was withdrawn, or that a wrong code was entered too
+	// often.
+	Closed bool `json:"closed,omitempty"`
+}
+
+// Words of a decision.
+const (
+	DecisionApproved = "approved"
+	DecisionRejected = "rejected"
+)
+
+// Decision is what one person decided.
+type Decision struct {
+	Decision string    `json:"decision"`
+	By       Decider   `json:"by"`
+	At       time.Time `json:"at"`
+}
+
+// Decider is who decided.
+type Decider struct {
+	// Link is the name of the link.
+	Link     string `json:"link"`
+	Approver string `json:"approver"`
+	// Typed says that the name was typed on the page: nobody vouches for it.
+	Typed bool `json:"typed,omitempty"`
 }
 
 // Outcome is what the task is told, once that is decided.

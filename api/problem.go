@@ -16,12 +16,14 @@ const (
 	CodeInvalidBody          Code = codePrefix + "invalid-body"
 	CodeInvalidRequest       Code = codePrefix + "invalid-request"
 	CodeUnauthorized         Code = codePrefix + "unauthorized"
+	CodeForeignSite          Code = codePrefix + "foreign-site"
 	CodeNotFound             Code = codePrefix + "not-found"
 	CodeMethodNotAllowed     Code = codePrefix + "method-not-allowed"
 	CodeAlreadyAnswered      Code = codePrefix + "already-answered"
 	CodeSettingsDiffer       Code = codePrefix + "settings-differ"
 	CodeExpired              Code = codePrefix + "expired"
 	CodeCancelled            Code = codePrefix + "cancelled"
+	CodeLinkClosed           Code = codePrefix + "link-closed"
 	CodeTaskClosed           Code = codePrefix + "task-closed"
 	CodeRefused              Code = codePrefix + "refused"
 	CodeTooLarge             Code = codePrefix + "too-large"
@@ -55,12 +57,14 @@ var Codes = map[Code]Meaning{
 	CodeInvalidBody:          {400, "The body cannot be read"},
 	CodeInvalidRequest:       {400, "The request is not valid"},
 	CodeUnauthorized:         {401, "An API key is required"},
+	CodeForeignSite:          {403, "Sent from another site"},
 	CodeNotFound:             {404, "Not found"},
 	CodeMethodNotAllowed:     {405, "Method not allowed"},
 	CodeAlreadyAnswered:      {409, "Already answered"},
 	CodeSettingsDiffer:       {409, "Registered with other settings"},
 	CodeExpired:              {410, "The deadline has passed"},
 	CodeCancelled:            {410, "Cancelled"},
+	CodeLinkClosed:           {410, "The link is closed"},
 	CodeTaskClosed:           {410, "The task is closed"},
 	CodeRefused:              {410, "Step Functions refused the answer"},
 	CodeTooLarge:             {413, "Too large"},

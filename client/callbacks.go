@@ -43,7 +43,8 @@ func (q Query) encode() string {
 }
 
 // Create registers a waiting task. created is false when its task token was
-// registered before with the same settings: then this is that callback.
+// registered before with the same settings: then this is that callback. JSON in
+// the request, such as a link's output, is sent without the blanks in it.
 func (c *Client) Create(ctx context.Context, request api.CreateRequest) (callback api.Callback, created bool, err error) {
 	status, err := c.do(ctx, http.MethodPost, callbacksPath, request, &callback)
 	if err != nil {
@@ -54,23 +55,37 @@ func (c *Client) Create(ctx context.Context, request api.CreateRequest) (callbac
 
 // Get looks a callback up.
 func (c *Client) Get(ctx context.Context, id string) (api.Callback, error) {
-	return c.one(ctx, "get", http.MethodGet, id)
+	return c.one(ctx, "get", http.MethodGet, id, "", nil)
+}
+
+// Update gives a pending callback another deadline and returns it.
+func (c *Client) Update(ctx context.Context, id string, request api.UpdateRequest) (api.Callback, error) {
+	return c.one(ctx, "update", http.MethodPatch, id, "", request)
+}
+
+// RevokeLink closes one link of a callback, by its name, and returns the
+// callback. Closing it again is no error.
+func (c *Client) RevokeLink(ctx context.Context, id, name string) (api.Callback, error) {
+	if strings.Trim(name, ".") == "" {
+		return api.Callback{}, fmt.Errorf("revoke link: %q is not the name of a link", name)
+	}
+	return c.one(ctx, "revoke link of", http.MethodDelete, id, "/links/"+url.PathEscape(name), nil)
 }
 
 // Cancel withdraws a pending callback and returns it. Cancelling again is no
 // error; cancelling what was answered or has expired is.
 func (c *Client) Cancel(ctx context.Context, id string) (api.Callback, error) {
-	return c.one(ctx, "cancel", http.MethodDelete, id)
+	return c.one(ctx, "cancel", http.MethodDelete, id, "", nil)
 }
 
-// one calls the path of a single callback.
-func (c *Client) one(ctx context.Context, verb, method, id string) (api.Callback, error) {
+// one calls the path of a single callback, or one below it.
+func (c *Client) one(ctx context.Context, verb, method, id, below string, request any) (api.Callback, error) {
 	// An empty id, or dots that a proxy resolves, would make this another route.
 	if strings.Trim(id, ".") == "" {
 		return api.Callback{}, fmt.Errorf("%s callback: %q is not a callback id", verb, id)
 	}
 	var callback api.Callback
-	if _, err := c.do(ctx, method, callbacksPath+"/"+url.PathEscape(id), nil, &callback); err != nil {
+	if _, err := c.do(ctx, method, callbacksPath+"/"+url.PathEscape(id)+below, request, &callback); err != nil {
 		if len(id) > idChars {
 			id = "with an id that is too long" // most likely a link: not to be shown
 		}

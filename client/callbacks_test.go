@@ -73,6 +73,30 @@ func TestRequests(t *testing.T) {
 			"DELETE /relay/v1/callbacks/k5f2", sample("k5f2"),
 		},
 		{
+			"update to a time from now",
+			func(c *client.Client) (any, error) {
+				return c.Update(t.Context(), "k5f2", api.UpdateRequest{ExpiresIn: "7d"})
+			},
+			`PATCH /relay/v1/callbacks/k5f2 application/json {"expiresIn":"7d"}`, sample("k5f2"),
+		},
+		{
+			"update to a time",
+			func(c *client.Client) (any, error) {
+				return c.Update(t.Context(), "../k5f2", api.UpdateRequest{ExpiresAt: &start})
+			},
+			`PATCH /relay/v1/callbacks/..%2Fk5f2 application/json {"expiresAt":"2026-03-01T09:30:00Z"}`, sample("k5f2"),
+		},
+		{
+			"revoke a link",
+			func(c *client.Client) (any, error) { return c.RevokeLink(t.Context(), "k5f2", "dana") },
+			"DELETE /relay/v1/callbacks/k5f2/links/dana", sample("k5f2"),
+		},
+		{
+			"revoke something that is no link",
+			func(c *client.Client) (any, error) { return c.RevokeLink(t.Context(), "a/b", "../a b?c") },
+			"DELETE /relay/v1/callbacks/a%2Fb/links/..%2Fa%20b%3Fc", sample("k5f2"),
+		},
+		{
 			"list all",
 			func(c *client.Client) (any, error) { return c.List(t.Context(), client.Query{}) },
 			"GET /relay/v1/callbacks", api.CallbackList{Callbacks: []api.Callback{sample("k5f2")}, NextCursor: "n"},
@@ -120,7 +144,8 @@ func TestCreateTellsNewFromKnown(t *testing.T) {
 	}
 }
 
-// TestNotAnID has ids that would make the path another route.
+// TestNotAnID has ids, and names of links, that would make the path another
+// route.
 func TestNotAnID(t *testing.T) {
 	c := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was sent", r.Method, r.RequestURI) })
 	for _, id := range []string{"", ".", ".."} {
@@ -129,6 +154,15 @@ func TestNotAnID(t *testing.T) {
 		}
 		if _, err := c.Cancel(t.Context(), id); err == nil {
 			t.Errorf("Cancel(%q) has no error", id)
+		}
+		if _, err := c.Update(t.Context(), id, api.UpdateRequest{ExpiresIn: "7d"}); err == nil {
+			t.Errorf("Update(%q) has no error", id)
+		}
+		if _, err := c.RevokeLink(t.Context(), id, "dana"); err == nil {
+			t.Errorf("RevokeLink of %q has no error", id)
+		}
+		if _, err := c.RevokeLink(t.Context(), "k5f2", id); err == nil {
+			t.Errorf("RevokeLink(%q) has no error", id)
 		}
 	}
 }

@@ -100,11 +100,13 @@ func parseBase(raw string) (string, error) {
 func (c *Client) do(ctx context.Context, method, path string, in, out any) (status int, err error) {
 	var body io.Reader
 	if in != nil {
-		encoded, err := json.Marshal(in)
-		if err != nil {
+		var encoded bytes.Buffer
+		e := json.NewEncoder(&encoded)
+		e.SetEscapeHTML(false) // what is JSON already, such as an output, has a limit
+		if err := e.Encode(in); err != nil {
 			return 0, fmt.Errorf("encode the request: %w", err)
 		}
-		body = bytes.NewReader(encoded)
+		body = &encoded
 	}
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {

@@ -31,8 +31,18 @@ type Config struct {
 	StepFunctionsTimeout time.Duration
 	StepFunctionsRate    float64 // calls a second, 0 for no limit
 
+	Brand Brand
+
 	LogLevel  slog.Level
 	LogFormat LogFormat
+}
+
+// Brand is how the pages for people look. That the logo is a picture and the
+// colour a colour is for package pages to say.
+type Brand struct {
+	Name  string
+	Logo  []byte // nil for none
+	Color string // "" for the relay's own
 }
 
 // Redis is where Redis is and how it is run.
@@ -98,6 +108,9 @@ const (
 	// mostReplicas bounds what a write may wait for. More is a slip of the pen.
 	mostReplicas = 9
 
+	// largestLogo is in bytes. Every page carries it.
+	largestLogo = 12 << 10
+
 	// largestOutput is what Step Functions takes as the output of a task.
 	largestOutput = 262144
 )
@@ -128,6 +141,10 @@ func (s Settings) Parse() (Config, error) {
 
 		StepFunctionsTimeout: r.duration("RELAY_STEP_FUNCTIONS_TIMEOUT", s.StepFunctionsTimeout, time.Millisecond, longestCall),
 		StepFunctionsRate:    r.rate("RELAY_STEP_FUNCTIONS_RATE", s.StepFunctionsRate),
+
+		Brand: Brand{
+			Name: s.BrandName, Color: s.BrandColor, Logo: r.file("RELAY_BRAND_LOGO_FILE", s.BrandLogoFile, largestLogo),
+		},
 
 		LogLevel:  r.logLevel("RELAY_LOG_LEVEL", s.LogLevel),
 		LogFormat: oneOf(&r, "RELAY_LOG_FORMAT", s.LogFormat, LogJSON, LogText),

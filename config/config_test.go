@@ -1,12 +1,14 @@
 package config_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -135,6 +137,18 @@ func TestParseGood(t *testing.T) {
 		"logging": {
 			change: func(s *config.Settings) { s.LogLevel, s.LogFormat = "debug", "text" },
 			want:   func(c *config.Config) { c.LogLevel, c.LogFormat = slog.LevelDebug, config.LogText },
+		},
+		"brand": {
+			change: func(s *config.Settings) {
+				s.BrandName, s.BrandColor, s.BrandLogoFile = "Acme", "#1a5fb4", file(t, "<svg/>\n")
+			},
+			want: func(c *config.Config) {
+				c.Brand = config.Brand{Name: "Acme", Color: "#1a5fb4", Logo: []byte("<svg/>\n")}
+			},
+		},
+		"the largest logo": {
+			change: func(s *config.Settings) { s.BrandLogoFile = file(t, strings.Repeat("x", 12<<10)) },
+			want:   func(c *config.Config) { c.Brand.Logo = bytes.Repeat([]byte("x"), 12<<10) },
 		},
 		"secrets from files": {
 			change: func(s *config.Settings) {

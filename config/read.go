@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"math"
@@ -54,6 +55,35 @@ func (r *reader) secret(setting string, value Secret, path string) Secret {
 		r.wrong(twin, "%s is empty; put the value of %s in it", path, setting)
 	}
 	return value
+}
+
+// file returns what a file of at most so many bytes holds; nil without a path.
+func (r *reader) file(setting, path string, most int) []byte {
+	if path == "" {
+		return nil
+	}
+	content, err := readAtMost(path, most+1)
+	switch {
+	case err != nil:
+		r.wrong(setting, "%v; name a file that the relay may read", WithoutPath(err))
+	case len(content) == 0:
+		r.wrong(setting, "the file is empty")
+	case len(content) > most:
+		r.wrong(setting, "the file has more than %d bytes; make it smaller", most)
+	default:
+		return content
+	}
+	return nil
+}
+
+// readAtMost reads the first bytes of a file.
+func readAtMost(path string, most int) ([]byte, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, int64(most)))
 }
 
 // WithoutPath returns why a file cannot be read, without its name: someone may

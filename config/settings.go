@@ -31,6 +31,10 @@ type Settings struct {
 	StepFunctionsTimeout string `env:"RELAY_STEP_FUNCTIONS_TIMEOUT" group:"Step Functions" default:"5s" help:"Time limit of one call to Step Functions. A call cut off counts as unclear and is made again. Raise it when the way to AWS is slow. At most 30s."`
 	StepFunctionsRate    string `env:"RELAY_STEP_FUNCTIONS_RATE" group:"Step Functions" default:"400" help:"Calls to Step Functions per second for all replicas together; each takes its share. 0 sets no limit, and also switches off the slowing down when Step Functions throttles. Keep it under your account's quota, which other callers of Step Functions use too."`
 
+	BrandName     string `env:"RELAY_BRAND_NAME" group:"Approval pages" placeholder:"NAME" help:"Name at the top of the pages on which people decide, such as that of your company. At most 80 characters."`
+	BrandLogoFile string `env:"RELAY_BRAND_LOGO_FILE" group:"Approval pages" placeholder:"PATH" help:"File with the logo at the top of the pages: PNG, JPEG, WebP or SVG of at most 12 KiB. It is part of every page, so that a page asks no other host for anything."`
+	BrandColor    string `env:"RELAY_BRAND_COLOR" group:"Approval pages" placeholder:"#RRGGBB" help:"Colour of the main button on the pages, such as #1a5fb4. The text on it is black or white, whichever can be read better."`
+
 	LogLevel  string `env:"RELAY_LOG_LEVEL" group:"Logging" default:"info" help:"Least severity that is logged: debug, info, warn or error."`
 	LogFormat string `env:"RELAY_LOG_FORMAT" group:"Logging" default:"json" help:"Form of a log line: json for collectors, text for people."`
 }

@@ -62,30 +62,37 @@ func bounded(most int) echo.MiddlewareFunc {
 	}
 }
 
-// requestsPerCallback is how many requests to the links of one callback are
-// handled at once. Its senders need two or three.
-const requestsPerCallback = 8
+// requestsPerLink is how many requests to one link are handled at once. Its
+// sender needs one, or two, and those who look at a page some more.
+const requestsPerLink = 8
 
-// perCallback keeps whoever has one link, even of a callback that is long over,
+// perLink keeps whoever has one link, even of a callback that is long over,
 // from taking all the room that others need too.
-type perCallback struct {
+type perLink struct {
 	mu   sync.Mutex
-	busy map[relay.CallbackID]int
+	busy map[seat]int
+}
+
+// seat is one link of one callback.
+type seat struct {
+	id     relay.CallbackID
+	number byte
 }
 
 // enter counts a request, or refuses it. The caller calls leave when it is done.
-func (p *perCallback) enter(id relay.CallbackID) (leave func(), err error) {
+func (p *perLink) enter(link relay.LinkRef) (leave func(), err error) {
+	at := seat{link.ID, link.Number}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.busy[id] == requestsPerCallback {
+	if p.busy[at] == requestsPerLink {
 		return nil, errOverloaded
 	}
-	p.busy[id]++
+	p.busy[at]++
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.busy[id]--; p.busy[id] == 0 {
-			delete(p.busy, id)
+		if p.busy[at]--; p.busy[at] == 0 {
+			delete(p.busy, at)
 		}
 	}, nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
+
+	"callback-relay/api"
 )
 
 // Metrics is told what happens.
@@ -26,7 +28,10 @@ type app struct {
 	logger   *slog.Logger
 	metrics  Metrics
 	allow    map[string]string // the Allow header by route pattern
-	refusals *rate.Limiter     // of the answers of 400 and over that are logged
+	// errorPage shows an error to a person; nil where no people come.
+	errorPage func(echo.Context, api.Problem) error
+	pagePaths []string      // what the paths of pages begin with
+	refusals  *rate.Limiter // of the answers of 400 and over that are logged
 }
 
 func newApp(listener string, logger *slog.Logger, metrics Metrics) *app {

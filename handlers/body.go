@@ -5,10 +5,13 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -17,12 +20,8 @@ import (
 
 // bodyReader turns request bodies into outputs, within bounds.
 type bodyReader struct {
-	limit    int      // of one body and of one output, in bytes
-	capacity capacity // of all bodies being handled, in bytes
-}
-
-func newBodyReader(limit int, bytesInFlight int64) *bodyReader {
-	return &bodyReader{limit: limit, capacity: capacity{most: bytesInFlight}}
+	limit    int       // of one body and of one output, in bytes
+	capacity *capacity // of all bodies being handled, in bytes
 }
 
 // admit makes room for a body, or refuses it before the first read, so that no
@@ -62,6 +61,33 @@ func (r *bodyReader) read(c echo.Context) (relay.Payload, error) {
 		}
 	}
 	return kind.output(body)
+}
+
+// readForm returns the inputs of a form that a browser posts.
+func (r *bodyReader) readForm(c echo.Context) (url.Values, error) {
+	mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	if err != nil || mediaType != echo.MIMEApplicationForm {
+		return nil, &unsupportedError{"want Content-Type: " + echo.MIMEApplicationForm}
+	}
+	body, err := readAll(c, r.limit)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Count(body, []byte("&")) >= maxFields {
+		return nil, tooManyFields(0)
+	}
+	typed, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, &relay.InvalidBodyError{Problem: "not a valid form"}
+	}
+	for _, values := range typed {
+		for _, value := range values {
+			if !utf8.ValidString(value) {
+				return nil, &relay.InvalidBodyError{Problem: "not valid UTF-8"}
+			}
+		}
+	}
+	return typed, nil
 }
 
 // checkDeclared refuses a body that says itself that it is too long.

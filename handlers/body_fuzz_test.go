@@ -77,7 +77,7 @@ func FuzzBody(f *testing.F) {
 	}
 	kept, public, _ := recorded(f, fuzzLimit)
 	id := kept.keys.Identify("task")[0].ID
-	path := "/c/" + kept.keys.LinkKey(id, relay.Link{Type: relay.LinkWebhook}, "k1").Reveal()
+	path := "/c/" + kept.keys.LinkKey(id, relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}}, "k1").Reveal()
 
 	f.Fuzz(func(t *testing.T, contentType, encoding string, how uint8, body []byte) {
 		how %= ways

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -87,7 +88,7 @@ func TestManySlowClients(t *testing.T) {
 	k := n.register()
 	var hung []task
 	for i := range each {
-		if i%4 == 0 { // with two bodies each, as many as one callback may have at once
+		if i%4 == 0 { // with two bodies each, as many as one link may have at once
 			hung = append(hung, n.register())
 		}
 		path := hung[len(hung)-1].path("default")
@@ -131,7 +132,7 @@ func TestOneLinkTakesNoMoreThanItsPart(t *testing.T) {
 // Row 25: all who hang are cut off, idle connections too, and what they held is
 // given back.
 func TestSlowClientsAreCutOff(t *testing.T) {
-	const each = 8 // as many bodies as one callback may have at once
+	const each = 8 // as many bodies as one link may have at once
 	var conns connections
 	n := start(t, limited, shortened, func(s *setup) {
 		s.inFlight = each * 1000
@@ -157,6 +158,49 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	w.answer().is(http.StatusOK)
 	k.unharmed()
 }
+
+const formType = "Content-Type: application/x-www-form-urlencoded"
+
+// Rows 20, 24 and 25: a form that comes too slowly, does not end or is too long
+// decides nothing, and the page can be used as before.
+func TestHostileForms(t *testing.T) {
+	n := start(t, shortened)
+	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana"}}`)
+	nonce := formNonce.FindStringSubmatch(string(n.do("GET", "http://"+n.public+k.path("dana"), "").body))
+	if nonce == nil {
+		t.Fatal("the page has no nonce")
+	}
+	form := "decision=approved&nonce=" + nonce[1]
+	t.Run("group", func(t *testing.T) { // ends when all of them have
+		for _, c := range []struct {
+			name, body, framing string
+			status              int
+		}{
+			{"row 25: slow", form, "Content-Length: 1000", http.StatusServiceUnavailable},
+			{"row 25: slow chunks", fmt.Sprintf("%x\r\n%s\r\n", len(form), form), "Transfer-Encoding: chunked", http.StatusServiceUnavailable},
+			{"row 20: too many chunks", strings.Repeat("10000\r\n"+strings.Repeat("x", 1<<16)+"\r\n", 9), "Transfer-Encoding: chunked", http.StatusRequestEntityTooLarge},
+			{"row 24: bad chunks", form + "\r\n", "Transfer-Encoding: chunked", http.StatusBadRequest},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				got := n.on(t).open(k.path("dana"), c.body, formType, c.framing, "Accept: text/html").answer()
+				if got.is(c.status); !strings.HasPrefix(got.header.Get("Content-Type"), "text/html") {
+					t.Errorf("the answer is %s", got.header.Get("Content-Type"))
+				}
+			})
+		}
+	})
+	if got := k.got(); len(got) > 0 {
+		t.Errorf("Step Functions got %q", got)
+	}
+	n.post(k.path("dana"), "application/x-www-form-urlencoded", form).is(http.StatusOK)
+	if got := k.got(); len(got) != 1 {
+		t.Errorf("Step Functions got %q", got)
+	}
+}
+
+// formNonce finds the nonce in a page.
+var formNonce = regexp.MustCompile(`name="nonce" value="([^"]+)"`)
 
 // drip sends a text byte by byte, over and over, until the connection ends.
 func (w *wire) drip(text string) (ended chan struct{}) {
@@ -362,6 +406,7 @@ func TestRequestsOnOneConnection(t *testing.T) {
 	}
 	inside := n.register("links", `{"default":{"type":"webhook"},"progress":{"type":"heartbeat"}}`)
 	smuggled := post(inside.path("default"), `"smuggled"`, jsonType)
+	fixed := n.register("links", `{"done":{"type":"success"},"skip":{"type":"success","page":true}}`)
 	for _, c := range []struct {
 		name, request string
 		status        int
@@ -373,6 +418,10 @@ func TestRequestsOnOneConnection(t *testing.T) {
 		{"GET", strings.Replace(post("/robots.txt", smuggled), "POST", "GET", 1), 200, false},
 		{"heartbeat", post(inside.path("progress"), smuggled), 200, false},
 		{"other type", post(inside.path("default"), smuggled, "Content-Type: image/png"), 415, false},
+		{"fixed outcome", post(fixed.path("done"), smuggled, jsonType), 200, false},
+		{"page", strings.Replace(post(fixed.path("skip"), smuggled), "POST", "GET", 1), 200, false},
+		{"no form", post(fixed.path("skip"), smuggled, "Content-Type: text/plain"), 415, false},
+		{"form of another site", post(fixed.path("skip"), smuggled, formType, "Sec-Fetch-Site: cross-site"), 403, false},
 		{"too large", post(inside.path("default"), strings.Repeat(" ", 1000)+smuggled, jsonType), 413, true},
 	} {
 		t.Run("row 35: "+c.name, func(t *testing.T) {

@@ -22,8 +22,10 @@ import (
 	"go.uber.org/goleak"
 
 	"callback-relay/api"
+	"callback-relay/forms"
 	"callback-relay/handlers"
 	"callback-relay/outbox"
+	"callback-relay/pages"
 	"callback-relay/relay"
 	"callback-relay/stepfunctions"
 	"callback-relay/stepfunctions/standin"
@@ -88,7 +90,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 	kept := store.New(redis, store.Options{Keys: keys, Lease: time.Minute, Retention: time.Hour})
 	s := setup{
 		service: relay.ServiceOptions{
-			Store: kept, Keys: keys, Heartbeater: sender,
+			Store: kept, Keys: keys, Heartbeater: sender, Schemas: forms.New(),
 			Deliverer: outbox.New(outbox.Options{
 				Queue: kept, Sender: sender, Metrics: n.metrics, Logger: logger, Replica: "r1", AnswerWait: time.Minute,
 			}),
@@ -103,7 +105,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 	}
 	n.service = relay.NewService(s.service)
 	public := handlers.NewServer(handlers.Public(handlers.PublicOptions{
-		Relay: n.service, Logger: logger, Metrics: n.metrics,
+		Relay: n.service, Logger: logger, Metrics: n.metrics, Pages: plainPages(t),
 		MaxOutput: s.service.MaxOutput, BytesInFlight: s.inFlight, RequestsInFlight: s.requests,
 	}), logger)
 	s.server(public)
@@ -130,6 +132,16 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return n
+}
+
+// plainPages are pages without a brand.
+func plainPages(t testing.TB) *pages.Pages {
+	t.Helper()
+	plain, err := pages.New(pages.Brand{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
 }
 
 // on returns the same node for a subtest.

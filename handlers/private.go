@@ -30,10 +30,14 @@ type PrivateOptions struct {
 	Ready func(context.Context) []api.Obstacle
 }
 
+// privateBytesInFlight bounds the bodies that are being handled.
+const privateBytesInFlight = 32 << 20
+
 // private serves the API.
 type private struct {
 	relay   *relay.Service
 	metrics Metrics
+	bodies  *bodyReader
 	ready   func(context.Context) []api.Obstacle
 }
 
@@ -41,11 +45,17 @@ type private struct {
 // keys, and health, metrics and the API's description for all who reach it.
 func Private(o PrivateOptions) http.Handler {
 	a := newApp("private", o.Logger, o.Metrics)
-	h := &private{relay: o.Relay, metrics: o.Metrics, ready: o.Ready}
+	h := &private{
+		relay: o.Relay, metrics: o.Metrics, ready: o.Ready,
+		bodies: &bodyReader{limit: maxRegistration, capacity: &capacity{most: privateBytesInFlight}},
+	}
 	guard, bound := requireKey(o.Keys), bounded(requestsInFlight)
 	auth := func(handler echo.HandlerFunc) echo.HandlerFunc { return bound(guard(handler)) }
 	a.handle("/v1/callbacks", methods{http.MethodPost: auth(h.create), http.MethodGet: auth(h.list)})
-	a.handle("/v1/callbacks/:id", methods{http.MethodGet: auth(h.inspect), http.MethodDelete: auth(h.cancel)})
+	a.handle("/v1/callbacks/:id", methods{
+		http.MethodGet: auth(h.inspect), http.MethodPatch: auth(h.update), http.MethodDelete: auth(h.cancel),
+	})
+	a.handle("/v1/callbacks/:id/links/:name", methods{http.MethodDelete: auth(h.revoke)})
 	a.get("/healthz", healthz)
 	a.get("/readyz", h.readyz)
 	a.get("/metrics", echo.WrapHandler(o.Exposition))
@@ -57,7 +67,7 @@ func Private(o PrivateOptions) http.Handler {
 
 // create registers a task token.
 func (h *private) create(c echo.Context) error {
-	r, err := readRegistration(c)
+	r, err := h.readRegistration(c)
 	if err != nil {
 		return h.counted(err)
 	}
@@ -68,10 +78,10 @@ func (h *private) create(c echo.Context) error {
 	noteCallback(c, cb.ID)
 	if created {
 		h.metrics.Registered("created")
-		return c.JSON(http.StatusCreated, h.render(cb))
+		return c.JSON(http.StatusCreated, h.renderWithCodes(cb, r.Approval))
 	}
 	h.metrics.Registered("existed")
-	return c.JSON(http.StatusOK, h.render(cb))
+	return c.JSON(http.StatusOK, h.renderWithCodes(cb, r.Approval))
 }
 
 // counted counts a registration that failed, by its problem's code.
@@ -83,6 +93,28 @@ func (h *private) counted(err error) error {
 // inspect shows one callback.
 func (h *private) inspect(c echo.Context) error {
 	return h.one(c, h.relay.Inspect)
+}
+
+// update gives one callback another deadline.
+func (h *private) update(c echo.Context) error {
+	e, err := h.readUpdate(c)
+	if err != nil {
+		return err
+	}
+	return h.one(c, func(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
+		return h.relay.Reschedule(ctx, id, e)
+	})
+}
+
+// revoke closes one link of a callback.
+func (h *private) revoke(c echo.Context) error {
+	err := h.one(c, func(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
+		return h.relay.Revoke(ctx, id, c.Param("name"))
+	})
+	if errors.Is(err, errNoCallback) {
+		return fmt.Errorf("%w: %w", errNoLink, err)
+	}
+	return err
 }
 
 // cancel withdraws one callback.

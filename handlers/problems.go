@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -22,6 +23,10 @@ var (
 	errSlow = errors.New("the body did not arrive in time")
 	// errNoCallback is relay.ErrNotFound where an id was asked for.
 	errNoCallback = errors.New("no callback has this id")
+	// errNoLink is the same where a link's name was asked for too.
+	errNoLink = errors.New("no callback has this id and such a link")
+	// errForeignSite is of a form that another site sent.
+	errForeignSite = errors.New("the form was sent from another site")
 )
 
 // unsupportedError reports a body of a kind that is not taken.
@@ -44,14 +49,18 @@ var problems = []struct {
 	// caller must not take it for an answer about the callback.
 	{relay.ErrUnavailable, api.CodeUnavailable, tryAgain},
 	{relay.ErrSealed, api.CodeUnavailable, tryAgain},
+	{relay.ErrMeanwhile, api.CodeUnavailable, tryAgain},
 	{errOverloaded, api.CodeOverloaded, tryAgain},
 	{errTooManyMisses, api.CodeTooManyRequests, "Too many requests lead nowhere. If this one should not, check its address and come again in a moment."},
 	{errSlow, api.CodeUnavailable, "The body did not arrive in time. Send it again."},
+	{errNoLink, api.CodeNotFound, "No callback has this id and a link of this name."},
 	{errNoCallback, api.CodeNotFound, "No callback has this id."},
 	{relay.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered, "Another answer came first, and the first one counts."},
 	{relay.ErrExpired, api.CodeExpired, "The deadline passed before this request came."},
 	{relay.ErrCancelled, api.CodeCancelled, "The callback was cancelled."},
+	{relay.ErrLinkClosed, api.CodeLinkClosed, "This link was withdrawn, or a wrong code was entered too often."},
+	{errForeignSite, api.CodeForeignSite, "Open the link itself, and send the form from there."},
 	{relay.ErrTaskClosed, api.CodeTaskClosed, "The workflow no longer waits for this answer."},
 	{relay.ErrRefused, api.CodeRefused, "Step Functions did not accept this answer, and never will."},
 	{relay.ErrSettingsDiffer, api.CodeSettingsDiffer, "This task token is registered with other settings; nothing was changed."},
@@ -82,6 +91,7 @@ func detailed(err error) (api.Problem, bool) {
 		large   *relay.TooLargeError
 		invalid *relay.InvalidBodyError
 		kind    *unsupportedError
+		form    *relay.FormError
 	)
 	switch {
 	case errors.As(err, &large):
@@ -99,6 +109,8 @@ func detailed(err error) (api.Problem, bool) {
 		return p, true
 	case errors.As(err, &kind):
 		return api.NewProblem(api.CodeUnsupportedMediaType, sentence(kind.problem)), true
+	case errors.As(err, &form):
+		return formProblem(form), true
 	}
 	if fields := fieldErrors(err); len(fields) > 0 {
 		p := api.NewProblem(api.CodeInvalidRequest, "")
@@ -107,6 +119,18 @@ func detailed(err error) (api.Problem, bool) {
 		return p, true
 	}
 	return api.Problem{}, false
+}
+
+// formProblem tells a program what a page would tell a person.
+func formProblem(form *relay.FormError) api.Problem {
+	p := api.NewProblem(api.CodeInvalidRequest, sentence(form.Error()))
+	if form.Stale {
+		p.Errors = []api.FieldError{{Field: "nonce", Detail: "must be that of the page, which this link shows for an hour"}}
+	}
+	for _, wrong := range form.Problems {
+		p.Errors = append(p.Errors, api.FieldError{Field: wrong.Field, Detail: string(wrong.Kind)})
+	}
+	return p
 }
 
 // fieldErrors collects every [*relay.InvalidFieldError] that was joined.
@@ -134,11 +158,31 @@ func (a *app) renderError(err error, c echo.Context) {
 	if p.Status == http.StatusMethodNotAllowed {
 		c.Response().Header().Set(echo.HeaderAllow, a.allow[c.Path()])
 	}
+	a.report(c, p, err)
+	write := writeProblem
+	if a.wantsPage(c) {
+		write = a.errorPage
+	}
+	if err := write(c, p); err != nil {
+		a.logger.Debug("answer not written", "request", c.Get(requestIDAttr), "error", err)
+	}
+}
+
+// wantsPage tells whether a request is for a page, by a browser: those say that
+// they take HTML, and programs as a rule do not.
+func (a *app) wantsPage(c echo.Context) bool {
+	isPage := slices.ContainsFunc(a.pagePaths, func(prefix string) bool {
+		return strings.HasPrefix(c.Request().URL.Path, prefix)
+	})
+	return isPage && accepts(c, api.ProblemMediaType, echo.MIMEApplicationJSON, echo.MIMETextHTML) == echo.MIMETextHTML
+}
+
+// report logs what a caller is told nothing of.
+func (a *app) report(c echo.Context, p api.Problem, err error) {
 	request, _ := c.Get(requestIDAttr).(string)
 	callback, _ := c.Get(callbackAttr).(string)
 	switch p.Type {
 	case api.CodeInternal, api.CodeUnavailable:
-		// The caller is told nothing, so the log has to say it.
 		level := slog.LevelError
 		switch {
 		case errors.Is(err, context.Canceled):
@@ -148,24 +192,25 @@ func (a *app) renderError(err error, c echo.Context) {
 		}
 		a.logger.Log(c.Request().Context(), level, "request failed", "route", c.Path(), "request", request, "callback", callback, "error", err)
 	}
-	if err := writeProblem(c, p); err != nil {
-		a.logger.Debug("answer not written", "request", request, "error", err)
-	}
 }
 
-// writeProblem answers with a problem document, and with the headers that its
-// status calls for.
+// writeProblem answers with a problem document.
 func writeProblem(c echo.Context, p api.Problem) error {
 	p.RequestID, _ = c.Get(requestIDAttr).(string)
+	setHeaders(c, p.Status)
+	c.Response().Header().Set(echo.HeaderContentType, api.ProblemMediaType)
+	return c.JSON(p.Status, p)
+}
+
+// setHeaders sets what a status calls for.
+func setHeaders(c echo.Context, status int) {
 	h := c.Response().Header()
-	switch p.Status {
+	switch status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set(echo.HeaderRetryAfter, retryAfter)
 	case http.StatusUnauthorized:
 		h.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	}
-	h.Set(echo.HeaderContentType, api.ProblemMediaType)
-	return c.JSON(p.Status, p)
 }
 
 // sentence makes an error's text, which is ours and ASCII, one.

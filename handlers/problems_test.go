@@ -27,6 +27,9 @@ var domainErrors = map[string]struct {
 	"ErrAlreadyAnswered": {relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered},
 	"ErrExpired":         {relay.ErrExpired, api.CodeExpired},
 	"ErrCancelled":       {relay.ErrCancelled, api.CodeCancelled},
+	"ErrLinkClosed":      {relay.ErrLinkClosed, api.CodeLinkClosed},
+	"ErrMeanwhile":       {relay.ErrMeanwhile, api.CodeUnavailable}, // the service looks again, and never says so
+	"FormError":          {&relay.FormError{Stale: true}, api.CodeInvalidRequest},
 	"ErrTaskClosed":      {relay.ErrTaskClosed, api.CodeTaskClosed},
 	"ErrRefused":         {relay.ErrRefused, api.CodeRefused},
 	"ErrSettingsDiffer":  {relay.ErrSettingsDiffer, api.CodeSettingsDiffer},

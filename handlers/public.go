@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/pages"
 	"callback-relay/relay"
 )
 
@@ -18,6 +20,7 @@ type PublicOptions struct {
 	Relay   *relay.Service
 	Logger  *slog.Logger
 	Metrics Metrics
+	Pages   *pages.Pages
 
 	// MaxOutput bounds a body and the output made of it, in bytes.
 	MaxOutput int
@@ -30,10 +33,13 @@ type PublicOptions struct {
 
 // public serves links.
 type public struct {
-	relay   *relay.Service
-	metrics Metrics
-	bodies  *bodyReader
-	crowds  perCallback
+	*app
+	relay    *relay.Service
+	bodies   *bodyReader // of what machines post
+	forms    *bodyReader // of what pages post
+	crowds   perLink
+	pages    *pages.Pages
+	sameSite *http.CrossOriginProtection
 }
 
 // Public returns the handler of the public listener: links, robots.txt and a
@@ -41,42 +47,68 @@ type public struct {
 // that path too, so it does not matter whether a proxy takes it off.
 func Public(o PublicOptions) http.Handler {
 	a := newApp("public", o.Logger, o.Metrics)
+	room := &capacity{most: o.BytesInFlight}
 	h := &public{
-		relay: o.Relay, metrics: o.Metrics,
-		bodies: newBodyReader(o.MaxOutput, o.BytesInFlight),
-		crowds: perCallback{busy: map[relay.CallbackID]int{}},
+		app: a, relay: o.Relay, pages: o.Pages,
+		bodies:   &bodyReader{limit: o.MaxOutput, capacity: room},
+		forms:    &bodyReader{limit: maxForm, capacity: room},
+		crowds:   perLink{busy: map[seat]int{}},
+		sameSite: http.NewCrossOriginProtection(),
 	}
+	// A proxy may have changed the Host, with which browsers' Origin is compared.
+	public := url.URL{Scheme: o.Relay.PublicURL.Scheme, Host: o.Relay.PublicURL.Host}
+	if err := h.sameSite.AddTrustedOrigin(public.String()); err != nil {
+		panic(err) // the settings were checked
+	}
+	a.errorPage = h.errorPage
 	a.echo.Use(limitMisses())
-	post := bounded(cmp.Or(o.RequestsInFlight, requestsInFlight))(h.post)
+	bound := bounded(cmp.Or(o.RequestsInFlight, requestsInFlight))
 	prefixes := []string{""}
 	if prefix := strings.TrimSuffix(o.Relay.PublicURL.Path, "/"); prefix != "" {
 		prefixes = append(prefixes, prefix)
 	}
 	for _, prefix := range prefixes {
-		a.handle(prefix+"/c/:key", methods{http.MethodPost: post})
+		a.pagePaths = append(a.pagePaths, prefix+"/a/")
+		a.handle(prefix+"/c/:key", methods{http.MethodPost: bound(h.post)})
+		a.handle(prefix+"/a/:key", methods{
+			http.MethodGet: bound(h.page), http.MethodHead: bound(h.page), http.MethodPost: bound(h.submit),
+		})
 		a.get(prefix+"/robots.txt", robots)
 		a.get(prefix+"/healthz", healthz)
 	}
 	return a.echo
 }
 
+// enter finds the link that a request is for, and counts it among those of the
+// link. The key comes first: a forged one costs neither memory nor a
+// look-up. The caller calls leave when the request is done.
+func (h *public) enter(c echo.Context, kinds []relay.LinkKind) (link relay.LinkRef, leave func(), err error) {
+	link, err = h.relay.Resolve(c.Param("key"), kinds)
+	if err != nil {
+		return relay.LinkRef{}, nil, err
+	}
+	noteCallback(c, link.ID)
+	leave, err = h.crowds.enter(link)
+	if err != nil {
+		return relay.LinkRef{}, nil, h.counted(err)
+	}
+	return link, leave, nil
+}
+
 // post serves the links that machines call.
 func (h *public) post(c echo.Context) error {
-	// The key comes first: a forged one costs neither memory nor a look-up.
-	link, err := h.relay.Resolve(c.Param("key"), relay.LinkWebhook, relay.LinkHeartbeat)
+	link, leave, err := h.enter(c, relay.MachineLinks)
 	if err != nil {
 		return err
 	}
-	noteCallback(c, link.ID)
-	leave, err := h.crowds.enter(link.ID)
-	if err != nil {
-		return h.counted(err)
-	}
 	defer leave()
-	if link.Type == relay.LinkHeartbeat {
+	switch link.Type {
+	case relay.LinkHeartbeat:
 		return h.heartbeat(c, link)
+	case relay.LinkWebhook:
+		return h.answer(c, link)
 	}
-	return h.answer(c, link)
+	return h.press(c, link)
 }
 
 // answer records what was posted as the task's output.
@@ -95,25 +127,57 @@ func (h *public) answer(c echo.Context, link relay.LinkRef) error {
 	if err != nil {
 		return h.counted(err)
 	}
-	body := api.AnswerResponse{ID: string(answered.ID), Status: api.StatusAccepted, Duplicate: answered.Duplicate}
+	return h.answered(c, answered)
+}
+
+// press answers with the outcome that a link has. A body is ignored.
+func (h *public) press(c echo.Context, link relay.LinkRef) error {
+	answered, err := h.relay.Press(c.Request().Context(), link)
+	if err != nil {
+		return h.counted(err)
+	}
+	return h.answered(c, answered)
+}
+
+// answered says that an answer was taken.
+func (h *public) answered(c echo.Context, answered relay.Answered) error {
+	body := api.AnswerResponse{
+		ID: string(answered.ID), Status: api.StatusAccepted, Duplicate: answered.Duplicate, Text: answered.Response.Text,
+	}
+	page := pages.OnItsWay
 	if answered.State == relay.StateDelivered {
-		body.Status = api.StatusDelivered
+		body.Status, page = api.StatusDelivered, pages.Decided
 	}
 	if answered.Duplicate {
 		h.metrics.Answered("duplicate")
 	} else {
 		h.metrics.Answered(body.Status)
 	}
+	return h.said(c, body, page)
+}
+
+// said tells whoever used a machine's link what came of it: as JSON, unless the
+// link has a text and the caller would rather read that.
+func (h *public) said(c echo.Context, body api.AnswerResponse, page pages.State) error {
+	if body.Text != "" {
+		switch accepts(c, echo.MIMEApplicationJSON, echo.MIMETextHTML, echo.MIMETextPlain) {
+		case echo.MIMETextHTML:
+			return h.show(c, http.StatusOK, pages.Page{State: page, Text: body.Text, Reference: reference(body.ID)})
+		case echo.MIMETextPlain:
+			return c.String(http.StatusOK, body.Text+"\n")
+		}
+	}
 	return c.JSON(http.StatusOK, body)
 }
 
 // heartbeat tells Step Functions that the work goes on. A body is ignored.
 func (h *public) heartbeat(c echo.Context, link relay.LinkRef) error {
-	if err := h.relay.Heartbeat(c.Request().Context(), link); err != nil {
+	response, err := h.relay.Heartbeat(c.Request().Context(), link)
+	if err != nil {
 		return h.counted(err)
 	}
 	h.metrics.Answered(api.StatusAlive)
-	return c.JSON(http.StatusOK, api.AnswerResponse{ID: string(link.ID), Status: api.StatusAlive})
+	return h.said(c, api.AnswerResponse{ID: string(link.ID), Status: api.StatusAlive, Text: response.Text}, pages.Alive)
 }
 
 // counted counts an answer that failed, by its problem's code.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"callback-relay/api"
+	"callback-relay/forms"
 	"callback-relay/handlers"
 	"callback-relay/relay"
 )
@@ -61,12 +62,12 @@ func recorded(t testing.TB, maxOutput int) (kept *recorder, public, private http
 	}
 	kept = &recorder{keys: keys}
 	service := relay.NewService(relay.ServiceOptions{
-		Store: kept, Keys: keys, PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
+		Store: kept, Keys: keys, Schemas: forms.New(), PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
 		DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: maxOutput,
 	})
 	logger := slog.New(slog.DiscardHandler)
 	public = handlers.Public(handlers.PublicOptions{
-		Relay: service, Logger: logger, Metrics: quiet{}, MaxOutput: maxOutput, BytesInFlight: 1 << 30,
+		Relay: service, Logger: logger, Metrics: quiet{}, Pages: plainPages(t), MaxOutput: maxOutput, BytesInFlight: 1 << 30,
 	})
 	private = handlers.Private(handlers.PrivateOptions{
 		Relay: service, Logger: logger, Metrics: quiet{},

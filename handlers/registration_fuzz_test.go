@@ -2,9 +2,11 @@ package handlers_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,7 +18,7 @@ import (
 )
 
 var (
-	aLinkName = regexp.MustCompile(`\A[a-z][a-z0-9-]{0,31}\z`)
+	aLinkName = regexp.MustCompile(`\A[a-z][a-z0-9-]{0,63}\z`)
 	aTagKey   = regexp.MustCompile(`\A[A-Za-z0-9_.-]{1,64}\z`)
 )
 
@@ -50,14 +52,22 @@ func FuzzRegistration(f *testing.F) {
 		{`{"taskToken":"` + strings.Repeat("x", 2048-len(canary)), `"}`},
 		{`{"taskToken":"` + strings.Repeat("x", 2049-len(canary)), `"}`},
 		{`{"taskToken":"` + strings.Repeat("é", 2048-len(canary)), `"}`},
+		{`{"taskToken":"`, `","links":{"a":{"type":"success","output":{"n":12345678901234567890123,"a":1,"a":2}},"b":{"type":"failure","error":"E","cause":"c"}}}`},
+		{`{"taskToken":"`, `","links":{"a":{"type":"success","page":true,"output":null,"response":{"text":"t","redirect":"https://example.com/"}}}}`},
+		{`{"taskToken":"`, `","links":{"d":{"type":"approval","approver":"Dana"},"l":{"type":"approval"}},"approval":{"title":"t","message":"*m*","details":{"z":"1","a":"2"},"approveLabel":"y","rejectLabel":"n","comment":"required","fields":{"type":"object","properties":{"seats":{"type":"integer"}}},"onReject":"failure","confirm":"code","required":2,"rejections":1}}`},
+		{`{"taskToken":"x","links":{"d":{"type":"approval","approver":"`, `"}}}`},
+		{`{"taskToken":"x","tags":{"a":"`, `"}}`},
+		{`{"taskToken":"x","links":{"d":{"type":"approval"}},"approval":{"details":{"a":"`, `","a":1}}}`},
+		{`{"taskToken":"x","links":{"d":{"type":"approval"}},"approval":{"fields":{"type":"object","properties":{"a":{"type":"string","pattern":"(`, `"}}}}}`},
+		{`{"taskToken":"x","links":{"d":{"type":"success","page":true,"response":{"redirect":"javascript:`, `"}}}}`},
 		{`["`, `"]`}, {`"`, `"`}, {``, ``}, {`{"taskToken":"`, ``}, {"{\"taskToken\":\"\xff", `"}`}, {`{"taskToken":"\ud800`, `"}`},
 		{`{"taskToken":"`, `"} {}`}, {`null`, ``}, {deep(600), ``}, {`{"taskToken":"` + strings.Repeat("x", 140_000), `"}`},
 	} {
 		f.Add(halves[0], halves[1])
 	}
 	var many strings.Builder
-	for i := range 17 {
-		many.WriteString(`,"` + string(rune('a'+i)) + `":{"type":"webhook"}`)
+	for i := range 33 {
+		fmt.Fprintf(&many, `,"a%d":{"type":"webhook"}`, i)
 	}
 	f.Add(`{"taskToken":"`, `","links":{`+many.String()[1:]+`}}`)
 	kept, _, private := recorded(f, fuzzLimit)
@@ -72,10 +82,10 @@ func FuzzRegistration(f *testing.F) {
 		private.ServeHTTP(got, req)
 
 		answered := got.Body.String()
-		if strings.Contains(answered, canary[1:]) && !names(body, canary) {
-			t.Errorf("the answer quotes a value: %s", answered)
-		}
 		if got.Code != http.StatusCreated {
+			if strings.Contains(answered, canary[1:]) && !names(body, canary) {
+				t.Errorf("the answer quotes a value: %s", answered)
+			}
 			if p := problem(t, got); !slices.Contains([]int{400, 413}, p.Status) || len(kept.registrations) > 0 {
 				t.Errorf("%d with %d recorded: %s", p.Status, len(kept.registrations), answered)
 			}
@@ -84,15 +94,40 @@ func FuzzRegistration(f *testing.F) {
 		var fields map[string]json.RawMessage
 		must(t, json.Unmarshal([]byte(body), &fields))
 		for name := range fields {
-			if !slices.Contains([]string{"taskToken", "expiresIn", "expiresAt", "onExpiry", "tags", "links"}, name) {
+			if !slices.Contains([]string{"taskToken", "expiresIn", "expiresAt", "onExpiry", "tags", "links", "approval"}, name) {
 				t.Errorf("the field %q was let pass", name)
 			}
 		}
 		if len(kept.registrations) != 1 {
 			t.Fatalf("created, and recorded %d times", len(kept.registrations))
 		}
-		bounded(t, kept.registrations[0])
+		r := kept.registrations[0]
+		if strings.Contains(r.TaskToken.Reveal(), canary) && strings.Count(body, canary) == 1 && strings.Contains(answered, canary[1:]) {
+			t.Errorf("the answer has the task token: %s", answered)
+		}
+		bounded(t, r)
+		boundedLinks(t, r)
+		boundedApproval(t, r)
+		if fields["links"] != nil {
+			passedOn(t, fields["links"], r)
+		}
 	})
+}
+
+// passedOn checks that the outputs of links are the bytes that came.
+func passedOn(t *testing.T, links json.RawMessage, r relay.Registration) {
+	t.Helper()
+	var sent map[string]struct{ Output json.RawMessage }
+	must(t, json.Unmarshal(links, &sent))
+	for name, link := range sent {
+		want := string(link.Output)
+		if want == "" && r.Links[name].Type == relay.LinkSuccess {
+			want = "{}"
+		}
+		if got := string(r.Links[name].Output); got != want {
+			t.Errorf("the output of %q is %.200q, sent was %.200q", name, got, want)
+		}
+	}
 }
 
 // names tells whether a JSON object in the body has the word in a name. Names
@@ -136,7 +171,7 @@ func bounded(t *testing.T, r relay.Registration) {
 	if r.OnExpiry != relay.OnExpiryFail && r.OnExpiry != relay.OnExpiryIgnore {
 		t.Errorf("on expiry %q", r.OnExpiry)
 	}
-	if len(r.Tags) > 16 || len(r.Links) > 16 || len(r.Links) == 0 {
+	if len(r.Tags) > 16 || len(r.Links) > 32 || len(r.Links) == 0 {
 		t.Errorf("%d tags, %d links", len(r.Tags), len(r.Links))
 	}
 	for key, value := range r.Tags {
@@ -145,11 +180,90 @@ func bounded(t *testing.T, r relay.Registration) {
 		}
 	}
 	for i, name := range slices.Sorted(maps.Keys(r.Links)) {
-		if !aLinkName.MatchString(name) || name == relay.ByExpiry || !slices.Contains(relay.LinkTypes, r.Links[name]) {
-			t.Errorf("link %q of type %q", name, r.Links[name])
+		if !aLinkName.MatchString(name) || name == relay.ByExpiry || !slices.Contains(relay.LinkTypes, r.Links[name].Type) {
+			t.Errorf("link %q of type %q", name, r.Links[name].Type)
 		}
 		if link := r.NumberedLinks()[i]; link.Name != name || int(link.Number) != i {
 			t.Errorf("link %q has the number %d, want %d", name, link.Number, i)
+		}
+	}
+}
+
+// boundedLinks does the same for what each link carries: nothing that its type
+// has no use for.
+func boundedLinks(t *testing.T, r relay.Registration) {
+	t.Helper()
+	pages := 0
+	for name, link := range r.Links {
+		if link.Page {
+			pages++
+		}
+		if link.Page && link.Type == relay.LinkWebhook || !link.Page && link.Type == relay.LinkApproval {
+			t.Errorf("link %q of type %q is a page: %v", name, link.Type, link.Page)
+		}
+		if (link.Output != nil) != (link.Type == relay.LinkSuccess) || len(link.Output) > fuzzLimit || link.Output != nil && !json.Valid(link.Output) {
+			t.Errorf("link %q of type %q has the output %.200q", name, link.Type, string(link.Output))
+		}
+		if (link.Error != "") != (link.Type == relay.LinkFailure) || link.Cause != "" && link.Type != relay.LinkFailure {
+			t.Errorf("link %q of type %q has the error %.200q: %.200q", name, link.Type, link.Error, link.Cause)
+		}
+		if link.Approver != "" && (link.Type != relay.LinkApproval || strings.TrimSpace(link.Approver) == "") {
+			t.Errorf("link %q of type %q has the approver %.200q", name, link.Type, link.Approver)
+		}
+		if link.Response != (relay.Response{}) && (link.Type == relay.LinkWebhook || link.Type == relay.LinkHeartbeat) {
+			t.Errorf("link %q of type %q has a response", name, link.Type)
+		}
+		if to, err := url.Parse(link.Response.Redirect); link.Response.Redirect != "" && (err != nil || !link.Page || to.Scheme != "https" || to.Host == "" || to.User != nil) {
+			t.Errorf("link %q leads to %.200q", name, link.Response.Redirect)
+		}
+		within(t, 256, link.Error)
+		within(t, 32_768, link.Cause)
+		within(t, 100, link.Approver)
+		within(t, 1000, link.Response.Text)
+		within(t, 2048, link.Response.Redirect)
+	}
+	if (r.Approval != nil) != (pages > 0) {
+		t.Errorf("%d pages, and there is an approval: %v", pages, r.Approval != nil)
+	}
+}
+
+// boundedApproval does the same for what pages show and ask.
+func boundedApproval(t *testing.T, r relay.Registration) {
+	t.Helper()
+	a := r.Approval
+	if a == nil {
+		return
+	}
+	within(t, 200, a.Title)
+	within(t, 5000, a.Message)
+	within(t, 40, a.ApproveLabel, a.RejectLabel)
+	for _, d := range a.Details {
+		within(t, 64, d.Name)
+		within(t, 1000, d.Value)
+	}
+	people := map[string]bool{}
+	for name, link := range r.Links {
+		if link.Type == relay.LinkApproval {
+			people[strings.ToLower(strings.Join(strings.Fields(link.Approver), " "))+"\x00"+map[bool]string{true: name}[link.Approver == ""]] = true
+		}
+	}
+	if most := max(len(people), 1); a.Required < 1 || a.Rejections < 1 || a.Required+a.Rejections > most+1 {
+		t.Errorf("%d approvals and %d rejections of %d people", a.Required, a.Rejections, most)
+	}
+	if len(a.Details) > 20 || len(a.Fields) > 16_384 {
+		t.Errorf("%d details, %d bytes of fields", len(a.Details), len(a.Fields))
+	}
+	if _, err := relay.ParseFields(a.Fields); a.Fields != nil && err != nil {
+		t.Errorf("its fields cannot be read: %v", err)
+	}
+}
+
+// within checks that texts have at most so many characters, and are UTF-8.
+func within(t *testing.T, most int, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !utf8.ValidString(text) || utf8.RuneCountInString(text) > most {
+			t.Errorf("%.200q has more than %d characters, or is no UTF-8", text, most)
 		}
 	}
 }

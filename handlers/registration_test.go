@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -45,16 +46,10 @@ func TestRegistrationMistakes(t *testing.T) {
 		{"two values", `{` + task + `}{}`, "invalid-body", 400, ""},
 		{"not UTF-8", "{\"taskToken\":\"CANARY\xff\"}", "invalid-body", 400, ""},
 		{"empty", ``, "invalid-body", 400, ""},
-		{"too large", `{"taskToken":"` + strings.Repeat("CANARY", 40_000) + `"}`, "too-large", 413, ""},
+		{"too large", `{"taskToken":"` + strings.Repeat("CANARY", 90_000) + `"}`, "too-large", 413, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := n.on(t).call("POST", "/v1/callbacks", c.body)
-			if p := got.isProblem(c.status, c.code); fields(p) != c.fields {
-				t.Errorf("complains about %q, want %q", fields(p), c.fields)
-			}
-			if strings.Contains(string(got.body), "CANARY") {
-				t.Errorf("the answer quotes the request: %s", got.body)
-			}
+			n.on(t).refuses(c.body, c.status, c.code, c.fields)
 		})
 	}
 	for _, contentType := range []string{"", "text/plain", "application/x-www-form-urlencoded"} {
@@ -74,6 +69,18 @@ func TestRegistrationMistakes(t *testing.T) {
 	}
 }
 
+// refuses registers what cannot be, and checks what the answer complains about.
+func (n *node) refuses(body string, status int, code, wrong string) {
+	n.t.Helper()
+	got := n.call("POST", "/v1/callbacks", body)
+	if p := got.isProblem(status, code); fields(p) != wrong {
+		n.t.Errorf("complains about %q, want %q", fields(p), wrong)
+	}
+	if strings.Contains(string(got.body), "CANARY") {
+		n.t.Errorf("the answer quotes the request: %s", got.body)
+	}
+}
+
 // What a field should have been is said.
 func TestRegistrationTypes(t *testing.T) {
 	n := start(t)
@@ -85,6 +92,13 @@ func TestRegistrationTypes(t *testing.T) {
 		`{"links":["a"]}`:                 `links must be an object of objects such as {"type":"webhook"}.`,
 		`{"links":{"a":"webhook"}}`:       `links must be an object of objects such as {"type":"webhook"}.`,
 		`{"links":{"a":{"type":1}}}`:      "links.type must be a text.",
+		`{"links":{"a":{"page":1}}}`:      "links.page must be true or false.",
+		`{"links":{"a":{"response":1}}}`:  "links.response must be an object.",
+		`{"approval":"a"}`:                "approval must be an object.",
+		`{"approval":{"title":1}}`:        "approval.title must be a text.",
+		`{"approval":{"required":"2"}}`:   "approval.required must be a whole number.",
+		`{"approval":{"required":1.5}}`:   "approval.required must be a whole number.",
+		`{"approval":{"details":["a"]}}`:  "approval.details must be an object of texts, each name once.",
 		`{"expiresAt":1}`:                 "expiresAt must be an RFC 3339 time such as 2030-01-31T12:00:00Z.",
 		`{"tags":{"a":"1","a":"2"}}`:      "tags has one name more than once.",
 		`{"expiresIn":"1","expiresIn":1}`: "expiresIn is given more than once.",
@@ -96,7 +110,8 @@ func TestRegistrationTypes(t *testing.T) {
 	}
 }
 
-// The longest registration there can be, escaped in the longest way, fits.
+// The longest registration without outputs and texts, escaped in the longest
+// way, fits.
 func TestLongestRegistration(t *testing.T) {
 	n := start(t)
 	emoji := `\ud83d\ude00`
@@ -104,9 +119,31 @@ func TestLongestRegistration(t *testing.T) {
 	for i := range 16 {
 		id := string(rune('a' + i))
 		tags = append(tags, `"`+strings.Repeat(id, 64)+`":"`+strings.Repeat(emoji, 256)+`"`)
-		links = append(links, `"`+strings.Repeat(id, 32)+`":{"type":"heartbeat"}`)
+		links = append(links, `"`+strings.Repeat(id, 64)+`":{"type":"heartbeat"}`,
+			`"`+strings.Repeat(id, 63)+`":{"type":"approval","approver":"`+strings.Repeat(emoji, 100)+`"}`)
 	}
 	got := n.call("POST", "/v1/callbacks", `{"taskToken":"`+strings.Repeat(emoji, 2048)+
 		`","tags":{`+strings.Join(tags, ",")+`},"links":{`+strings.Join(links, ",")+`}}`)
 	got.is(http.StatusCreated)
+}
+
+// The largest output fits too, with all that a page shows at its longest.
+func TestLargestRegistration(t *testing.T) {
+	n := start(t)
+	long := func(n int) string { return strings.Repeat("😀", n) }
+	var details, inputs []string
+	for i := range 20 {
+		details = append(details, fmt.Sprintf(`"%s%02d":%q`, long(62), i, long(1000)))
+	}
+	for i := range 15 {
+		inputs = append(inputs, fmt.Sprintf(`"a%d":{"type":"string","description":%q}`, i, strings.Repeat("x", 1000)))
+	}
+	output := `"` + strings.Repeat("x", 262_142) + `"`
+	k := n.register("links", `{"done":{"type":"success","output":`+output+`},"failed":{"type":"failure","error":"`+long(256)+`"},
+		"dana":{"type":"approval","approver":"`+long(100)+`","response":{"text":"`+long(1000)+`"}}}`,
+		"approval", `{"title":"`+long(200)+`","message":"`+long(5000)+`","approveLabel":"`+long(40)+`","rejectLabel":"`+long(40)+`",
+		"details":{`+strings.Join(details, ",")+`},
+		"fields":{"type":"object","properties":{`+strings.Join(inputs, ",")+`}}}`)
+	n.post(k.path("done"), "application/json", "").is(http.StatusOK)
+	k.gets(output)
 }

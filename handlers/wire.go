@@ -17,35 +17,69 @@ import (
 	"callback-relay/relay"
 )
 
-// maxRegistration bounds the body of a registration, in bytes: a task token,
-// tags and links at their longest, escaped in the longest way, fit.
-const maxRegistration = 128 << 10
+// maxRegistration bounds the body of a registration, in bytes: a link with the
+// largest output fits, with all that people read at its longest.
+const maxRegistration = 512 << 10
 
-// readRegistration reads the body of a registration. All its errors name what
-// is wrong, and quote no value: one of them is the task token.
-func readRegistration(c echo.Context) (relay.Registration, error) {
-	if mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType)); err != nil || mediaType != echo.MIMEApplicationJSON {
-		return relay.Registration{}, &unsupportedError{"want Content-Type: application/json"}
-	}
-	if err := checkDeclared(c, maxRegistration); err != nil {
-		return relay.Registration{}, err
-	}
-	body, err := readAll(c, maxRegistration)
-	if err != nil {
-		return relay.Registration{}, err
-	}
+// readRegistration reads the body of a registration.
+func (h *private) readRegistration(c echo.Context) (relay.Registration, error) {
 	var wire api.CreateRequest
-	if err := decodeStrictly(body, &wire); err != nil {
+	if err := h.readJSON(c, &wire); err != nil {
 		return relay.Registration{}, err
 	}
-	return registration(wire), nil
+	return registration(wire)
 }
 
-// shapes says of what type a field is, where that is not a text.
+// readUpdate reads the body of an update.
+func (h *private) readUpdate(c echo.Context) (relay.Expires, error) {
+	var wire api.UpdateRequest
+	if err := h.readJSON(c, &wire); err != nil {
+		return relay.Expires{}, err
+	}
+	return expires(wire.ExpiresIn, wire.ExpiresAt), nil
+}
+
+// readJSON reads a body that is one JSON object. All its errors name what is
+// wrong, and quote no value: one of them is the task token.
+func (h *private) readJSON(c echo.Context, into any) error {
+	if mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType)); err != nil || mediaType != echo.MIMEApplicationJSON {
+		return &unsupportedError{"want Content-Type: application/json"}
+	}
+	if c.Request().Header.Get(echo.HeaderContentEncoding) != "" {
+		return &unsupportedError{"send the body as it is, without a content encoding"}
+	}
+	release, err := h.bodies.admit(c)
+	if err != nil {
+		return err
+	}
+	defer release()
+	body, err := readAll(c, h.bodies.limit)
+	if err != nil {
+		return err
+	}
+	return decodeStrictly(body, into)
+}
+
+// shapes says of what type a field is, where its kind alone does not say it.
 var shapes = map[string]string{
-	"body":  "an object",
 	"tags":  "an object of texts",
 	"links": `an object of objects such as {"type":"webhook"}`,
+}
+
+// shape says what a field of the type must be.
+func shape(field string, t reflect.Type) string {
+	if known, ok := shapes[field]; ok {
+		return known
+	}
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map, reflect.Pointer:
+		return "an object"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return "a text"
 }
 
 // decodeStrictly decodes one JSON object. A field that is not known is a
@@ -63,7 +97,7 @@ func decodeStrictly(body []byte, into any) error {
 	}
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 		field := cmp.Or(wrong.Field, "body")
-		return &relay.InvalidFieldError{Field: field, Problem: "must be " + cmp.Or(shapes[field], "a text")}
+		return &relay.InvalidFieldError{Field: field, Problem: "must be " + shape(field, wrong.Type)}
 	}
 	// What is left is a time that is not one.
 	return &relay.InvalidFieldError{Field: "expiresAt", Problem: "must be an RFC 3339 time such as 2030-01-31T12:00:00Z"}
@@ -73,6 +107,10 @@ func decodeStrictly(body []byte, into any) error {
 // encoding/json lets pass: names that are not quite those of a field, in other
 // case say, and names given twice, of which the last would count.
 func checkNames(d *json.Decoder, t reflect.Type, field string) error {
+	if t == reflect.TypeFor[json.RawMessage]() { // passed on as it is
+		var raw json.RawMessage
+		return d.Decode(&raw)
+	}
 	token, err := d.Token()
 	if err != nil {
 		return &relay.InvalidBodyError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
@@ -138,32 +176,99 @@ func member(t reflect.Type, field, name string) (reflect.Type, string, error) {
 const never time.Duration = -1
 
 // registration turns the wire's form into the relay's.
-func registration(wire api.CreateRequest) relay.Registration {
+func registration(wire api.CreateRequest) (relay.Registration, error) {
 	r := relay.Registration{
 		TaskToken: relay.TaskToken(wire.TaskToken),
+		Expires:   expires(wire.ExpiresIn, wire.ExpiresAt),
 		OnExpiry:  relay.OnExpiry(wire.OnExpiry),
 		Tags:      wire.Tags,
 	}
-	if wire.ExpiresAt != nil {
-		r.Expires.At = *wire.ExpiresAt
-		if r.Expires.At.IsZero() {
-			r.Expires.At = time.UnixMilli(0) // as long past, but not "none given"
-		}
-	}
-	if wire.ExpiresIn != "" {
-		in, err := api.ParseDuration(wire.ExpiresIn)
-		if err != nil || in <= 0 {
-			in = never
-		}
-		r.Expires.In = in
-	}
 	if len(wire.Links) > 0 {
-		r.Links = make(map[string]relay.LinkType, len(wire.Links))
+		r.Links = make(map[string]relay.LinkRequest, len(wire.Links))
 		for name, link := range wire.Links {
-			r.Links[name] = relay.LinkType(link.Type)
+			r.Links[name] = linkRequest(link)
 		}
 	}
-	return r
+	var err error
+	if wire.Approval != nil {
+		r.Approval, err = approval(*wire.Approval)
+	}
+	return r, err
+}
+
+// expires turns a deadline of the wire, of which there is one at most, into the
+// relay's.
+func expires(in string, at *time.Time) relay.Expires {
+	var e relay.Expires
+	if at != nil {
+		e.At = *at
+		if e.At.IsZero() {
+			e.At = time.UnixMilli(0) // as long past, but not "none given"
+		}
+	}
+	if in != "" {
+		d, err := api.ParseDuration(in)
+		if err != nil || d <= 0 {
+			d = never
+		}
+		e.In = d
+	}
+	return e
+}
+
+func linkRequest(wire api.LinkRequest) relay.LinkRequest {
+	link := relay.LinkRequest{
+		LinkKind: relay.LinkKind{Type: relay.LinkType(wire.Type), Page: wire.Page},
+		Output:   relay.Payload(wire.Output), Error: wire.Error, Cause: wire.Cause, Approver: wire.Approver,
+	}
+	if wire.Response != nil {
+		link.Response = relay.Response(*wire.Response)
+	}
+	return link
+}
+
+func approval(wire api.Approval) (*relay.Approval, error) {
+	details, err := readDetails(wire.Details)
+	if err != nil {
+		return nil, err
+	}
+	a := &relay.Approval{
+		Title: wire.Title, Message: wire.Message, Details: details,
+		ApproveLabel: wire.ApproveLabel, RejectLabel: wire.RejectLabel,
+		Comment: relay.CommentMode(wire.Comment), OnReject: relay.OutcomeType(wire.OnReject),
+		Confirm: relay.Confirm(wire.Confirm), Required: wire.Required, Rejections: wire.Rejections,
+	}
+	if wire.Fields != nil {
+		a.Fields = []byte(wire.Fields)
+	}
+	return a, nil
+}
+
+// readDetails reads an object of texts in its order, which encoding/json would
+// lose in a map.
+func readDetails(object json.RawMessage) ([]relay.Detail, error) {
+	if object == nil {
+		return nil, nil
+	}
+	wrong := &relay.InvalidFieldError{Field: "approval.details", Problem: "must be an object of texts, each name once"}
+	d := json.NewDecoder(bytes.NewReader(object))
+	if start, _ := d.Token(); start != json.Delim('{') {
+		return nil, wrong
+	}
+	var details []relay.Detail
+	seen := map[string]bool{}
+	for d.More() {
+		name, _ := d.Token()
+		value, _ := d.Token()
+		text, ok := value.(string)
+		key, _ := name.(string)
+		if !ok || seen[key] {
+			return nil, wrong
+		}
+		seen[key] = true
+		details = append(details, relay.Detail{Name: key, Value: text})
+	}
+	return details, nil
 }
 
 // render turns a callback into the wire's form, with the URLs of its links.
@@ -174,7 +279,15 @@ func (h *private) render(cb relay.Callback) api.Callback {
 		Tags: cb.Tags, Links: make(map[string]api.Link, len(cb.Links)),
 	}
 	for _, link := range cb.Links {
-		wire.Links[link.Name] = api.Link{Type: string(link.Type), URL: h.relay.URL(cb, link)}
+		wire.Links[link.Name] = api.Link{
+			Type: string(link.Type), URL: h.relay.URL(cb, link),
+			Page: link.Page, Approver: link.Approver, Closed: link.Closed,
+		}
+	}
+	for _, d := range cb.Decisions {
+		wire.Decisions = append(wire.Decisions, api.Decision{
+			Decision: d.Word(), By: api.Decider{Link: d.Link, Approver: d.Approver, Typed: d.Typed}, At: d.At,
+		})
 	}
 	wire.URL = wire.Links[relay.DefaultLink].URL
 	if o := cb.Outcome; o != nil {
@@ -188,6 +301,19 @@ func (h *private) render(cb relay.Callback) api.Callback {
 		if cb.State == relay.StateDelivered {
 			wire.Delivery.Confirmed = &d.Confirmed
 		}
+	}
+	return wire
+}
+
+// renderWithCodes is render with the codes that pages ask for. Only who
+// registers gets them, to send them by another way than the links; and gets
+// them again by registering again, since an answer may be lost.
+func (h *private) renderWithCodes(cb relay.Callback, a *relay.Approval) api.Callback {
+	wire := h.render(cb)
+	for _, link := range cb.Links {
+		shown := wire.Links[link.Name]
+		shown.Code = h.relay.Code(cb, link, a)
+		wire.Links[link.Name] = shown
 	}
 	return wire
 }

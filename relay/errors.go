@@ -16,12 +16,18 @@ var (
 	ErrExpired = errors.New("the deadline has passed")
 	// ErrCancelled: the callback was withdrawn.
 	ErrCancelled = errors.New("the callback was cancelled")
+	// ErrLinkClosed: this link was withdrawn, or a wrong code was entered too
+	// often. Others of the callback may still work.
+	ErrLinkClosed = errors.New("the link is closed")
 	// ErrTaskClosed: Step Functions says that the task no longer waits.
 	ErrTaskClosed = errors.New("the task no longer waits")
 	// ErrRefused: Step Functions will not take this outcome.
 	ErrRefused = errors.New("step functions refused the outcome")
 	// ErrSettingsDiffer: the task token is registered with other settings.
 	ErrSettingsDiffer = errors.New("this task token is registered with other settings")
+	// ErrMeanwhile: somebody else decided since the callback was read. Only
+	// [Store.Decide] reports it, and the service then reads again.
+	ErrMeanwhile = errors.New("decided by somebody else meanwhile")
 	// ErrUnavailable: Redis or Step Functions cannot be asked now. What was
 	// asked may or may not have happened; asking again is safe.
 	ErrUnavailable = errors.New("temporarily unavailable")

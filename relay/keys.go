@@ -35,6 +35,7 @@ type masterKey struct {
 	name   string
 	id     []byte
 	link   []byte
+	page   []byte
 	digest []byte
 	seal   cipher.AEAD
 }
@@ -100,7 +101,7 @@ func deriveKeys(name string, secret []byte) (*masterKey, error) {
 		return nil, err
 	}
 	return &masterKey{
-		name: name, id: derive("id"), link: derive("link"), digest: derive("digest"), seal: seal,
+		name: name, id: derive("id"), link: derive("link"), page: derive("page"), digest: derive("digest"), seal: seal,
 	}, nil
 }
 
@@ -148,22 +149,22 @@ func (r *KeyRing) LinkKey(id CallbackID, link Link, keyName string) LinkKey {
 	}
 	raw, _ := decodeBase32(string(id), idChars)
 	raw = append(raw, link.Number)
-	raw = append(raw, key.linkMAC(link.Type, id, link.Number)...)
+	raw = append(raw, key.linkMAC(link.LinkKind, id, link.Number)...)
 	return LinkKey(base32Lower.EncodeToString(raw))
 }
 
-// Resolve finds out which link a key from outside stands for, among the types
-// that may be called in that place. It costs arithmetic only. Malformed,
-// forged and wrong-typed keys are all [ErrNotFound].
-func (r *KeyRing) Resolve(key string, types ...LinkType) (LinkRef, error) {
+// Resolve finds out which link a key from outside stands for, among the kinds
+// that are served in that place. It costs arithmetic only. Malformed and forged
+// keys, and those of another kind, are all [ErrNotFound].
+func (r *KeyRing) Resolve(key string, kinds []LinkKind) (LinkRef, error) {
 	id, number, got, ok := parseLinkKey(key)
 	if !ok {
 		return LinkRef{}, ErrNotFound
 	}
 	for _, master := range r.keys {
-		for _, t := range types {
-			if subtle.ConstantTimeCompare(got, master.linkMAC(t, id, number)) == 1 {
-				return LinkRef{ID: id, Type: t, Number: number, key: master}, nil
+		for _, kind := range kinds {
+			if subtle.ConstantTimeCompare(got, master.linkMAC(kind, id, number)) == 1 {
+				return LinkRef{ID: id, LinkKind: kind, Number: number, key: master}, nil
 			}
 		}
 	}
@@ -179,9 +180,9 @@ func (r *KeyRing) named(name string) (*masterKey, bool) {
 	return nil, false
 }
 
-func (k *masterKey) linkMAC(t LinkType, id CallbackID, number byte) []byte {
-	// The zero byte keeps type and id apart: neither contains one.
-	return mac(k.link, []byte(t), []byte{0}, []byte(id), []byte{number})[:linkMACBytes]
+func (k *masterKey) linkMAC(kind LinkKind, id CallbackID, number byte) []byte {
+	// The zero byte keeps kind and id apart: neither contains one.
+	return mac(k.link, []byte(kind.String()), []byte{0}, []byte(id), []byte{number})[:linkMACBytes]
 }
 
 func (k *masterKey) digestOf(id CallbackID, o Outcome) string {

@@ -60,8 +60,8 @@ func FuzzParseKeyRing(f *testing.F) {
 			if _, err := relay.ParseCallbackID(string(identity.ID)); err != nil {
 				t.Errorf("id %q: %v", identity.ID, err)
 			}
-			link := relay.Link{Type: relay.LinkWebhook, Number: 3}
-			ref, err := ring.Resolve(ring.LinkKey(identity.ID, link, identity.Key).Reveal(), relay.LinkWebhook)
+			link := relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}, Number: 3}
+			ref, err := ring.Resolve(ring.LinkKey(identity.ID, link, identity.Key).Reveal(), []relay.LinkKind{{Type: relay.LinkWebhook}})
 			if err != nil || ref.ID != identity.ID || ref.Number != 3 {
 				t.Errorf("a link of %q: %s %d, %v", identity.Key, ref.ID, ref.Number, err)
 			}

@@ -52,7 +52,7 @@ func TestParseKeyRing(t *testing.T) {
 func TestDerivationIsStable(t *testing.T) {
 	ring := keys(t, "k1")
 	identity := ring.Identify("task")[0]
-	link := ring.LinkKey(identity.ID, relay.Link{Type: relay.LinkWebhook, Number: 3}, "k1")
+	link := ring.LinkKey(identity.ID, relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}, Number: 3}, "k1")
 	if got, want := string(identity.ID), "ed55mp72lqcv7lxk2qk533kau4"; got != want {
 		t.Errorf("id %s, want %s", got, want)
 	}
@@ -64,14 +64,14 @@ func TestDerivationIsStable(t *testing.T) {
 func TestResolve(t *testing.T) {
 	ring := keys(t, "k2", "k1")
 	id := ring.Identify("task")[1].ID // k1's
-	webhook := relay.Link{Type: relay.LinkWebhook, Number: 7}
+	webhook := relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}, Number: 7}
 	key := ring.LinkKey(id, webhook, "k1").Reveal()
 	if len(key) != 52 || key != strings.ToLower(key) {
 		t.Fatalf("link key has the form %q", key)
 	}
 
 	for name, spelled := range map[string]string{"as made": key, "in upper case": strings.ToUpper(key)} {
-		ref, err := ring.Resolve(spelled, relay.LinkHeartbeat, relay.LinkWebhook)
+		ref, err := ring.Resolve(spelled, []relay.LinkKind{{Type: relay.LinkHeartbeat}, {Type: relay.LinkWebhook}})
 		if err != nil || ref.ID != id || ref.Number != 7 || ref.Type != relay.LinkWebhook {
 			t.Errorf("%s: %v, %v", name, ref, err)
 		}
@@ -84,7 +84,7 @@ func TestResolve(t *testing.T) {
 			if forged == key {
 				continue
 			}
-			if _, err := ring.Resolve(forged, relay.LinkWebhook, relay.LinkHeartbeat); !errors.Is(err, relay.ErrNotFound) {
+			if _, err := ring.Resolve(forged, []relay.LinkKind{{Type: relay.LinkWebhook}, {Type: relay.LinkHeartbeat}}); !errors.Is(err, relay.ErrNotFound) {
 				t.Fatalf("with %c at %d: %v", c, at, err)
 			}
 		}
@@ -93,19 +93,19 @@ func TestResolve(t *testing.T) {
 		"empty": "", "short": key[1:], "long": key + "a", "padding": key[:51] + "=",
 		"line end": key[:51] + "\n", "digit 1": "1" + key[1:], "not ASCII": "ä" + key[2:],
 	} {
-		if _, err := ring.Resolve(bad, relay.LinkWebhook); !errors.Is(err, relay.ErrNotFound) {
+		if _, err := ring.Resolve(bad, []relay.LinkKind{{Type: relay.LinkWebhook}}); !errors.Is(err, relay.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := ring.Resolve(key, relay.LinkHeartbeat); !errors.Is(err, relay.ErrNotFound) {
+	if _, err := ring.Resolve(key, []relay.LinkKind{{Type: relay.LinkHeartbeat}}); !errors.Is(err, relay.ErrNotFound) {
 		t.Errorf("as a link of another type: %v", err)
 	}
-	if _, err := keys(t, "k2").Resolve(key, relay.LinkWebhook); !errors.Is(err, relay.ErrNotFound) {
+	if _, err := keys(t, "k2").Resolve(key, []relay.LinkKind{{Type: relay.LinkWebhook}}); !errors.Is(err, relay.ErrNotFound) {
 		t.Errorf("without its master key: %v", err)
 	}
 	// The key has left the ring: links are made with the newest, and work.
 	again := keys(t, "k2").LinkKey(id, webhook, "k1").Reveal()
-	if ref, err := keys(t, "k2").Resolve(again, relay.LinkWebhook); err != nil || ref.ID != id {
+	if ref, err := keys(t, "k2").Resolve(again, []relay.LinkKind{{Type: relay.LinkWebhook}}); err != nil || ref.ID != id {
 		t.Errorf("made anew: %v, %v", ref, err)
 	}
 }
@@ -113,8 +113,8 @@ func TestResolve(t *testing.T) {
 func TestDigest(t *testing.T) {
 	ring := keys(t, "k1")
 	ref := func(task relay.TaskToken, number byte) relay.LinkRef {
-		link := relay.Link{Type: relay.LinkWebhook, Number: number}
-		got, err := ring.Resolve(ring.LinkKey(ring.Identify(task)[0].ID, link, "k1").Reveal(), link.Type)
+		link := relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}, Number: number}
+		got, err := ring.Resolve(ring.LinkKey(ring.Identify(task)[0].ID, link, "k1").Reveal(), []relay.LinkKind{link.LinkKind})
 		if err != nil {
 			t.Fatal(err)
 		}

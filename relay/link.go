@@ -3,31 +3,83 @@ package relay
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
-// LinkType says what calling a link does. It is part of what the link's key
-// authenticates, so a link of one type never works as another.
+// LinkType says what calling a link does.
 type LinkType string
 
-// The types of link.
+// The types of link. A link's outcome, where it has a fixed one, was given with
+// the registration.
 const (
 	LinkWebhook   LinkType = "webhook"   // a POST is the answer: its body becomes the output
+	LinkSuccess   LinkType = "success"   // a POST completes the task with a fixed output
+	LinkFailure   LinkType = "failure"   // a POST fails the task with a fixed error and cause
 	LinkHeartbeat LinkType = "heartbeat" // a POST tells Step Functions that work goes on
+	LinkApproval  LinkType = "approval"  // a page on which a person decides
 )
 
 // LinkTypes lists the types that a registration can ask for.
-var LinkTypes = []LinkType{LinkWebhook, LinkHeartbeat}
+var LinkTypes = []LinkType{LinkWebhook, LinkSuccess, LinkFailure, LinkHeartbeat, LinkApproval}
 
-// Path returns where links of the type are served: "/c/" for machines.
-func (t LinkType) Path() string { return "/c/" }
+// LinkKind is a link's type, and whether it opens a page for a person. It is
+// part of what the link's key authenticates, so a link of one kind never works
+// as another.
+type LinkKind struct {
+	Type LinkType
+	Page bool
+}
+
+// MachineLinks and PageLinks are the kinds of link that are served in the two
+// places, under "/c/" and under "/a/".
+var (
+	MachineLinks = []LinkKind{{LinkWebhook, false}, {LinkSuccess, false}, {LinkFailure, false}, {LinkHeartbeat, false}}
+	PageLinks    = []LinkKind{{LinkApproval, true}, {LinkSuccess, true}, {LinkFailure, true}, {LinkHeartbeat, true}}
+)
+
+// linkKinds lists every kind.
+var linkKinds = slices.Concat(MachineLinks, PageLinks)
+
+// pageSuffix marks the pages of types that machines can call as well.
+const pageSuffix = "-page"
+
+// String names the kind, as it is authenticated and stored: the type, with
+// "-page" behind it where machines could call the type as well.
+func (k LinkKind) String() string {
+	if k.Page && k.Type != LinkApproval {
+		return string(k.Type) + pageSuffix
+	}
+	return string(k.Type)
+}
+
+// ParseLinkKind reads what [LinkKind.String] wrote.
+func ParseLinkKind(s string) LinkKind {
+	for _, kind := range linkKinds {
+		if kind.String() == s {
+			return kind
+		}
+	}
+	return LinkKind{Type: LinkType(s)} // of a later release; nothing serves it
+}
+
+// Path returns where links of the kind are served: "/c/" for machines, "/a/"
+// for people.
+func (k LinkKind) Path() string {
+	if k.Page {
+		return "/a/"
+	}
+	return "/c/"
+}
 
 // Link is one URL of a callback. Number tells the callback's links apart
 // inside their keys.
 type Link struct {
-	Name   string
-	Type   LinkType
-	Number byte
+	Name string
+	LinkKind
+	Number   byte
+	Approver string // whose link it is; "" where the page asks for a name, or there is none
+	Closed   bool   // withdrawn, or closed after too many wrong codes
 }
 
 // LinkKey is the last segment of a link's URL, and the whole of its secret: who
@@ -47,7 +99,7 @@ func (LinkKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (LinkKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // A link key is 32 bytes, and so 52 characters: the callback id, the link's
-// number, and the first 15 bytes of a MAC over both and the type.
+// number, and the first 15 bytes of a MAC over both and the kind.
 const (
 	linkMACBytes = 15
 	linkKeyChars = 52
@@ -56,8 +108,8 @@ const (
 // LinkRef is a link whose key was found authentic. Only [KeyRing.Resolve]
 // makes one.
 type LinkRef struct {
-	ID     CallbackID
-	Type   LinkType
+	ID CallbackID
+	LinkKind
 	Number byte
 
 	key *masterKey

@@ -2,11 +2,15 @@ package relay_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"callback-relay/relay"
 )
+
+// everyKind is what links there are.
+var everyKind = slices.Concat(relay.MachineLinks, relay.PageLinks)
 
 // made are link keys that a ring of k2 and k1 made, of every type and under
 // both keys.
@@ -14,8 +18,8 @@ func made(t testing.TB) []string {
 	ring := keys(t, "k2", "k1")
 	var links []string
 	for _, identity := range ring.Identify("task") {
-		for number, linkType := range relay.LinkTypes {
-			link := relay.Link{Type: linkType, Number: byte(number)}
+		for number, kind := range everyKind {
+			link := relay.Link{LinkKind: kind, Number: byte(number)}
 			links = append(links, ring.LinkKey(identity.ID, link, identity.Key).Reveal())
 		}
 	}
@@ -44,7 +48,7 @@ func FuzzResolve(f *testing.F) {
 	f.Add(strings.Repeat("7", 52))
 	f.Add(strings.Repeat("\xff", 52))
 	f.Fuzz(func(t *testing.T, key string) {
-		ref, err := ring.Resolve(key, relay.LinkTypes...)
+		ref, err := ring.Resolve(key, everyKind)
 		if err != nil {
 			if !errors.Is(err, relay.ErrNotFound) || err.Error() != relay.ErrNotFound.Error() {
 				t.Errorf("%q: the error tells more than that there is none: %v", key, err)
@@ -53,7 +57,7 @@ func FuzzResolve(f *testing.F) {
 				t.Errorf("%q: refused, and yet a link: %s %s", key, ref.ID, ref.Type)
 			}
 		} else {
-			of := relay.Link{Type: ref.Type, Number: ref.Number}
+			of := relay.Link{LinkKind: ref.LinkKind, Number: ref.Number}
 			lower := strings.ToLower(key)
 			if lower != ring.LinkKey(ref.ID, of, "k1").Reveal() && lower != ring.LinkKey(ref.ID, of, "k2").Reveal() {
 				t.Errorf("%q is not what the ring makes for the link", key)
@@ -64,7 +68,7 @@ func FuzzResolve(f *testing.F) {
 		}
 		if isASCII(key) {
 			for _, spelled := range []string{strings.ToLower(key), strings.ToUpper(key)} {
-				again, otherErr := ring.Resolve(spelled, relay.LinkTypes...)
+				again, otherErr := ring.Resolve(spelled, everyKind)
 				if again != ref || (otherErr == nil) != (err == nil) {
 					t.Errorf("%q and %q are different links", key, spelled)
 				}
@@ -77,28 +81,25 @@ func FuzzResolve(f *testing.F) {
 func FuzzForgedLink(f *testing.F) {
 	for at := range uint8(52) {
 		for _, c := range "abcdefghijklmnopqrstuvwxyz234567" {
-			f.Add("task", uint8(0), false, at, string(c))
+			f.Add("task", uint8(0), uint8(0), at, string(c))
 		}
 	}
-	f.Add("task", uint8(15), true, uint8(51), "q")
-	f.Add("a task token", uint8(255), false, uint8(26), "77")
-	f.Add("", uint8(1), true, uint8(25), "")
-	f.Add("task", uint8(3), false, uint8(20), "\u017f")
-	f.Fuzz(func(t *testing.T, task string, number uint8, heartbeat bool, at uint8, instead string) {
+	f.Add("task", uint8(15), uint8(3), uint8(51), "q")
+	f.Add("a task token", uint8(255), uint8(0), uint8(26), "77")
+	f.Add("", uint8(1), uint8(3), uint8(25), "")
+	f.Add("task", uint8(3), uint8(0), uint8(20), "\u017f")
+	f.Fuzz(func(t *testing.T, task string, number uint8, kind uint8, at uint8, instead string) {
 		ring := keys(t, "k2", "k1")
 		identity := ring.Identify(relay.TaskToken(task))[number%2]
-		link := relay.Link{Type: relay.LinkWebhook, Number: number}
-		if heartbeat {
-			link.Type = relay.LinkHeartbeat
-		}
+		link := relay.Link{LinkKind: everyKind[int(kind)%len(everyKind)], Number: number}
 		key := ring.LinkKey(identity.ID, link, identity.Key).Reveal()
-		ref, err := ring.Resolve(key, relay.LinkTypes...)
-		if err != nil || ref.ID != identity.ID || ref.Type != link.Type || ref.Number != number {
+		ref, err := ring.Resolve(key, everyKind)
+		if err != nil || ref.ID != identity.ID || ref.LinkKind != link.LinkKind || ref.Number != number {
 			t.Fatalf("a good key resolves to %s %s %d, %v", ref.ID, ref.Type, ref.Number, err)
 		}
-		for _, other := range relay.LinkTypes {
-			if _, err := ring.Resolve(key, other); (err == nil) != (other == link.Type) {
-				t.Errorf("a %s link where %s links go: %v", link.Type, other, err)
+		for _, other := range everyKind {
+			if _, err := ring.Resolve(key, []relay.LinkKind{other}); (err == nil) != (other == link.LinkKind) {
+				t.Errorf("a %s link where %s links go: %v", link.LinkKind, other, err)
 			}
 		}
 		cut := int(at) % len(key)
@@ -106,7 +107,7 @@ func FuzzForgedLink(f *testing.F) {
 		if isASCII(forged) && strings.EqualFold(forged, key) {
 			return
 		}
-		if ref, err := ring.Resolve(forged, relay.LinkTypes...); !errors.Is(err, relay.ErrNotFound) {
+		if ref, err := ring.Resolve(forged, everyKind); !errors.Is(err, relay.ErrNotFound) {
 			t.Errorf("with %q at %d it resolves to %s %s %d: %v", instead, cut, ref.ID, ref.Type, ref.Number, err)
 		}
 	})

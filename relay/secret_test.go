@@ -15,8 +15,8 @@ func TestSecretsRedactThemselves(t *testing.T) {
 	const secret = "hunter2hunter2hunter2hunter2"
 	ring := keys(t, "k1")
 	id := ring.Identify(secret)[0].ID
-	link := relay.Link{Name: "default", Type: relay.LinkWebhook}
-	ref, err := ring.Resolve(ring.LinkKey(id, link, "k1").Reveal(), relay.LinkWebhook)
+	link := relay.Link{Name: "default", LinkKind: relay.LinkKind{Type: relay.LinkWebhook}}
+	ref, err := ring.Resolve(ring.LinkKey(id, link, "k1").Reveal(), []relay.LinkKind{{Type: relay.LinkWebhook}})
 	if err != nil {
 		t.Fatal(err)
 	}

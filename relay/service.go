@@ -29,6 +29,7 @@ type ServiceOptions struct {
 	Keys        *KeyRing
 	Deliverer   Deliverer
 	Heartbeater Heartbeater
+	Schemas     Schemas
 
 	PublicURL     *url.URL      // what links begin with; may carry a path
 	DefaultExpiry time.Duration // of a registration that names no deadline
@@ -52,7 +53,7 @@ func NewService(o ServiceOptions) *Service {
 // are all reported, as joined [*InvalidFieldError]s.
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.DefaultExpiry)
-	if err := errors.Join(r.check(s.MaxExpiry)...); err != nil {
+	if err := errors.Join(r.check(s.MaxExpiry, s.MaxOutput, s.Schemas)...); err != nil {
 		return Callback{}, false, err
 	}
 	return s.Store.Create(ctx, r, s.MaxExpiry)
@@ -60,13 +61,22 @@ func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, crea
 
 // URL returns the address of a callback's link. It is a secret like its key.
 func (s *Service) URL(cb Callback, link Link) string {
-	return s.base + link.Type.Path() + s.Keys.LinkKey(cb.ID, link, cb.Key).Reveal()
+	return s.base + link.Path() + s.Keys.LinkKey(cb.ID, link, cb.Key).Reveal()
 }
 
 // Resolve finds out which link a key from a URL stands for, or [ErrNotFound].
 // It asks nobody: a forged key costs arithmetic only.
-func (s *Service) Resolve(key string, types ...LinkType) (LinkRef, error) {
-	return s.Keys.Resolve(key, types...)
+func (s *Service) Resolve(key string, kinds []LinkKind) (LinkRef, error) {
+	return s.Keys.Resolve(key, kinds)
+}
+
+// Code returns the six digits that a link of a callback asks for, or "" where
+// it asks for none. Whoever registers sends them by another way than the link.
+func (s *Service) Code(cb Callback, link Link, a *Approval) string {
+	if a == nil || a.Confirm != ConfirmCode || !link.Page || link.Type == LinkHeartbeat {
+		return ""
+	}
+	return s.Keys.Code(cb.ID, link, cb.Key)
 }
 
 // Answered is what the sender of an answer is told.
@@ -74,6 +84,7 @@ type Answered struct {
 	ID        CallbackID
 	State     State // [StateDelivered], or [StateAnswered] while delivery goes on
 	Duplicate bool
+	Response  Response // what the link's registration wants said besides
 }
 
 // Answer records an outcome, once, and delivers it. When it returns without an
@@ -93,7 +104,7 @@ func (s *Service) Answer(ctx context.Context, link LinkRef, o Outcome) (Answered
 	if err != nil {
 		return Answered{}, err
 	}
-	answered := Answered{ID: link.ID, State: recorded.State, Duplicate: recorded.Duplicate}
+	answered := Answered{ID: link.ID, State: recorded.State, Duplicate: recorded.Duplicate, Response: recorded.Response}
 	if recorded.Delivery != nil {
 		settled := s.Deliverer.Deliver(ctx, *recorded.Delivery)
 		if settled.State == StateRefused {
@@ -105,18 +116,37 @@ func (s *Service) Answer(ctx context.Context, link LinkRef, o Outcome) (Answered
 	return answered, nil
 }
 
+// Press is Answer with the fixed outcome of a success or failure link.
+func (s *Service) Press(ctx context.Context, link LinkRef) (Answered, error) {
+	v, err := s.Store.View(ctx, link)
+	if err != nil {
+		return Answered{}, err
+	}
+	// What the link would say is wiped with the final state, so that a repetition
+	// is recognised by whose answer it was.
+	if v.Standing() != StandingWaiting {
+		if err := v.late(Submission{}); err != nil {
+			return Answered{}, fmt.Errorf("answer %s: %w", v.ID, err)
+		}
+		err := s.Store.Vouch(ctx, v.ID)
+		return Answered{ID: v.ID, State: v.State, Duplicate: true, Response: v.Request.Response}, err
+	}
+	return s.Answer(ctx, link, v.Request.Outcome())
+}
+
 // Heartbeat tells Step Functions at once that the task is being worked on.
 // Nothing is stored, and nothing is tried again: the result is the answer.
-// Besides the errors of [Store.Waiting] it reports [ErrTaskClosed],
-// [ErrRefused] and [ErrUnavailable].
-func (s *Service) Heartbeat(ctx context.Context, link LinkRef) error {
-	task, err := s.Store.Waiting(ctx, link)
+// It returns what the link's registration wants said besides. Besides the
+// errors of [Store.Waiting] it reports [ErrTaskClosed], [ErrRefused] and
+// [ErrUnavailable].
+func (s *Service) Heartbeat(ctx context.Context, link LinkRef) (Response, error) {
+	task, said, err := s.Store.Waiting(ctx, link)
 	if err != nil {
-		return err
+		return Response{}, err
 	}
 	err = s.Heartbeater.Heartbeat(ctx, task)
 	if err == nil {
-		return nil
+		return said, nil
 	}
 	kind := ErrUnavailable
 	if send := (*SendError)(nil); errors.As(err, &send) {
@@ -127,7 +157,26 @@ func (s *Service) Heartbeat(ctx context.Context, link LinkRef) error {
 			kind = ErrRefused
 		}
 	}
-	return fmt.Errorf("heartbeat %s: %w: %w", link.ID, kind, err)
+	return Response{}, fmt.Errorf("heartbeat %s: %w: %w", link.ID, kind, err)
+}
+
+// Reschedule gives a pending callback another deadline, within the same bounds
+// as a registration's, counted from now.
+func (s *Service) Reschedule(ctx context.Context, id CallbackID, e Expires) (Callback, error) {
+	errs := e.check(s.MaxExpiry)
+	if e == (Expires{}) {
+		errs = append(errs, &InvalidFieldError{"expiresAt", "is required, or expiresIn"})
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Callback{}, err
+	}
+	return s.Store.Reschedule(ctx, id, e, s.MaxExpiry)
+}
+
+// Revoke closes one link of a callback for good. The others are not touched,
+// and neither is what was decided through it before.
+func (s *Service) Revoke(ctx context.Context, id CallbackID, name string) (Callback, error) {
+	return s.Store.Revoke(ctx, id, name)
 }
 
 // Cancel withdraws a pending callback: its links end, and the task is told

@@ -41,8 +41,8 @@ func (s *scripted) Answer(context.Context, relay.LinkRef, relay.Outcome) (relay.
 	return s.recorded, s.err
 }
 
-func (s *scripted) Waiting(context.Context, relay.LinkRef) (relay.TaskToken, error) {
-	return "task", s.err
+func (s *scripted) Waiting(context.Context, relay.LinkRef) (relay.TaskToken, relay.Response, error) {
+	return "task", relay.Response{}, s.err
 }
 
 func (s *scripted) List(_ context.Context, q relay.Query) (relay.Page, error) {
@@ -66,6 +66,10 @@ func service(t *testing.T, s *scripted) *relay.Service {
 	})
 }
 
+// kind is one that machines call, and asked a link of it.
+func kind(t relay.LinkType) relay.LinkKind     { return relay.LinkKind{Type: t} }
+func asked(t relay.LinkType) relay.LinkRequest { return relay.LinkRequest{LinkKind: kind(t)} }
+
 func TestCreateFillsInDefaults(t *testing.T) {
 	s := &scripted{}
 	if _, _, err := service(t, s).Create(t.Context(), relay.Registration{TaskToken: "t"}); err != nil {
@@ -73,7 +77,7 @@ func TestCreateFillsInDefaults(t *testing.T) {
 	}
 	want := relay.Registration{
 		TaskToken: "t", Expires: relay.Expires{In: 24 * time.Hour, Default: true}, OnExpiry: relay.OnExpiryFail,
-		Links: map[string]relay.LinkType{"default": relay.LinkWebhook},
+		Links: map[string]relay.LinkRequest{"default": asked(relay.LinkWebhook)},
 	}
 	if diff := cmp.Diff(want, s.registration); diff != "" {
 		t.Errorf("registration (-want +got):\n%s", diff)
@@ -82,12 +86,14 @@ func TestCreateFillsInDefaults(t *testing.T) {
 
 func TestCreateReportsEveryMistake(t *testing.T) {
 	many := map[string]string{}
-	links := map[string]relay.LinkType{
-		"Bad": relay.LinkWebhook, "expiry": relay.LinkWebhook, "odd": "carrier-pigeon",
+	links := map[string]relay.LinkRequest{
+		"Bad": asked(relay.LinkWebhook), "expiry": asked(relay.LinkWebhook), "odd": asked("carrier-pigeon"),
 	}
 	for i := range 17 {
 		many["k"+strings.Repeat("x", i)] = "v"
-		links["l"+strings.Repeat("x", i)] = relay.LinkWebhook
+	}
+	for i := range 31 {
+		links["l"+strings.Repeat("x", i)] = asked(relay.LinkWebhook)
 	}
 	for name, c := range map[string]struct {
 		r    relay.Registration
@@ -130,8 +136,11 @@ func TestCreateReportsEveryMistake(t *testing.T) {
 }
 
 func TestLinksAreNumberedByName(t *testing.T) {
-	r := relay.Registration{Links: map[string]relay.LinkType{"b": relay.LinkHeartbeat, "a": relay.LinkWebhook, "c": relay.LinkWebhook}}
-	want := []relay.Link{{"a", relay.LinkWebhook, 0}, {"b", relay.LinkHeartbeat, 1}, {"c", relay.LinkWebhook, 2}}
+	r := relay.Registration{Links: map[string]relay.LinkRequest{"b": asked(relay.LinkHeartbeat), "a": asked(relay.LinkWebhook), "c": asked(relay.LinkWebhook)}}
+	want := []relay.Link{
+		{Name: "a", LinkKind: kind(relay.LinkWebhook)}, {Name: "b", LinkKind: kind(relay.LinkHeartbeat), Number: 1},
+		{Name: "c", LinkKind: kind(relay.LinkWebhook), Number: 2},
+	}
 	for range 20 { // maps have no order of their own
 		if diff := cmp.Diff(want, r.NumberedLinks()); diff != "" {
 			t.Fatal(diff)
@@ -142,9 +151,9 @@ func TestLinksAreNumberedByName(t *testing.T) {
 func TestURL(t *testing.T) {
 	s := service(t, &scripted{})
 	id := s.Keys.Identify("t")[0].ID
-	got := s.URL(relay.Callback{ID: id, Key: "k1"}, relay.Link{Type: relay.LinkWebhook})
+	got := s.URL(relay.Callback{ID: id, Key: "k1"}, relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}})
 	key, ok := strings.CutPrefix(got, "https://relay.example.com/in/c/")
-	if ref, err := s.Resolve(key, relay.LinkWebhook); !ok || err != nil || ref.ID != id {
+	if ref, err := s.Resolve(key, []relay.LinkKind{{Type: relay.LinkWebhook}}); !ok || err != nil || ref.ID != id {
 		t.Errorf("%s: %v, %v", got, ref, err)
 	}
 }
@@ -198,14 +207,14 @@ func TestHeartbeat(t *testing.T) {
 		relay.SendOursToMend:  relay.ErrUnavailable,
 	} {
 		s := &scripted{beatErr: &relay.SendError{Class: class, Code: "X", Err: errors.New("x")}}
-		if err := service(t, s).Heartbeat(t.Context(), relay.LinkRef{}); !errors.Is(err, want) {
+		if _, err := service(t, s).Heartbeat(t.Context(), relay.LinkRef{}); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", class, err, want)
 		}
 	}
-	if err := service(t, &scripted{}).Heartbeat(t.Context(), relay.LinkRef{}); err != nil {
+	if _, err := service(t, &scripted{}).Heartbeat(t.Context(), relay.LinkRef{}); err != nil {
 		t.Errorf("taken: %v", err)
 	}
-	if err := service(t, &scripted{err: relay.ErrExpired}).Heartbeat(t.Context(), relay.LinkRef{}); !errors.Is(err, relay.ErrExpired) {
+	if _, err := service(t, &scripted{err: relay.ErrExpired}).Heartbeat(t.Context(), relay.LinkRef{}); !errors.Is(err, relay.ErrExpired) {
 		t.Errorf("expired: %v", err)
 	}
 }

@@ -17,13 +17,40 @@ type Store interface {
 	// Answer records the first answer and leases its delivery to the caller.
 	// The result is nil-error also for a repetition of the first answer.
 	// Otherwise the error says what stands in the way: [ErrNotFound],
-	// [ErrAlreadyAnswered], [ErrExpired], [ErrCancelled], [ErrTaskClosed],
-	// [ErrRefused].
+	// [ErrAlreadyAnswered], [ErrExpired], [ErrCancelled], [ErrLinkClosed],
+	// [ErrTaskClosed], [ErrRefused].
 	Answer(ctx context.Context, link LinkRef, o Outcome) (Recorded, error)
 
-	// Waiting returns the task token of a callback that still waits, or the
-	// same errors as Answer.
-	Waiting(ctx context.Context, link LinkRef) (TaskToken, error)
+	// Waiting returns the task token of a callback that still waits, and what
+	// whoever uses the link is told; or the same errors as Answer.
+	Waiting(ctx context.Context, link LinkRef) (TaskToken, Response, error)
+
+	// View returns a callback as its link shows it, or [ErrNotFound] or
+	// [ErrLinkClosed].
+	View(ctx context.Context, link LinkRef) (View, error)
+
+	// Vouch makes what View has shown as durable as what Answer acknowledges.
+	Vouch(ctx context.Context, id CallbackID) error
+
+	// Decide records one more decision, the last of the given ones, while those
+	// before it are still all there are: if not, the error is [ErrMeanwhile].
+	// With an outcome it also is the answer, as for Answer; without one the
+	// callback waits on.
+	Decide(ctx context.Context, link LinkRef, decisions []Decision, o *Outcome) (Recorded, error)
+
+	// Guess records whether somebody entered the right code. The fifth wrong
+	// one, of [MaxGuesses], closes the link. left is how many more there may
+	// be. It reports [ErrLinkClosed], also of a right code that comes too late.
+	Guess(ctx context.Context, link LinkRef, right bool) (left int, err error)
+
+	// Revoke closes one link of a callback, by its name, or reports
+	// [ErrNotFound]. Closing it again is not an error.
+	Revoke(ctx context.Context, id CallbackID, name string) (Callback, error)
+
+	// Reschedule gives a pending callback another deadline. It reports
+	// [*InvalidFieldError] as Create does, and otherwise the same errors as
+	// Answer.
+	Reschedule(ctx context.Context, id CallbackID, e Expires, maxExpiry time.Duration) (Callback, error)
 
 	// Cancel withdraws a pending callback. A cancelled one stays as it is.
 	// Otherwise the error is as for Answer.
@@ -41,6 +68,7 @@ type Recorded struct {
 	State     State     // as it stands now
 	Duplicate bool      // the same answer was recorded earlier
 	Delivery  *Delivery // leased to the caller; nil for a duplicate
+	Response  Response  // of the link: what its sender is told besides
 }
 
 // Query selects callbacks. Its zero value selects all.

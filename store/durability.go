@@ -123,9 +123,8 @@ func (s *Store) wait(ctx context.Context, p redis.Pipeliner, atMost time.Duratio
 	}
 }
 
-// vouch makes what was read of a callback as durable as if it had been written
-// just now.
-func (s *Store) vouch(ctx context.Context, id relay.CallbackID) error {
+// Vouch implements [relay.Store].
+func (s *Store) Vouch(ctx context.Context, id relay.CallbackID) error {
 	if !s.Durability.waits() {
 		return nil
 	}
@@ -133,7 +132,10 @@ func (s *Store) vouch(ctx context.Context, id relay.CallbackID) error {
 	if err == nil && got.verdict() != "touched" {
 		err = unavailable(errors.New("what was read is gone")) // lost in a failover just now
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("vouch for %s: %w", id, err)
+	}
+	return nil
 }
 
 // primaryOf returns a client of the one server that holds the key, which gives

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"callback-relay/relay"
 	"callback-relay/store"
@@ -79,12 +80,20 @@ func TestRedisAway(t *testing.T) {
 	r := &redisUnderTest{t: t, client: client}
 	r.useKeys(newKeys(t, "k1"))
 	ctx := t.Context()
-	cb := relay.Callback{ID: r.keys.Identify("task")[0].ID, Key: "k1", Links: []relay.Link{{Name: "default", Type: relay.LinkWebhook}}}
+	cb := relay.Callback{ID: r.keys.Identify("task")[0].ID, Key: "k1", Links: []relay.Link{{Name: "default", LinkKind: relay.LinkKind{Type: relay.LinkWebhook}}}}
 	link := r.link(cb, "default")
 	for name, ask := range map[string]func() error{
 		"create":  func() error { _, _, err := r.Create(ctx, registration("task"), maxExpiry); return err },
 		"answer":  func() error { _, err := r.Answer(ctx, link, success(`1`)); return err },
-		"waiting": func() error { _, err := r.Waiting(ctx, link); return err },
+		"waiting": func() error { _, _, err := r.Waiting(ctx, link); return err },
+		"view":    func() error { _, err := r.View(ctx, link); return err },
+		"decide":  func() error { _, err := r.Decide(ctx, link, make([]relay.Decision, 1), nil); return err },
+		"guess":   func() error { _, err := r.Guess(ctx, link, false); return err },
+		"revoke":  func() error { _, err := r.Revoke(ctx, cb.ID, "default"); return err },
+		"reschedule": func() error {
+			_, err := r.Reschedule(ctx, cb.ID, relay.Expires{In: time.Hour}, maxExpiry)
+			return err
+		},
 		"cancel":  func() error { _, err := r.Cancel(ctx, cb.ID); return err },
 		"get":     func() error { _, err := r.Get(ctx, cb.ID); return err },
 		"list":    func() error { _, err := r.List(ctx, relay.Query{Limit: 5}); return err },

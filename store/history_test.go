@@ -62,21 +62,25 @@ func testModel(t *testing.T, mode, url, histories string, newClock func(*world) 
 			w.tasks = append(w.tasks, w.newTask(relay.TaskToken(fmt.Sprint("task", i))))
 		}
 		rt.Repeat(map[string]func(*rapid.T){
-			"":        w.check,
-			"create":  w.doCreate,
-			"answer":  w.doAnswer,
-			"answer2": w.doAnswer, // what most depends on is tried most
-			"waiting": w.doWaiting,
-			"cancel":  w.doCancel,
-			"expire":  w.doExpire,
-			"stray":   w.doStray,
-			"claim":   w.doClaim,
-			"settle":  w.doSettle,
-			"settle2": w.doSettle,
-			"list":    w.doList,
-			"trim":    w.doTrim,
-			"pass":    w.doPass,
-			"pass2":   w.doPass,
+			"":           w.check,
+			"create":     w.doCreate,
+			"answer":     w.doAnswer,
+			"answer2":    w.doAnswer, // what most depends on is tried most
+			"decide":     w.doDecide,
+			"guess":      w.doGuess,
+			"revoke":     w.doRevoke,
+			"reschedule": w.doReschedule,
+			"waiting":    w.doWaiting,
+			"cancel":     w.doCancel,
+			"expire":     w.doExpire,
+			"stray":      w.doStray,
+			"claim":      w.doClaim,
+			"settle":     w.doSettle,
+			"settle2":    w.doSettle,
+			"list":       w.doList,
+			"trim":       w.doTrim,
+			"pass":       w.doPass,
+			"pass2":      w.doPass,
 		})
 	})
 }
@@ -219,8 +223,9 @@ func (w *world) hand(k *task, d relay.Delivery) {
 
 func (w *world) doWaiting(t *rapid.T) {
 	k := w.drawTask(t)
-	_, want := k.waiting(w.clock.now())
-	token, err := w.Waiting(w.ctx, w.drawLink(t, k))
+	link := w.drawLink(t, k)
+	_, want := k.waiting(w.clock.now(), fmt.Sprint(link.Number))
+	token, _, err := w.Waiting(w.ctx, link)
 	got := "waiting"
 	if err != nil {
 		got = told(err)
@@ -228,6 +233,79 @@ func (w *world) doWaiting(t *rapid.T) {
 		got = "another task token"
 	}
 	w.same("waiting", want, got)
+}
+
+// doDecide decides as somebody who has seen all decisions, or missed one.
+func (w *world) doDecide(t *rapid.T) {
+	k := w.drawTask(t)
+	link, before := w.drawLink(t, k), k.decided
+	if before > 0 && rapid.Bool().Draw(t, "missed one") {
+		before--
+	}
+	var o *outcome
+	var sent *relay.Outcome
+	if rapid.IntRange(0, 3).Draw(t, "not the last") == 0 {
+		drawn := rapid.SampledFrom(outcomes).Draw(t, "outcome")
+		as := drawn.relay()
+		o, sent = &drawn, &as
+	}
+	var want string
+	k.model, want = k.decide(w.clock.now(), fmt.Sprint(link.Number), before, o)
+	recorded, err := w.Decide(w.ctx, link, make([]relay.Decision, before+1), sent)
+	got := "decided"
+	if err != nil || recorded.State != relay.StatePending {
+		got = answerText(recorded, err)
+	}
+	w.same("decide", want, got)
+	if recorded.Delivery != nil {
+		w.hand(k, *recorded.Delivery)
+	}
+}
+
+func (w *world) doGuess(t *rapid.T) {
+	k := w.drawTask(t)
+	link, right := w.drawLink(t, k), rapid.Bool().Draw(t, "right")
+	var want string
+	k.model, want = k.guess(int(link.Number), right)
+	left, err := w.Guess(w.ctx, link, right)
+	got := fmt.Sprint(left, " left")
+	if err != nil {
+		got = told(err)
+	}
+	w.same("guess", want, got)
+}
+
+func (w *world) doRevoke(t *rapid.T) {
+	k := w.drawTask(t)
+	if rapid.IntRange(0, 5).Draw(t, "rarely") != 0 {
+		t.Skip("closed links take no answers")
+	}
+	link := rapid.SampledFrom(k.Links).Draw(t, "link")
+	var want string
+	k.model, want = k.revoke(int(link.Number))
+	cb, err := w.Revoke(w.ctx, k.ID, link.Name)
+	got := "closed"
+	if err != nil {
+		got = told(err)
+	} else if !cb.Links[link.Number].Closed {
+		got = "open"
+	}
+	w.same("revoke", want, got)
+}
+
+func (w *world) doReschedule(t *rapid.T) {
+	k, now, unit := w.drawTask(t), w.clock.now(), w.clock.unit()
+	deadline := rapid.SampledFrom([]int64{
+		now - unit, now, now + unit, now + time.Hour.Milliseconds(), now + maxExpiry.Milliseconds(), now + maxExpiry.Milliseconds() + unit,
+	}).Draw(t, "deadline")
+	var want string
+	k.model, want = k.reschedule(now, deadline)
+	_, err := w.Reschedule(w.ctx, k.ID, relay.Expires{At: time.UnixMilli(deadline - w.clock.moved())}, maxExpiry)
+	got := "rescheduled"
+	if err != nil {
+		got = told(err)
+	}
+	w.same("reschedule", want, got)
 }
 
 func (w *world) doCancel(t *rapid.T) {

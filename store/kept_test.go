@@ -15,8 +15,8 @@ import (
 // kept is what Redis holds of a callback.
 type kept struct {
 	State, By, Digest                             string
-	Fence, Attempts, Unclear                      string
-	Leased, TaskToken, Payload                    bool
+	Fence, Attempts, Unclear, Decided             string
+	Leased, TaskToken, Payload, Remarks           bool
 	InDeadline, InDue, InCreated                  bool
 	Created, Deadline, Answered, Due, Ended, Gone int64 // 0 where there is none
 }
@@ -77,7 +77,11 @@ func (w *world) wanted(k *task) kept {
 	want := kept{
 		State: string(m.state), By: m.by, InCreated: true, Created: m.created, Deadline: m.deadline, Answered: m.answered,
 		TaskToken: !m.state.Final(), Payload: m.state == relay.StateAnswered, Leased: m.leased,
+		Remarks:    m.remarks,
 		InDeadline: m.state == relay.StatePending, InDue: m.state == relay.StateAnswered,
+	}
+	if m.decided > 0 {
+		want.Decided = fmt.Sprint(m.decided)
 	}
 	if m.by != "" {
 		want.Fence, want.Attempts, want.Unclear = fmt.Sprint(m.fence), fmt.Sprint(m.attempts), fmt.Sprint(m.unclear)
@@ -119,6 +123,7 @@ func (w *world) found(k *task, hash map[string]string) kept {
 	got := kept{
 		State: hash["state"], By: hash["by"], Digest: hash["digest"],
 		Fence: hash["fence"], Attempts: hash["attempts"], Unclear: hash["unclear"],
+		Decided: hash["decided"], Remarks: hash["remarks"] != "",
 		Leased: hash["leased"] != "", TaskToken: hash["taskToken"] != "", Payload: hash["outcome"] != "",
 		Answered: ms(hash["answered"]), Ended: ms(hash["settled"]),
 	}

@@ -23,6 +23,11 @@ type model struct {
 	deadline int64
 	state    relay.State
 
+	closed  [2]bool // by the link's number
+	wrong   [2]int  // codes, likewise
+	decided int     // how many people have
+	remarks bool    // what they wrote is there
+
 	outcome  outcome
 	by       string // a link's number, or relay.ByExpiry
 	answered int64
@@ -78,6 +83,9 @@ func (m model) create(now int64, asked settings, deadline int64) (model, string)
 }
 
 func (m model) answer(now int64, by string, o outcome) (model, string) {
+	if m.isClosed(by) {
+		return m, told(relay.ErrLinkClosed)
+	}
 	repeated := m.outcome == o && m.by != relay.ByExpiry
 	if repeated && (m.state == relay.StateAnswered || m.state == relay.StateDelivered) {
 		return m, "duplicate: " + string(m.state)
@@ -85,13 +93,78 @@ func (m model) answer(now int64, by string, o outcome) (model, string) {
 	if err := m.refusal(now); err != nil {
 		return m, told(err)
 	}
+	return m.record(now, by, o), "recorded: " + m.record(now, by, o).leaseText()
+}
+
+func (m model) record(now int64, by string, o outcome) model {
 	m.state, m.outcome, m.by, m.answered = relay.StateAnswered, o, by, now
 	m.fence, m.attempts, m.unclear = 1, 1, 1
-	m.leased, m.due = true, now+m.lease
+	m.leased, m.due, m.remarks = true, now+m.lease, false
+	return m
+}
+
+// isClosed tells whether a link, by its number, is.
+func (m model) isClosed(link string) bool { return m.kept && link != "" && m.closed[link[0]-'0'] }
+
+// decide is one more decision of somebody who has seen so many before it. With
+// an outcome it ends it.
+func (m model) decide(now int64, by string, before int, o *outcome) (model, string) {
+	if m.isClosed(by) {
+		return m, told(relay.ErrLinkClosed)
+	}
+	if err := m.refusal(now); err != nil {
+		return m, told(err)
+	}
+	if m.decided != before {
+		return m, told(relay.ErrMeanwhile)
+	}
+	m.decided, m.remarks = before+1, true
+	if o == nil {
+		return m, "decided"
+	}
+	m = m.record(now, by, *o)
 	return m, "recorded: " + m.leaseText()
 }
 
-func (m model) waiting(now int64) (model, string) {
+func (m model) guess(link int, right bool) (model, string) {
+	switch {
+	case !m.kept:
+		return m, told(relay.ErrNotFound)
+	case m.closed[link]:
+		return m, told(relay.ErrLinkClosed)
+	case !right:
+		m.wrong[link]++
+	}
+	if m.wrong[link] == relay.MaxGuesses {
+		m.closed[link] = true
+		return m, told(relay.ErrLinkClosed)
+	}
+	return m, fmt.Sprint(relay.MaxGuesses-m.wrong[link], " left")
+}
+
+func (m model) revoke(link int) (model, string) {
+	if !m.kept {
+		return m, told(relay.ErrNotFound)
+	}
+	m.closed[link] = true
+	return m, "closed"
+}
+
+func (m model) reschedule(now, deadline int64) (model, string) {
+	if err := m.refusal(now); err != nil {
+		return m, told(err)
+	}
+	if deadline <= now || deadline-now > maxExpiry.Milliseconds() {
+		return m, told(&relay.InvalidFieldError{Field: "expiresAt"})
+	}
+	m.deadline = deadline
+	return m, "rescheduled"
+}
+
+func (m model) waiting(now int64, link string) (model, string) {
+	if m.isClosed(link) {
+		return m, told(relay.ErrLinkClosed)
+	}
 	if err := m.refusal(now); err != nil {
 		return m, told(err)
 	}
@@ -105,7 +178,7 @@ func (m model) cancel(now int64) (model, string) {
 	if err := m.refusal(now); err != nil {
 		return m, told(err)
 	}
-	m.state, m.ended = relay.StateCancelled, now
+	m.state, m.ended, m.remarks = relay.StateCancelled, now, false
 	return m, "cancelled"
 }
 
@@ -140,6 +213,7 @@ func (m model) expire(now int64) (model, string) {
 	if !m.overdue(now) {
 		return m, "left alone"
 	}
+	m.remarks = false
 	if m.asked.onExpiry == relay.OnExpiryIgnore {
 		m.state, m.ended = relay.StateExpired, now
 		return m, "ended"
@@ -232,7 +306,7 @@ func callbackText(cb relay.Callback) string {
 func told(err error) string {
 	for _, known := range []error{
 		relay.ErrNotFound, relay.ErrAlreadyAnswered, relay.ErrExpired, relay.ErrCancelled,
-		relay.ErrTaskClosed, relay.ErrRefused, relay.ErrSettingsDiffer,
+		relay.ErrTaskClosed, relay.ErrRefused, relay.ErrSettingsDiffer, relay.ErrLinkClosed, relay.ErrMeanwhile,
 	} {
 		if errors.Is(err, known) {
 			return known.Error()

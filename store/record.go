@@ -15,7 +15,7 @@ import (
 // fields takes far less memory than one with many. Two registrations of a task
 // token ask for the same when their specs are the same, the key aside.
 type spec struct {
-	Links    [][2]string       `json:"links"` // name and type; the index is the number
+	Links    [][2]string       `json:"links"` // name and kind; the index is the number
 	Tags     map[string]string `json:"tags,omitempty"`
 	OnExpiry relay.OnExpiry    `json:"onExpiry"`
 	Expires  string            `json:"expires"` // as asked: "in" or "at", and milliseconds; "" for the default
@@ -28,7 +28,7 @@ func newSpec(r relay.Registration, key string) spec {
 		s.Expires = how + strconv.FormatInt(ms, 10)
 	}
 	for _, link := range r.NumberedLinks() {
-		s.Links = append(s.Links, [2]string{link.Name, string(link.Type)})
+		s.Links = append(s.Links, [2]string{link.Name, link.LinkKind.String()})
 	}
 	return s
 }
@@ -45,11 +45,7 @@ func expires(e relay.Expires) (how string, ms int64) {
 // encode returns the spec as it is stored. encoding/json sorts the tags, so
 // equal specs have equal text.
 func (s spec) encode() string {
-	text, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // strings only
-	}
-	return string(text)
+	return encoded(s)
 }
 
 // asksTheSame tells whether a stored spec and a new registration agree.
@@ -57,51 +53,78 @@ func (s spec) asksTheSame(r relay.Registration) bool {
 	return s.encode() == newSpec(r, s.Key).encode()
 }
 
-func (s spec) links() []relay.Link {
+// links returns the links with the names of their approvers, and which of them
+// are closed.
+func (s spec) links(approvers map[string]string, revoked string) []relay.Link {
 	links := make([]relay.Link, len(s.Links))
 	for i, l := range s.Links {
-		links[i] = relay.Link{Name: l[0], Type: relay.LinkType(l[1]), Number: byte(i)}
+		number := byte(i) //nolint:gosec // at most relay.MaxLinks
+		links[i] = relay.Link{
+			Name: l[0], LinkKind: relay.ParseLinkKind(l[1]), Number: number,
+			Approver: approvers[l[0]], Closed: closed(revoked, number),
+		}
 	}
 	return links
 }
 
-// viewFields are the fields that make a [relay.Callback]. The sealed ones are
-// not among them.
+// viewFields are the fields that make a [relay.Callback], in the order in which
+// view.lua returns them too.
 var viewFields = []string{
 	"state", "registration",
 	"type", "error", "by", "answered",
 	"attempts", "reason", "lastError", "confirmed", "settled",
+	"approvers", "revoked", "decisions",
+}
+
+// texts takes what HMGET returned for texts; what is absent is "".
+func texts(values []any) []string {
+	all := make([]string, len(values))
+	for i, value := range values {
+		all[i], _ = value.(string)
+	}
+	return all
 }
 
 // view reads the fields in the order of viewFields, and the delivery's score
 // in the due set (0 when it is not in it).
-func view(id relay.CallbackID, values []any, dueScore float64) (relay.Callback, spec, error) {
+func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (relay.Callback, spec, error) {
 	field := make(map[string]string, len(viewFields))
 	for i, name := range viewFields {
-		field[name], _ = values[i].(string)
+		field[name] = values[i]
 	}
 	created, rest, _ := strings.Cut(field["registration"], " ")
 	deadline, text, _ := strings.Cut(rest, " ")
-	var s spec
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
+	var sp spec
+	if err := json.Unmarshal([]byte(text), &sp); err != nil {
 		return relay.Callback{}, spec{}, unavailable(fmt.Errorf("callback %s: unreadable registration", id))
+	}
+	var approvers map[string]string
+	if err := s.open(id, approversField, field["approvers"], &approvers); err != nil {
+		return relay.Callback{}, spec{}, err
+	}
+	var decisions []decision
+	if err := s.open(id, decisionsField, field["decisions"], &decisions); err != nil {
+		return relay.Callback{}, spec{}, err
 	}
 	cb := relay.Callback{
 		ID:        id,
 		State:     relay.State(field["state"]),
 		CreatedAt: millis(created),
 		ExpiresAt: millis(deadline),
-		OnExpiry:  s.OnExpiry,
-		Tags:      s.Tags,
-		Links:     s.links(),
-		Key:       s.Key,
+		OnExpiry:  sp.OnExpiry,
+		Tags:      sp.Tags,
+		Links:     sp.links(approvers, field["revoked"]),
+		Key:       sp.Key,
+	}
+	for _, d := range decisions {
+		cb.Decisions = append(cb.Decisions, d.relay())
 	}
 	if field["type"] == "" {
-		return cb, s, nil
+		return cb, sp, nil
 	}
 	cb.Outcome = &relay.OutcomeView{
 		Type:  relay.OutcomeType(field["type"]),
-		By:    s.author(field["by"]),
+		By:    sp.author(field["by"]),
 		At:    millis(field["answered"]),
 		Error: field["error"],
 	}
@@ -119,7 +142,7 @@ func view(id relay.CallbackID, values []any, dueScore float64) (relay.Callback, 
 	if cb.State == relay.StateAnswered && dueScore > 0 {
 		cb.Delivery.NextAttemptAt = time.UnixMilli(int64(dueScore)).UTC()
 	}
-	return cb, s, nil
+	return cb, sp, nil
 }
 
 // author turns the stored author, a link's number or [relay.ByExpiry], into

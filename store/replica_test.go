@@ -124,8 +124,10 @@ func (p *replica) answer(i int) {
 
 func (p *replica) waiting(i int) {
 	c := p.over[i]
-	p.ask(i, call{what: "waiting", step: model.waiting}, func(ctx context.Context, o *call) (bool, error) {
-		token, err := p.Waiting(ctx, p.r.link(c.Callback, "progress"))
+	link := p.r.link(c.Callback, "progress")
+	step := func(m model, now int64) (model, string) { return m.waiting(now, fmt.Sprint(link.Number)) }
+	p.ask(i, call{what: "waiting", step: step}, func(ctx context.Context, o *call) (bool, error) {
+		token, _, err := p.Waiting(ctx, link)
 		if errors.Is(err, relay.ErrUnavailable) {
 			return false, err
 		}

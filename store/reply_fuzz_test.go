@@ -109,8 +109,8 @@ func newBench(t testing.TB, d Durability) *bench {
 		}
 		patient.AddHook(b.redis)
 	}
-	key := keys.LinkKey(id, relay.Link{Type: relay.LinkWebhook}, "k1")
-	if b.link, err = keys.Resolve(key.Reveal(), relay.LinkWebhook); err != nil {
+	key := keys.LinkKey(id, relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}}, "k1")
+	if b.link, err = keys.Resolve(key.Reveal(), []relay.LinkKind{{Type: relay.LinkWebhook}}); err != nil {
 		t.Fatal(err)
 	}
 	b.words = map[string]string{
@@ -234,7 +234,7 @@ func FuzzReplies(f *testing.F) {
 			undamaged(t, *d)
 		}
 
-		task, err := b.Waiting(ctx, b.link)
+		task, _, err := b.Waiting(ctx, b.link)
 		check("waiting", err, said("waiting"), said("missing", "overdue", "state"))
 		if err == nil != (task.Reveal() == "task") {
 			t.Errorf("waiting: %q, %v", task.Reveal(), err)
@@ -243,7 +243,7 @@ func FuzzReplies(f *testing.F) {
 		_, err = b.Cancel(ctx, b.link.ID)
 		check("cancel", err, said("done"), said("missing", "overdue", "state"))
 
-		reg := relay.Registration{TaskToken: "task", OnExpiry: "fail", Expires: relay.Expires{In: time.Hour}, Links: map[string]relay.LinkType{"default": "webhook"}}
+		reg := relay.Registration{TaskToken: "task", OnExpiry: "fail", Expires: relay.Expires{In: time.Hour}, Links: map[string]relay.LinkRequest{"default": {LinkKind: relay.LinkKind{Type: "webhook"}}}}
 		_, created, err := b.Create(ctx, reg, 24*time.Hour)
 		check("create", err, said("created", "exists"), false)
 		if created != (err == nil && said("created")) {

@@ -17,17 +17,22 @@ var scriptFiles embed.FS
 
 // The scripts, each named for its one caller.
 var (
-	createScript  = load("create")
-	answerScript  = load("answer")
-	waitingScript = load("waiting")
-	cancelScript  = load("cancel")
-	touchScript   = load("touch")
-	expireScript  = load("expire")
-	ripeScript    = load("ripe")
-	claimScript   = load("claim")
-	settleScript  = load("settle")
-	trimScript    = load("trim")
-	beatScript    = load("beat")
+	createScript     = load("create")
+	answerScript     = load("answer")
+	waitingScript    = load("waiting")
+	viewScript       = load("view")
+	decideScript     = load("decide")
+	guessScript      = load("guess")
+	revokeScript     = load("revoke")
+	rescheduleScript = load("reschedule")
+	cancelScript     = load("cancel")
+	touchScript      = load("touch")
+	expireScript     = load("expire")
+	ripeScript       = load("ripe")
+	claimScript      = load("claim")
+	settleScript     = load("settle")
+	trimScript       = load("trim")
+	beatScript       = load("beat")
 )
 
 func load(name string) *redis.Script {

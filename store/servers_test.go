@@ -40,6 +40,13 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"KeyRotation":                        testKeyRotation,
 	"Answer":                             testAnswer,
 	"Refusals":                           testRefusals,
+	"View":                               testView,
+	"OtherContent":                       testOtherContent,
+	"Decide":                             testDecide,
+	"DecideAtOnce":                       testDecideAtOnce,
+	"Guess":                              testGuess,
+	"Revoke":                             testRevoke,
+	"Reschedule":                         testReschedule,
 	"MissingAndUnprepared":               testMissingAndUnprepared,
 	"EveryStateAndEvent":                 testEveryStateAndEvent,
 	"NothingInTheClear":                  testNothingInTheClear,
@@ -178,7 +185,9 @@ func registration(task relay.TaskToken, change ...func(*relay.Registration)) rel
 		Expires:   relay.Expires{In: time.Hour},
 		OnExpiry:  relay.OnExpiryFail,
 		Tags:      map[string]string{"order": "42"},
-		Links:     map[string]relay.LinkType{"default": relay.LinkWebhook, "progress": relay.LinkHeartbeat},
+		Links: map[string]relay.LinkRequest{
+			"default": {LinkKind: relay.LinkKind{Type: relay.LinkWebhook}}, "progress": {LinkKind: relay.LinkKind{Type: relay.LinkHeartbeat}},
+		},
 	}
 	for _, c := range change {
 		c(&reg)
@@ -193,7 +202,7 @@ func (r *redisUnderTest) link(cb relay.Callback, name string) relay.LinkRef {
 	r.t.Helper()
 	for _, l := range cb.Links {
 		if l.Name == name {
-			ref, err := r.keys.Resolve(r.keys.LinkKey(cb.ID, l, cb.Key).Reveal(), l.Type)
+			ref, err := r.keys.Resolve(r.keys.LinkKey(cb.ID, l, cb.Key).Reveal(), []relay.LinkKind{l.LinkKind})
 			if err != nil {
 				r.t.Fatal(err)
 			}

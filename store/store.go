@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +58,11 @@ func New(client redis.UniversalClient, o Options) *Store {
 const (
 	taskTokenField = "taskToken"
 	outcomeField   = "outcome"
+	contentField   = "content"
+	summaryField   = "summary"
+	approversField = "approvers"
+	decisionsField = "decisions"
+	remarksField   = "remarks"
 )
 
 // Create implements [relay.Store].
@@ -79,27 +86,32 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 	}
 	id, sp := ids[0].ID, newSpec(r, ids[0].Key)
 	how, ms := expires(r.Expires)
+	names := ""
+	if known := approvers(r); len(known) > 0 {
+		names = encoded(known)
+	}
+	asked := newContent(r)
 	got, err := s.keep(ctx, createScript,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), createdKey(id.Partition())},
 		string(id), string(relay.StatePending), how, ms, maxExpiry.Milliseconds(),
-		sp.encode(), s.Keys.Seal(id, taskTokenField, []byte(r.TaskToken.Reveal())))
+		sp.encode(), s.Keys.Seal(id, taskTokenField, []byte(r.TaskToken.Reveal())),
+		s.seal(id, contentField, asked.encode()), s.seal(id, approversField, names),
+		s.seal(id, summaryField, asked.summary(r.NumberedLinks()).encode()))
 	if err != nil {
 		return relay.Callback{}, false, fmt.Errorf("create %s: %w", id, err)
+	}
+	if err := deadlineError(got, maxExpiry); err != nil {
+		return relay.Callback{}, false, err
 	}
 	switch got.verdict() {
 	case "created":
 		return relay.Callback{
 			ID: id, State: relay.StatePending, CreatedAt: got.time(1), ExpiresAt: got.time(2),
-			OnExpiry: r.OnExpiry, Tags: r.Tags, Links: sp.links(), Key: sp.Key,
+			OnExpiry: r.OnExpiry, Tags: r.Tags, Links: r.NumberedLinks(), Key: sp.Key,
 		}, true, nil
 	case "exists":
 		cb, err := s.existing(ctx, id, r)
 		return cb, false, err
-	case "past":
-		return relay.Callback{}, false, &relay.InvalidFieldError{Field: "expiresAt", Problem: "is not in the future"}
-	case "far":
-		return relay.Callback{}, false, &relay.InvalidFieldError{
-			Field: "expiresAt", Problem: fmt.Sprintf("is more than %s away", maxExpiry)}
 	}
 	return relay.Callback{}, false, unexpected("create", id, got)
 }
@@ -111,24 +123,54 @@ func (s *Store) existing(ctx context.Context, id relay.CallbackID, r relay.Regis
 	if err != nil {
 		return relay.Callback{}, err
 	}
-	if !sp.asksTheSame(r) {
+	same, err := s.sameContent(ctx, cb, r)
+	if err != nil {
+		return relay.Callback{}, fmt.Errorf("create %s: %w", id, err)
+	}
+	if !same || !sp.asksTheSame(r) {
 		return relay.Callback{}, fmt.Errorf("create %s: %w", id, relay.ErrSettingsDiffer)
 	}
-	if err := s.vouch(ctx, id); err != nil {
+	if err := s.Vouch(ctx, id); err != nil {
 		return relay.Callback{}, fmt.Errorf("create %s: %w", id, err)
 	}
 	return cb, nil
 }
 
+// sameContent tells whether a registration gives the links of a callback that
+// is there the same to do and to show.
+func (s *Store) sameContent(ctx context.Context, cb relay.Callback, r relay.Registration) (bool, error) {
+	values, err := s.redis.HMGet(ctx, callbackKey(cb.ID), summaryField).Result()
+	if err != nil {
+		return false, unavailable(err)
+	}
+	var kept *summary
+	if err := s.open(cb.ID, summaryField, strings.Join(texts(values), ""), &kept); err != nil {
+		return false, err
+	}
+	known := map[string]string{}
+	for _, link := range cb.Links {
+		if link.Approver != "" {
+			known[link.Name] = link.Approver
+		}
+	}
+	return kept.encode() == newContent(r).summary(r.NumberedLinks()).encode() && maps.Equal(known, approvers(r)), nil
+}
+
 // Answer implements [relay.Store].
 func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
+	return s.answer(ctx, link, o, "", nil)
+}
+
+// answer records an answer; one by decision with how many decisions there were
+// before it, and with all of them sealed.
+func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome, before string, decisions []byte) (relay.Recorded, error) {
 	id, digest := link.ID, link.Digest(o)
 	row, lease := relay.TransitionOf(relay.EventAnswer), rand.Text()
 	got, err := s.keep(ctx, answerScript,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), dueKey(id.Partition())},
 		string(id), string(row.From), string(row.To), string(o.Type), o.Error,
 		s.Keys.Seal(id, outcomeField, o.Payload()), digest, strconv.Itoa(int(link.Number)),
-		s.Lease.Milliseconds(), lease)
+		s.Lease.Milliseconds(), lease, before, decisions)
 	if err != nil {
 		return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)
 	}
@@ -136,33 +178,34 @@ func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome)
 	case "recorded":
 		d := relay.Delivery{ID: id, Outcome: o, Lease: lease}
 		s.readLease(&d, got)
-		return relay.Recorded{State: row.To, Delivery: &d}, nil
+		return relay.Recorded{State: row.To, Delivery: &d, Response: s.response(link, got.text(8))}, nil
 	case "state":
 		state := relay.State(got.text(1))
-		same := digest == got.text(2) && got.text(3) != relay.ByExpiry
+		// Two people can decide the same with the same words, and are two.
+		same := before == "" && digest == got.text(2) && got.text(3) != relay.ByExpiry
 		if same && (state == relay.StateAnswered || state == relay.StateDelivered) {
-			return relay.Recorded{State: state, Duplicate: true}, nil
+			return relay.Recorded{State: state, Duplicate: true, Response: s.response(link, got.text(5))}, nil
 		}
 	}
 	return relay.Recorded{}, s.refusal(ctx, "answer", id, got)
 }
 
 // Waiting implements [relay.Store].
-func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToken, error) {
+func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToken, relay.Response, error) {
 	id := link.ID
-	got, err := s.run(ctx, waitingScript, []string{callbackKey(id)}, string(relay.StatePending))
+	got, err := s.run(ctx, waitingScript, []string{callbackKey(id)},
+		string(relay.StatePending), strconv.Itoa(int(link.Number)))
 	if err != nil {
-		return "", fmt.Errorf("look up %s: %w", id, err)
+		return "", relay.Response{}, fmt.Errorf("look up %s: %w", id, err)
 	}
 	if got.verdict() != "waiting" {
-		return "", s.refusal(ctx, "look up", id, got)
+		return "", relay.Response{}, s.refusal(ctx, "look up", id, got)
 	}
 	task, err := s.Keys.Open(id, taskTokenField, []byte(got.text(1)))
 	if err != nil {
-		// The operator can put the key back, so it is not the sender's fault.
-		return "", fmt.Errorf("%w: %w", relay.ErrUnavailable, err)
+		return "", relay.Response{}, unreadable(err)
 	}
-	return relay.TaskToken(task), nil
+	return relay.TaskToken(task), s.response(link, got.text(2)), nil
 }
 
 // Cancel implements [relay.Store].
@@ -188,6 +231,10 @@ func (s *Store) refusal(ctx context.Context, op string, id relay.CallbackID, got
 		err = s.missing(ctx)
 	case "overdue":
 		err = relay.ErrExpired
+	case "closed":
+		err = relay.ErrLinkClosed
+	case "meanwhile":
+		err = relay.ErrMeanwhile
 	case "state":
 		err = stateError(relay.State(got.text(1)), got.text(3), got.text(4))
 	}
@@ -259,7 +306,7 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, e
 		return nil, unavailable(err)
 	}
 	views := make([]found, len(ids))
-	for i, id := range ids {
+	for i := range ids {
 		if err := hashes[i].Err(); err != nil {
 			return nil, unavailable(err)
 		}
@@ -270,7 +317,7 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, e
 		if values[0] == nil {
 			continue
 		}
-		cb, sp, err := view(id, values, scores[i].Val())
+		cb, sp, err := s.view(ids[i], texts(values), scores[i].Val())
 		if err != nil {
 			return nil, err
 		}

@@ -170,7 +170,7 @@ func testRefusals(t *testing.T, r *redisUnderTest) {
 		if _, err := r.Answer(t.Context(), r.link(cb, "default"), success(`1`)); !errors.Is(err, c.answer) {
 			t.Errorf("%s: answer: %v, want %v", name, err, c.answer)
 		}
-		if _, err := r.Waiting(t.Context(), r.link(cb, "progress")); !errors.Is(err, c.answer) {
+		if _, _, err := r.Waiting(t.Context(), r.link(cb, "progress")); !errors.Is(err, c.answer) {
 			t.Errorf("%s: waiting: %v, want %v", name, err, c.answer)
 		}
 		if _, err := r.Cancel(t.Context(), cb.ID); !errors.Is(err, c.cancel) {
@@ -185,7 +185,7 @@ func testMissingAndUnprepared(t *testing.T, r *redisUnderTest) {
 	r.must(r.client.Del(ctx, r.key(cb)).Err())
 	ask := map[string]func() error{
 		"answer":  func() error { _, err := r.Answer(ctx, r.link(cb, "default"), success(`1`)); return err },
-		"waiting": func() error { _, err := r.Waiting(ctx, r.link(cb, "progress")); return err },
+		"waiting": func() error { _, _, err := r.Waiting(ctx, r.link(cb, "progress")); return err },
 		"cancel":  func() error { _, err := r.Cancel(ctx, cb.ID); return err },
 		"get":     func() error { _, err := r.Get(ctx, cb.ID); return err },
 	}

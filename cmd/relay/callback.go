@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +25,8 @@ type callbackCommand struct {
 	Create createCommand `cmd:"" help:"Register a task token, read from standard input, and print its URLs."`
 	Get    getCommand    `cmd:"" help:"Show one callback."`
 	List   listCommand   `cmd:"" help:"List callbacks, newest first."`
+	Extend extendCommand `cmd:"" help:"Give a pending callback another deadline."`
+	Revoke revokeCommand `cmd:"" help:"Close one link of a callback."`
 	Cancel cancelCommand `cmd:"" help:"Cancel a pending callback."`
 }
 
@@ -77,48 +78,35 @@ func explainCollection(err error) error {
 	return explain(err)
 }
 
-// createCommand registers a task token.
-type createCommand struct {
+// extendCommand gives one callback another deadline.
+type extendCommand struct {
 	remote
-	ExpiresIn string            `help:"How long it may wait, such as 90m, 24h or 7d; the relay's default otherwise." placeholder:"DURATION"`
-	ExpiresAt string            `help:"Until when it may wait, such as 2030-01-31T12:00:00Z." placeholder:"TIME"`
-	OnExpiry  string            `help:"What happens then: fail the task, or ignore." placeholder:"fail|ignore"`
-	Tag       map[string]string `help:"Tag to find it by, as key=value. May be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
-	Link      map[string]string `help:"Link to make, as name=webhook or name=heartbeat. May be repeated; one webhook named default otherwise." placeholder:"NAME=TYPE" mapsep:"none"`
+	ID string `arg:"" help:"The callback's id."`
+	In string `help:"How long it may wait from now, such as 90m, 24h or 7d." placeholder:"DURATION" xor:"deadline" required:""`
+	At string `help:"Until when it may wait, such as 2030-01-31T12:00:00Z." placeholder:"TIME" xor:"deadline" required:""`
 }
 
 // Run implements the command.
-func (c *createCommand) Run(ctx context.Context, t terminal) error {
-	relay, err := c.connect()
+func (c *extendCommand) Run(ctx context.Context, t terminal) error {
+	at, err := parseTime("--at", c.At)
 	if err != nil {
 		return err
 	}
-	// Not an argument: command lines are seen by others and kept by shells.
-	line, err := bufio.NewReader(io.LimitReader(t.in, 64<<10)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the task token from standard input: %w", err)
-	}
-	request := api.CreateRequest{
-		TaskToken: strings.TrimSpace(line), ExpiresIn: c.ExpiresIn, OnExpiry: c.OnExpiry, Tags: c.Tag,
-	}
-	if c.ExpiresAt != "" {
-		at, err := time.Parse(time.RFC3339, c.ExpiresAt)
-		if err != nil {
-			return &config.Mistake{Setting: "--expires-at", Problem: "is not a time such as 2030-01-31T12:00:00Z"}
-		}
-		request.ExpiresAt = &at
-	}
-	for name, kind := range c.Link {
-		if request.Links == nil {
-			request.Links = map[string]api.LinkRequest{}
-		}
-		request.Links[name] = api.LinkRequest{Type: kind}
-	}
-	cb, _, err := relay.Create(ctx, request)
-	if err != nil {
-		return explainCollection(err)
-	}
-	return c.show(t.out, cb)
+	return c.one(t, func(relay *client.Client) (api.Callback, error) {
+		return relay.Update(ctx, c.ID, api.UpdateRequest{ExpiresIn: c.In, ExpiresAt: at})
+	})
+}
+
+// revokeCommand closes one link.
+type revokeCommand struct {
+	remote
+	ID   string `arg:"" help:"The callback's id."`
+	Link string `arg:"" help:"The link's name."`
+}
+
+// Run implements the command.
+func (c *revokeCommand) Run(ctx context.Context, t terminal) error {
+	return c.one(t, func(relay *client.Client) (api.Callback, error) { return relay.RevokeLink(ctx, c.ID, c.Link) })
 }
 
 // getCommand shows one callback.
@@ -222,6 +210,13 @@ func (r *remote) show(out io.Writer, cb api.Callback) error {
 	if len(cb.Tags) > 0 {
 		row("tags", "%s", tags(cb))
 	}
+	for _, d := range cb.Decisions {
+		name := d.By.Approver
+		if d.By.Typed {
+			name += " (as typed)"
+		}
+		row(d.Decision, "by %s on link %s, %s", name, d.By.Link, d.At.Format(time.RFC3339))
+	}
 	if o := cb.Outcome; o != nil {
 		row("outcome", "%s by %s, %s", strings.TrimSpace(o.Type+" "+o.Error), o.By, o.At.Format(time.RFC3339))
 	}
@@ -238,7 +233,21 @@ func (r *remote) show(out io.Writer, cb api.Callback) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cb.Links)) {
-		row(name+" ("+cb.Links[name].Type+")", "%s", cb.Links[name].URL)
+		link := cb.Links[name]
+		about := link.Type
+		if link.Page && link.Type != api.LinkApproval { // which is always one
+			about += " page"
+		}
+		if link.Approver != "" {
+			about += ", " + link.Approver
+		}
+		if link.Closed {
+			about += ", closed"
+		}
+		row(name+" ("+about+")", "%s", link.URL)
+		if link.Code != "" {
+			row(name+"'s code", "%s (send it by another way than the link)", link.Code)
+		}
 	}
 	return w.Flush()
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
+	"callback-relay/api"
 	"callback-relay/stepfunctions/standin"
 )
 
@@ -18,7 +21,7 @@ func (c *contract) requests() []exchange {
 	const callbacks = "/v1/callbacks"
 	known := callbacks + "/" + c.pending.ID
 	unknown := callbacks + "/" + strings.Repeat("a", 26)
-	overAll := strings.Repeat("x", 262_145)
+	overAll := strings.Repeat("x", 512<<10)
 	task := func() string { return c.steps.NewTask(standin.TaskOptions{}) }
 	register := func(body string, want int) exchange {
 		return exchange{method: "POST", target: callbacks, header: asJSON, body: body, want: want}
@@ -34,6 +37,8 @@ func (c *contract) requests() []exchange {
 		invalid(register(`{"taskToken": "`+strings.Repeat("t", 2049)+`"}`, 400)),
 		invalid(register(`{"taskToken": "t", "links": {"expiry": {"type": "webhook"}}}`, 400)),
 		invalid(register(`{"taskToken": "t", "links": {"default": {"type": "page"}}}`, 400)),
+		invalid(register(`{"taskToken": "t", "links": {"dana": {"type": "approval", "approver": ""}}, "approval": {"confirm": "twice"}}`, 400)),
+		register(`{"taskToken": "t", "links": {"dana": {"type": "approval"}}, "approval": {"required": 2}}`, 400),
 		invalid(register(`{"taskToken": "t", "tags": {"a b": ""}}`, 400)),
 		invalid(register(`{"taskToken": "t", "expiresIn": "1h", "expiresAt": "2030-01-31T12:00:00Z"}`, 400)),
 		invalid(register(`{"taskToken": "t", "priority": 1}`, 400)),
@@ -74,7 +79,73 @@ func (c *contract) requests() []exchange {
 		{method: "GET", target: "/openapi.yaml", want: 200},
 		{method: "GET", target: publicURL + "/robots.txt", want: 200},
 	}
-	return append(rows, c.linkRequests()...)
+	rows = append(rows, c.examples()...)
+	rows = append(rows, c.changeRequests()...)
+	rows = append(rows, c.linkRequests()...)
+	return append(rows, c.pageRequests()...)
+}
+
+// examples are the registrations that the document shows, each for a task of
+// its own. Authors of workflows copy them.
+func (c *contract) examples() []exchange {
+	c.Helper()
+	var rows []exchange
+	shown := c.doc.Paths.Value("/v1/callbacks").Post.RequestBody.Value.Content["application/json"].Examples
+	for name, example := range shown {
+		request := example.Value.Value.(map[string]any)
+		request["taskToken"] = c.steps.NewTask(standin.TaskOptions{})
+		if request["expiresAt"] != nil {
+			request["expiresAt"] = c.pending.ExpiresAt // whatever is written there will have passed one day
+		}
+		body, err := json.Marshal(request)
+		c.must(err)
+		if len(body) < 50 {
+			c.Errorf("example %s is %s", name, body)
+		}
+		rows = append(rows, exchange{
+			method: "POST", target: "/v1/callbacks", header: asJSON, body: string(body), want: http.StatusCreated,
+		})
+	}
+	return rows
+}
+
+// changeRequests are the exchanges that change a callback.
+func (c *contract) changeRequests() []exchange {
+	at := func(t task, below string) string { return "/v1/callbacks/" + t.ID + below }
+	unknown := task{Callback: api.Callback{ID: strings.Repeat("a", 26)}}
+	update := func(t task, body string, want int) exchange {
+		return exchange{method: "PATCH", target: at(t, ""), header: asJSON, body: body, want: want}
+	}
+	revoke := func(t task, name string, want int) exchange {
+		return exchange{method: "DELETE", target: at(t, "/links/"+name), want: want}
+	}
+	const longer = `{"expiresIn": "2d"}`
+	later := `{"expiresAt": "` + c.pending.ExpiresAt.Add(time.Hour).Format(time.RFC3339) + `"}`
+	return []exchange{
+		update(c.pending, longer, 200),
+		update(c.asked, later, 200),
+		update(c.pending, `{"expiresIn": "9999d"}`, 400),
+		update(c.pending, `{"expiresAt": "2001-01-01T00:00:00Z"}`, 400),
+		invalid(update(c.pending, `{"expiresIn": "1h", "expiresAt": "2099-01-31T12:00:00Z"}`, 400)),
+		invalid(update(c.pending, `{}`, 400)),
+		invalid(update(c.pending, `{"onExpiry": "ignore"}`, 400)),
+		invalid(update(c.pending, `{`, 400)),
+		stranger(update(c.pending, longer, 401)),
+		update(unknown, longer, 404),
+		update(c.delivered, longer, 409),
+		update(c.cancelled, longer, 410),
+		update(c.expired, longer, 410),
+		update(c.pending, `{"expiresIn": "`+strings.Repeat("x", 512<<10)+`"}`, 413),
+		invalid(exchange{method: "PATCH", target: at(c.pending, ""), header: asImage, body: longer, want: 415}),
+
+		revoke(c.asked, "kim", 200),
+		revoke(c.asked, "kim", 200),
+		revoke(c.delivered, "progress", 200),
+		revoke(c.asked, "nobody", 404),
+		invalid(revoke(c.asked, "No-Body", 404)),
+		revoke(unknown, "kim", 404),
+		stranger(revoke(c.asked, "dana", 401)),
+	}
 }
 
 // linkRequests are the exchanges with the links of callbacks.
@@ -87,7 +158,24 @@ func (c *contract) linkRequests() []exchange {
 	}
 	answer := func(contentType, body string) exchange { return post(c.register().URL, contentType, body, 200) }
 	pending := c.pending.URL
+	fixed := c.register(func(r *api.CreateRequest) {
+		r.Links = map[string]api.LinkRequest{
+			"done":   {Type: api.LinkSuccess, Response: &api.LinkResponse{Text: "Thank you."}},
+			"failed": {Type: api.LinkFailure, Error: "Import.Failed"},
+			"closed": {Type: api.LinkSuccess},
+		}
+	})
+	_, err := c.next().client.RevokeLink(c.Context(), fixed.ID, "closed")
+	c.must(err)
+	press := func(link, accept string, want int) exchange {
+		return stranger(exchange{method: "POST", target: fixed.Links[link].URL, header: []string{"Accept", accept}, want: want})
+	}
 	rows := []exchange{
+		press("done", "application/json", 200),
+		press("done", "text/html", 200),
+		press("done", "text/plain", 200),
+		press("failed", "*/*", 409),
+		press("closed", "*/*", 410),
 		answer("application/json", `{"n": 12345678901234567890123}`),
 		// The library reads no pattern such as application/*+json.
 		answer("application/cloudevents+json", `{"specversion": "1.0"}`),
@@ -128,6 +216,11 @@ func (c *contract) requestsWithoutRedis() []exchange {
 		{method: "GET", target: "/v1/callbacks", want: 503},
 		{method: "GET", target: known, want: 503},
 		{method: "DELETE", target: known, want: 503},
+		{method: "PATCH", target: known, header: asJSON, body: `{"expiresIn": "2d"}`, want: 503},
+		{method: "DELETE", target: known + "/links/progress", want: 503},
+		stranger(exchange{method: "GET", target: c.asked.Links["lee"].URL, header: asPage, want: 503}),
+		stranger(exchange{method: "HEAD", target: c.asked.Links["lee"].URL, want: 503}),
+		c.submit(c.asked, "lee", "nonce=x&decision=approved", 503),
 		{method: "POST", target: c.pending.URL, header: asJSON, body: `{}`, want: 503},
 		{method: "GET", target: "/readyz", want: 503},
 		{method: "GET", target: "/healthz", want: 200},

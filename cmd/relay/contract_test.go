@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -26,8 +27,13 @@ var notProvoked = map[string]string{
 	"createCallback 500": "a fault of ours: the handlers' own tests cause a panic",
 	"listCallbacks 500":  "as above",
 	"getCallback 500":    "as above",
+	"updateCallback 500": "as above",
 	"cancelCallback 500": "as above",
+	"revokeLink 500":     "as above",
 	"answerLink 500":     "as above",
+	"getPage 500":        "as above",
+	"headPage 500":       "as above",
+	"submitPage 500":     "as above",
 }
 
 // TestContract drives every operation of both listeners to every answer that
@@ -41,11 +47,11 @@ func TestContract(t *testing.T) {
 	}
 	c.eventually("a flood is answered as one", func() bool {
 		c.flood(c.pending)
-		c.drive(stranger(exchange{
-			method: "POST", target: forged(c.pending.URL), header: asJSON, body: `{}`,
-			want: http.StatusTooManyRequests, or: http.StatusNotFound, // where the flood is over already
-		}))
-		return c.seen["answerLink 429"]
+		for _, row := range c.requestsInAFlood() {
+			row.want, row.or = http.StatusTooManyRequests, http.StatusNotFound // where the flood is over already
+			c.drive(row)
+		}
+		return c.seen["answerLink 429"] && c.seen["getPage 429"] && c.seen["headPage 429"] && c.seen["submitPage 429"]
 	})
 	w.server.kill()
 	for _, row := range c.requestsWithoutRedis() {
@@ -62,6 +68,8 @@ type contract struct {
 	seen   map[string]bool // "operation status"
 
 	pending, delivered, closed, expired, cancelled task
+	// Of callbacks with pages:
+	asked, decided, missed, withdrawn task
 }
 
 func newContract(w *world) *contract {
@@ -82,13 +90,32 @@ func newContract(w *world) *contract {
 		world: w, doc: doc, router: router, seen: map[string]bool{},
 		pending: w.register(), delivered: w.register(), closed: w.register(),
 		expired: w.register(shortLived, ignoring), cancelled: w.register(),
+		asked: w.register(asking), decided: w.register(asking),
+		missed: w.register(asking, shortLived, ignoring), withdrawn: w.register(asking),
 	}
 	w.wantTaken(w.post(c.delivered.URL, `{}`), c.delivered, api.StatusDelivered, false)
 	w.steps.Close(c.closed.token)
-	_, err = w.next().client.Cancel(w.Context(), c.cancelled.ID)
-	w.must(err)
+	for _, t := range []task{c.cancelled, c.withdrawn} {
+		_, err = w.next().client.Cancel(w.Context(), t.ID)
+		w.must(err)
+	}
 	w.untilOverdue(c.expired)
+	w.untilOverdue(c.missed)
 	return c
+}
+
+// asking makes a callback that people decide on.
+func asking(r *api.CreateRequest) {
+	r.Links = map[string]api.LinkRequest{
+		"dana": {Type: api.LinkApproval, Approver: "Dana Okafor"},
+		"lee":  {Type: api.LinkApproval, Approver: "Lee Brandt"},
+		"kim":  {Type: api.LinkApproval, Approver: "Kim Sato"},
+		"skip": {Type: api.LinkSuccess, Page: true},
+	}
+	r.Approval = &api.Approval{
+		Title: "Deploy 4.2.0 to production?", Comment: api.CommentRequiredOnReject,
+		Fields: json.RawMessage(`{"type": "object", "properties": {"window": {"enum": ["now", "tonight"]}}}`),
+	}
 }
 
 // exchange is a request and the status it is answered with.
@@ -150,7 +177,27 @@ func (c *contract) drive(x exchange) {
 		c.Errorf("%s: the document says of the answer %d: %v", name, response.StatusCode, err)
 	}
 	c.checkHeaders(name, response)
+	c.checkForm(name, req, response)
 	c.seen[route.Operation.OperationID+" "+strconv.Itoa(response.StatusCode)] = true
+}
+
+// checkForm checks that an error is a page for a browser that opened one, and a
+// problem document for everybody else; and that a machine's link answers as it
+// was asked to.
+func (c *contract) checkForm(name string, req *http.Request, response *http.Response) {
+	c.Helper()
+	accept, want := req.Header.Get("Accept"), api.ProblemMediaType
+	switch {
+	case response.StatusCode < http.StatusBadRequest && !strings.Contains(req.URL.Path, "/c/"):
+		return
+	case response.StatusCode < http.StatusBadRequest:
+		want = accept
+	case strings.Contains(req.URL.Path, "/a/") && strings.HasPrefix(accept, "text/html"):
+		want = "text/html"
+	}
+	if got := response.Header.Get("Content-Type"); !strings.HasPrefix(got, want) {
+		c.Errorf("%s: answer %d is %s, want %s", name, response.StatusCode, got, want)
+	}
 }
 
 // checkHeaders checks what the library does not: that answers to HEAD have

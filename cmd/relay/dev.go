@@ -63,8 +63,13 @@ func (c *devCommand) Run(ctx context.Context, t terminal) error {
 		listening.close()
 		return err
 	}
+	shown, err := newPages(cfg.Brand)
+	if err != nil {
+		listening.close()
+		return err
+	}
 	n, err := newNode(nodeOptions{
-		Config: cfg, Keys: keys, Ports: listening, Log: t.err,
+		Config: cfg, Keys: keys, Pages: shown, Ports: listening, Log: t.err,
 		AWS: aws.Config{
 			Region:       "us-east-1",
 			Credentials:  credentials.NewStaticCredentialsProvider("dev", "dev", ""),
@@ -78,16 +83,52 @@ func (c *devCommand) Run(ctx context.Context, t terminal) error {
 		n.close()
 		return err
 	}
-	sample, _, err := n.service.Create(ctx, relay.Registration{
-		TaskToken: relay.TaskToken(world.StepFunctions.NewTask(standin.TaskOptions{})),
-		Expires:   relay.Expires{In: time.Hour},
-	})
+	links, err := c.samples(ctx, n, world)
 	if err != nil {
 		n.close()
 		return err
 	}
-	t.printWelcome(cfg, apiKey, n.service.URL(sample, sample.Links[0]))
+	t.printWelcome(cfg, apiKey, links)
 	return n.run(ctx)
+}
+
+// sampleLinks are the links of the tasks that wait from the start.
+type sampleLinks struct{ webhook, approval string }
+
+// samples registers a task for a machine and one for a person.
+func (c *devCommand) samples(ctx context.Context, n *node, world *devmode.World) (sampleLinks, error) {
+	register := func(r relay.Registration) (string, error) {
+		r.TaskToken = relay.TaskToken(world.StepFunctions.NewTask(standin.TaskOptions{}))
+		r.Expires = relay.Expires{In: time.Hour}
+		cb, _, err := n.service.Create(ctx, r)
+		if err != nil {
+			return "", err
+		}
+		return n.service.URL(cb, cb.Links[0]), nil
+	}
+	webhook, err := register(relay.Registration{})
+	if err != nil {
+		return sampleLinks{}, err
+	}
+	approval, err := register(relay.Registration{
+		Links: map[string]relay.LinkRequest{"dana": {
+			LinkKind: relay.LinkKind{Type: relay.LinkApproval}, Approver: "Dana Okafor",
+			Response: relay.Response{Text: "The terminal shows what the workflow received."},
+		}},
+		Approval: &relay.Approval{
+			Title:   "Deploy 4.2.0 to production?",
+			Message: "All **212 tests** passed. Rolling back takes about two minutes:\n\n- the database is not changed\n- nobody is logged out",
+			Details: []relay.Detail{
+				{Name: "Service", Value: "billing"}, {Name: "Asked by", Value: "release pipeline"},
+				{Name: "Changes", Value: "https://example.com/changes/4.2.0"},
+			},
+			ApproveLabel: "Deploy", RejectLabel: "Not now", Comment: relay.CommentRequiredOnReject,
+			Fields: []byte(`{"type": "object", "properties": {
+				"window": {"title": "When", "type": "string", "enum": ["now", "tonight"], "default": "now"},
+				"share": {"title": "Share of users at first, in percent", "type": "integer", "minimum": 1, "maximum": 100, "default": 10}}}`),
+		},
+	})
+	return sampleLinks{webhook, approval}, err
 }
 
 // config makes the settings that the world asks for, as an operator would.
@@ -132,7 +173,7 @@ func bindNear(public, private string) (ports, error) {
 	return bind(public, private)
 }
 
-func (t terminal) printWelcome(cfg config.Config, apiKey, link string) {
+func (t terminal) printWelcome(cfg config.Config, apiKey string, links sampleLinks) {
 	fmt.Fprintf(t.out, `The callback relay runs in development mode. Redis and Step Functions are inside
 this process, on loopback and in memory: nothing is kept when it stops.
 
@@ -147,13 +188,17 @@ Complete it from another terminal:
 
   curl -i %[3]s -H 'Content-Type: application/json' -d '{"approved": true, "amount": 12345678901234567890123}'
 
+Another task waits for a person. Open this in a browser and decide:
+
+  %[5]s
+
 Or register a task of your own:
 
   export RELAY_API_URL=http://%[2]s RELAY_API_KEY=%[4]s
   echo any-text-you-like | go run ./cmd/relay callback create
 
 What Step Functions receives is printed here. Ctrl-C stops everything.
-`, cfg.PublicListen, cfg.PrivateListen, link, apiKey)
+`, cfg.PublicListen, cfg.PrivateListen, links.webhook, apiKey, links.approval)
 }
 
 // printEffect writes at once: effects may overlap.

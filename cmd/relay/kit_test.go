@@ -195,11 +195,13 @@ func (w *world) build(change ...func(*config.Settings)) *replica {
 	w.must(err)
 	keys, err := parseKeys(cfg.Keys)
 	w.must(err)
+	shown, err := newPages(cfg.Brand)
+	w.must(err)
 	listening, err := bind(cfg.PublicListen, cfg.PrivateListen)
 	w.must(err)
 	r := &replica{log: &logBuffer{}, trips: &trips{}}
 	r.node, err = newNode(nodeOptions{
-		Config: cfg, Keys: keys, Ports: listening, Log: r.log,
+		Config: cfg, Keys: keys, Pages: shown, Ports: listening, Log: r.log,
 		AWS: aws.Config{
 			Region:       "eu-central-1",
 			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),

@@ -127,6 +127,27 @@ func (w *world) send(r *replica, c call) answer {
 	return got
 }
 
+// request calls a link at the replica whose turn it is, with headers.
+func (w *world) request(link, method, body string, headers ...string) answer {
+	w.Helper()
+	address := w.next().ports.public.Addr().String()
+	request, err := http.NewRequestWithContext(w.Context(), method, "http://"+address+path(link), strings.NewReader(body))
+	w.must(err)
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i] == "Host" {
+			request.Host = strings.Fields(headers[i+1])[0]
+		} else if headers[i+1] != "" {
+			request.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	response, err := w.http.RoundTrip(request)
+	w.must(err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	w.must(err)
+	return answer{status: response.StatusCode, header: response.Header, body: string(text)}
+}
+
 // trySend calls a link at an address. It may be used outside the test's own
 // goroutine.
 func (w *world) trySend(address string, c call) (answer, error) {

@@ -19,8 +19,10 @@ import (
 
 	"callback-relay/api"
 	"callback-relay/config"
+	"callback-relay/forms"
 	"callback-relay/handlers"
 	"callback-relay/outbox"
+	"callback-relay/pages"
 	"callback-relay/relay"
 	"callback-relay/stepfunctions"
 	"callback-relay/store"
@@ -68,6 +70,7 @@ type node struct {
 type nodeOptions struct {
 	Config config.Config // its addresses are those of Ports
 	Keys   *relay.KeyRing
+	Pages  *pages.Pages
 	AWS    aws.Config
 	Ports  ports // the node closes them
 	Log    io.Writer
@@ -115,14 +118,14 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Rate:       cfg.StepFunctionsRate,
 	})
 	n.service = relay.NewService(relay.ServiceOptions{
-		Store: n.store, Keys: keys, Deliverer: n.outbox, Heartbeater: n.sender,
+		Store: n.store, Keys: keys, Deliverer: n.outbox, Heartbeater: n.sender, Schemas: forms.New(),
 		PublicURL:     cfg.PublicURL,
 		DefaultExpiry: cfg.DefaultExpiry,
 		MaxExpiry:     cfg.MaxExpiry,
 		MaxOutput:     cfg.MaxOutputBytes,
 	})
 	n.public = handlers.NewServer(handlers.Public(handlers.PublicOptions{
-		Relay: n.service, Logger: n.logger, Metrics: n.metrics,
+		Relay: n.service, Logger: n.logger, Metrics: n.metrics, Pages: o.Pages,
 		MaxOutput: cfg.MaxOutputBytes, BytesInFlight: bytesInFlight,
 	}), n.logger)
 	n.private = handlers.NewServer(handlers.Private(handlers.PrivateOptions{

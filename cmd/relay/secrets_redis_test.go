@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -83,7 +84,7 @@ func redisAtRest(h *hunt) {
 			h.Logf("in-process Redis: no files, no slow log (%v)", err)
 			return nil
 		}
-		h.must(node.Save(ctx).Err())
+		h.must(node.WithTimeout(time.Minute).Save(ctx).Err())
 		h.searchFiles(dir["dir"], answered.ID)
 		return h.searchSlowLog(ctx, node)
 	})

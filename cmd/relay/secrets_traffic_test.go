@@ -293,30 +293,12 @@ func (panicking) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome) (re
 	panic(fmt.Errorf("not %s", []byte(o.Output)))
 }
 
-func (panicking) Waiting(_ context.Context, l relay.LinkRef) (relay.TaskToken, error) {
+func (panicking) Waiting(_ context.Context, l relay.LinkRef) (relay.TaskToken, relay.Response, error) {
 	panic(l)
 }
 
 func (panicking) Send(_ context.Context, t relay.TaskToken, o relay.Outcome) error {
 	panic(fmt.Sprintf("not %s for %s", t.Reveal(), []byte(o.Output)))
-}
-
-// request calls a link at the replica whose turn it is, with headers.
-func (h *hunt) request(link, method, body string, headers ...string) answer {
-	h.Helper()
-	address := h.next().ports.public.Addr().String()
-	request, err := http.NewRequestWithContext(h.Context(), method, "http://"+address+path(link), strings.NewReader(body))
-	h.must(err)
-	for i := 0; i < len(headers); i += 2 {
-		if headers[i] == "Host" {
-			request.Host = strings.Fields(headers[i+1])[0]
-		} else if headers[i+1] != "" {
-			request.Header.Set(headers[i], headers[i+1])
-		}
-	}
-	response, err := h.http.RoundTrip(request)
-	h.must(err)
-	return answer{status: response.StatusCode, header: response.Header, body: read(h, response)}
 }
 
 // raw sends bytes to a public listener and searches what comes back until the

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"callback-relay/config"
+	"callback-relay/pages"
 	"callback-relay/relay"
 	"callback-relay/stepfunctions"
 	"callback-relay/store"
@@ -28,8 +29,9 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	cfg, err := c.Parse()
 	keys, keysErr := parseKeys(cfg.Keys)
 	redisErr := checkRedis(cfg.Redis)
+	shown, pagesErr := newPages(cfg.Brand)
 	awsConfig, awsErr := loadAWS(ctx, telemetry.NewLogger(t.err, cfg.LogLevel, string(cfg.LogFormat)))
-	if err := errors.Join(err, redisErr, keysErr, awsErr); err != nil {
+	if err := errors.Join(err, redisErr, keysErr, pagesErr, awsErr); err != nil {
 		return err
 	}
 	listening, err := bind(cfg.PublicListen, cfg.PrivateListen)
@@ -37,7 +39,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	tuneMemory()
-	n, err := newNode(nodeOptions{Config: cfg, Keys: keys, AWS: awsConfig, Ports: listening, Log: t.err})
+	n, err := newNode(nodeOptions{Config: cfg, Keys: keys, Pages: shown, AWS: awsConfig, Ports: listening, Log: t.err})
 	if err != nil {
 		return err
 	}
@@ -54,6 +56,32 @@ func parseKeys(text config.Secret) (*relay.KeyRing, error) {
 		return nil, &config.Mistake{Setting: "RELAY_KEYS", Problem: err.Error()}
 	}
 	return keys, nil
+}
+
+// newPages makes the pages that people see.
+func newPages(brand config.Brand) (*pages.Pages, error) {
+	made, err := pages.New(pages.Brand(brand))
+	if err == nil {
+		return made, nil
+	}
+	// Each part is tried alone, to tell which setting is to blame.
+	var mistakes []error
+	for _, part := range []struct {
+		setting string
+		brand   pages.Brand
+	}{
+		{"RELAY_BRAND_NAME", pages.Brand{Name: brand.Name}},
+		{"RELAY_BRAND_LOGO_FILE", pages.Brand{Logo: brand.Logo}},
+		{"RELAY_BRAND_COLOR", pages.Brand{Color: brand.Color}},
+	} {
+		if _, err := pages.New(part.brand); err != nil {
+			mistakes = append(mistakes, &config.Mistake{Setting: part.setting, Problem: err.Error()})
+		}
+	}
+	if len(mistakes) == 0 {
+		return nil, err // of the pages themselves
+	}
+	return nil, errors.Join(mistakes...)
 }
 
 // checkRedis tries whether the client takes the URL. It does not connect. A

@@ -14,14 +14,21 @@
 -- ARGV[8] number of the link
 -- ARGV[9] lease in milliseconds
 -- ARGV[10] name of the lease, new for each call
+-- ARGV[11] of an answer by decision: how many decisions there were before it,
+--          else ""
+-- ARGV[12] of an answer by decision: sealed decisions, this one included
 -- Returns {"recorded", fence, attempt, earlier unclear attempts, created,
---          answered, now, task token} | {"state", state, digest, by, reason}
---          | {"overdue"} | {"missing"}
+--          answered, now, task token, sealed summary or ""}
+--          | {"state", state, digest, by, reason, sealed summary or ""}
+--          | {"overdue"} | {"closed"} | {"meanwhile"} | {"missing"}
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken')
+local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'revoked', 'decided', 'summary')
 local state = cb[1]
 if not state then
   return {'missing'}
+end
+if string.find(cb[4] or '', ' ' .. ARGV[8] .. ' ', 1, true) then
+  return {'closed'}
 end
 local created, deadline = string.match(cb[2], '^(%d+) (%d+) ')
 local time = redis.call('TIME')
@@ -31,17 +38,24 @@ if state ~= ARGV[2] then
   local first = redis.call('HMGET', KEYS[1], 'digest', 'by', 'reason', 'leased', 'answered')
   if first[4] == ARGV[10] then
     -- The client repeats a call whose answer was lost.
-    return {'recorded', '1', '1', '0', created, first[5], nowText, cb[3]}
+    return {'recorded', '1', '1', '0', created, first[5], nowText, cb[3], cb[6] or ''}
   end
-  return {'state', state, first[1] or '', first[2] or '', first[3] or ''}
+  return {'state', state, first[1] or '', first[2] or '', first[3] or '', cb[6] or ''}
 end
 if now >= tonumber(deadline) then
   return {'overdue'}
+end
+if ARGV[11] ~= '' and (cb[5] or '0') ~= ARGV[11] then
+  return {'meanwhile'}
 end
 
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[4], 'error', ARGV[5], 'outcome', ARGV[6],
   'digest', ARGV[7], 'by', ARGV[8], 'answered', nowText,
   'fence', '1', 'attempts', '1', 'unclear', '1', 'leased', ARGV[10])
+if ARGV[11] ~= '' then
+  redis.call('HSET', KEYS[1], 'decided', string.format('%.0f', ARGV[11] + 1), 'decisions', ARGV[12])
+end
+redis.call('HDEL', KEYS[1], 'remarks') -- the outcome has them
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], string.format('%.0f', now + tonumber(ARGV[9])), ARGV[1])
-return {'recorded', '1', '1', '0', created, nowText, nowText, cb[3]}
+return {'recorded', '1', '1', '0', created, nowText, nowText, cb[3], cb[6] or ''}

@@ -10,6 +10,9 @@
 -- ARGV[5] how far away the deadline may be, in milliseconds
 -- ARGV[6] spec (JSON)
 -- ARGV[7] sealed task token
+-- ARGV[8] sealed content, or ""
+-- ARGV[9] sealed names of approvers, or ""
+-- ARGV[10] sealed summary of the content, or ""
 -- Returns {"created", created, deadline} | {"exists"} | {"past"} | {"far"}
 
 if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -31,6 +34,12 @@ end
 local nowText, deadlineText = string.format('%.0f', now), string.format('%.0f', deadline)
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'taskToken', ARGV[7],
   'registration', nowText .. ' ' .. deadlineText .. ' ' .. ARGV[6])
+if ARGV[8] ~= '' then
+  redis.call('HSET', KEYS[1], 'content', ARGV[8], 'summary', ARGV[10])
+end
+if ARGV[9] ~= '' then
+  redis.call('HSET', KEYS[1], 'approvers', ARGV[9])
+end
 redis.call('ZADD', KEYS[2], deadlineText, ARGV[1])
 redis.call('ZADD', KEYS[3], nowText, ARGV[1])
 return {'created', nowText, deadlineText}

@@ -31,12 +31,13 @@ end
 redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis lets the rest pass
 redis.call('ZREM', KEYS[2], ARGV[1])
 if cjson.decode(spec)['onExpiry'] == 'ignore' then
-  redis.call('HDEL', KEYS[1], 'taskToken')
+  redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content')
   redis.call('HSET', KEYS[1], 'state', ARGV[4])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])
   return {'ignored'}
 end
 local nowText = string.format('%.0f', now)
+redis.call('HDEL', KEYS[1], 'remarks')
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[5], 'error', ARGV[6], 'outcome', ARGV[7],
   'by', ARGV[8], 'answered', nowText, 'fence', '0', 'attempts', '0', 'unclear', '0')
 redis.call('ZADD', KEYS[3], nowText, ARGV[1])

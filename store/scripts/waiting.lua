@@ -2,13 +2,17 @@
 --
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
 -- ARGV[1] state in which it waits
--- Returns {"waiting", task token} | {"state", state, "", by, reason}
---          | {"overdue"} | {"missing"}
+-- ARGV[2] number of the link
+-- Returns {"waiting", task token, sealed summary or ""} | {"state", state, "", by, reason}
+--          | {"overdue"} | {"closed"} | {"missing"}
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'by', 'reason')
+local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'by', 'reason', 'revoked', 'summary')
 local state = cb[1]
 if not state then
   return {'missing'}
+end
+if string.find(cb[6] or '', ' ' .. ARGV[2] .. ' ', 1, true) then
+  return {'closed'}
 end
 if state ~= ARGV[1] then
   return {'state', state, '', cb[4] or '', cb[5] or ''}
@@ -17,4 +21,4 @@ local time = redis.call('TIME')
 if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(string.match(cb[2], '^%d+ (%d+) ')) then
   return {'overdue'}
 end
-return {'waiting', cb[3]}
+return {'waiting', cb[3], cb[7] or ''}

@@ -1,0 +1,130 @@
+package browser
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/chromedp"
+)
+
+// program is the one that is driven, by the name of Debian's package.
+const program = "chromium"
+
+// patience is how long anything is waited for.
+const patience = 30 * time.Second
+
+// Available tells whether there is a Chromium to run. In CI there must be.
+func Available(t testing.TB) bool {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return true
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is not installed, and CI does not go without it", program)
+	}
+	t.Logf("%s is not installed: not tested in a browser (make test installs it)", program)
+	return false
+}
+
+// Browser is a running Chromium.
+type Browser struct {
+	ctx       context.Context
+	userAgent string
+	end       func()
+}
+
+// running is the Chromium of all tests that run now: one takes a second to
+// start, and as much memory as all the rest.
+var running struct {
+	mu    sync.Mutex
+	is    *Browser
+	users int
+}
+
+// Start returns the Chromium of this test binary, and runs one where there is
+// none: without a window and with a fresh profile. When the last test that uses
+// it has ended, all of its processes and its profile are gone.
+func Start(t testing.TB) *Browser {
+	t.Helper()
+	running.mu.Lock()
+	defer running.mu.Unlock()
+	if running.is == nil {
+		running.is = startAny(t)
+	}
+	running.users++
+	t.Cleanup(func() {
+		running.mu.Lock()
+		defer running.mu.Unlock()
+		if running.users--; running.users == 0 {
+			running.is.end()
+			running.is = nil
+		}
+	})
+	return running.is
+}
+
+func startAny(t testing.TB) *Browser {
+	t.Helper()
+	// Root has no sandbox anyway, and in a container there may be none for
+	// others either: only then do without.
+	b, err := start(t, os.Getuid() != 0)
+	if err != nil && os.Getuid() != 0 {
+		t.Logf("again without the sandbox: %v", err)
+		b, err = start(t, false)
+	}
+	if err != nil {
+		t.Fatalf("start %s: %v", program, err)
+	}
+	return b
+}
+
+func start(t testing.TB, sandbox bool) (*Browser, error) {
+	t.Helper()
+	// Killed, it leaves files behind. A test's own directory can have a name that
+	// is too long for the sockets among them.
+	dir, err := os.MkdirTemp("", program)
+	if err != nil {
+		return nil, err
+	}
+	var log bytes.Buffer
+	// Not the test's own context: that ends before the cleanup, which waits.
+	alloc, free := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program),
+		chromedp.Flag("no-sandbox", !sandbox),
+		chromedp.Flag("disable-gpu", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]"),
+		chromedp.WindowSize(desktop.width, desktop.height),
+		chromedp.Env("TMPDIR="+dir),
+		chromedp.CombinedOutput(&log),
+	)...)
+	ctx, stop := chromedp.NewContext(alloc, chromedp.WithLogf(func(string, ...any) {}))
+	end := func() {
+		stop()
+		free()                // waits for the processes, and removes the profile
+		_ = os.RemoveAll(dir) // the system clears it up too
+	}
+	late := time.AfterFunc(patience, free)
+	err = chromedp.Do(ctx)
+	if !late.Stop() {
+		err = errors.Join(errors.New("took too long"), err)
+	}
+	if err != nil {
+		end()
+		return nil, errors.Join(err, errors.New(log.String()))
+	}
+	version, err := cdp.Call(ctx, chromedp.FromContext(ctx).Browser, browser.GetVersion, cdp.Empty{})
+	if err != nil {
+		end()
+		return nil, err
+	}
+	return &Browser{ctx: ctx, userAgent: version.UserAgent, end: end}, nil
+}

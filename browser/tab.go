@@ -1,0 +1,156 @@
+package browser
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// Look is how a tab looks at the world. The zero Look is a light desktop in
+// Berlin that speaks American English and runs scripts.
+type Look struct {
+	Phone     bool   // 360 x 800 with touch, two dots to the pixel
+	Dark      bool   // prefers the dark scheme
+	NoScripts bool   // the page runs none; the kit's own still do
+	Language  string // such as "de-DE"; "en-US" by default
+	Timezone  string // such as "America/New_York"; "Europe/Berlin" by default
+}
+
+type screen struct{ width, height int }
+
+var (
+	desktop = screen{1280, 800}
+	phone   = screen{360, 800}
+)
+
+// Tab is one page in a window of its own.
+type Tab struct {
+	t       testing.TB
+	ctx     context.Context
+	browser *Browser
+	look    Look
+	screen  screen
+	seen    *seen
+}
+
+// Tab opens a tab with cookies, a cache and a history of its own. It is closed
+// when the test ends.
+func (b *Browser) Tab(t testing.TB, look Look) *Tab {
+	t.Helper()
+	tab := &Tab{t: t, browser: b, seen: newSeen()}
+	ctx, closeTab := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(tab.seen.note))
+	t.Cleanup(closeTab)
+	tab.ctx = ctx
+	// Not under a context with a time limit: that of the first step is the tab's.
+	late := time.AfterFunc(patience, closeTab)
+	err := chromedp.Do(ctx)
+	if !late.Stop() || err != nil {
+		t.Fatalf("open a tab: %v", err)
+	}
+	tab.Dress(look)
+	return tab
+}
+
+// Dress makes the tab look as it should from now on. The page that it shows
+// stays, and gets the new screen and scheme at once.
+func (tab *Tab) Dress(look Look) {
+	tab.t.Helper()
+	tab.look, tab.screen = look, desktop
+	if look.Phone {
+		tab.screen = phone
+	}
+	tab.do("dress the tab", tab.dress)
+}
+
+// dress makes the tab look as it should, also on pages still to come.
+func (tab *Tab) dress(ctx context.Context) error {
+	language, zone, scheme := tab.look.Language, tab.look.Timezone, "light"
+	if language == "" {
+		language = "en-US"
+	}
+	if zone == "" {
+		zone = "Europe/Berlin"
+	}
+	if tab.look.Dark {
+		scheme = "dark"
+	}
+	languages := language
+	if general, _, ok := strings.Cut(language, "-"); ok {
+		languages += "," + general // as Chromium does by itself
+	}
+	dpr := 1.0
+	if tab.look.Phone {
+		dpr = 2
+	}
+	s := tab.session()
+	return first(
+		call(ctx, s, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+			Width: int64(tab.screen.width), Height: int64(tab.screen.height), DeviceScaleFactor: dpr, Mobile: tab.look.Phone,
+			ScreenWidth: int64(tab.screen.width), ScreenHeight: int64(tab.screen.height),
+		}),
+		call(ctx, s, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: tab.look.Phone}),
+		call(ctx, s, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		}),
+		call(ctx, s, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{
+			UserAgent: tab.browser.userAgent, AcceptLanguage: languages,
+		}),
+		call(ctx, s, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: strings.ReplaceAll(language, "-", "_")}),
+		call(ctx, s, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone}),
+		func() error { return tab.noScripts(ctx, tab.look.NoScripts) },
+	)
+}
+
+func (tab *Tab) noScripts(ctx context.Context, yes bool) error {
+	return call(ctx, tab.session(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: yes})()
+}
+
+// call prepares a command whose answer says nothing.
+func call[P, R any](ctx context.Context, s cdp.Session, command cdp.Command[P, R], params P) func() error {
+	return func() error {
+		_, err := cdp.Call(ctx, s, command, params)
+		return err
+	}
+}
+
+// first runs steps until one fails.
+func first(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tab *Tab) session() *chromedp.Target { return chromedp.FromContext(tab.ctx).Target }
+
+// do takes a step, and fails the test with the page's text when it does not work.
+func (tab *Tab) do(what string, step func(context.Context) error) {
+	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	if err := step(ctx); err != nil {
+		tab.t.Fatalf("%s: %v\n%s", what, err, tab.described())
+	}
+}
+
+// described says where the tab is, for a failure.
+func (tab *Tab) described() string {
+	ctx, cancel := context.WithTimeout(tab.ctx, patience/10)
+	defer cancel()
+	var text string
+	const most = 2000
+	if err := evaluate(ctx, tab.session(), `location.href + "\n" + (document.body?.innerText ?? "")`, &text); err != nil {
+		text = err.Error()
+	}
+	if len(text) > most {
+		text = text[:most] + " …"
+	}
+	return "the page is " + text + "\nproblems: " + strings.Join(tab.seen.allProblems(), "\n")
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callback-relay/api"
+	"callback-relay/config"
+)
+
+// registrationFile returns the path of a file with that content.
+func registrationFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "registration.json")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestFromMistakes: what is wrong with a file is said, and nothing of what it
+// says is shown.
+func TestFromMistakes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, content, want string }{
+		{"empty", ``, "is not a registration in JSON"},
+		{"not JSON", `links: CANARY`, "is not a registration in JSON"},
+		{"cut off", `{"links":{"CANARY":`, "is not a registration in JSON"},
+		{"a list", `["CANARY"]`, "has the wrong type of value for the whole"},
+		{"another registration behind it", `{"onExpiry":"fail"} {"onExpiry":"CANARY"}`, "has more than one registration in it"},
+		{"a brace behind it", `{"onExpiry":"CANARY"}}`, "has more than one registration in it"},
+		{"field that is not known", `{"approvals":{"title":"CANARY"}}`, `has a field that is not known: "approvals"`},
+		{"field of a link that is not known", `{"links":{"a":{"type":"approval","aprover":"CANARY"}}}`, `has a field that is not known: "aprover"`},
+		{"field of the wrong type", `{"approval":{"required":"CANARY"}}`, "has the wrong type of value for approval.required"},
+		{"time that is none", `{"expiresAt":"CANARY"}`, "has an expiresAt that is not a time such as 2030-01-31T12:00:00Z"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := (&createCommand{From: registrationFile(t, c.content)}).request()
+			wrong, ok := errors.AsType[*config.Mistake](err)
+			if !ok || wrong.Setting != "--from" || !strings.HasPrefix(wrong.Problem, c.want) || strings.Contains(wrong.Problem, "CANARY") {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+	if _, err := (&createCommand{From: "no/such/file-CANARY"}).request(); exitCode(err) != exitUsage || strings.Contains(err.Error(), "CANARY") {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// TestFlagsWin: what is given with flags takes the place of what a file says,
+// and of a deadline both ways of giving it.
+func TestFlagsWin(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC)
+	path := registrationFile(t, `{
+		"taskToken": "of the file", "expiresIn": "7d", "onExpiry": "ignore", "tags": {"order": "42"},
+		"links": {"dana": {"type": "approval", "approver": "Dana"}, "done": {"type": "success", "output": {"n": 12345678901234567890123}}},
+		"approval": {"title": "Deploy?", "details": {"b": "1", "a": "2"}}
+	}`)
+	file := func() api.CreateRequest {
+		return api.CreateRequest{
+			TaskToken: "of the file", ExpiresIn: "7d", OnExpiry: "ignore", Tags: map[string]string{"order": "42"},
+			Links: map[string]api.LinkRequest{
+				"dana": {Type: "approval", Approver: "Dana"},
+				"done": {Type: "success", Output: json.RawMessage(`{"n": 12345678901234567890123}`)},
+			},
+			Approval: &api.Approval{Title: "Deploy?", Details: json.RawMessage(`{"b": "1", "a": "2"}`)},
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		command createCommand
+		want    func(*api.CreateRequest)
+	}{
+		{"no flags", createCommand{}, func(*api.CreateRequest) {}},
+		{"duration", createCommand{ExpiresIn: "1h"}, func(r *api.CreateRequest) { r.ExpiresIn = "1h" }},
+		{"time", createCommand{ExpiresAt: "2030-01-31T12:00:00Z"}, func(r *api.CreateRequest) { r.ExpiresIn, r.ExpiresAt = "", &at }},
+		{"end", createCommand{OnExpiry: "fail"}, func(r *api.CreateRequest) { r.OnExpiry = "fail" }},
+		{"tags", createCommand{Tag: map[string]string{"a": "b"}}, func(r *api.CreateRequest) { r.Tags = map[string]string{"a": "b"} }},
+		{
+			"links", createCommand{Link: map[string]string{"dana": "webhook", "beat": "heartbeat"}},
+			func(r *api.CreateRequest) {
+				r.Links["dana"], r.Links["beat"] = api.LinkRequest{Type: "webhook"}, api.LinkRequest{Type: "heartbeat"}
+			},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.command.From = path
+			got, err := c.command.request()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := file()
+			c.want(&want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("request (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if _, err := (&createCommand{From: path, ExpiresAt: "soon"}).request(); exitCode(err) != exitUsage {
+		t.Errorf("a time that is none: %v", err)
+	}
+}
+
+// TestShow: people see who decided, whose link it is, what is closed and what
+// to send by another way.
+func TestShow(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
+	cb := api.Callback{
+		ID: "k5f2", State: api.StatePending, CreatedAt: at, ExpiresAt: at.Add(time.Hour), OnExpiry: api.OnExpiryFail,
+		Links: map[string]api.Link{
+			"dana": {Type: api.LinkApproval, Page: true, Approver: "Dana Okafor", URL: "https://r/a/1", Code: "012345"},
+			"lee":  {Type: api.LinkApproval, Page: true, Approver: "Lee Brandt", URL: "https://r/a/2", Closed: true},
+			"open": {Type: api.LinkApproval, Page: true, URL: "https://r/a/3"},
+			"skip": {Type: api.LinkSuccess, Page: true, URL: "https://r/a/4"},
+		},
+		Decisions: []api.Decision{
+			{Decision: api.DecisionApproved, By: api.Decider{Link: "dana", Approver: "Dana Okafor"}, At: at},
+			{Decision: api.DecisionRejected, By: api.Decider{Link: "open", Approver: "Kim", Typed: true}, At: at.Add(time.Minute)},
+		},
+	}
+	const want = `id                                  k5f2
+state                               pending
+created                             2026-03-01T09:30:00Z
+expires                             2026-03-01T10:30:00Z (then: fail)
+approved                            by Dana Okafor on link dana, 2026-03-01T09:30:00Z
+rejected                            by Kim (as typed) on link open, 2026-03-01T09:31:00Z
+dana (approval, Dana Okafor)        https://r/a/1
+dana's code                         012345 (send it by another way than the link)
+lee (approval, Lee Brandt, closed)  https://r/a/2
+open (approval)                     https://r/a/3
+skip (success page)                 https://r/a/4
+`
+	var out strings.Builder
+	if err := (&remote{}).show(&out, cb); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("shown (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"callback-relay/api"
+	"callback-relay/browser"
+	"callback-relay/stepfunctions/standin"
+)
+
+var (
+	doneButton   = button(api.LinkRequest{Type: api.LinkSuccess})
+	failedButton = button(api.LinkRequest{Type: api.LinkFailure, Error: "Kiln.Cold"})
+	aliveButton  = button(api.LinkRequest{Type: api.LinkHeartbeat})
+	withQuorum   = with(func(a *api.Approval) {
+		a.Message, a.Required, a.Rejections = "All **212 tests** passed.", 2, 2
+	})
+	withText = adding("dana", api.LinkRequest{Type: api.LinkApproval, Approver: "Dana Okafor", Response: &api.LinkResponse{
+		Text: "The rollout begins at 18:00.", Redirect: "https://example.com/rollouts",
+	}})
+	machine = adding("machine", api.LinkRequest{Type: api.LinkSuccess, Response: &api.LinkResponse{Text: "The import has begun."}})
+)
+
+// pageStates are all that a page can have to say, and how it comes to be shown.
+var pageStates = []struct {
+	name    string
+	status  int
+	heading string
+	show    show
+}{
+	{"waiting", 200, question, opened("dana", with(func(a *api.Approval) { a.Message = "All **212 tests** passed." }))},
+	{"waiting-full", 200, "Pay the invoice of Northwind Traders?", opened("open", fullApproval)},
+	{"waiting-mistakes", 400, "Pay the invoice of Northwind Traders?", pressed(rejectButton, mistaken, "open", fullApproval)},
+	{"waiting-word", 200, question, opened("dana", with(withWord))},
+	{"waiting-code", 400, question, pressed(approveButton, miscoded, "dana", with(withCode))},
+	{"waiting-quorum", 200, question, after(decidedBy("dana", "approved"), "lee", withQuorum)},
+	{"waiting-stale", 400, question, pressed(approveButton, hoursLater, "dana")},
+	{"waiting-success", 200, question, opened("success", doneButton)},
+	{"waiting-failure", 200, question, opened("failure", failedButton)},
+	{"waiting-heartbeat", 200, question, opened("heartbeat", aliveButton)},
+	{"counted", 200, "Your decision is in", pressed(approveButton, atOnce, "dana", withQuorum)},
+
+	{"approved-by-you", 200, "You approved this", pressed(approveButton, atOnce, "dana", withText)},
+	{"approved-by-other", 200, "This was approved", after(decidedBy("dana", "approved"), "lee")},
+	{"rejected-by-you", 200, "You rejected this", pressed(rejectButton, atOnce, "dana")},
+	{"rejected-by-two", 200, "This was rejected", after(func(d *desk, t task) {
+		decidedBy("dana", "rejected")(d, t)
+		decidedBy("open", "rejected")(d, t)
+	}, "lee", withQuorum)},
+	{"decided-meanwhile", 409, "This was approved", pressed(rejectButton, func(d *desk, t task, _ *browser.Tab) {
+		decidedBy("lee", "approved")(d, t)
+	}, "dana")},
+	{"confirmed-by-you", 200, "You confirmed this", pressed(confirmButton, atOnce, "success", doneButton)},
+	{"confirmed-by-other", 200, "This was confirmed", after(decidedBy("success", "confirmed"), "dana", doneButton)},
+	{"failed-by-you", 200, "You reported this as failed", pressed(confirmButton, atOnce, "failure", failedButton)},
+	{"failed-by-other", 200, "This was reported as failed", after(decidedBy("failure", "confirmed"), "dana", failedButton)},
+	{"alive", 200, "Thank you, that is noted", pressed(confirmButton, atOnce, "heartbeat", aliveButton)},
+	{"answered-by-machine", 200, "This was confirmed", after(func(d *desk, t task) {
+		d.post(t.Links["hook"].URL, `1`)
+		d.untilState(t, api.StateDelivered)
+	}, "dana", adding("hook", api.LinkRequest{Type: api.LinkWebhook}))},
+	{"answered", 200, "Thank you, your answer is in", fromElsewhere("machine", machine)},
+	{"stored-by-you", 200, "Your decision is stored", undelivered(func(d *desk, t task, tab *browser.Tab) int {
+		tab.Open(d.at(1, t, "dana"))
+		return tab.Click(approveButton)
+	})},
+	{"stored-by-other", 200, "This has been decided", undelivered(func(d *desk, t task, tab *browser.Tab) int {
+		d.wantStatus(d.browse(http.MethodPost, d.at(1, t, "lee"), d.form(t, "lee")).status, http.StatusOK)
+		return tab.Open(d.at(1, t, "dana"))
+	})},
+
+	{"too-late", 410, "It is too late for this", after(func(d *desk, t task) {
+		_, err := d.next().client.Update(d.Context(), t.ID, api.UpdateRequest{ExpiresIn: "1ms"})
+		d.must(err)
+		d.untilState(t, api.StateDelivered)
+	}, "dana")},
+	{"cancelled", 410, "This is no longer needed", after(func(d *desk, t task) {
+		_, err := d.next().client.Cancel(d.Context(), t.ID)
+		d.must(err)
+	}, "dana")},
+	{"task-closed", 410, "Nobody is waiting for this any more", pressed(approveButton, func(d *desk, t task, _ *browser.Tab) {
+		d.steps.Close(t.token)
+	}, "dana")},
+	{"not-taken", 410, "This could not be passed on", pressed(approveButton, func(d *desk, t task, _ *browser.Tab) {
+		d.steps.Inject(standin.Fault{Kind: standin.Refuse, Code: "InvalidOutput", TaskToken: t.token})
+	}, "dana")},
+	{"link-closed", 410, "This link no longer works", after(func(d *desk, t task) {
+		_, err := d.next().client.RevokeLink(d.Context(), t.ID, "dana")
+		d.must(err)
+	}, "dana")},
+	{"unknown", 404, "We do not know this link", func(d *desk, tab *browser.Tab) int {
+		whole := d.at(0, d.ask(), "dana")
+		return tab.Open(whole[:len(whole)-1])
+	}},
+	{"foreign-site", 403, "This did not come from our page", fromElsewhere("dana")},
+	{"too-much", 413, "This is too long", pressed(approveButton, func(_ *desk, _ task, tab *browser.Tab) {
+		tab.Eval(`document.querySelector("#comment").value = "x".repeat(600_000)`, nil)
+	}, "dana")},
+	{"trouble-posted", 503, "Something went wrong on our side", func(d *desk, tab *browser.Tab) int {
+		t := d.ask()
+		d.visit(tab, t, "dana")
+		return whileCrowded(d, t, "dana", func() int { return tab.Click(approveButton) })
+	}},
+	{"trouble-retry", 503, "Something went wrong on our side", func(d *desk, tab *browser.Tab) int {
+		d.visit(tab, d.ask(), "dana")
+		tab.Fill("#comment", "A long remark, \"quoted\"\nin two lines.")
+		return whileRedisIsAway(d, func() int { return tab.Click(approveButton) })
+	}},
+	{"trouble", 503, "Something went wrong on our side", func(d *desk, tab *browser.Tab) int {
+		target := d.at(0, d.ask(), "dana")
+		return whileRedisIsAway(d, func() int { return tab.Open(target) })
+	}},
+}
+
+const question = "Deploy 4.2.0 to production?"
+
+// mistaken fills in a form badly, and keeps the browser from saying so.
+func mistaken(_ *desk, _ task, tab *browser.Tab) {
+	tab.Eval(`document.forms[0].noValidate = true`, nil)
+	tab.Fill(field("amount"), "20000")
+	tab.Fill(field("reason"), "Two items are missing.")
+}
+
+func miscoded(_ *desk, t task, tab *browser.Tab) { tab.Fill("#confirm", wrongCode(t, "dana", 1)) }
+
+// hoursLater makes the page an old one.
+func hoursLater(d *desk, t task, tab *browser.Tab) {
+	tab.Fill("#comment", "Typed two hours ago.")
+	tab.Eval(fmt.Sprintf(`document.querySelector("[name=nonce]").value = %q`, d.nonce(t, "dana", 2*time.Hour)), nil)
+}
+
+// undelivered shows something while Step Functions takes no outcome, at the
+// second replica, which does not wait for that.
+func undelivered(then func(*desk, task, *browser.Tab) int) show {
+	return func(d *desk, tab *browser.Tab) int {
+		d.steps.SetFault(standin.Fault{Kind: standin.Throttle})
+		defer d.steps.SetFault()
+		return then(d, d.ask(), tab)
+	}
+}
+
+// whileCrowded shows something while others hold up a link at the first replica,
+// with bodies that they do not send.
+func whileCrowded(d *desk, t task, link string, then func() int) int {
+	d.Helper()
+	target, err := url.Parse(d.at(0, t, link))
+	d.must(err)
+	for range 8 {
+		conn, err := net.Dial("tcp", target.Host)
+		d.must(err)
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\n"+
+			"Content-Length: 10\r\nExpect: 100-continue\r\n\r\n", target.Path, target.Host)
+		if line, err := bufio.NewReader(conn).ReadString('\n'); !strings.Contains(line, " 100 ") {
+			d.Fatalf("the relay says %q, %v", line, err)
+		}
+	}
+	return then()
+}
+
+// whileRedisIsAway shows something while there is no Redis.
+func whileRedisIsAway(d *desk, then func() int) int {
+	d.process.Kill()
+	defer func() {
+		d.process.Restart()
+		for i := range d.replicas {
+			d.untilReady(i)
+		}
+	}()
+	return then()
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+
+	"callback-relay/api"
+	"callback-relay/browser"
+)
+
+// everyField has one field of each kind.
+const everyField = `{"type": "object", "required": ["when", "seats"], "properties": {
+	"when":   {"enum": ["now", "tonight"], "title": "When?"},
+	"seats":  {"type": "integer", "minimum": 1, "maximum": 10, "title": "Seats", "description": "Who else is there."},
+	"budget": {"type": "number", "multipleOf": 0.01},
+	"code":   {"type": "string", "pattern": "^[A-Z]{3}$"},
+	"story":  {"type": "string", "maxLength": 1000},
+	"sure":   {"type": "boolean"},
+	"day":    {"type": "string", "format": "date"}
+}}`
+
+func withFields(a *api.Approval) { a.Fields = raw(everyField) }
+
+func field(name string) string { return `[name="field.` + name + `"]` }
+
+// TestPageForm fills in forms, well and badly.
+func TestPageForm(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, 1)
+	d.run("every field", everyFieldFilled)
+	d.run("only what is required", requiredFieldsFilled)
+	d.run("mistakes", fieldsWrong)
+	d.run("rejected", fieldsLeftOut)
+}
+
+func everyFieldFilled(d *desk) {
+	task := d.ask(with(withFields))
+	tab := d.open(task, "dana")
+	tab.Choose(field("when"), `"tonight"`)
+	tab.Fill(field("seats"), "3")
+	tab.Fill(field("budget"), "12345678901234567890.10") // more digits than a float has
+	tab.Fill(field("code"), "ABC")
+	tab.Fill(field("story"), "one\ntwo <i>&amp;")
+	tab.Tick(field("sure"))
+	tab.Fill(field("day"), "2027-02-28")
+	d.wantStatus(tab.Click(approveButton), http.StatusOK)
+	approval := byDana
+	approval.fields = `{"when":"tonight","seats":3,"budget":12345678901234567890.10,"code":"ABC",` +
+		`"story":"one\ntwo <i>&amp;","sure":true,"day":"2027-02-28"}`
+	d.wantDecision(task, approval)
+	d.wantQuiet(tab)
+}
+
+func requiredFieldsFilled(d *desk) {
+	task := d.ask(with(withFields))
+	tab := d.open(task, "dana")
+	tab.Poke(approveButton)
+	if got := tab.Focused(); got != "select#"+tab.Attr(field("when"), "id") {
+		d.Errorf("the browser points at %s, want what is to be chosen", got)
+	}
+	tab.Choose(field("when"), `"now"`)
+	tab.Fill(field("seats"), "10")
+	d.wantStatus(tab.Click(approveButton), http.StatusOK)
+	approval := byDana
+	approval.fields = `{"when":"now","seats":10,"sure":false}`
+	d.wantDecision(task, approval)
+}
+
+// fieldsWrong sends what the browser itself would have turned down, as an old
+// one does: the relay does, with all that was typed.
+func fieldsWrong(d *desk) {
+	const careless = `document.forms[0].noValidate = true; for (const e of document.querySelectorAll("[type=number], [type=date]")) e.type = "text"`
+	task := d.ask(with(withFields))
+	tab := d.open(task, "open")
+	typed := map[string]string{
+		"#approver": "Kim", "#comment": "two\nlines", field("seats"): "11", field("budget"): "a lot",
+		field("code"): "abc", field("story"): `"one" <b>`, field("day"): "tomorrow",
+	}
+	tab.Eval(careless, nil)
+	for input, text := range typed {
+		tab.Fill(input, text)
+	}
+	tab.Tick(field("sure"))
+	d.wantStatus(tab.Click(approveButton), http.StatusBadRequest)
+	d.wantText(tab, "Please check this once more", "Please enter a number.")
+	d.wantMarked(tab, field("budget"))
+	d.wantKept(tab, typed)
+	var ticked bool
+	tab.Eval(`document.querySelector('`+field("sure")+`').checked`, &ticked)
+	if !ticked {
+		d.Error("the tick is gone")
+	}
+	if got := tab.Focused(); got != "body" {
+		d.Errorf("%s has the focus", got)
+	}
+
+	typed[field("budget")] = "1.5"
+	tab.Eval(careless, nil)
+	tab.Fill(field("budget"), "1.5")
+	d.wantStatus(tab.Click(approveButton), http.StatusBadRequest)
+	d.wantText(tab, "Please enter at most 10.", "This does not have the form that is asked for.", "Please enter a date.", "Please fill this in.")
+	for _, name := range []string{"when", "seats", "code", "day"} {
+		d.wantMarked(tab, field(name))
+	}
+	d.wantKept(tab, typed)
+	if tab.Has(field("story")+"[aria-invalid]") || tab.Has(field("budget")+"[aria-invalid]") {
+		d.Error("what is right is marked as wrong")
+	}
+	d.wantNothing(task)
+
+	tab.Eval(careless, nil)
+	tab.Choose(field("when"), `"now"`)
+	tab.Fill(field("seats"), "10")
+	tab.Fill(field("code"), "")
+	tab.Fill(field("day"), "2027-02-28")
+	d.wantStatus(tab.Click(approveButton), http.StatusOK)
+	d.wantDecision(task, decision{
+		link: "open", name: "Kim", typed: true, comment: `two\nlines`,
+		fields: `{"when":"now","seats":10,"budget":1.5,"story":"\"one\" <b>","sure":true,"day":"2027-02-28"}`,
+	})
+	d.wantQuiet(tab)
+}
+
+// wantKept checks that what was typed is still there.
+func (d *desk) wantKept(tab *browser.Tab, typed map[string]string) {
+	d.Helper()
+	for input, text := range typed {
+		if got := tab.Value(input); got != text {
+			d.Errorf("%s has %q in it now, and %q was typed", input, got, text)
+		}
+	}
+}
+
+// fieldsLeftOut rejects without filling in the form; what is filled in has to
+// be right all the same.
+func fieldsLeftOut(d *desk) {
+	task := d.ask(with(withFields))
+	tab := d.open(task, "dana")
+	tab.Fill(field("seats"), "11")
+	d.wantStatus(tab.Click(rejectButton), http.StatusBadRequest)
+	d.wantMarked(tab, field("seats"))
+	tab.Fill(field("seats"), "")
+	d.wantStatus(tab.Click(rejectButton), http.StatusOK)
+	rejection := byDana
+	rejection.rejected, rejection.fields = true, `{"sure":false}`
+	d.wantDecision(task, rejection)
+}

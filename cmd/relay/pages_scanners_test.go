@@ -1,0 +1,198 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"callback-relay/api"
+	"callback-relay/relay"
+)
+
+// everyLink are links of every kind there is, by the names of the kinds, and an
+// approval for whoever types a name.
+func everyLink(r *api.CreateRequest) {
+	r.Links = map[string]api.LinkRequest{"open": {Type: api.LinkApproval}}
+	for _, kind := range slices.Concat(relay.MachineLinks, relay.PageLinks) {
+		link := api.LinkRequest{Type: string(kind.Type), Page: kind.Page && kind.Type != relay.LinkApproval}
+		switch kind.Type {
+		case relay.LinkApproval:
+			link.Approver = "Dana Okafor"
+		case relay.LinkFailure:
+			link.Error = "Kiln.Cold"
+		}
+		r.Links[kind.String()] = link
+	}
+	r.Approval = &api.Approval{
+		Title:   "Deploy 4.2.0 to production?",
+		Message: "See [the changes](https://example.com/changes) and https://example.com/tests.",
+		Details: raw(`{"Changes":"https://example.com/4.2.0"}`),
+	}
+}
+
+// pageOf tells whether a link is to a page.
+func pageOf(link api.Link) bool { return strings.Contains(link.URL, "/a/") }
+
+// scan asks a link of a task for something, by the link's name.
+type scan func(d *desk, t task, link string) answer
+
+func scanning(method, query string, header ...string) scan {
+	return func(d *desk, t task, link string) answer {
+		return d.browse(method, d.at(d.turn%2, t, link)+query, nil, header...)
+	}
+}
+
+// TestScanners does what mail gateways and chat programs do, before and after
+// they deliver: they open every link in what they carry (row 4). None of them decides
+// anything: the ledger of what Step Functions was told stays empty. What
+// machines post to a machine's link is what that link is for; what is tried
+// there is everything else.
+func TestScanners(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, 2)
+	task := d.register(everyLink)
+	if want := len(relay.MachineLinks) + len(relay.PageLinks) + 1; len(task.Links) != want {
+		t.Fatalf("%d links, want one of each of %d kinds, and one without a name", len(task.Links), want)
+	}
+	look := scanning(http.MethodGet, "")
+	for name, scans := range map[string][]scan{
+		"HEAD, then GET":               {scanning(http.MethodHead, ""), look},
+		"GET twice, from two places":   {look, look},
+		"a link preview":               {scanning(http.MethodGet, "", "User-Agent", "Slackbot-LinkExpanding 1.0", "Range", "bytes=0-32768")},
+		"a browser that fetches ahead": {scanning(http.MethodGet, "", "Sec-Purpose", "prefetch;prerender", "Purpose", "prefetch")},
+		"parameters": {
+			scanning(http.MethodGet, "?decision=approved&nonce=x&_method=POST", "X-HTTP-Method-Override", "POST"),
+			scanning(http.MethodHead, "?decision=approved"),
+		},
+	} {
+		d.run(name, func(d *desk) {
+			for link := range task.Links {
+				for _, scan := range scans {
+					want := http.StatusMethodNotAllowed
+					if pageOf(task.Links[link]) {
+						want = http.StatusOK
+					}
+					d.turn++
+					d.wantStatus(scan(d, task, link).status, want)
+				}
+			}
+			d.wantUntouched(task)
+		})
+	}
+	d.run("other methods", func(d *desk) {
+		for link := range task.Links {
+			for _, method := range []string{http.MethodOptions, http.MethodPut, http.MethodDelete, http.MethodPatch, "PROPFIND"} {
+				got := scanning(method, "", "Content-Type", "application/json")(d, task, link)
+				d.wantStatus(got.status, http.StatusMethodNotAllowed)
+			}
+		}
+		d.wantUntouched(task)
+	})
+	d.run("a browser that waits and follows", func(d *desk) { followsAll(d, task) })
+	d.run("a form sent blindly", func(d *desk) { postsBlindly(d, task) })
+	d.run("an old form", func(d *desk) { replaysOld(d, task) })
+}
+
+// followsAll opens links in a browser with scripts, lets a minute of the page's
+// own time go by, and follows every link that is found.
+func followsAll(d *desk, task task) {
+	tab := d.tab()
+	for link := range task.Links {
+		tab.Open(d.at(0, task, link))
+		tab.Linger()
+		var found []string
+		tab.Eval(`[...document.querySelectorAll("[href], [src], form")].map(e => e.href || e.src || e.action)`, &found)
+		if pageOf(task.Links[link]) && len(found) < 4 {
+			d.Errorf("%s: found no more than %q", link, found)
+		}
+		for _, to := range found {
+			// Elsewhere there is nothing to reach; what it would ask of us counts.
+			if strings.HasPrefix(to, "http://127.0.0.1") {
+				tab.Open(to)
+			}
+		}
+	}
+	if sent := slices.DeleteFunc(tab.Requests(), func(r string) bool { return strings.HasPrefix(r, "GET ") }); len(sent) > 0 {
+		d.Errorf("sent %q", sent)
+	}
+	d.wantUntouched(task)
+}
+
+// postsBlindly sends to pages what might do without having looked.
+func postsBlindly(d *desk, task task) {
+	for link, l := range task.Links {
+		if !pageOf(l) {
+			continue
+		}
+		target := d.at(0, task, link)
+		for _, form := range []url.Values{{}, {"decision": {"approved"}}, {"decision": {"confirmed"}, "nonce": {""}}} {
+			d.wantStatus(d.browse(http.MethodPost, target, form).status, http.StatusBadRequest)
+		}
+		for _, kind := range []string{"", "application/json", "text/plain"} {
+			got := d.browse(http.MethodPost, target, nil, "Content-Type", kind)
+			if got.status < 400 || got.status >= 500 {
+				d.Errorf("%s, %q: %d", link, kind, got.status)
+			}
+		}
+	}
+	d.wantUntouched(task)
+}
+
+// replaysOld sends forms of pages that were opened too long ago.
+func replaysOld(d *desk, task task) {
+	for link, l := range task.Links {
+		if !pageOf(l) {
+			continue
+		}
+		old := url.Values{"nonce": {d.nonce(task, link, relay.NonceLife)}, "approver": {"Kim"}}
+		for _, decision := range []string{"approved", "rejected", "confirmed"} {
+			old.Set("decision", decision)
+			d.wantStatus(d.browse(http.MethodPost, d.at(1, task, link), old).status, http.StatusBadRequest)
+		}
+	}
+	d.wantUntouched(task)
+}
+
+// wantUntouched checks that nobody was told anything, and nothing is recorded.
+func (d *desk) wantUntouched(task task) {
+	d.Helper()
+	if effects, beats := d.steps.Effects(), d.steps.Heartbeats(); len(effects)+len(beats) > 0 {
+		d.Errorf("step functions took %v and heartbeats %v", effects, beats)
+	}
+	if cb := d.get(task); cb.State != api.StatePending || len(cb.Decisions) > 0 {
+		d.Errorf("the callback is %s, with decisions %v", cb.State, cb.Decisions)
+	}
+}
+
+// TestBotThatPresses opens the page, finds its buttons and presses them. That
+// is what a person does: it decides. docs/approvals.md says so, and confirm is
+// what stops it.
+func TestBotThatPresses(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, 2)
+	for how, stopped := range map[string]bool{"": false, api.ConfirmWord: true, api.ConfirmCode: true} {
+		for _, button := range []string{approveButton, rejectButton} {
+			d.run(how+" "+button, func(d *desk) {
+				task := d.ask(with(func(a *api.Approval) { a.Confirm = how }))
+				tab := d.open(task, "dana")
+				if !stopped {
+					d.wantStatus(tab.Click(button), http.StatusOK)
+					d.untilState(task, api.StateDelivered)
+					return
+				}
+				// The page itself lets nobody through, nor does the relay let through
+				// who does not care what the page says.
+				tab.Poke(approveButton)
+				tab.Eval(`document.forms[0].noValidate = true`, nil)
+				d.wantStatus(tab.Click(button), http.StatusBadRequest)
+				d.wantPosts(tab, 1)
+				d.wantNothing(task)
+				if cb := d.get(task); cb.State != api.StatePending || len(cb.Decisions) > 0 {
+					d.Errorf("callback %+v", cb)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,276 @@
+package forms
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strconv"
+	"strings"
+
+	"callback-relay/relay"
+)
+
+// What a schema may cost, with every reference written out: without a bound, a
+// chain of definitions that each refer twice to the next doubles the work with
+// every link. Together the bounds keep the checking of a form well under a
+// second, whatever was typed.
+const (
+	maxDepth        = 64     // of objects and lists in a schema
+	maxSchemas      = 1000   // counted
+	maxValues       = 10_000 // JSON values in them
+	maxSteps        = 2000   // of all patterns, for each character of a text
+	maxPatternChars = 500
+	maxLength       = 1_000_000 // of minLength and its like
+)
+
+var (
+	// reference is the only kind that is followed.
+	reference = regexp.MustCompile(`^#/(\$defs|definitions)/([A-Za-z0-9_.-]{1,64})$`)
+	// plainName is a name that may stand in an error.
+	plainName = regexp.MustCompile(`^[A-Za-z0-9_$.-]{1,64}$`)
+)
+
+// The keywords whose value is a schema or a list of them, and those whose value
+// is an object of schemas, in any of the dialects.
+var (
+	schemaKeywords = []string{
+		"additionalItems", "additionalProperties", "allOf", "anyOf", "contains", "contentSchema", "else", "if", "items", "not",
+		"oneOf", "prefixItems", "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
+	}
+	mapKeywords    = []string{"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
+	lengthKeywords = []string{"maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties"}
+	eachKeywords   = []string{"additionalProperties", "patternProperties", "propertyNames", "unevaluatedProperties"} // for each property
+	// Only a schema that others refer to needs these.
+	refusedKeywords = []string{"$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor", "$recursiveRef", "$schema", "$vocabulary"}
+)
+
+// cost is what checking one value against a schema takes at most.
+type cost struct{ schemas, values, steps int }
+
+func (c *cost) add(more cost) error {
+	c.schemas += more.schemas
+	c.values += more.values
+	c.steps += more.steps
+	switch {
+	case c.schemas > maxSchemas:
+		return refuse("is too large: with its references written out it has more than %d schemas", maxSchemas)
+	case c.values > maxValues:
+		return refuse("is too large: with its references written out it has more than %d values", maxValues)
+	case c.steps > maxSteps:
+		return refuse("has patterns that take too long to match: shorten them, above all the counts in braces")
+	}
+	return nil
+}
+
+func (c cost) times(n int) cost {
+	return cost{c.schemas * n, c.values * n, c.steps * n}
+}
+
+// guard counts the cost of a schema, and refuses what the library should not
+// see.
+type guard struct {
+	top   map[string]any
+	known map[string]*cost // of what is referred to; nil while it is counted
+}
+
+// guardAgainst refuses a schema that refers to anything outside itself, refers
+// to itself in a circle, or costs too much.
+func guardAgainst(schema map[string]any) error {
+	g := &guard{top: schema, known: map[string]*cost{}}
+	_, err := g.schema(schema, nil)
+	return err
+}
+
+func (g *guard) schema(value any, at []string) (cost, error) {
+	total := cost{schemas: 1}
+	of, isObject := value.(map[string]any)
+	if !isObject {
+		return total, nil // true, false, or not for us to judge
+	}
+	if len(at) > maxDepth {
+		return total, refuse("is nested deeper than %d levels", maxDepth)
+	}
+	for _, keyword := range slices.Sorted(maps.Keys(of)) {
+		here := append(slices.Clip(at), keyword)
+		more, err := g.keyword(keyword, of[keyword], here)
+		if err == nil {
+			err = total.add(more)
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func (g *guard) keyword(keyword string, value any, at []string) (cost, error) {
+	text, isText := value.(string)
+	switch {
+	case slices.Contains(refusedKeywords, keyword):
+		return cost{}, refuse("uses %s, which is not supported, at %s", keyword, shown(at))
+	case keyword == "$ref":
+		return g.reference(text, at)
+	case keyword == "pattern" && isText:
+		return pattern(text, at)
+	case slices.Contains(lengthKeywords, keyword):
+		// The library takes the last 64 bits of what does not fit into them.
+		if number, ok := value.(json.Number); ok && !lengthInBounds(number.String()) {
+			return cost{}, refuse("must have a whole number from 0 to %d at %s", maxLength, shown(at))
+		}
+		return cost{values: 1}, nil
+	case slices.Contains(eachKeywords, keyword):
+		once, err := g.children(keyword, value, at)
+		return once.times(relay.MaxFields), err
+	case slices.Contains(schemaKeywords, keyword), slices.Contains(mapKeywords, keyword):
+		return g.children(keyword, value, at)
+	default:
+		return cost{values: countValues(value)}, nil
+	}
+}
+
+// children counts the schemas under a keyword.
+func (g *guard) children(keyword string, value any, at []string) (cost, error) {
+	total := cost{values: 1}
+	each := func(name string, child any) error {
+		here := append(slices.Clip(at), name)
+		more, err := g.schema(child, here)
+		if err == nil && keyword == "patternProperties" {
+			err = total.add(more)
+			if err == nil {
+				more, err = pattern(name, here)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return total.add(more)
+	}
+	switch value := value.(type) {
+	case []any:
+		for i, child := range value {
+			if err := each(strconv.Itoa(i), child); err != nil {
+				return total, err
+			}
+		}
+	case map[string]any:
+		if !slices.Contains(mapKeywords, keyword) {
+			return g.schema(value, at)
+		}
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			if err := each(name, value[name]); err != nil {
+				return total, err
+			}
+		}
+	}
+	return total, nil
+}
+
+// reference counts what is referred to as if it stood here.
+func (g *guard) reference(to string, at []string) (cost, error) {
+	names := reference.FindStringSubmatch(to)
+	if names == nil {
+		return cost{}, refuse("may refer to #/$defs/… and #/definitions/… only, at %s", shown(at))
+	}
+	definitions, _ := g.top[names[1]].(map[string]any)
+	target, found := definitions[names[2]]
+	if !found {
+		return cost{}, refuse("refers to a definition that is not there, at %s", shown(at))
+	}
+	if counted, seen := g.known[to]; seen {
+		if counted == nil {
+			return cost{}, refuse("refers to itself in a circle, at %s", shown(at))
+		}
+		return *counted, nil
+	}
+	g.known[to] = nil
+	counted, err := g.schema(target, []string{names[1], names[2]})
+	g.known[to] = &counted
+	return counted, err
+}
+
+func pattern(text string, at []string) (cost, error) {
+	steps, err := patternCost(text)
+	if err != nil {
+		return cost{}, refuse("has a pattern that %v, at %s", err, shown(at))
+	}
+	return cost{values: 1, steps: steps}, nil
+}
+
+// patternCost counts the steps that matching one character takes at most. The
+// error continues a sentence, and does not quote the pattern.
+func patternCost(text string) (int, error) {
+	if len(text) > maxPatternChars {
+		return 0, fmt.Errorf("has more than %d characters", maxPatternChars)
+	}
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return 0, errors.New("is not in the syntax of RE2, which has no look-around and no back references")
+	}
+	steps := stepsOf(parsed)
+	if steps > maxSteps {
+		return 0, errors.New("takes too long to match: shorten it, above all the counts in braces")
+	}
+	return steps, nil
+}
+
+// stepsOf counts without writing repetitions out, as compiling would.
+func stepsOf(of *syntax.Regexp) int {
+	steps := 1
+	if of.Op == syntax.OpLiteral {
+		steps = len(of.Rune)
+	}
+	for _, sub := range of.Sub {
+		steps += stepsOf(sub)
+	}
+	if of.Op == syntax.OpRepeat {
+		steps *= max(of.Min+1, of.Max)
+	}
+	return steps
+}
+
+func lengthInBounds(number string) bool {
+	if !relay.WholeNumber(number) {
+		return false
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	return err == nil && n >= 0 && n <= maxLength
+}
+
+// countValues tells how many JSON values are in a value, itself included.
+func countValues(value any) int {
+	n := 1
+	switch value := value.(type) {
+	case []any:
+		for _, item := range value {
+			n += countValues(item)
+		}
+	case map[string]any:
+		for _, item := range value {
+			n += countValues(item)
+		}
+	}
+	return n
+}
+
+// shown is a place in a schema as an error tells it. Names that could be
+// anything are left out.
+func shown(at []string) string {
+	names := slices.Clone(at)
+	for i, name := range names {
+		if !plainName.MatchString(name) {
+			names[i] = "…"
+		}
+	}
+	const most = 12
+	if len(names) > most {
+		names = append(names[:most], "…")
+	}
+	if len(names) == 0 {
+		return "its top"
+	}
+	return strings.Join(names, "/")
+}

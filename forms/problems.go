@@ -1,0 +1,200 @@
+package forms
+
+import (
+	"cmp"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"callback-relay/relay"
+)
+
+// ranks orders the problems of one field: the first of them is told.
+var ranks = []relay.ProblemKind{
+	relay.ProblemMissing, relay.ProblemNotANumber, relay.ProblemNotWhole, relay.ProblemNotADate, relay.ProblemNotAChoice,
+	relay.ProblemTooShort, relay.ProblemTooLong, relay.ProblemTooSmall, relay.ProblemTooLarge, relay.ProblemNotAMultiple,
+	relay.ProblemPattern, relay.ProblemInvalid,
+}
+
+// problems turns what the library found into at most one problem for each
+// field, in the order of the fields, and then of the form as a whole. The
+// library goes through objects in no order, so all of it is sorted.
+func problems(wrong *jsonschema.ValidationError, fields []relay.Field, partial bool) []relay.FieldProblem {
+	all := collect(wrong)
+	if partial {
+		all = slices.DeleteFunc(all, missing)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	place := func(name string) int {
+		if i := slices.IndexFunc(fields, func(f relay.Field) bool { return f.Name == name }); i >= 0 {
+			return i
+		}
+		if name == "" {
+			return len(fields) + 1
+		}
+		return len(fields)
+	}
+	slices.SortFunc(all, func(a, b relay.FieldProblem) int {
+		return cmp.Or(
+			cmp.Compare(place(a.Field), place(b.Field)),
+			cmp.Compare(a.Field, b.Field),
+			cmp.Compare(slices.Index(ranks, a.Kind), slices.Index(ranks, b.Kind)),
+			cmp.Compare(a.Limit, b.Limit),
+		)
+	})
+	return slices.CompactFunc(all, func(a, b relay.FieldProblem) bool { return a.Field == b.Field })
+}
+
+func missing(p relay.FieldProblem) bool { return p.Kind == relay.ProblemMissing }
+
+// collect lists every problem under an error of the library.
+func collect(wrong *jsonschema.ValidationError) []relay.FieldProblem {
+	field := ""
+	if len(wrong.InstanceLocation) > 0 {
+		field = wrong.InstanceLocation[0]
+	}
+	switch k := wrong.ErrorKind.(type) {
+	case *kind.Schema, *kind.Group, *kind.AllOf, *kind.Reference:
+		var all []relay.FieldProblem
+		for _, cause := range wrong.Causes {
+			all = append(all, collect(cause)...)
+		}
+		return all
+	case *kind.AnyOf, *kind.OneOf:
+		return either(field, wrong.Causes)
+	case *kind.Required:
+		return each(k.Missing, relay.ProblemMissing)
+	case *kind.DependentRequired:
+		return each(k.Missing, relay.ProblemMissing)
+	case *kind.Dependency:
+		return each(k.Missing, relay.ProblemMissing)
+	case *kind.AdditionalProperties:
+		return each(k.Properties, relay.ProblemInvalid)
+	}
+	problem, limit := kindOf(wrong.ErrorKind)
+	return []relay.FieldProblem{{Field: field, Kind: problem, Limit: limit}}
+}
+
+func each(names []string, problem relay.ProblemKind) []relay.FieldProblem {
+	all := make([]relay.FieldProblem, 0, len(names))
+	for _, name := range names {
+		all = append(all, relay.FieldProblem{Field: name, Kind: problem})
+	}
+	return all
+}
+
+// either tells what is wrong when none of several schemas fits. What only one
+// of them asks for would mislead, so a problem is named where all agree on it.
+// Where one of them would fit if more were filled in, something is missing. No
+// branches are told where more than one of them fits.
+func either(field string, branches []*jsonschema.ValidationError) []relay.FieldProblem {
+	var all []relay.FieldProblem
+	whole := relay.FieldProblem{Field: field, Kind: relay.ProblemInvalid}
+	for _, branch := range branches {
+		found := collect(branch)
+		if !slices.ContainsFunc(found, func(p relay.FieldProblem) bool { return !missing(p) }) {
+			whole.Kind = relay.ProblemMissing
+		}
+		all = append(all, found...)
+	}
+	if len(all) == 0 {
+		return []relay.FieldProblem{whole}
+	}
+	one := all[0]
+	for _, other := range all {
+		if other.Field != one.Field || other.Kind != one.Kind {
+			return []relay.FieldProblem{whole}
+		}
+		if other.Limit != one.Limit {
+			one.Limit = ""
+		}
+	}
+	return []relay.FieldProblem{one}
+}
+
+// kindOf names a problem with one value, and the bound that it does not hold.
+// An exclusive bound is not told: "at least 5" would be wrong of it.
+func kindOf(wrong jsonschema.ErrorKind) (relay.ProblemKind, string) {
+	switch k := wrong.(type) {
+	case *kind.MinLength:
+		return relay.ProblemTooShort, strconv.Itoa(k.Want)
+	case *kind.MaxLength:
+		return relay.ProblemTooLong, strconv.Itoa(k.Want)
+	case *kind.Minimum:
+		return relay.ProblemTooSmall, number(k.Want)
+	case *kind.Maximum:
+		return relay.ProblemTooLarge, number(k.Want)
+	case *kind.ExclusiveMinimum:
+		return relay.ProblemTooSmall, ""
+	case *kind.ExclusiveMaximum:
+		return relay.ProblemTooLarge, ""
+	case *kind.MultipleOf:
+		return relay.ProblemNotAMultiple, number(k.Want)
+	case *kind.Pattern:
+		return relay.ProblemPattern, ""
+	case *kind.MinProperties:
+		return relay.ProblemMissing, ""
+	case *kind.Const:
+		return notAChoice(k.Got, k.Want), ""
+	case *kind.Enum:
+		return notAChoice(k.Got, k.Want...), ""
+	case *kind.Format:
+		if k.Want == "date" {
+			return relay.ProblemNotADate, ""
+		}
+	case *kind.Type:
+		return wrongType(k), ""
+	}
+	return relay.ProblemInvalid, ""
+}
+
+// notAChoice tells a box that must be ticked, which is missing its tick, from
+// a value that is none of those wanted.
+func notAChoice(got any, want ...any) relay.ProblemKind {
+	if ticked, isBox := got.(bool); isBox && !ticked && slices.ContainsFunc(want, func(w any) bool { return w == true }) {
+		return relay.ProblemMissing
+	}
+	return relay.ProblemNotAChoice
+}
+
+func wrongType(k *kind.Type) relay.ProblemKind {
+	switch {
+	case slices.Contains(k.Want, "number"):
+		return relay.ProblemNotANumber
+	case slices.Contains(k.Want, "integer") && k.Got == "number":
+		return relay.ProblemNotWhole
+	case slices.Contains(k.Want, "integer"):
+		return relay.ProblemNotANumber
+	}
+	return relay.ProblemInvalid
+}
+
+// number writes a bound as a decimal, and nothing for one that nobody would
+// read.
+func number(bound *big.Rat) string {
+	digits, _ := bound.FloatPrec() // a JSON number is always a decimal
+	if text := bound.FloatString(digits); len(text) <= 24 {
+		return text
+	}
+	return ""
+}
+
+// deepest is where in a schema the library found the first mistake.
+func deepest(wrong *jsonschema.ValidationError) []string {
+	if len(wrong.Causes) == 0 {
+		return wrong.InstanceLocation
+	}
+	var first []string
+	for i, cause := range wrong.Causes {
+		if at := deepest(cause); i == 0 || strings.Join(at, "/") < strings.Join(first, "/") {
+			first = at
+		}
+	}
+	return first
+}

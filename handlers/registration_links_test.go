@@ -1,0 +1,307 @@
+package handlers_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"callback-relay/api"
+)
+
+// long is a text of n characters that must not be quoted.
+func long(n int) string { return "CANARY" + strings.Repeat("é", n-len("CANARY")) }
+
+// entries are the members of an object, each made with its number.
+func entries(n int, format string) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(format, i))
+	}
+	return strings.Join(all, ",")
+}
+
+// A link carries what its type has a use for, and nothing else.
+func TestLinkMistakes(t *testing.T) {
+	n := start(t)
+	for _, c := range []struct{ name, link, wrong string }{
+		{"page that is no truth value", `{"type":"success","page":"CANARY"}`, "links.page"},
+		{"error that is a number", `{"type":"failure","error":1}`, "links.error"},
+		{"cause that is a list", `{"type":"failure","error":"E","cause":["CANARY"]}`, "links.cause"},
+		{"approver that is an object", `{"type":"approval","approver":{"name":"CANARY"}}`, "links.approver"},
+		{"response that is a text", `{"type":"success","response":"CANARY"}`, "links.response"},
+		{"text of a response that is a number", `{"type":"success","response":{"text":1}}`, "links.response.text"},
+		{"redirect that is a list", `{"type":"success","page":true,"response":{"redirect":[]}}`, "links.response.redirect"},
+
+		{"unknown member", `{"type":"approval","aprover":"CANARY"}`, "aprover"},
+		{"unknown member of a response", `{"type":"success","response":{"url":"CANARY"}}`, "url"},
+		{"page twice", `{"type":"success","page":true,"page":false}`, "links.page"},
+		{"output twice", `{"type":"success","output":"CANARY","output":1}`, "links.output"},
+		{"approver twice", `{"type":"approval","approver":"CANARY","approver":"Lee"}`, "links.approver"},
+		{"text of a response twice", `{"type":"success","response":{"text":"CANARY","text":""}}`, "links.response.text"},
+
+		{"webhook with a page", `{"type":"webhook","page":true}`, "links.a.page"},
+		{"output of a webhook", `{"type":"webhook","output":"CANARY"}`, "links.a.output"},
+		{"output of a failure", `{"type":"failure","error":"E","output":null}`, "links.a.output"},
+		{"output of an approval", `{"type":"approval","output":{}}`, "links.a.output"},
+		{"output that is too large", `{"type":"success","output":"` + strings.Repeat("CANARY", 43_691) + `"}`, "links.a.output"},
+		{"failure without an error", `{"type":"failure","cause":"CANARY"}`, "links.a.error"},
+		{"error of a success", `{"type":"success","error":"CANARY"}`, "links.a.error"},
+		{"cause of a heartbeat", `{"type":"heartbeat","cause":"CANARY"}`, "links.a.error"},
+		{"error too long", `{"type":"failure","error":"` + long(257) + `"}`, "links.a.error"},
+		{"cause too long", `{"type":"failure","error":"E","cause":"` + long(32_769) + `"}`, "links.a.cause"},
+		{"approver of a webhook", `{"type":"webhook","approver":"CANARY"}`, "links.a.approver"},
+		{"approver of a page with one button", `{"type":"success","page":true,"approver":"CANARY"}`, "links.a.approver"},
+		{"approver that is blank", `{"type":"approval","approver":" \t"}`, "links.a.approver"},
+		{"approver too long", `{"type":"approval","approver":"` + long(101) + `"}`, "links.a.approver"},
+
+		{"response too long", `{"type":"success","response":{"text":"` + long(1001) + `"}}`, "links.a.response.text"},
+		{"redirect of a machine", `{"type":"success","response":{"redirect":"https://example.com/CANARY"}}`, "links.a.response.redirect"},
+		{"redirect too long", `{"type":"approval","response":{"redirect":"https://example.com/` + long(2030) + `"}}`, "links.a.response.redirect"},
+		{"redirect without TLS", `{"type":"approval","response":{"redirect":"http://example.com/CANARY"}}`, "links.a.response.redirect"},
+		{"redirect that is a script", `{"type":"approval","response":{"redirect":"javascript:alert(CANARY)"}}`, "links.a.response.redirect"},
+		{"redirect with a user", `{"type":"approval","response":{"redirect":"https://CANARY@example.com/"}}`, "links.a.response.redirect"},
+		{"redirect to no host", `{"type":"approval","response":{"redirect":"https:///CANARY"}}`, "links.a.response.redirect"},
+		{"redirect to a path", `{"type":"approval","response":{"redirect":"/CANARY"}}`, "links.a.response.redirect"},
+		{"redirect to any scheme", `{"type":"approval","response":{"redirect":"//example.com/CANARY"}}`, "links.a.response.redirect"},
+
+		{"all at once", `{"type":"heartbeat","output":1,"error":"CANARY","approver":"CANARY","response":{"redirect":"CANARY"}}`,
+			"links.a.output links.a.error links.a.approver links.a.response.redirect"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n.on(t).refuses(`{"taskToken":"CANARY","links":{"a":`+c.link+`}}`, 400, "invalid-request", c.wrong)
+		})
+	}
+	n.refuses(`{"taskToken":"CANARY","links":{`+entries(33, `"a%d":{"type":"webhook"}`)+`}}`, 400, "invalid-request", "links")
+	n.refuses(`{"taskToken":"CANARY","links":{"a`+strings.Repeat("b", 64)+`":{"type":"webhook"}}}`, 400, "invalid-request", "links")
+	n.untouched()
+}
+
+// What pages show and ask is checked as a whole before anything is stored.
+func TestApprovalMistakes(t *testing.T) {
+	n := start(t)
+	property := func(schema string) string { return `"fields":{"type":"object","properties":{"seats":` + schema + `}}` }
+	for _, c := range []struct{ name, approval, wrong string }{
+		{"title that is a number", `"title":1`, "approval.title"},
+		{"message that is a list", `"message":["CANARY"]`, "approval.message"},
+		{"label that is a truth value", `"approveLabel":true`, "approval.approveLabel"},
+		{"label that is an object", `"rejectLabel":{}`, "approval.rejectLabel"},
+		{"comment that is a truth value", `"comment":true`, "approval.comment"},
+		{"onReject that is a number", `"onReject":0`, "approval.onReject"},
+		{"confirm that is a truth value", `"confirm":true`, "approval.confirm"},
+		{"required as a text", `"required":"CANARY"`, "approval.required"},
+		{"required as a fraction", `"required":1.5`, "approval.required"},
+		{"required beyond numbers", `"required":1e99`, "approval.required"},
+		{"rejections as a list", `"rejections":[1]`, "approval.rejections"},
+
+		{"unknown member", `"quorum":2`, "quorum"},
+		{"name in other case", `"Title":"CANARY"`, "Title"},
+		{"title twice", `"title":"CANARY","title":""`, "approval.title"},
+
+		{"title too long", `"title":"` + long(201) + `"`, "approval.title"},
+		{"message too long", `"message":"` + long(5001) + `"`, "approval.message"},
+		{"approve label too long", `"approveLabel":"` + long(41) + `"`, "approval.approveLabel"},
+		{"reject label too long", `"rejectLabel":"` + long(41) + `"`, "approval.rejectLabel"},
+		{"unknown words", `"comment":"CANARY","onReject":"CANARY","confirm":"CANARY"`, "approval.comment approval.onReject approval.confirm"},
+
+		{"details in a list", `"details":["CANARY"]`, "approval.details"},
+		{"details that are a text", `"details":"CANARY"`, "approval.details"},
+		{"details that are null", `"details":null`, "approval.details"},
+		{"detail that is a number", `"details":{"a":1}`, "approval.details"},
+		{"detail that is null", `"details":{"a":null}`, "approval.details"},
+		{"detail that is an object", `"details":{"a":{"CANARY":"x"}}`, "approval.details"},
+		{"detail twice", `"details":{"a":"CANARY","a":"x"}`, "approval.details"},
+		{"detail twice, once escaped", `"details":{"a":"CANARY","\u0061":"x"}`, "approval.details"},
+		{"detail without a name", `"details":{" ":"CANARY"}`, "approval.details"},
+		{"name of a detail too long", `"details":{"` + long(65) + `":"x"}`, "approval.details"},
+		{"value of a detail too long", `"details":{"a":"` + long(1001) + `"}`, "approval.details"},
+		{"too many details", `"details":{` + entries(21, `"a%d":"x"`) + `}`, "approval.details"},
+
+		{"fields in a list", `"fields":["CANARY"]`, "approval.fields"},
+		{"fields that are null", `"fields":null`, "approval.fields"},
+		{"fields of no type", `"fields":{"properties":{"a":{"type":"string"}}}`, "approval.fields.type"},
+		{"no fields", `"fields":{"type":"object","properties":{}}`, "approval.fields.properties"},
+		{"field twice", `"fields":{"type":"object","type":"CANARY","properties":{}}`, "approval.fields"},
+		{"field of no known type", property(`{"type":"CANARY"}`), "approval.fields.properties.seats"},
+		{"field that is an object", property(`{"type":"object","properties":{"CANARY":{}}}`), "approval.fields.properties.seats"},
+		{"field that is a reference", property(`{"$ref":"https://example.com/CANARY"}`), "approval.fields.properties.seats"},
+		{"field with a bad bound", property(`{"type":"integer","minimum":"CANARY"}`), "approval.fields.properties.seats.minimum"},
+		{"field with a bad pattern", property(`{"type":"string","pattern":"("}`), "approval.fields"},
+		{"field that nobody has", `"fields":{"type":"object","required":["CANARY"],"properties":{"a":{"type":"string"}}}`, "approval.fields.required"},
+		{"too many fields", `"fields":{"type":"object","properties":{` + entries(21, `"a%d":{"type":"string"}`) + `}}`, "approval.fields.properties"},
+		{"fields too large", property(`{"type":"string","description":"` + strings.Repeat("CANARY", 2731) + `"}`), "approval.fields"},
+
+		{"fewer than nobody", `"required":-1`, "approval.required"},
+		{"rejected by fewer than nobody", `"rejections":-1`, "approval.rejections"},
+		{"more than there are people", `"required":4`, "approval.required"}, // of four links, two are Dana's
+		{"more rejections than people", `"rejections":4`, "approval.rejections"},
+		{"a draw", `"required":2,"rejections":3`, "approval.rejections"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n.on(t).refuses(`{"taskToken":"CANARY","links":{"dana":{"type":"approval","approver":"Dana Okafor"},
+				"dana-2":{"type":"approval","approver":"dana  OKAFOR"},"lee":{"type":"approval","approver":"Lee Brandt"},
+				"anyone":{"type":"approval"}},"approval":{`+c.approval+`}}`, 400, "invalid-request", c.wrong)
+		})
+	}
+	for _, c := range []struct{ name, body, wrong string }{
+		{"no page", `"approval":{"title":"CANARY"}`, "approval"},
+		{"no page among the links", `"links":{"a":{"type":"success"},"b":{"type":"webhook"}},"approval":{}`, "approval"},
+		{"quorum without approvers", `"links":{"a":{"type":"success","page":true}},"approval":{"required":2}`, "approval.required"},
+		{"approval that is a list", `"links":{"a":{"type":"approval"}},"approval":["CANARY"]`, "approval"},
+		{"approval twice", `"links":{"a":{"type":"approval"}},"approval":{"title":"CANARY"},"approval":{}`, "approval"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n.on(t).refuses(`{"taskToken":"CANARY",`+c.body+`}`, 400, "invalid-request", c.wrong)
+		})
+	}
+	n.untouched()
+}
+
+// untouched checks that nothing of what was refused is stored or logged.
+func (n *node) untouched() {
+	n.t.Helper()
+	if keys := n.redis.Keys(); len(keys) != 1 {
+		n.t.Errorf("Redis holds %q", keys)
+	}
+	if strings.Contains(n.log.String(), "CANARY") {
+		n.t.Error("the log quotes a request")
+	}
+}
+
+// Rows 12, 13 and 29: the output of a success link is forwarded byte for byte,
+// and null is an output.
+func TestFixedOutputs(t *testing.T) {
+	n := start(t)
+	for name, output := range map[string]string{
+		"big number":      `12345678901234567890123`,
+		"beyond floats":   `[1e400, -0.0, 1.10]`,
+		"names twice":     `{"a":1,"b":{"a":1,"a":2},"a":3}`,
+		"blanks":          `{ "a" : [ 1,	2 ]  }`,
+		"signs of HTML":   `"<a href='x'>&amp;</a>"`,
+		"half a sign":     `"\ud83d \u003c \/"`,
+		"line separators": "\"\u2028\u2029\"",
+		"null":            `null`,
+		"false":           `false`,
+		"no text":         `""`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := n.on(t)
+			k := n.register("links", `{"done":{"type":"success","output":`+output+`},"other":{"type":"success"}}`)
+			for i := range 2 {
+				got := n.post(k.path("done"), "image/png", "ignored")
+				if got.is(http.StatusOK); strings.Contains(string(got.body), "duplicate") != (i > 0) {
+					t.Errorf("answer %d: %s", i, got.body)
+				}
+			}
+			n.post(k.path("other"), "", "").isProblem(http.StatusConflict, "already-answered")
+			k.gets(output)
+		})
+	}
+	k := n.register("links", `{"done":{"type":"success"}}`)
+	n.post(k.path("done"), "", "").is(http.StatusOK)
+	k.gets(`{}`)
+}
+
+// Row 72: registered again, a callback has the same links and the same codes.
+// With a link that does, or a page that shows, anything else it is a conflict.
+func TestRegisteredAgain(t *testing.T) {
+	n := start(t)
+	const links = `{"done":{"type":"success","output":{"a":1}},"dana":{"type":"approval","approver":"Dana"}}`
+	const approval = `{"title":"Deploy?","details":{"a":"1","b":"2"},"confirm":"code"}`
+	k := n.register("links", links, "approval", approval)
+	body := func(links, approval string) string {
+		return `{"taskToken":` + quoted(k.taskToken) + `,"links":` + links + `,"approval":` + approval + `}`
+	}
+	again := n.call("POST", "/v1/callbacks", body(links, approval))
+	again.is(http.StatusOK)
+	var cb api.Callback
+	again.decode(&cb)
+	if code := k.Links["dana"].Code; len(code) != 6 || cb.Links["dana"].Code != code || cb.Links["done"].Code != "" {
+		t.Errorf("the codes are %q and then %q", code, cb.Links["dana"].Code)
+	}
+	// Defaults that are spelt out are the same.
+	n.call("POST", "/v1/callbacks", body(links, strings.Replace(approval, `{`, `{"comment":"optional","onReject":"success","required":1,"rejections":1,`, 1))).is(http.StatusOK)
+	for old, changed := range map[string]string{
+		`{"a":1}`: `{"a":2}`, `"Dana"`: `"Dan"`, `"Deploy?"`: `"Deploy!"`, `{"a":"1","b":"2"}`: `{"b":"2","a":"1"}`, `"code"`: `"word"`,
+		`"approver"`: `"page":true,"approver"`, `{"type":"success",`: `{"type":"success","page":true,`, `"done"`: `"finished"`,
+	} {
+		got := n.call("POST", "/v1/callbacks", strings.Replace(body(links, approval), old, changed, 1))
+		if old == `"approver"` { // it is a page anyway
+			got.is(http.StatusOK)
+			continue
+		}
+		got.isProblem(http.StatusConflict, "settings-differ")
+	}
+	if looked := n.call("GET", "/v1/callbacks/"+k.ID, ""); strings.Contains(string(looked.body), k.Links["dana"].Code) {
+		t.Errorf("the code is shown: %s", looked.body)
+	}
+}
+
+// Details are shown in the order in which they were written.
+func TestDetailsKeepTheirOrder(t *testing.T) {
+	n := start(t)
+	k := n.register("links", `{"dana":{"type":"approval"}}`, "approval", `{"details":{"zeta":"1","10":"2","Alpha":"3","9":"4","mid":"5"}}`)
+	page := n.do("GET", "http://"+n.public+k.path("dana"), "")
+	page.is(http.StatusOK)
+	at := 0
+	for _, name := range []string{"zeta", "10", "Alpha", "9", "mid"} {
+		found := strings.Index(string(page.body)[at:], ">"+name+"<")
+		if found < 0 {
+			t.Fatalf("%s is not where it should be: %s", name, page.body)
+		}
+		at += found + 1
+	}
+}
+
+// An update that cannot be leaves the deadline where it is.
+func TestUpdateMistakes(t *testing.T) {
+	n := start(t)
+	k := n.register("expiresIn", `"1h"`)
+	path := "/v1/callbacks/" + k.ID
+	for _, c := range []struct{ name, body, code, wrong string }{
+		{"nothing", `{}`, "invalid-request", "expiresAt"},
+		{"null", `null`, "invalid-request", "expiresAt"},
+		{"both", `{"expiresIn":"1h","expiresAt":"2099-01-01T00:00:00Z"}`, "invalid-request", "expiresIn"},
+		{"no duration", `{"expiresIn":"CANARY"}`, "invalid-request", "expiresIn"},
+		{"duration of nothing", `{"expiresIn":"0s"}`, "invalid-request", "expiresIn"},
+		{"too long", `{"expiresIn":"366d"}`, "invalid-request", "expiresIn"},
+		{"past", `{"expiresAt":"2001-01-01T00:00:00Z"}`, "invalid-request", "expiresAt"},
+		{"at the zero time", `{"expiresAt":"0001-01-01T00:00:00Z"}`, "invalid-request", "expiresAt"},
+		{"too far", `{"expiresAt":"2999-01-01T00:00:00Z"}`, "invalid-request", "expiresAt"},
+		{"no time", `{"expiresAt":"CANARY"}`, "invalid-request", "expiresAt"},
+		{"duration as a number", `{"expiresIn":3600}`, "invalid-request", "expiresIn"},
+		{"name in other case", `{"ExpiresIn":"2h"}`, "invalid-request", "ExpiresIn"},
+		{"field of a registration", `{"expiresIn":"2h","onExpiry":"ignore"}`, "invalid-request", "onExpiry"},
+		{"field twice", `{"expiresIn":"2h","expiresIn":"3h"}`, "invalid-request", "expiresIn"},
+		{"array", `["2h"]`, "invalid-request", "body"},
+		{"not JSON", `{"expiresIn":"2h"`, "invalid-body", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := n.on(t).call("PATCH", path, c.body)
+			if p := got.isProblem(http.StatusBadRequest, c.code); fields(p) != c.wrong || strings.Contains(string(got.body), "CANARY") {
+				t.Errorf("complains about %q, want %q: %s", fields(p), c.wrong, got.body)
+			}
+		})
+	}
+	p := n.call("PATCH", path, `{}`).isProblem(http.StatusBadRequest, "invalid-request")
+	if want := "expiresAt is required, or expiresIn."; p.Detail != want {
+		t.Errorf("%q, want %q", p.Detail, want)
+	}
+	deadline := func(got answer) time.Time {
+		var cb api.Callback
+		got.is(http.StatusOK)
+		got.decode(&cb)
+		return cb.ExpiresAt
+	}
+	if at := deadline(n.call("GET", path, "")); !at.Equal(k.ExpiresAt) {
+		t.Errorf("the deadline is %v, want %v", at, k.ExpiresAt)
+	}
+	if at := deadline(n.call("PATCH", path, `{"expiresIn":"2h"}`)); at.Sub(k.ExpiresAt) < 30*time.Minute {
+		t.Errorf("the deadline is %v, want an hour after %v", at, k.ExpiresAt)
+	}
+	p = n.call("DELETE", path+"/links/nobody", "").isProblem(http.StatusNotFound, "not-found")
+	if want := "No callback has this id and a link of this name."; p.Detail != want {
+		t.Errorf("%q, want %q", p.Detail, want)
+	}
+}

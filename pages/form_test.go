@@ -1,0 +1,233 @@
+package pages
+
+import (
+	"net/url"
+	"slices"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+func waiting(f *Form) Page { return Page{State: Waiting, Form: f} }
+
+// formIn is the page's form, as it must always be sent.
+func formIn(t *testing.T, page Page) *html.Node {
+	t.Helper()
+	f := one(t, parse(t, render(t, pagesOf(t, Brand{}), "en", page)), "form")
+	same(t, "form", f.Attr, []html.Attribute{{Key: "method", Val: "post"}, {Key: "accept-charset", Val: "utf-8"}})
+	return f
+}
+
+// controls are the names of what the form sends, in order.
+func controls(form *html.Node) []string {
+	var names []string
+	for _, n := range find(form, "input", "select", "textarea", "button") {
+		if name, ok := attr(n, "name"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func TestFormNames(t *testing.T) {
+	for name, test := range map[string]struct {
+		form Form
+		want []string
+	}{
+		"nothing asked": {Form{Approver: "Dana"}, []string{"nonce", "decision", "decision"}},
+		"name":          {Form{}, []string{"nonce", "approver", "decision", "decision"}},
+		"comment":       {Form{Approver: "Dana", Comment: "optional"}, []string{"nonce", "comment", "decision", "decision"}},
+		"no comment":    {Form{Approver: "Dana", Comment: "none"}, []string{"nonce", "decision", "decision"}},
+		"one button":    {Form{Approver: "Dana", Action: ActionSuccess}, []string{"nonce", "decision"}},
+		"word":          {Form{Approver: "Dana", Confirm: "word"}, []string{"nonce", "confirm", "decision", "decision"}},
+		"code":          {Form{Approver: "Dana", Confirm: "code"}, []string{"nonce", "confirm", "decision", "decision"}},
+		"all": {Form{Comment: "required", Confirm: "code", Fields: allFields()}, []string{
+			"nonce", "approver", "field.reason", "field.plan", "field.seats", "field.budget", "field.region", "field.start",
+			"field.notify", "comment", "confirm", "decision", "decision",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			same(t, "names", controls(formIn(t, waiting(&test.form))), test.want)
+		})
+	}
+}
+
+// TestEnter holds that Enter in an input presses a button that cannot be
+// pressed: a form's first submit button is its default button, and nothing
+// happens when that is disabled (HTML, "implicit submission").
+func TestEnter(t *testing.T) {
+	for _, s := range samples() {
+		if s.page.State != Waiting {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			all := find(formIn(t, s.page), "input", "select", "textarea", "button")
+			same(t, "first", all[0].Attr, []html.Attribute{{Key: "type", Val: "submit"}, {Key: "disabled"}, {Key: "hidden"}})
+			buttons := slices.IndexFunc(all, func(n *html.Node) bool { return value(n, "name") == decisionInput })
+			for _, n := range all[buttons:] {
+				same(t, "after the first button that decides", n.Data, "button")
+			}
+			for _, n := range all[1:buttons] {
+				if n.Data == "button" || value(n, "type") == "submit" || value(n, "type") == "image" {
+					t.Errorf("%v can be pressed before the end", n.Attr)
+				}
+			}
+		})
+	}
+}
+
+func TestButtons(t *testing.T) {
+	type button struct {
+		label, value string
+		unchecked    bool
+	}
+	for name, test := range map[string]struct {
+		form Form
+		want []button
+	}{
+		"approval": {Form{}, []button{{"Approve", "approved", false}, {"Reject", "rejected", true}}},
+		"named":    {Form{ApproveLabel: "Deploy", RejectLabel: "Not now"}, []button{{"Deploy", "approved", false}, {"Not now", "rejected", true}}},
+		"success":  {Form{Action: ActionSuccess}, []button{{"Confirm", "confirmed", false}}},
+		"failure":  {Form{Action: ActionFailure, ApproveLabel: "It broke"}, []button{{"It broke", "confirmed", false}}},
+		"alive":    {Form{Action: ActionHeartbeat}, []button{{"The work goes on", "confirmed", false}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []button
+			for _, n := range find(formIn(t, waiting(&test.form)), "button")[1:] {
+				_, unchecked := attr(n, "formnovalidate")
+				same(t, "type", value(n, "type"), "submit")
+				same(t, "name", value(n, "name"), "decision")
+				got = append(got, button{prose(n), value(n, "value"), unchecked})
+			}
+			same(t, "buttons", got, test.want)
+		})
+	}
+}
+
+// TestInputs tells each input by its element and what of its attributes counts.
+func TestInputs(t *testing.T) {
+	field := func(f Field) Form {
+		f.Name = "x"
+		return Form{Approver: "Dana", Fields: []Field{f}}
+	}
+	typed := func(f Form, v string) Form {
+		f.Values = url.Values{"field.x": {v}}
+		return f
+	}
+	number := field(Field{Kind: "number", Minimum: "-1", Maximum: "2.5", Step: "0.5", Default: "1"})
+	type attributes = map[string]string
+	for name, test := range map[string]struct {
+		form  Form
+		input string
+		want  attributes
+	}{
+		"name":              {Form{}, "approver", attributes{"type": "text", "autocomplete": "name", "required": ""}},
+		"text":              {field(Field{Kind: "text", Default: "d"}), "field.x", attributes{"type": "text", "value": "d"}},
+		"required text":     {field(Field{Kind: "text", Required: true}), "field.x", attributes{"type": "text", "value": "", "required": ""}},
+		"text typed":        {typed(field(Field{Kind: "text", Default: "d"}), ""), "field.x", attributes{"value": ""}},
+		"number":            {number, "field.x", attributes{"type": "number", "min": "-1", "max": "2.5", "step": "0.5", "value": "1"}},
+		"any number":        {field(Field{Kind: "number"}), "field.x", attributes{"type": "number", "step": "any"}},
+		"integer":           {field(Field{Kind: "integer", Minimum: "0"}), "field.x", attributes{"step": "1", "inputmode": "numeric", "min": "0"}},
+		"no number":         {typed(number, "1,5"), "field.x", attributes{"type": "text", "value": "1,5"}},
+		"a number's plus":   {typed(number, "+1"), "field.x", attributes{"type": "text", "value": "+1"}},
+		"number in powers":  {typed(number, "1e2"), "field.x", attributes{"type": "number", "value": "1e2"}},
+		"date":              {field(Field{Kind: "date", Minimum: "2026-01-02", Maximum: "2026-12-24"}), "field.x", attributes{"type": "date", "min": "2026-01-02", "max": "2026-12-24"}},
+		"date typed":        {typed(field(Field{Kind: "date"}), "2026-02-03"), "field.x", attributes{"type": "date", "value": "2026-02-03"}},
+		"no date":           {typed(field(Field{Kind: "date"}), "2026-02-30"), "field.x", attributes{"type": "text", "value": "2026-02-30"}},
+		"boolean":           {field(Field{Kind: "boolean"}), "field.x", attributes{"type": "checkbox", "value": "true"}},
+		"required boolean":  {field(Field{Kind: "boolean", Required: true}), "field.x", attributes{}}, // no is an answer
+		"below nothing":     {field(Field{Kind: "integer", Minimum: "-5"}), "field.x", attributes{"type": "number", "inputmode": ""}},
+		"boolean ticked":    {field(Field{Kind: "boolean", Default: "true"}), "field.x", attributes{"checked": ""}},
+		"word":              {Form{Confirm: "word", Word: "deploy"}, "confirm", attributes{"autocomplete": "off", "autocapitalize": "off", "required": ""}},
+		"code":              {Form{Confirm: "code"}, "confirm", attributes{"autocomplete": "one-time-code", "inputmode": "numeric", "required": ""}},
+		"optional comment":  {Form{Comment: "optional"}, "comment", attributes{}},
+		"required comment":  {Form{Comment: "required"}, "comment", attributes{"required": ""}},
+		"comment on reject": {Form{Comment: "required-on-reject"}, "comment", attributes{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := named(t, formIn(t, waiting(&test.form)), "name", test.input)
+			for key, want := range test.want {
+				if got, there := attr(n, key); got != want || !there && key != "inputmode" {
+					t.Errorf("%s=%q (%t), want %q", key, got, there, want)
+				}
+			}
+			for _, key := range []string{"required", "checked", "maxlength"} {
+				_, there := attr(n, key)
+				if _, want := test.want[key]; there != want {
+					t.Errorf("%s: %t, want %t", key, there, want)
+				}
+			}
+		})
+	}
+}
+
+// TestLabels holds that every input that is seen has a label, and what the label
+// says of it.
+func TestLabels(t *testing.T) {
+	for _, s := range samples() {
+		if s.page.State != Waiting {
+			continue
+		}
+		f := formIn(t, s.page)
+		for _, n := range find(f, "input", "select", "textarea") {
+			if value(n, "type") == "hidden" || value(n, "type") == "checkbox" && n.Parent.Data == "label" {
+				continue
+			}
+			if label := named(t, f, "for", value(n, "id")); label.Data != "label" || prose(label) == "" {
+				t.Errorf("%s: %s has no label", s.name, value(n, "name"))
+			}
+		}
+	}
+	f := formIn(t, waiting(&Form{
+		Comment: "required-on-reject", RejectLabel: "Not now", Confirm: "word", Word: "a<b",
+		Fields: []Field{{Name: "x", Kind: "text", Help: "Help.", MaxLength: 80}, {Name: "y", Label: "Why", Kind: "text", Required: true}},
+	}))
+	var labels []string
+	for _, n := range find(f, "label") {
+		labels = append(labels, prose(n))
+	}
+	same(t, "labels", labels, []string{
+		"Your name", "x (optional)", "Why", "Comment (needed with “Not now”)", "To go on, type the word a<b",
+	})
+	hint := value(named(t, f, "name", "field.x"), "aria-describedby")
+	same(t, "hint", prose(named(t, f, "id", hint)), "Help. At most 80 characters.")
+}
+
+func TestChoices(t *testing.T) {
+	f := &Form{Fields: []Field{{Name: "region", Kind: "choice", Required: true, Default: "eu", Choices: []Choice{{"eu", "Europe"}, {Value: "ap"}}}}}
+	var got []string
+	for _, n := range find(named(t, formIn(t, waiting(f)), "name", "field.region"), "option") {
+		_, chosen := attr(n, "selected")
+		got = append(got, value(n, "value")+"|"+prose(n))
+		same(t, "chosen", chosen, value(n, "value") == "eu")
+	}
+	same(t, "options", got, []string{"|Please choose", "eu|Europe", "ap|ap"})
+}
+
+// TestKept holds that what was typed is there again, to the letter.
+func TestKept(t *testing.T) {
+	f := &Form{Nonce: "fresh", Comment: "required", Fields: allFields(), Confirm: "word", Word: "deploy"}
+	f.Values = url.Values{
+		"nonce": {"old"}, "decision": {"approved"}, "approver": {`Dana "D" Okafor`}, "comment": {"\n first\n\n</textarea>last "},
+		"field.reason": {"<b>late</b>"}, "field.plan": {"\nroll back"}, "field.seats": {"many"}, "field.budget": {"12.50"},
+		"field.region": {"us"}, "field.start": {"soon"}, "confirm": {"depluy"},
+	}
+	form := formIn(t, waiting(f))
+	same(t, "nonce", value(named(t, form, "name", "nonce"), "value"), "fresh")
+	for name, want := range f.Values {
+		n := named(t, form, "name", name)
+		got := value(n, "value")
+		switch {
+		case name == "nonce" || name == "decision":
+			continue
+		case n.Data == "textarea":
+			got = textOf(n)
+		case n.Data == "select":
+			got = value(named(t, n, "selected", ""), "value")
+		}
+		same(t, name, got, want[0])
+	}
+	if _, ticked := attr(named(t, form, "name", "field.notify"), "checked"); ticked {
+		t.Error("what is ticked by default is ticked again, though the reader had taken it out")
+	}
+}

@@ -1,0 +1,253 @@
+package pages
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+)
+
+// TestEveryPage holds what must be so on every page, whatever it says.
+func TestEveryPage(t *testing.T) {
+	for lang, p := range map[string]*Pages{"en": branded(t), "de": pagesOf(t, Brand{})} {
+		for _, s := range samples() {
+			t.Run(lang+"/"+s.name, func(t *testing.T) {
+				page := render(t, p, lang, s.page)
+				root := parse(t, page)
+				testHead(t, root, lang)
+				testHeadings(t, root)
+				testInert(t, p, root)
+				testRequests(t, root)
+				testTimes(t, root)
+				testLinks(t, root)
+				testIDs(t, root)
+				if strings.Contains(page, "ZgotmplZ") {
+					t.Error("html/template had to take something out")
+				}
+			})
+		}
+	}
+}
+
+func testHead(t *testing.T, root *html.Node, lang string) {
+	same(t, "lang", value(one(t, root, "html"), "lang"), lang)
+	title := prose(one(t, root, "h1"))
+	for _, part := range find(root, "div") {
+		if value(part, "class") == "alert no" { // what is read out first says that something is wrong
+			title = prose(find(part, "h2")[0]) + ": " + title
+		}
+	}
+	same(t, "title", prose(one(t, root, "title")), title)
+	for name, want := range map[string]string{
+		"robots":       "noindex, nofollow, noarchive",
+		"color-scheme": "light dark",
+		"viewport":     "width=device-width, initial-scale=1",
+	} {
+		same(t, name, value(named(t, root, "name", name), "content"), want)
+	}
+	same(t, "icon", value(named(t, root, "rel", "icon"), "href"), "data:,")
+	one(t, root, "main")
+}
+
+// testHeadings holds that there is one h1 and no gap below it, for those who
+// jump from heading to heading.
+func testHeadings(t *testing.T, root *html.Node) {
+	last := 0
+	for _, h := range find(root, "h1", "h2", "h3", "h4", "h5", "h6") {
+		level := int(h.Data[1] - '0')
+		if level > last+1 || prose(h) == "" {
+			t.Errorf("%s %q follows h%d", h.Data, prose(h), last)
+		}
+		last = level
+	}
+	one(t, root, "h1")
+}
+
+// testInert holds that nothing runs or styles but the one script and the one
+// style sheet that the headers allow.
+func testInert(t *testing.T, p *Pages, root *html.Node) {
+	policy := p.Headers()["Content-Security-Policy"]
+	for _, name := range []string{"style", "script"} {
+		n := one(t, root, name)
+		if want := name + "-src " + hash(textOf(n)) + ";"; !strings.Contains(policy, want) {
+			t.Errorf("the policy does not allow the page's %s: no %q in %q", name, want, policy)
+		}
+		same(t, name+"'s attributes", len(n.Attr), 0)
+	}
+	for _, n := range find(root) {
+		for _, a := range n.Attr {
+			if a.Key == "style" || a.Key == "autofocus" || strings.HasPrefix(a.Key, "on") {
+				t.Errorf("%s has %s=%q", n.Data, a.Key, a.Val)
+			}
+		}
+	}
+	same(t, "frames and the like", len(find(root, "iframe", "object", "embed", "base", "frame", "audio", "video")), 0)
+}
+
+// testRequests holds that the page is all that is asked for.
+func testRequests(t *testing.T, root *html.Node) {
+	for _, n := range find(root) {
+		for _, a := range n.Attr {
+			switch {
+			case a.Key == "src", a.Key == "href" && n.Data == "link":
+				if !strings.HasPrefix(a.Val, "data:") {
+					t.Errorf("%s asks for %q", n.Data, a.Val)
+				}
+			case slices.Contains([]string{"srcset", "data", "poster", "ping", "action", "formaction", "background", "http-equiv"}, a.Key):
+				t.Errorf("%s has %s=%q", n.Data, a.Key, a.Val)
+			}
+		}
+	}
+	if style := textOf(one(t, root, "style")); strings.Contains(style, "url(") || strings.Contains(style, "@import") {
+		t.Error("the style sheet asks for more")
+	}
+}
+
+var utc = regexp.MustCompile(`^\d{1,2}\.? \pL+ 2026, \d\d:\d\d UTC$`)
+
+// testTimes holds that without scripts every time is said, in UTC and by name.
+func testTimes(t *testing.T, root *html.Node) {
+	for _, n := range find(root, "time") {
+		if _, err := time.Parse(time.RFC3339, value(n, "datetime")); err != nil || !utc.MatchString(textOf(n)) {
+			t.Errorf("time %q reads %q", value(n, "datetime"), textOf(n))
+		}
+	}
+}
+
+// testLinks holds that what is linked to is told nothing of the page.
+func testLinks(t *testing.T, root *html.Node) {
+	for _, a := range find(root, "a") {
+		href := value(a, "href")
+		if prose(a) == "" {
+			t.Errorf("link to %q has no text", href)
+		}
+		if strings.HasPrefix(href, "#") {
+			named(t, root, "id", href[1:])
+		} else if href != "" && value(a, "rel") != rel {
+			t.Errorf("link to %q has rel=%q", href, value(a, "rel"))
+		}
+	}
+}
+
+// testIDs holds that ids are there once, and what refers to one finds it.
+func testIDs(t *testing.T, root *html.Node) {
+	seen := map[string]bool{}
+	for _, n := range find(root) {
+		id, ok := attr(n, "id")
+		if ok && (seen[id] || id == "") {
+			t.Errorf("id %q is empty or there twice", id)
+		}
+		seen[id] = true
+	}
+	for _, n := range find(root) {
+		for id := range strings.FieldsSeq(value(n, "for") + " " + value(n, "aria-describedby")) {
+			if !seen[id] {
+				t.Errorf("%s refers to no element: %q", n.Data, id)
+			}
+		}
+	}
+}
+
+// TestSize holds the promise of a page under 30 KB, with the largest logo, whose
+// 12 KiB are 16 KiB in a page.
+func TestSize(t *testing.T) {
+	plain, largest := pagesOf(t, Brand{Name: "Acme Billing"}), branded(t)
+	for _, s := range samples() {
+		for _, lang := range []string{"en", "de"} {
+			if n := len(render(t, plain, lang, s.page)); n >= 12<<10 {
+				t.Errorf("%s %s: %d bytes without a logo", s.name, lang, n)
+			}
+			if n := len(render(t, largest, lang, s.page)); n >= 30_000 {
+				t.Errorf("%s %s: %d bytes", s.name, lang, n)
+			}
+		}
+	}
+}
+
+// TestScript holds what the script may do: write times anew.
+func TestScript(t *testing.T) {
+	script := textOf(one(t, parse(t, render(t, pagesOf(t, Brand{}), "", about(Cancelled))), "script"))
+	for _, want := range []string{"time[datetime]", "Intl.DateTimeFormat", "timeZoneName", "documentElement.lang", "textContent"} {
+		if !strings.Contains(script, want) {
+			t.Errorf("no %s in the script", want)
+		}
+	}
+	for _, not := range []string{"innerHTML", "fetch", "submit", "click", "location", "eval", "Listener", "cookie", "Storage", "send"} {
+		if strings.Contains(script, not) {
+			t.Errorf("%s in the script", not)
+		}
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	p := pagesOf(t, Brand{})
+	root := parse(t, render(t, p, "", about(Cancelled)))
+	same(t, "headers", p.Headers(), map[string]string{
+		"Content-Type": "text/html; charset=utf-8",
+		"Content-Security-Policy": "default-src 'none'; style-src " + hash(textOf(one(t, root, "style"))) +
+			"; script-src " + hash(textOf(one(t, root, "script"))) +
+			"; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"X-Frame-Options":              "DENY",
+		"Referrer-Policy":              "same-origin",
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+	})
+	same(t, "hash of nothing", hash(""), "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='")
+	p.Headers()["X-Frame-Options"] = "mine"
+	same(t, "the pages' own headers", p.Headers()["X-Frame-Options"], "DENY")
+}
+
+// strict is a writer that notes how it is written to.
+type strict struct{ writes int }
+
+func (w *strict) Write(b []byte) (int, error) { w.writes++; return len(b), nil }
+
+func TestWholeOrNothing(t *testing.T) {
+	p := pagesOf(t, Brand{})
+	good := &strict{}
+	if err := p.Render(good, "", about(Cancelled)); err != nil || good.writes != 1 {
+		t.Errorf("a page took %d writes: %v", good.writes, err)
+	}
+	for name, page := range map[string]Page{
+		`page "": no such state`:                                {},
+		`page "gone": no such state`:                            {State: "gone"},
+		`page "waiting": no form`:                               {State: Waiting},
+		`page "waiting": texts/en.json: no text "waiting.joke"`: {State: Waiting, Form: &Form{Action: "joke"}},
+		`page "waiting": comment "maybe": want optional, required, required-on-reject or none`: {State: Waiting, Form: &Form{Comment: "maybe"}},
+		`page "waiting": confirm "knock": want word, code or nothing`:                          {State: Waiting, Form: &Form{Confirm: "knock"}},
+		`page "waiting": field "x": no kind "colour"`:                                          {State: Waiting, Form: &Form{Fields: []Field{{Name: "x", Kind: "colour"}}}},
+	} {
+		bad := &strict{}
+		err := p.Render(bad, "", page)
+		if err == nil || err.Error() != name || bad.writes != 0 {
+			t.Errorf("%d writes and %v, want none and %s", bad.writes, err, name)
+		}
+	}
+}
+
+// TestTemplateFails breaks a page where its first half has been made.
+func TestTemplateFails(t *testing.T) {
+	p := pagesOf(t, Brand{})
+	delete(p.languages.all[0].texts, "reference")
+	w := &strict{}
+	if err := p.Render(w, "", about(Cancelled)); err == nil || w.writes != 0 {
+		t.Errorf("%d writes and %v", w.writes, err)
+	}
+}
+
+// TestManyAtOnce is for the race detector.
+func TestManyAtOnce(t *testing.T) {
+	p := branded(t)
+	for _, s := range samples() {
+		want := render(t, p, "de", s.page)
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			if render(t, p, "de", s.page) != want {
+				t.Error("another page than before")
+			}
+		})
+	}
+}

@@ -1,0 +1,146 @@
+package pages
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // the page, its style and its script
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"regexp"
+	"strings"
+)
+
+var (
+	//go:embed page.html
+	pageSource string
+	//go:embed form.html
+	formSource string
+	//go:embed style.css
+	styleSource string
+	//go:embed script.js
+	scriptSource string
+)
+
+// Pages renders the pages of one brand. It may be used by many at once.
+type Pages struct {
+	brand     string
+	logo      template.URL
+	style     template.CSS
+	script    template.JS
+	headers   map[string]string
+	languages *languages
+	markdown  *markdown
+	template  *template.Template
+}
+
+// New checks a brand and prepares its pages. Its errors say what is wanted, all
+// of them at once.
+func New(b Brand) (*Pages, error) {
+	logo, logoErr := logoURL(b.Logo)
+	color, colorErr := parseColor(defaultColor)
+	if b.Color != "" {
+		color, colorErr = parseColor(b.Color)
+	}
+	if err := errors.Join(checkName(b.Name), logoErr, colorErr); err != nil {
+		return nil, err
+	}
+	parsed, err := template.New("page").Parse(compact(pageSource, "\n") + compact(formSource, "\n"))
+	if err != nil {
+		return nil, err
+	}
+	languages, err := readLanguages()
+	if err != nil {
+		return nil, err
+	}
+	style := brandStyle(color) + compact(cssComment.ReplaceAllString(styleSource, ""), "")
+	script := compact(scriptSource, "\n")
+	return &Pages{
+		brand:     b.Name,
+		logo:      template.URL(logo),  //nolint:gosec // base64 behind a media type of ours
+		style:     template.CSS(style), //nolint:gosec // ours, and colours that are numbers
+		script:    template.JS(script), //nolint:gosec // ours
+		headers:   headers(style, script),
+		languages: languages,
+		markdown:  newMarkdown(),
+		template:  parsed,
+	}, nil
+}
+
+// Headers are what every page must be sent with. The referrer is kept from
+// other sites only: with none at all, browsers say of a form that it comes from
+// nowhere (Origin: null), and it could not be told from a foreign one.
+func (p *Pages) Headers() map[string]string { return maps.Clone(p.headers) }
+
+func headers(style, script string) map[string]string {
+	return map[string]string{
+		"Content-Type": "text/html; charset=utf-8",
+		"Content-Security-Policy": strings.Join([]string{
+			"default-src 'none'",
+			"style-src " + hash(style),
+			"script-src " + hash(script),
+			"img-src data:",
+			"form-action 'self'",
+			"base-uri 'none'",
+			"frame-ancestors 'none'",
+		}, "; "),
+		"X-Frame-Options":              "DENY",
+		"Referrer-Policy":              "same-origin",
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+	}
+}
+
+// hash is the source expression that allows an inline element by its bytes.
+func hash(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// Render writes a page in the language that the reader's Accept-Language asks
+// for, English if there is none to be had. It writes nothing when it fails.
+func (p *Pages) Render(w io.Writer, acceptLanguage string, page Page) error {
+	v, err := p.view(p.languages.choose(acceptLanguage), page)
+	if err != nil {
+		return fmt.Errorf("page %q: %w", page.State, err)
+	}
+	var whole bytes.Buffer
+	if err := p.template.Execute(&whole, v); err != nil {
+		return fmt.Errorf("page %q: %w", page.State, err)
+	}
+	_, err = w.Write(bytes.ToValidUTF8(whole.Bytes(), []byte("\uFFFD")))
+	return err
+}
+
+// cssComment is what readers of the style sheet's source alone need.
+var cssComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
+
+// compact takes indentation and empty lines from a source of ours, which is
+// sent with every page.
+func compact(source, separator string) string {
+	var lines []string
+	for line := range strings.Lines(source) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, separator)
+}
+
+// Backgrounds that the accent is read on: the darkest of the light scheme and
+// the lightest of the dark one, as in style.css.
+var (
+	lightBackground = rgb{0xf3, 0xf4, 0xf6}
+	darkBackground  = rgb{0x1b, 0x20, 0x26}
+)
+
+// brandStyle is the brand's colour as the style sheet wants it: as it is with a
+// text that can be read on it, and moved until it can be read itself.
+func brandStyle(color rgb) string {
+	return fmt.Sprintf(":root{--brand:%v;--on-brand:%v;--accent:%v}"+
+		"@media (prefers-color-scheme:dark){:root{--accent:%v}}",
+		color, textOn(color), readable(color, black, lightBackground), readable(color, white, darkBackground))
+}

@@ -1,0 +1,161 @@
+package pages
+
+import (
+	"net/url"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+func TestProblemTexts(t *testing.T) {
+	for _, test := range []struct {
+		input, kind, limit, want string
+	}{
+		{"field.reason", "missing", "", "Please fill this in."},
+		{"field.notify", "missing", "", "Please tick this."},
+		{"field.reason", "too-long", "80", "Please shorten this. At most 80 characters are allowed."},
+		{"comment", "too-long", "", "Please shorten this."},
+		{"field.reason", "too-short", "3", "Please write more. At least 3 characters are needed."},
+		{"field.reason", "too-short", "", "Please write more."},
+		{"field.seats", "too-small", "1", "Please enter at least 1."},
+		{"field.seats", "too-small", "", "This is too small."},
+		{"field.seats", "too-large", "500", "Please enter at most 500."},
+		{"field.seats", "too-large", "", "This is too large."},
+		{"field.seats", "not-a-number", "", "Please enter a number."},
+		{"field.seats", "not-whole", "", "Please enter a whole number."},
+		{"field.budget", "not-a-multiple", "0.01", "Please enter a multiple of 0.01."},
+		{"field.budget", "not-a-multiple", "", "This number does not fit the steps allowed."},
+		{"field.start", "not-a-date", "", "Please enter a date."},
+		{"field.region", "not-a-choice", "", "Please choose one from the list."},
+		{"field.reason", "pattern", "", "This does not have the form that is asked for."},
+		{"confirm", "wrong-word", "", "This is not the word shown."},
+		{"confirm", "wrong-code", "4", "This code is wrong. Tries left: 4."},
+		{"confirm", "wrong-code", "", "This code is wrong."},
+		{"approver", "name-taken", "", "This person has a link of their own. Please use that one."},
+		{"approver", "name-used", "", "Somebody with this name has decided already."},
+		{"field.reason", "invalid", "", "This cannot be accepted as it is."},
+		{"field.reason", "something new", "", "This cannot be accepted as it is."},
+		{"decision", "missing", "", "Please press one of the buttons at the end."},
+		{"decision", "not-a-choice", "", "Please press one of the buttons at the end."},
+	} {
+		t.Run(test.input+" "+test.kind+" "+test.limit, func(t *testing.T) {
+			f := &Form{Comment: "optional", Fields: allFields(), Confirm: "code", Problems: []Problem{{test.input, test.kind, test.limit}}}
+			form := formIn(t, waiting(f))
+			link := one(t, named(t, form, "role", "alert"), "a")
+			target := named(t, form, "id", value(link, "href")[1:])
+			if test.input == "decision" {
+				same(t, "summary", prose(link), test.want)
+				same(t, "buttons", len(find(target, "button")), 2)
+				return
+			}
+			same(t, "leads to", value(target, "name"), test.input)
+			same(t, "aria-invalid", value(target, "aria-invalid"), "true")
+			same(t, "at the input", describedLast(t, form, target), test.want)
+			says(t, link, ": "+test.want)
+		})
+	}
+}
+
+// describedLast is the last of what is read out with an input.
+func describedLast(t *testing.T, form, input *html.Node) string {
+	t.Helper()
+	ids := value(input, "aria-describedby")
+	for i := len(ids) - 1; i >= 0; i-- {
+		if ids[i] == ' ' {
+			ids = ids[i+1:]
+			break
+		}
+	}
+	return prose(named(t, form, "id", ids))
+}
+
+// TestProblems holds that the summary lists them all, in their order, and that
+// inputs without one are left alone.
+func TestProblems(t *testing.T) {
+	form := formIn(t, waiting(&Form{
+		Comment: "required", Confirm: "word", Word: "deploy", Fields: allFields(),
+		Problems: []Problem{
+			{"confirm", "wrong-word", ""}, {"field.reason", "too-long", "80"}, {"field.reason", "pattern", ""},
+			{"field.gone", "invalid", ""}, {"", "invalid", ""},
+		},
+	}))
+	alert := named(t, form, "role", "alert")
+	var lines []string
+	for _, li := range find(alert, "li") {
+		lines = append(lines, prose(li))
+	}
+	same(t, "summary", lines, []string{
+		"Confirmation: This is not the word shown.",
+		"Reason: Please shorten this. At most 80 characters are allowed.",
+		"Reason: This does not have the form that is asked for.",
+		"gone: This cannot be accepted as it is.",
+		"This cannot be accepted as it is.",
+	})
+	same(t, "links", len(find(alert, "a")), 3)
+	reason := named(t, form, "name", "field.reason")
+	same(t, "at the input", describedLast(t, form, reason),
+		"Please shorten this. At most 80 characters are allowed. This does not have the form that is asked for.")
+	same(t, "read out", value(reason, "aria-describedby"), "field-1-hint field-1-error")
+	if _, marked := attr(named(t, form, "name", "comment"), "aria-invalid"); marked {
+		t.Error("the comment is marked too")
+	}
+	for _, s := range samples() {
+		f := s.page.Form
+		if s.page.State == Waiting && len(f.Problems) == 0 && !f.Stale && len(class(formIn(t, s.page), "alert")) > 0 {
+			t.Errorf("%s: an alert without a cause", s.name)
+		}
+	}
+}
+
+func TestStale(t *testing.T) {
+	f := &Form{Comment: "optional", Stale: true, Values: url.Values{"comment": {"as it was"}}}
+	form := formIn(t, waiting(f))
+	says(t, named(t, form, "role", "alert"), "Nothing has been decided yet", "check it and press again")
+	same(t, "comment", textOf(named(t, form, "name", "comment")), "as it was")
+	f.Problems = []Problem{{"comment", "too-long", "9"}}
+	says(t, named(t, formIn(t, waiting(f)), "role", "alert"), "Nothing has been decided yet", "Comment: Please shorten this.")
+}
+
+// TestRetry holds that what a form sent is sent again as it was, and shown.
+func TestRetry(t *testing.T) {
+	typed := url.Values{
+		"nonce": {"old"}, "decision": {"rejected"}, "approver": {`"Dana" <3`}, "comment": {"\nNot yet\r\n\nplease "}, "confirm": {"314159"},
+		"field.seats": {"7"}, "field.empty": {""}, "field.more": {"a", "b"},
+	}
+	form := formIn(t, Page{State: Trouble, Form: &Form{Values: typed}})
+	got := url.Values{}
+	for _, n := range find(form, "input") {
+		same(t, "type", value(n, "type"), "hidden")
+		got.Add(value(n, "name"), value(n, "value"))
+	}
+	// Browsers send any line break as CRLF; a parser of HTML reads CRLF as LF.
+	typed.Set("comment", "\nNot yet\n\nplease ")
+	same(t, "sent again", got, typed)
+	var shown []string
+	for _, n := range find(form, "dt", "dd") {
+		shown = append(shown, prose(n))
+	}
+	same(t, "shown", shown, []string{
+		"Decision", "Reject", "Your name", `"Dana" <3`, "more", "a", "more", "b", "seats", "7",
+		"Comment", "Not yet please", "Confirmation", "314159",
+	})
+	button := one(t, form, "button")
+	same(t, "button", prose(button), "Try again")
+	if _, named := attr(button, "name"); named {
+		t.Error("the button would send a decision of its own")
+	}
+}
+
+// TestRetryKnown holds that a form that is known is shown in its own words.
+func TestRetryKnown(t *testing.T) {
+	form := formIn(t, Page{State: Trouble, Form: &Form{
+		Nonce: "fresh", ApproveLabel: "Deploy", Fields: allFields(),
+		Values: url.Values{"nonce": {"old"}, "decision": {"approved"}, "field.seats": {"7"}, "field.reason": {"r"}},
+	}})
+	same(t, "nonce", value(named(t, form, "name", "nonce"), "value"), "fresh")
+	var shown []string
+	for _, n := range find(form, "dt", "dd") {
+		shown = append(shown, prose(n))
+	}
+	same(t, "shown", shown, []string{"Decision", "Deploy", "Reason", "r", "Seats", "7"})
+}

@@ -1,0 +1,76 @@
+package pages
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// retryView posts again what was typed.
+type retryView struct {
+	*catalogue
+	Hidden, Typed []pair
+}
+
+type pair struct {
+	Name, Value string
+}
+
+// newRetry takes along whatever was in the form, and shows what of it the
+// reader typed. What the form is like may not be known just now: a field
+// without a label is shown by its name.
+func newRetry(c *catalogue, f *Form) (*retryView, error) {
+	v := &retryView{catalogue: c}
+	labels, order, err := retryLabels(c, f)
+	if err != nil {
+		return nil, err
+	}
+	approve, reject, err := buttons(c, f)
+	if err != nil {
+		return nil, err
+	}
+	v.Hidden = append(v.Hidden, pair{nonceInput, cmp.Or(f.Nonce, f.Values.Get(nonceInput))})
+	for _, name := range order {
+		for _, value := range f.Values[name] {
+			v.Hidden = append(v.Hidden, pair{name, value})
+			shown := value
+			if name == decisionInput {
+				shown = map[string]string{"approved": approve, "confirmed": approve, "rejected": reject}[value]
+			}
+			if strings.TrimSpace(shown) != "" {
+				v.Typed = append(v.Typed, pair{labels[name], shown})
+			}
+		}
+	}
+	return v, nil
+}
+
+// retryLabels are the labels of the inputs that a form can have, and their
+// order.
+func retryLabels(c *catalogue, f *Form) (labels map[string]string, order []string, err error) {
+	labels = map[string]string{}
+	name := func(input, key string) {
+		if err == nil {
+			labels[input], err = c.Plain(key)
+		}
+		order = append(order, input)
+	}
+	name(decisionInput, "form.decision")
+	name(approverInput, "form.name")
+	for _, field := range f.Fields {
+		labels[fieldPrefix+field.Name] = cmp.Or(field.Label, field.Name)
+		order = append(order, fieldPrefix+field.Name)
+	}
+	var others []string
+	for input := range f.Values {
+		if field, ok := strings.CutPrefix(input, fieldPrefix); ok && labels[input] == "" {
+			labels[input] = field
+			others = append(others, input)
+		}
+	}
+	slices.Sort(others)
+	order = append(order, others...)
+	name(commentInput, "form.comment")
+	name(confirmInput, "form.confirmation")
+	return labels, order, err
+}

@@ -1,0 +1,137 @@
+package pages
+
+import (
+	"net/url"
+	"time"
+)
+
+// sample is a page with the name of what it shows.
+type sample struct {
+	name string
+	page Page
+}
+
+var (
+	until   = time.Date(2026, time.November, 26, 16, 30, 0, 0, time.UTC)
+	decided = time.Date(2026, time.November, 24, 9, 5, 0, 0, time.UTC)
+)
+
+const message = `The release is through all checks on **staging**.
+
+- Migrations take about 20 seconds.
+- Invoices are paused while they run.
+
+If in doubt, ask in [the channel](https://chat.example.com/releases).`
+
+// about is a page with what an author usually writes.
+func about(state State) Page {
+	return Page{
+		State: state, Title: "Deploy 4.2.0 to production?", Message: message, Reference: "k5f2abcd",
+		Details: []Detail{
+			{"Service", "billing"},
+			{"Change", "https://git.example.com/billing/compare/4.1.9...4.2.0"},
+			{"Asked by", "Release workflow"},
+		},
+		Until: until,
+	}
+}
+
+func approval() *Form {
+	return &Form{Action: ActionApproval, Nonce: "n0nce", Approver: "Dana Okafor", Comment: "required-on-reject",
+		ApproveLabel: "Deploy", RejectLabel: "Not now"}
+}
+
+func allFields() []Field {
+	return []Field{
+		{Name: "reason", Label: "Reason", Help: "One line, for the change log.", Kind: "text", Required: true, MaxLength: 80},
+		{Name: "plan", Label: "What to do if it fails", Kind: "longtext"},
+		{Name: "seats", Label: "Seats", Kind: "integer", Required: true, Minimum: "1", Maximum: "500"},
+		{Name: "budget", Label: "Budget in euros", Kind: "number", Step: "0.01"},
+		{Name: "region", Label: "Region", Kind: "choice", Required: true, Choices: []Choice{{"eu", "Europe"}, {"us", "America"}, {Value: "ap"}}},
+		{Name: "start", Label: "Start", Kind: "date", Minimum: "2026-11-24"},
+		{Name: "notify", Label: "Tell the customers", Kind: "boolean", Default: "true"},
+	}
+}
+
+func with(page Page, changes ...func(*Page)) Page {
+	for _, change := range changes {
+		change(&page)
+	}
+	return page
+}
+
+func decisions(all ...Decision) func(*Page) {
+	return func(p *Page) { p.Decisions = all }
+}
+
+func form(f *Form) func(*Page) { return func(p *Page) { p.Form = f } }
+
+func plain(p *Page) { p.Title, p.Message, p.Details, p.Until = "", "", nil, time.Time{} }
+
+// samples are every state, and every part that a page can have.
+func samples() []sample {
+	dana := Decision{Approved: true, Approver: "Dana Okafor", Yours: true, At: decided}
+	lee := Decision{Approved: true, Approver: "Lee Brandt", At: decided.Add(-time.Hour)}
+	kim := Decision{Approved: true, Approver: "Kim", Typed: true, At: decided}
+	no := Decision{Approver: "Lee Brandt", At: decided}
+	only := func(a Action, yours bool) Decision { return Decision{Action: a, Yours: yours, At: decided} }
+	button := func(a Action) *Form { return &Form{Action: a, Nonce: "n0nce"} }
+	typed := url.Values{"nonce": {"old"}, "decision": {"rejected"}, "approver": {"Dana"}, "comment": {"Not before Monday,\nplease"},
+		"field.reason": {"<b>late</b>"}, "field.seats": {"many"}, "field.region": {"us"}, "field.start": {"tomorrow"}, "confirm": {"deploy"}}
+	full := &Form{Nonce: "n0nce", Comment: "required", Fields: allFields(), Confirm: "word", Word: "production"}
+	wrong := *full
+	wrong.Values = typed
+	wrong.Problems = []Problem{{"field.seats", "not-a-number", ""}, {"field.start", "not-a-date", ""}, {"confirm", "wrong-word", ""}}
+	stale := *approval()
+	stale.Stale, stale.Values = true, typed
+	code := &Form{Approver: "Dana Okafor", Comment: "optional", Confirm: "code", Problems: []Problem{{"confirm", "wrong-code", "3"}}}
+	quorum := func(p *Page) { p.Progress = &Progress{Required: 3, Approved: 1} }
+
+	return []sample{
+		{"waiting", with(about(Waiting), form(approval()))},
+		{"waiting-quorum", with(about(Waiting), form(approval()), decisions(lee), func(p *Page) {
+			p.Progress = &Progress{Required: 3, Approved: 1, Rejections: 2, Rejected: 1}
+		})},
+		{"waiting-full", with(about(Waiting), form(full))},
+		{"waiting-wrong", with(about(Waiting), form(&wrong))},
+		{"waiting-stale", with(about(Waiting), form(&stale))},
+		{"waiting-code", with(about(Waiting), form(code))},
+		{"waiting-bare", with(about(Waiting), plain, form(&Form{}))},
+		{"waiting-success", with(about(Waiting), plain, form(button(ActionSuccess)))},
+		{"waiting-failure", with(about(Waiting), plain, form(button(ActionFailure)))},
+		{"waiting-heartbeat", with(about(Waiting), plain, form(&Form{Action: ActionHeartbeat, Approver: "Dana Okafor"}))},
+		{"counted", with(about(Counted), quorum, decisions(dana))},
+		{"decided-yours", with(about(Decided), decisions(dana), func(p *Page) {
+			p.Text, p.Redirect = "Thank you.\nThe release starts within five minutes.", "https://status.example.com/releases/4.2.0"
+		})},
+		{"decided-other", with(about(Decided), decisions(lee))},
+		{"decided-typed", with(about(Decided), decisions(kim))},
+		{"rejected-yours", with(about(Decided), decisions(lee, Decision{Yours: true, Approver: "Dana Okafor", At: decided}))},
+		{"rejected-other", with(about(Decided), decisions(dana, no))},
+		{"confirmed-yours", with(about(Decided), decisions(only(ActionSuccess, true)))},
+		{"confirmed-other", with(about(Decided), decisions(only(ActionSuccess, false)))},
+		{"failed-yours", with(about(Decided), decisions(only(ActionFailure, true)))},
+		{"failed-other", with(about(Decided), decisions(only(ActionFailure, false)))},
+		{"settled", about(Decided)},
+		{"settled-stored", about(OnItsWay)},
+		{"answered", Page{State: Decided, Text: "The import has begun.", Reference: "k5f2abcd"}},
+		{"answered-stored", Page{State: OnItsWay, Text: "The import has begun.", Reference: "k5f2abcd"}},
+		{"decided-then-answered", with(about(Decided), decisions(lee, only(ActionFailure, false)))},
+		{"on-its-way-yours", with(about(OnItsWay), decisions(dana))},
+		{"on-its-way-other", with(about(OnItsWay), decisions(no))},
+		{"on-its-way-confirmed", with(about(OnItsWay), decisions(only(ActionSuccess, true)))},
+		{"on-its-way-failed", with(about(OnItsWay), decisions(only(ActionFailure, false)))},
+		{"too-late", about(TooLate)},
+		{"cancelled", about(Cancelled)},
+		{"task-closed", about(TaskClosed)},
+		{"not-taken", about(NotTaken)},
+		{"link-closed", Page{State: LinkClosed, Reference: "k5f2abcd"}},
+		{"unknown", Page{State: Unknown}},
+		{"trouble", Page{State: Trouble, Reference: "k5f2abcd"}},
+		{"trouble-retry", Page{State: Trouble, Reference: "k5f2abcd", Form: &Form{Nonce: "n0nce", Values: typed}}},
+		{"trouble-posted", Page{State: Trouble, Reference: "k5f2abcd", Posted: true}},
+		{"too-much", Page{State: TooMuch}},
+		{"foreign-site", Page{State: ForeignSite}},
+		{"alive", with(about(Alive), func(p *Page) { p.Message, p.Details = "", nil })},
+	}
+}

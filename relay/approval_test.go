@@ -1,0 +1,235 @@
+package relay_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"callback-relay/forms"
+	"callback-relay/relay"
+)
+
+// wrongFields are the fields that a registration is refused for.
+func wrongFields(t *testing.T, r relay.Registration) []string {
+	t.Helper()
+	r.TaskToken = "t"
+	s := service(t, &scripted{})
+	s.Schemas, s.MaxOutput = forms.New(), relay.MaxOutputBytes
+	_, _, err := s.Create(t.Context(), r)
+	var fields []string
+	var collect func(error)
+	collect = func(err error) {
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range joined.Unwrap() {
+				collect(e)
+			}
+			return
+		}
+		field := (*relay.InvalidFieldError)(nil)
+		if err != nil && !errors.As(err, &field) {
+			t.Fatal(err)
+		}
+		if err != nil {
+			fields = append(fields, field.Field)
+		}
+	}
+	collect(err)
+	slices.Sort(fields)
+	return fields
+}
+
+func TestLinksWithOutcomes(t *testing.T) {
+	page := func(t relay.LinkType) relay.LinkKind { return relay.LinkKind{Type: t, Page: true} }
+	for name, c := range map[string]struct {
+		link relay.LinkRequest
+		want []string
+	}{
+		"success":             {relay.LinkRequest{LinkKind: kind(relay.LinkSuccess), Output: relay.Payload(`1`)}, nil},
+		"success by default":  {asked(relay.LinkSuccess), nil},
+		"success page":        {relay.LinkRequest{LinkKind: page(relay.LinkSuccess)}, nil},
+		"success, no JSON":    {relay.LinkRequest{LinkKind: kind(relay.LinkSuccess), Output: relay.Payload(`{`)}, []string{"links.l.output"}},
+		"success, too large":  {relay.LinkRequest{LinkKind: kind(relay.LinkSuccess), Output: relay.Payload(`"` + strings.Repeat("x", relay.MaxOutputBytes) + `"`)}, []string{"links.l.output"}},
+		"failure":             {relay.LinkRequest{LinkKind: kind(relay.LinkFailure), Error: strings.Repeat("ä", 256), Cause: strings.Repeat("ä", 32768)}, nil},
+		"failure, no error":   {asked(relay.LinkFailure), []string{"links.l.error"}},
+		"failure, long error": {relay.LinkRequest{LinkKind: kind(relay.LinkFailure), Error: strings.Repeat("x", 257)}, []string{"links.l.error"}},
+		"failure, long cause": {relay.LinkRequest{LinkKind: kind(relay.LinkFailure), Error: "E", Cause: strings.Repeat("x", 32769)}, []string{"links.l.cause"}},
+		"failure, an output":  {relay.LinkRequest{LinkKind: kind(relay.LinkFailure), Error: "E", Output: relay.Payload(`1`)}, []string{"links.l.output"}},
+		"webhook page":        {relay.LinkRequest{LinkKind: page(relay.LinkWebhook)}, []string{"links.l.page"}},
+		"webhook, an error":   {relay.LinkRequest{LinkKind: kind(relay.LinkWebhook), Error: "E"}, []string{"links.l.error"}},
+		"heartbeat page":      {relay.LinkRequest{LinkKind: page(relay.LinkHeartbeat)}, nil},
+		"approver, no person": {relay.LinkRequest{LinkKind: kind(relay.LinkSuccess), Approver: "Dana"}, []string{"links.l.approver"}},
+		"approver":            {relay.LinkRequest{LinkKind: kind(relay.LinkApproval), Approver: strings.Repeat("ä", 100)}, nil},
+		"blank approver":      {relay.LinkRequest{LinkKind: kind(relay.LinkApproval), Approver: " "}, []string{"links.l.approver"}},
+		"long approver":       {relay.LinkRequest{LinkKind: kind(relay.LinkApproval), Approver: strings.Repeat("x", 101)}, []string{"links.l.approver"}},
+		"text":                {relay.LinkRequest{LinkKind: kind(relay.LinkSuccess), Response: relay.Response{Text: "Thanks"}}, nil},
+		"long text":           {relay.LinkRequest{LinkKind: kind(relay.LinkSuccess), Response: relay.Response{Text: strings.Repeat("x", 1001)}}, []string{"links.l.response.text"}},
+		"redirect":            {relay.LinkRequest{LinkKind: page(relay.LinkSuccess), Response: relay.Response{Redirect: "https://example.com/a?b#c"}}, nil},
+		"redirect, machine":   {relay.LinkRequest{LinkKind: kind(relay.LinkSuccess), Response: relay.Response{Redirect: "https://example.com"}}, []string{"links.l.response.redirect"}},
+	} {
+		if diff := cmp.Diff(c.want, wrongFields(t, relay.Registration{Links: map[string]relay.LinkRequest{"l": c.link}})); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, diff)
+		}
+	}
+	for _, bad := range []string{"http://example.com", "javascript:alert(1)", "//example.com", "https:example.com", "https://", "https://u@example.com", "https://exa mple.com", "data:text/html,x", "/done"} {
+		link := relay.LinkRequest{LinkKind: page(relay.LinkSuccess), Response: relay.Response{Redirect: bad}}
+		if got := wrongFields(t, relay.Registration{Links: map[string]relay.LinkRequest{"l": link}}); !slices.Contains(got, "links.l.response.redirect") {
+			t.Errorf("redirect %s: %q", bad, got)
+		}
+	}
+}
+
+// approvers are links of so many people.
+func approvers(n int) map[string]relay.LinkRequest {
+	links := map[string]relay.LinkRequest{}
+	for i := range n {
+		links[fmt.Sprintf("l%d", i)] = relay.LinkRequest{LinkKind: kind(relay.LinkApproval), Approver: fmt.Sprint("Person ", i)}
+	}
+	return links
+}
+
+func TestApprovals(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("ä", n) }
+	for name, c := range map[string]struct {
+		a      relay.Approval
+		people int
+		want   []string
+	}{
+		"nothing":       {relay.Approval{}, 1, nil},
+		"at their most": {relay.Approval{Title: long(200), Message: long(5000), ApproveLabel: long(40), RejectLabel: long(40), Details: []relay.Detail{{long(64), long(1000)}}}, 1, nil},
+		"too long": {
+			relay.Approval{Title: long(201), Message: long(5001), ApproveLabel: long(41), RejectLabel: long(41), Details: []relay.Detail{{long(65), long(1001)}}}, 1,
+			[]string{"approval.approveLabel", "approval.details", "approval.details", "approval.message", "approval.rejectLabel", "approval.title"},
+		},
+		"not text":        {relay.Approval{Title: "\xff"}, 1, []string{"approval.title"}},
+		"nameless detail": {relay.Approval{Details: []relay.Detail{{" ", "x"}}}, 1, []string{"approval.details"}},
+		"many details":    {relay.Approval{Details: slices.Repeat([]relay.Detail{{"n", "v"}}, 21)}, 1, []string{"approval.details"}},
+		"odd words": {
+			relay.Approval{Comment: "x", OnReject: "x", Confirm: "x"}, 1,
+			[]string{"approval.comment", "approval.confirm", "approval.onReject"},
+		},
+		"no page":           {relay.Approval{}, 0, []string{"approval"}},
+		"fields":            {relay.Approval{Fields: []byte(`{"type":"object","properties":{"a":{"type":"array"}}}`)}, 1, []string{"approval.fields.properties.a"}},
+		"2 of 2":            {relay.Approval{Required: 2}, 2, nil},
+		"2 of 1":            {relay.Approval{Required: 2}, 1, []string{"approval.required"}},
+		"2 rejections of 1": {relay.Approval{Rejections: 2}, 1, []string{"approval.rejections"}},
+		"negative":          {relay.Approval{Required: -1}, 1, []string{"approval.required"}},
+		"2 of 3 either way": {relay.Approval{Required: 2, Rejections: 2}, 3, nil},
+		"nobody would win":  {relay.Approval{Required: 2, Rejections: 2}, 2, []string{"approval.rejections"}},
+		"32 people":         {relay.Approval{Required: 32}, 32, nil},
+		"33 people":         {relay.Approval{Required: 33}, 33, []string{"links"}},
+	} {
+		r := relay.Registration{Approval: &c.a, Links: approvers(c.people)}
+		if got := wrongFields(t, r); !cmp.Equal(c.want, got) {
+			t.Errorf("%s: fields %q, want %q", name, got, c.want)
+		}
+	}
+	// Somebody with two links is one person.
+	links := approvers(2)
+	links["l2"] = relay.LinkRequest{LinkKind: kind(relay.LinkApproval), Approver: " person  0"}
+	if got := wrongFields(t, relay.Registration{Approval: &relay.Approval{Required: 3}, Links: links}); !cmp.Equal(got, []string{"approval.required"}) {
+		t.Errorf("three links of two people: %q", got)
+	}
+}
+
+// waitingView is what the page of the link shows of a callback with a quorum.
+func waitingView(a relay.Approval, decisions ...relay.Decision) relay.View {
+	now := time.Now()
+	return relay.View{
+		Callback: relay.Callback{
+			State: relay.StatePending, ExpiresAt: now.Add(time.Hour), Decisions: decisions,
+			Links: []relay.Link{{Name: "dana", Approver: "Dana"}, {Name: "lee", Approver: "Lee"}, {Name: "dana2", Approver: "DANA "}, {Name: "open"}},
+		},
+		Link: relay.Link{Name: "dana", Approver: "Dana"}, Approval: a, Now: now,
+	}
+}
+
+func TestStanding(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*relay.View)
+		want   relay.Standing
+	}{
+		"pending":           {func(*relay.View) {}, relay.StandingWaiting},
+		"at the deadline":   {func(v *relay.View) { v.ExpiresAt = v.Now }, relay.StandingTooLate},
+		"by this link":      {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana"}} }, relay.StandingCounted},
+		"by another's":      {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "lee", Approver: "Lee"}} }, relay.StandingWaiting},
+		"by my other link":  {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana2", Approver: "DANA "}} }, relay.StandingCounted},
+		"typed in my name":  {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "open", Approver: "Dana", Typed: true}} }, relay.StandingWaiting},
+		"answered":          {func(v *relay.View) { v.State, v.Outcome = relay.StateAnswered, &relay.OutcomeView{By: "lee"} }, relay.StandingOnItsWay},
+		"delivered":         {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: "lee"} }, relay.StandingDecided},
+		"refused":           {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: "lee"} }, relay.StandingTaskClosed},
+		"cancelled":         {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
+		"expired":           {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
+		"failed by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"refused by expiry": {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+	} {
+		v := waitingView(relay.Approval{})
+		c.change(&v)
+		if got := v.Standing(); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// A nonce is good for its link, for an hour.
+func TestNonce(t *testing.T) {
+	ring := keys(t, "k2", "k1")
+	ref := func(task relay.TaskToken, k relay.LinkKind, number byte) relay.LinkRef {
+		id := ring.Identify(task)[0].ID
+		got, err := ring.Resolve(ring.LinkKey(id, relay.Link{LinkKind: k, Number: number}, "k2").Reveal(), everyKind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	page := relay.LinkKind{Type: relay.LinkApproval, Page: true}
+	link, now := ref("task", page, 1), time.Now()
+	nonce := link.NewNonce(now)
+	if again := link.NewNonce(now); again == nonce {
+		t.Error("two views have one nonce")
+	}
+	for name, c := range map[string]struct {
+		link  relay.LinkRef
+		nonce string
+		after time.Duration
+		want  bool
+	}{
+		"at once":          {link, nonce, 0, true},
+		"within the hour":  {link, nonce, time.Hour - 2*time.Second, true},
+		"after an hour":    {link, nonce, time.Hour, false},
+		"a clock behind":   {link, nonce, -time.Minute, true},
+		"of the future":    {link, nonce, -time.Hour - time.Second, false},
+		"another number":   {ref("task", page, 2), nonce, 0, false},
+		"another kind":     {ref("task", relay.LinkKind{Type: relay.LinkSuccess, Page: true}, 1), nonce, 0, false},
+		"another callback": {ref("another", page, 1), nonce, 0, false},
+		"none":             {link, "", 0, false},
+		"changed":          {link, nonce[:20] + "a" + nonce[21:], 0, nonce[20] == 'a'},
+		"longer":           {link, nonce + "a", 0, false},
+	} {
+		if got := c.link.CheckNonce(c.nonce, now.Add(c.after)); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// Codes are six digits, differ from link to link, and come out alike for who
+// registers and for the page.
+func TestCode(t *testing.T) {
+	ring := keys(t, "k1")
+	id, seen := ring.Identify("task")[0].ID, map[string]int{}
+	for n := range 200 {
+		link := relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkApproval, Page: true}, Number: byte(n)}
+		code := ring.Code(id, link, "k1")
+		if len(code) != 6 || strings.Trim(code, "0123456789") != "" {
+			t.Fatalf("code %q", code)
+		}
+		seen[code]++
+	}
+	if len(seen) < 195 {
+		t.Errorf("200 links have %d codes", len(seen))
+	}
+}

@@ -1,0 +1,77 @@
+package relay_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"callback-relay/relay"
+)
+
+// Whatever a schema says, what is taken has fields that a form can show and
+// bounds that hold; what is typed into them becomes a JSON object with these
+// fields alone; and what is refused is refused as a field of the request.
+func FuzzParseFields(f *testing.F) {
+	for _, schema := range []string{
+		form(`"a":{"type":"string","maxLength":300},"b":{"type":"boolean"},"n":{"type":"number","minimum":1},"i":{"type":"integer"}`),
+		form(`"c":{"enum":["a",1],"default":1},"o":{"oneOf":[{"const":"x","title":"X"}]},"d":{"type":"string","format":"date"}`),
+		form(`"a":{"type":"string","default":"\ud800","title":" "}`), form(`"a":{"enum":["\ud800","\r\n",""]}`),
+		`{"type":"object","required":["a"],"properties":{"a":{"type":"string"}}}`, `{"type":"object","properties":{"a":{"type":"string"},"a":1}}`,
+		``, `{`, `[]`, `{"type":"object","properties":{"":{}}}`, form(`"a":{"enum":[`), strings.Repeat(`{"a":`, 600), `{"type":"object","required":,}`,
+	} {
+		for _, typed := range []string{"", "1", "1.5", "true", `"a"`, " x\r\n", "\xff", "1e999999999", `"\ud800"`} {
+			f.Add([]byte(schema), typed)
+		}
+	}
+	f.Fuzz(func(t *testing.T, schema []byte, typed string) {
+		before := bytes.Clone(schema)
+		fields, err := relay.ParseFields(schema)
+		if !bytes.Equal(before, schema) {
+			t.Error("the bytes were changed")
+		}
+		if invalid := (*relay.InvalidFieldError)(nil); err != nil {
+			if !errors.As(err, &invalid) || !strings.HasPrefix(invalid.Field, "approval.fields") {
+				t.Errorf("%q: %v", schema, err)
+			}
+			return
+		}
+		if len(fields) == 0 || len(fields) > relay.MaxFields || len(schema) > relay.MaxFieldsBytes || !json.Valid(schema) {
+			t.Fatalf("%q passes with %d fields", schema, len(fields))
+		}
+		known := map[string]bool{}
+		for _, field := range fields {
+			if known[field.Name] || field.Title == "" || field.Kind == "" || (field.Kind == relay.FieldChoice) != (len(field.Choices) > 0) ||
+				utf8.RuneCountInString(field.Title) > relay.MaxFieldTitleChars {
+				t.Errorf("%q has the field %+v", schema, field)
+			}
+			known[field.Name] = true
+		}
+		for _, give := range []func(relay.Field) string{
+			func(relay.Field) string { return typed },
+			func(field relay.Field) string { return field.Default },
+		} {
+			byName := map[string]string{}
+			for _, field := range fields {
+				byName[field.Name] = give(field)
+			}
+			object, problems := relay.ReadFields(fields, func(name string) string { return byName[name] })
+			var read map[string]any
+			if err := json.Unmarshal(object, &read); err != nil || !utf8.Valid(object) {
+				t.Fatalf("%q makes %q: %v", typed, object, err)
+			}
+			for _, problem := range problems {
+				if _, there := read[problem.Field]; there || !known[problem.Field] {
+					t.Errorf("%q makes %q with %v", typed, object, problem)
+				}
+			}
+			for name := range read {
+				if !known[name] {
+					t.Errorf("%q makes %q", typed, object)
+				}
+			}
+		}
+	})
+}

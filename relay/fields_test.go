@@ -1,0 +1,285 @@
+package relay_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"callback-relay/relay"
+)
+
+// form is a schema with the properties.
+func form(properties string) string { return `{"type":"object","properties":{` + properties + `}}` }
+
+func TestParseFields(t *testing.T) {
+	fields, err := relay.ParseFields([]byte(`{"type":"object","required":["z","ok","a"],"properties":{
+		"z":{"type":"string","title":"Reason","description":"Why?","maxLength":200,"default":"none"},
+		"a":{"type":"string","maxLength":201},
+		"n":{"type":"number","minimum":-1.50,"maximum":1e3,"multipleOf":0.5,"default":2.50},
+		"i":{"type":"integer","default":1.0},
+		"ok":{"type":"boolean","const":true,"default":true},
+		"no":{"type":"boolean","default":false},
+		"c":{"enum":["b","\u0061",3.10],"default":"a"},
+		"o":{"type":"integer","oneOf":[{"const":1,"title":"One"},{"const":2}],"default":2},
+		"d":{"type":"string","format":"date","default":"2030-01-31"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []relay.Field{
+		{Name: "z", Title: "Reason", Description: "Why?", Kind: relay.FieldText, Required: true, MaxLength: 200, Default: "none"},
+		{Name: "a", Title: "a", Kind: relay.FieldLongText, Required: true, MaxLength: 201},
+		{Name: "n", Title: "n", Kind: relay.FieldNumber, Minimum: "-1.50", Maximum: "1e3", MultipleOf: "0.5", Default: "2.50"},
+		{Name: "i", Title: "i", Kind: relay.FieldInteger, Default: "1.0"},
+		{Name: "ok", Title: "ok", Kind: relay.FieldBoolean, Required: true, Default: "true"},
+		{Name: "no", Title: "no", Kind: relay.FieldBoolean},
+		{Name: "c", Title: "c", Kind: relay.FieldChoice, Choices: []relay.Choice{{`"b"`, "b"}, {`"\u0061"`, "a"}, {"3.10", "3.10"}}, Default: `"\u0061"`},
+		{Name: "o", Title: "o", Kind: relay.FieldChoice, Choices: []relay.Choice{{"1", "One"}, {"2", "2"}}, Default: "2"},
+		{Name: "d", Title: "d", Kind: relay.FieldDate, Default: "2030-01-31"},
+	}
+	if diff := cmp.Diff(want, fields); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A boolean always has a value, so that being listed in required asks nothing
+// of the person: only a const does.
+func TestRequiredBoolean(t *testing.T) {
+	fields, err := relay.ParseFields([]byte(`{"type":"object","required":["b"],"properties":{"b":{"type":"boolean"}}}`))
+	if err != nil || fields[0].Required {
+		t.Errorf("%+v, %v", fields, err)
+	}
+}
+
+func TestDefaultsOfAnotherType(t *testing.T) {
+	for _, property := range []string{
+		`{"type":"string","default":1}`, `{"type":"number","default":"1"}`, `{"type":"integer","default":1.5}`,
+		`{"type":"boolean","default":"true"}`, `{"enum":["a"],"default":"b"}`, `{"enum":["1"],"default":1}`,
+		`{"type":"string","format":"date","default":"tomorrow"}`, `{"type":"string","default":null}`,
+	} {
+		fields, err := relay.ParseFields([]byte(form(`"a":` + property)))
+		if err != nil || fields[0].Default != "" {
+			t.Errorf("%s: %+v, %v", property, fields, err)
+		}
+	}
+}
+
+func TestParseFieldsRefuses(t *testing.T) {
+	const at, a = "approval.fields", "approval.fields.properties.a"
+	many := make([]string, relay.MaxFields+1)
+	for i := range many {
+		many[i] = fmt.Sprintf(`"p%d":{"type":"string"}`, i)
+	}
+	for _, c := range []struct{ schema, field, problem string }{
+		{``, at, "must be a JSON Schema"},
+		{`secret`, at, "must be a JSON Schema"},
+		{`true`, at, "must be a JSON Schema"},
+		{form(`"a":{"type":"string"}`) + ` {}`, at, "must be a JSON Schema"},
+		{`{"properties":{"a":{"type":"string"}}}`, at + ".type", "must be object"},
+		{`{"type":["object"],"properties":{"a":{"type":"string"}}}`, at + ".type", "must be object"},
+		{`{"type":"object"}`, at + ".properties", "at least one property"},
+		{`{"type":"object","properties":["secret"]}`, at + ".properties", "at least one property"},
+		{form(``), at + ".properties", "at least one property"},
+		{form(strings.Join(many, ",")), at + ".properties", "has 21 entries, at most 20"},
+		{form(`"a":{"type":"string","default":"` + strings.Repeat("x", relay.MaxFieldsBytes) + `"}`), at, "at most 16384 are allowed"},
+		{`{"type":"object","$ref":"#/$defs/secret","properties":{"a":{"type":"string"}}}`, at + ".$ref", "cannot be used here"},
+		{form(`"1secret":{"type":"string"}`), at + ".properties", "has a name that is not"},
+		{form(`"` + strings.Repeat("s", 65) + `":{"type":"string"}`), at + ".properties", "has a name that is not"},
+		{form(`"a":{"type":"string"},"a":{"type":"string"}`), at, "one name more than once"},
+		{form(`"a":{"type":"string","not":{"const":{"secret":1,"secret":1}}}`), at, "one name more than once"},
+		{form(`"a":{"type":"number","multipleOf":1e1000}`), at, "exponent of more than 3 digits"},
+		{form(`"a":{"type":"number","not":{"const":[1e999999999]}}`), at, "exponent of more than 3 digits"},
+		{form(`"a":{"type":"number","minimum":` + strings.Repeat("1", 41) + `}`), at, "more than 40 characters"},
+		{`{"type":"object","required":["secret"],"properties":{"a":{"type":"string"}}}`, at + ".required", "names no property"},
+		{`{"type":"object","required":[1],"properties":{"a":{"type":"string"}}}`, at + ".required", "names no property"},
+		{`{"type":"object","required":"a","properties":{"a":{"type":"string"}}}`, at + ".required", "must be a list"},
+		{form(`"a":true`), a, "its type must be string, number, integer or boolean"},
+		{form(`"a":{}`), a, "its type must be string, number, integer or boolean"},
+		{form(`"a":{"type":"array","items":{"type":"string"}}`), a, "its type must be string, number, integer or boolean"},
+		{form(`"a":{"type":"object"}`), a, "its type must be string, number, integer or boolean"},
+		{form(`"a":{"type":"null"}`), a, "its type must be string, number, integer or boolean"},
+		{form(`"a":{"type":["string","null"]}`), a, "its type must be string, number, integer or boolean"},
+		{form(`"a":{"type":"string","$ref":"#/$defs/secret"}`), a, "cannot be a reference"},
+		{form(`"a":{"type":"boolean","enum":[true]}`), a, "is a choice: its type"},
+		{form(`"a":{"type":["string"],"enum":["secret"]}`), a, "is a choice: its type"},
+		{form(`"a":{"enum":["secret"],"oneOf":[{"const":"secret"}]}`), a, "both enum and oneOf"},
+		{form(`"a":{"enum":[]}`), a + ".enum", "at least one entry"},
+		{form(`"a":{"enum":null}`), a + ".enum", "at least one entry"},
+		{form(`"a":{"enum":["secret",null]}`), a + ".enum", "a text or a number"},
+		{form(`"a":{"type":"string","enum":[1]}`), a + ".enum", "not a text"},
+		{form(`"a":{"type":"number","enum":["secret"]}`), a + ".enum", "not a number"},
+		{form(`"a":{"type":"integer","enum":[1.5]}`), a + ".enum", "not a whole number"},
+		{form(`"a":{"enum":["secret","secret"]}`), a + ".enum", "entries that differ"},
+		{form(`"a":{"enum":["a","\u0061"]}`), a + ".enum", "entries that differ"},
+		{form(`"a":{"enum":["` + strings.Repeat("s", 201) + `"]}`), a + ".enum", "at most 200 characters"},
+		{form(`"a":{"oneOf":[{"title":"secret"}]}`), a + ".oneOf", "an object with a title and a const that is a text or a number"},
+		{form(`"a":{"oneOf":["secret"]}`), a + ".oneOf", "an object with a title and a const"},
+		{form(`"a":{"oneOf":[{"const":1,"title":2}]}`), a + ".oneOf.title", "must be a text"},
+		{form(`"a":{"type":"string","title":1}`), a + ".title", "must be a text of at most 200"},
+		{form(`"a":{"type":"string","title":"` + strings.Repeat("é", 201) + `"}`), a + ".title", "must be a text of at most 200"},
+		{form(`"a":{"type":"string","description":"` + strings.Repeat("é", 1001) + `"}`), a + ".description", "must be a text of at most 1000"},
+		{form(`"a":{"type":"string","maxLength":0}`), a + ".maxLength", "from 1 to 10000"},
+		{form(`"a":{"type":"string","maxLength":10001}`), a + ".maxLength", "from 1 to 10000"},
+		{form(`"a":{"type":"string","maxLength":1.5}`), a + ".maxLength", "from 1 to 10000"},
+		{form(`"a":{"type":"string","maxLength":"secret"}`), a + ".maxLength", "from 1 to 10000"},
+		{form(`"a":{"type":"number","minimum":"secret"}`), a + ".minimum", "must be a number"},
+	} {
+		_, err := relay.ParseFields([]byte(c.schema))
+		var invalid *relay.InvalidFieldError
+		switch {
+		case !errors.As(err, &invalid):
+			t.Errorf("%.80s: %v", c.schema, err)
+		case invalid.Field != c.field || !strings.Contains(invalid.Problem, c.problem):
+			t.Errorf("%.80s: %v", c.schema, err)
+		case strings.Contains(err.Error(), "secret"):
+			t.Errorf("the error quotes a value: %v", err)
+		}
+	}
+}
+
+// What is exactly at a bound is taken.
+func TestParseFieldsTakesItsBounds(t *testing.T) {
+	twenty := make([]string, relay.MaxFields)
+	for i := range twenty {
+		twenty[i] = fmt.Sprintf(`"%s%02d":{"type":"string"}`, strings.Repeat("n", 62), i)
+	}
+	full := form(`"a":{"type":"string"}`)
+	full += strings.Repeat(" ", relay.MaxFieldsBytes-len(full))
+	for _, schema := range []string{
+		form(strings.Join(twenty, ",")), full,
+		form(`"a":{"type":"string","title":"` + strings.Repeat("é", 200) + `","description":"` + strings.Repeat("é", 1000) + `","maxLength":1e4}`),
+		form(`"a":{"type":"number","minimum":` + strings.Repeat("1", 40) + `,"maximum":1e999}`),
+		form(`"a":{"enum":["` + strings.Repeat("é", 200) + `"]}`),
+	} {
+		if _, err := relay.ParseFields([]byte(schema)); err != nil {
+			t.Errorf("%.80s: %v", schema, err)
+		}
+	}
+}
+
+// All mistakes are told at once.
+func TestParseFieldsJoinsItsErrors(t *testing.T) {
+	_, err := relay.ParseFields([]byte(`{"properties":{"a":{},"b":{"type":"string","title":1}}}`))
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || len(joined.Unwrap()) != 3 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestReadFields(t *testing.T) {
+	const none = ""
+	choices := []relay.Choice{{`"a b"`, "a b"}, {"1.0", "one"}}
+	for _, c := range []struct {
+		kind    relay.FieldKind
+		typed   string
+		value   string // none for left out
+		problem relay.ProblemKind
+	}{
+		{relay.FieldText, "", none, ""},
+		{relay.FieldText, " \t\u00a0", none, ""},
+		{relay.FieldText, "  a <b> & \"c\" é ", `"a <b> & \"c\" é"`, ""},
+		{relay.FieldText, "a\r\nb\rc", `"a\nb\nc"`, ""},
+		{relay.FieldText, "a\xff", none, relay.ProblemInvalid},
+		{relay.FieldText, strings.Repeat("é", relay.MaxFieldChars), `"` + strings.Repeat("é", relay.MaxFieldChars) + `"`, ""},
+		{relay.FieldText, strings.Repeat("é", relay.MaxFieldChars+1), none, relay.ProblemTooLong},
+		{relay.FieldLongText, "  a\r\n  b\r\n", `"  a\n  b\n"`, ""},
+		{relay.FieldLongText, " \r\n ", none, ""},
+		{relay.FieldDate, " 2030-01-31 ", `"2030-01-31"`, ""},
+		{relay.FieldBoolean, "", "false", ""},
+		{relay.FieldBoolean, "true", "true", ""},
+		{relay.FieldBoolean, "on", none, relay.ProblemNotAChoice},
+		{relay.FieldNumber, "", none, ""},
+		{relay.FieldNumber, " 12345678901234567890.120 ", "12345678901234567890.120", ""},
+		{relay.FieldNumber, "-0", "-0", ""},
+		{relay.FieldNumber, "1E+09", "1E+09", ""},
+		{relay.FieldNumber, "1e-999", "1e-999", ""},
+		{relay.FieldNumber, strings.Repeat("9", 40), strings.Repeat("9", 40), ""},
+		{relay.FieldNumber, strings.Repeat("9", 41), none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "1e1000", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "+1", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, ",5", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, ".5", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "5.", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "007", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "0x1f", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "1_000", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "1 000", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "1\n2", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "1,5", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "NaN", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "١", none, relay.ProblemNotANumber},
+		{relay.FieldInteger, "1.0", "1.0", ""},
+		{relay.FieldInteger, "1e2", "1e2", ""},
+		{relay.FieldInteger, "10e-1", "10e-1", ""},
+		{relay.FieldInteger, "1.5", none, relay.ProblemNotWhole},
+		{relay.FieldInteger, "1e-1", none, relay.ProblemNotWhole},
+		{relay.FieldInteger, "one", none, relay.ProblemNotANumber},
+		{relay.FieldChoice, "", none, ""},
+		{relay.FieldChoice, `"a b"`, `"a b"`, ""},
+		{relay.FieldChoice, "1.0", "1.0", ""},
+		{relay.FieldChoice, "1", none, relay.ProblemNotAChoice},
+		{relay.FieldChoice, ` "a b"`, none, relay.ProblemNotAChoice},
+		{relay.FieldChoice, `{"a":1}`, none, relay.ProblemNotAChoice},
+	} {
+		object, problems := relay.ReadFields([]relay.Field{{Name: "f", Kind: c.kind, Choices: choices}}, func(string) string { return c.typed })
+		want, wantProblems := `{"f":`+c.value+`}`, []relay.FieldProblem(nil)
+		if c.value == none {
+			want = `{}`
+		}
+		if c.problem != "" {
+			wantProblems = []relay.FieldProblem{{Field: "f", Kind: c.problem}}
+		}
+		if c.problem == relay.ProblemTooLong {
+			wantProblems[0].Limit = "10000"
+		}
+		if string(object) != want || !cmp.Equal(problems, wantProblems) {
+			t.Errorf("%s %.40q: %.60s %v, want %.60s %v", c.kind, c.typed, object, problems, want, wantProblems)
+		}
+	}
+}
+
+// The object is in the order of the fields, and each field is asked for by its
+// own name.
+func TestReadFieldsOrder(t *testing.T) {
+	fields := []relay.Field{{Name: "z", Kind: relay.FieldText}, {Name: "b", Kind: relay.FieldBoolean}, {Name: "n", Kind: relay.FieldNumber}, {Name: "a", Kind: relay.FieldInteger}}
+	typed := map[string]string{"z": "last", "n": "x", "a": "7"}
+	object, problems := relay.ReadFields(fields, func(name string) string { return typed[name] })
+	if string(object) != `{"z":"last","b":false,"a":7}` {
+		t.Errorf("%s", object)
+	}
+	if diff := cmp.Diff([]relay.FieldProblem{{Field: "n", Kind: relay.ProblemNotANumber}}, problems); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A number with a vast exponent is refused before anything reckons with it.
+func TestVastNumbersCostNothing(t *testing.T) {
+	start := time.Now()
+	for _, kind := range []relay.FieldKind{relay.FieldNumber, relay.FieldInteger} {
+		for _, typed := range []string{"1e99999999", "1e-99999999", "1" + strings.Repeat("0", 5000), "1e" + strings.Repeat("9", 5000)} {
+			_, problems := relay.ReadFields([]relay.Field{{Name: "n", Kind: kind}}, func(string) string { return typed })
+			if len(problems) != 1 || problems[0].Kind != relay.ProblemNotANumber {
+				t.Errorf("%s %.20s: %v", kind, typed, problems)
+			}
+		}
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+// Whatever a number looks like, what is taken is written into the object digit
+// by digit, and whole means what it says.
+func TestNumbersKeepTheirDigits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		number := rapid.StringMatching(`-?(0|[1-9][0-9]{0,12})(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,3})?`).Draw(t, "number")
+		object, problems := relay.ReadFields([]relay.Field{{Name: "n", Kind: relay.FieldNumber}}, func(string) string { return number })
+		if string(object) != `{"n":`+number+`}` || problems != nil {
+			t.Fatalf("%s becomes %s %v", number, object, problems)
+		}
+	})
+}

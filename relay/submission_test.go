@@ -1,0 +1,201 @@
+package relay_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"callback-relay/relay"
+)
+
+// ballot is a scripted store of one approval: it shows the views in turn, the
+// last one again and again, and says what becomes of what is submitted.
+type ballot struct {
+	scripted
+	views                               []relay.View
+	viewErr, decideErr, guessErr, vouch error
+
+	decided, vouched int
+}
+
+func (b *ballot) View(context.Context, relay.LinkRef) (relay.View, error) {
+	v := b.views[0]
+	if len(b.views) > 1 {
+		b.views = b.views[1:]
+	}
+	return v, b.viewErr
+}
+
+func (b *ballot) Decide(_ context.Context, _ relay.LinkRef, all []relay.Decision, o *relay.Outcome) (relay.Recorded, error) {
+	b.decided = len(all)
+	recorded := b.recorded
+	if recorded.Delivery != nil {
+		recorded.Delivery.Outcome = *o
+	}
+	return recorded, b.decideErr
+}
+
+func (b *ballot) Guess(context.Context, relay.LinkRef, bool) (int, error) { return 3, b.guessErr }
+
+func (b *ballot) Vouch(context.Context, relay.CallbackID) error {
+	b.vouched++
+	return b.vouch
+}
+
+var ballotLink = relay.Link{Name: "dana", LinkKind: relay.LinkKind{Type: relay.LinkApproval, Page: true}, Approver: "Dana"}
+
+// cast is a callback that waits for Dana, changed, and what she sends.
+func cast(t *testing.T, changes ...func(*relay.View)) (relay.View, relay.LinkRef, relay.Submission) {
+	t.Helper()
+	ring := keys(t, "k1")
+	id := ring.Identify("task")[0].ID
+	ref, err := ring.Resolve(ring.LinkKey(id, ballotLink, "k1").Reveal(), relay.PageLinks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	v := relay.View{
+		Callback: relay.Callback{ID: id, State: relay.StatePending, ExpiresAt: now.Add(time.Hour), Links: []relay.Link{ballotLink}},
+		Link:     ballotLink, Now: now,
+		Approval: relay.Approval{Comment: relay.CommentOptional, OnReject: relay.OutcomeSuccess, Required: 1, Rejections: 1},
+	}
+	for _, change := range changes {
+		change(&v)
+	}
+	return v, ref, relay.Submission{
+		Nonce: ref.NewNonce(now), Decision: relay.Approved, Confirm: "000000", Field: func(string) string { return "" },
+	}
+}
+
+func (b *ballot) service() *relay.Service {
+	return relay.NewService(relay.ServiceOptions{
+		Store: b, Deliverer: b, PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"}, MaxOutput: relay.MaxOutputBytes,
+	})
+}
+
+// decidedBy is what View shows once somebody's decision is recorded.
+func decidedBy(link, name string, approved bool) func(*relay.View) {
+	return func(v *relay.View) {
+		v.State = relay.StateAnswered
+		v.Decisions = []relay.Decision{{Approved: approved, Link: link, Approver: name}}
+		v.Outcome = &relay.OutcomeView{By: link, Type: relay.OutcomeSuccess}
+		v.Delivery = &relay.DeliveryView{}
+	}
+}
+
+// What ends between the look and the record is an error, and the view that
+// comes with it shows no decision that was not stored.
+func TestSubmitNotRecorded(t *testing.T) {
+	for _, want := range []error{relay.ErrExpired, relay.ErrCancelled, relay.ErrLinkClosed, relay.ErrTaskClosed, relay.ErrUnavailable} {
+		v, ref, sub := cast(t)
+		b := &ballot{views: []relay.View{v}, decideErr: want}
+		got, duplicate, err := b.service().Submit(t.Context(), ref, sub)
+		if !errors.Is(err, want) || duplicate {
+			t.Errorf("%v: got %v, duplicate %v", want, err, duplicate)
+		}
+		if len(got.Decisions) > 0 || got.Standing() != relay.StandingWaiting || b.deliveries > 0 {
+			t.Errorf("%v: the view has decisions %v and stands at %s; %d deliveries", want, got.Decisions, got.Standing(), b.deliveries)
+		}
+	}
+}
+
+func TestSubmitRecorded(t *testing.T) {
+	answered := func() relay.Recorded {
+		return relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}
+	}
+	for name, c := range map[string]struct {
+		required   int
+		recorded   relay.Recorded
+		settled    relay.State
+		want       relay.Standing
+		deliveries int
+	}{
+		"the only one": {1, answered(), relay.StateDelivered, relay.StandingDecided, 1},
+		"on its way":   {1, answered(), relay.StateAnswered, relay.StandingOnItsWay, 1},
+		"one of two":   {2, relay.Recorded{State: relay.StatePending}, "", relay.StandingCounted, 0},
+	} {
+		v, ref, sub := cast(t, func(v *relay.View) { v.Approval.Required = c.required })
+		b := &ballot{views: []relay.View{v}}
+		b.recorded, b.settled = c.recorded, relay.Settlement{State: c.settled}
+		got, duplicate, err := b.service().Submit(t.Context(), ref, sub)
+		if err != nil || duplicate || got.Standing() != c.want || b.deliveries != c.deliveries || len(got.Decisions) != 1 {
+			t.Errorf("%s: %s with %d decisions, duplicate %v, %d deliveries, %v", name, got.Standing(), len(got.Decisions), duplicate, b.deliveries, err)
+		}
+	}
+}
+
+// Somebody was faster between the look and the record: what is so now is looked
+// up, and said.
+func TestSubmitMeanwhile(t *testing.T) {
+	for name, c := range map[string]struct {
+		then      func(*relay.View)
+		want      error
+		duplicate bool
+	}{
+		"the same person, the same": {decidedBy("dana", "Dana", true), nil, true},
+		"the same person, another":  {decidedBy("dana", "Dana", false), relay.ErrAlreadyAnswered, false},
+		"another person":            {decidedBy("lee", "Lee", true), relay.ErrAlreadyAnswered, false},
+		"nobody: it was cancelled":  {func(v *relay.View) { v.State = relay.StateCancelled }, relay.ErrCancelled, false},
+		"nobody: it is too late":    {func(v *relay.View) { v.Now = v.ExpiresAt }, relay.ErrExpired, false},
+	} {
+		for _, first := range []error{relay.ErrMeanwhile, relay.ErrAlreadyAnswered} {
+			before, ref, sub := cast(t)
+			after := before
+			c.then(&after)
+			b := &ballot{views: []relay.View{before, after}, decideErr: first}
+			_, duplicate, err := b.service().Submit(t.Context(), ref, sub)
+			if !errors.Is(err, c.want) || duplicate != c.duplicate {
+				t.Errorf("%s: %v, duplicate %v", name, err, duplicate)
+			}
+			if b.vouched > 0 != c.duplicate {
+				t.Errorf("%s: vouched for %d times", name, b.vouched)
+			}
+		}
+	}
+}
+
+// A repetition is acknowledged only with the durability of the first (row 59).
+func TestRepetitionIsVouchedFor(t *testing.T) {
+	v, ref, sub := cast(t, decidedBy("dana", "Dana", true))
+	b := &ballot{views: []relay.View{v}, vouch: relay.ErrUnavailable}
+	if _, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrUnavailable) {
+		t.Errorf("submit: %v", err)
+	}
+	b.views[0].Decisions = nil // as of a link with a fixed outcome
+	if _, err := b.service().Press(t.Context(), ref); !errors.Is(err, relay.ErrUnavailable) {
+		t.Errorf("press: %v", err)
+	}
+	b.vouch = nil
+	if got, err := b.service().Press(t.Context(), ref); err != nil || !got.Duplicate || got.State != relay.StateAnswered {
+		t.Errorf("press: %+v, %v", got, err)
+	}
+	if b.answers > 0 {
+		t.Error("a repetition is recorded")
+	}
+}
+
+// The code is counted before anything is recorded, and only where the rest of
+// the form is right.
+func TestSubmitCode(t *testing.T) {
+	code := func(v *relay.View) { v.Approval.Confirm = relay.ConfirmCode }
+	wrong := []relay.FieldProblem{{Field: relay.InputConfirm, Kind: relay.ProblemWrongCode, Limit: "3"}}
+	v, ref, sub := cast(t, code)
+	b := &ballot{views: []relay.View{v}}
+	_, _, err := b.service().Submit(t.Context(), ref, sub)
+	form := (*relay.FormError)(nil)
+	if !errors.As(err, &form) || !slices.Equal(form.Problems, wrong) || b.decided > 0 {
+		t.Errorf("wrong code: %v, %d decisions recorded", err, b.decided)
+	}
+	b = &ballot{views: []relay.View{v}, guessErr: relay.ErrLinkClosed}
+	if got, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrLinkClosed) || len(got.Decisions) > 0 {
+		t.Errorf("too many codes: %v, decisions %v", err, got.Decisions)
+	}
+	sub.Decision = ""
+	b = &ballot{views: []relay.View{v}, guessErr: errors.New("counted")}
+	if _, _, err := b.service().Submit(t.Context(), ref, sub); !errors.As(err, &form) || form.Problems[0].Field != relay.InputDecision {
+		t.Errorf("a form with another mistake: %v", err)
+	}
+}

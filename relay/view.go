@@ -1,0 +1,81 @@
+package relay
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// View is a callback as one of its links shows it to whoever has the link.
+type View struct {
+	Callback
+	Link     Link
+	Request  LinkRequest // what was asked of the link
+	Approval Approval    // of a callback with pages
+	Now      time.Time   // by the clock of Redis
+}
+
+// Standing is what a view means to the person who sees it.
+type Standing string
+
+// The standings.
+const (
+	StandingWaiting    Standing = "waiting"     // for this person
+	StandingCounted    Standing = "counted"     // this person has decided, others have not
+	StandingOnItsWay   Standing = "on-its-way"  // decided, and being delivered
+	StandingDecided    Standing = "decided"     // and delivered
+	StandingTooLate    Standing = "too-late"    // nobody decided in time
+	StandingCancelled  Standing = "cancelled"   // withdrawn
+	StandingTaskClosed Standing = "task-closed" // the workflow no longer waits
+	StandingNotTaken   Standing = "not-taken"   // decided, and Step Functions would not have it
+)
+
+// Standing tells what the view means.
+func (v View) Standing() Standing {
+	if v.Outcome != nil && v.Outcome.By == ByExpiry {
+		return StandingTooLate
+	}
+	switch v.State {
+	case StateCancelled:
+		return StandingCancelled
+	case StateRefused:
+		if v.Delivery != nil && errors.Is(RefusalError(v.Delivery.LastError), ErrRefused) {
+			return StandingNotTaken
+		}
+		return StandingTaskClosed
+	case StateDelivered:
+		return StandingDecided
+	case StateAnswered:
+		return StandingOnItsWay
+	case StatePending:
+		if !v.Now.Before(v.ExpiresAt) {
+			return StandingTooLate
+		}
+		if _, ok := v.Mine(); ok {
+			return StandingCounted
+		}
+		return StandingWaiting
+	}
+	return StandingTooLate // StateExpired
+}
+
+// Mine returns the decision of the person whose link it is, through this link
+// or another one.
+func (v View) Mine() (Decision, bool) {
+	i := slices.IndexFunc(v.Decisions, func(d Decision) bool {
+		return d.Link == v.Link.Name || v.Link.Approver != "" && !d.Typed && sameName(d.Approver) == sameName(v.Link.Approver)
+	})
+	if i < 0 {
+		return Decision{}, false
+	}
+	return v.Decisions[i], true
+}
+
+// Fields returns the inputs of the approval's form.
+func (v View) Fields() []Field {
+	if v.Approval.Fields == nil {
+		return nil
+	}
+	fields, _ := ParseFields(v.Approval.Fields) // checked when it was registered
+	return fields
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"callback-relay/relay"
+)
+
+// View implements [relay.Store].
+func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error) {
+	id := link.ID
+	got, err := s.run(ctx, viewScript, []string{callbackKey(id), dueKey(id.Partition())}, string(id))
+	if err != nil {
+		return relay.View{}, fmt.Errorf("look up %s: %w", id, err)
+	}
+	if got.verdict() != "found" || len(got) != viewHead+len(viewFields)+3 {
+		return relay.View{}, s.refusal(ctx, "look up", id, got)
+	}
+	score, _ := strconv.ParseFloat(got.text(2), 64)
+	cb, _, err := s.view(id, got[viewHead:viewHead+len(viewFields)], score)
+	if err != nil {
+		return relay.View{}, err
+	}
+	if int(link.Number) >= len(cb.Links) || cb.Links[link.Number].LinkKind != link.LinkKind {
+		// An authentic key of a link that this registration does not have.
+		return relay.View{}, fmt.Errorf("look up %s: %w", id, relay.ErrNotFound)
+	}
+	v := relay.View{Callback: cb, Link: cb.Links[link.Number], Now: got.time(1)}
+	if v.Link.Closed {
+		return relay.View{}, fmt.Errorf("look up %s: %w", id, relay.ErrLinkClosed)
+	}
+	var left *summary
+	if err := s.open(id, summaryField, got.text(viewHead+len(viewFields)+1), &left); err != nil {
+		return relay.View{}, err
+	}
+	var c *content
+	if err := s.open(id, contentField, got.text(viewHead+len(viewFields)), &c); err != nil {
+		return relay.View{}, err
+	}
+	if c == nil {
+		c = left.content(cb.Links)
+	}
+	var remarks []remark
+	if err := s.open(id, remarksField, got.text(viewHead+len(viewFields)+2), &remarks); err != nil {
+		return relay.View{}, err
+	}
+	v.Approval, v.Request = c.Approval.relay(), c.request(v.Link)
+	for i, r := range remarks[:min(len(remarks), len(v.Decisions))] {
+		v.Decisions[i].Comment, v.Decisions[i].Fields = relay.Payload(r.Comment), relay.Payload(r.Fields)
+	}
+	return v, nil
+}
+
+// viewHead is how many elements of view.lua's reply stand before the fields.
+const viewHead = 3
+
+// Decide implements [relay.Store].
+func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Decision, o *relay.Outcome) (relay.Recorded, error) {
+	id, before := link.ID, strconv.Itoa(len(all)-1)
+	decisions, remarks := encodeDecisions(all)
+	sealed := s.seal(id, decisionsField, decisions)
+	if o != nil {
+		return s.answer(ctx, link, *o, before, sealed)
+	}
+	got, err := s.keep(ctx, decideScript, []string{callbackKey(id)},
+		string(relay.StatePending), strconv.Itoa(int(link.Number)), before, sealed, s.seal(id, remarksField, remarks))
+	if err != nil {
+		return relay.Recorded{}, fmt.Errorf("decide %s: %w", id, err)
+	}
+	if got.verdict() != "recorded" {
+		return relay.Recorded{}, s.refusal(ctx, "decide", id, got)
+	}
+	return relay.Recorded{State: relay.StatePending}, nil
+}
+
+// Guess implements [relay.Store].
+func (s *Store) Guess(ctx context.Context, link relay.LinkRef, right bool) (left int, err error) {
+	got, err := s.keep(ctx, guessScript, []string{callbackKey(link.ID)},
+		strconv.Itoa(int(link.Number)), flag(right), relay.MaxGuesses)
+	if err != nil {
+		return 0, fmt.Errorf("guess %s: %w", link.ID, err)
+	}
+	if got.verdict() != "left" {
+		return 0, s.refusal(ctx, "guess", link.ID, got)
+	}
+	return int(got.number(1)), nil
+}
+
+// Revoke implements [relay.Store].
+func (s *Store) Revoke(ctx context.Context, id relay.CallbackID, name string) (relay.Callback, error) {
+	cb, err := s.Get(ctx, id)
+	if err != nil {
+		return relay.Callback{}, err
+	}
+	i := slices.IndexFunc(cb.Links, func(link relay.Link) bool { return link.Name == name })
+	if i < 0 {
+		return relay.Callback{}, fmt.Errorf("revoke %s: %w", id, relay.ErrNotFound)
+	}
+	got, err := s.keep(ctx, revokeScript, []string{callbackKey(id)}, strconv.Itoa(int(cb.Links[i].Number)))
+	if err != nil {
+		return relay.Callback{}, fmt.Errorf("revoke %s: %w", id, err)
+	}
+	if got.verdict() != "done" {
+		return relay.Callback{}, s.refusal(ctx, "revoke", id, got)
+	}
+	return s.Get(ctx, id)
+}
+
+// Reschedule implements [relay.Store].
+func (s *Store) Reschedule(ctx context.Context, id relay.CallbackID, e relay.Expires, maxExpiry time.Duration) (relay.Callback, error) {
+	how, ms := expires(e)
+	got, err := s.keep(ctx, rescheduleScript, []string{callbackKey(id), deadlineKey(id.Partition())},
+		string(id), string(relay.StatePending), how, ms, maxExpiry.Milliseconds())
+	if err != nil {
+		return relay.Callback{}, fmt.Errorf("reschedule %s: %w", id, err)
+	}
+	if err := deadlineError(got, maxExpiry); err != nil {
+		return relay.Callback{}, err
+	}
+	if got.verdict() != "done" {
+		return relay.Callback{}, s.refusal(ctx, "reschedule", id, got)
+	}
+	return s.Get(ctx, id)
+}
+
+// deadlineError reports a deadline that a script did not accept.
+func deadlineError(got reply, maxExpiry time.Duration) error {
+	switch got.verdict() {
+	case "past":
+		return &relay.InvalidFieldError{Field: "expiresAt", Problem: "is not in the future"}
+	case "far":
+		return &relay.InvalidFieldError{Field: "expiresAt", Problem: fmt.Sprintf("is more than %s away", maxExpiry)}
+	}
+	return nil
+}
+
+// closed tells whether a link's number is among those that were closed, each
+// stored with blanks around it.
+func closed(revoked string, number byte) bool {
+	return strings.Contains(revoked, " "+strconv.Itoa(int(number))+" ")
+}

@@ -1,0 +1,273 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"callback-relay/relay"
+)
+
+// content is what a registration gave its links to do and to show. It is kept
+// sealed in a field of its own, which only the pages and the links with a fixed
+// outcome read, and which most callbacks do not have. It goes with the final
+// state, as the task token does; a [summary] stays.
+type content struct {
+	Links    map[string]linkContent `json:"links,omitempty"` // by name
+	Approval *approval              `json:"approval,omitempty"`
+}
+
+// linkContent is what one link does. Outputs and causes are texts, since JSON
+// within JSON would be written anew.
+type linkContent struct {
+	Output   string `json:"output,omitempty"`
+	Error    string `json:"error,omitempty"`
+	Cause    string `json:"cause,omitempty"`
+	Text     string `json:"text,omitempty"`
+	Redirect string `json:"redirect,omitempty"`
+}
+
+// approval is [relay.Approval] as it is stored.
+type approval struct {
+	Title        string      `json:"title,omitempty"`
+	Message      string      `json:"message,omitempty"`
+	Details      [][2]string `json:"details,omitempty"` // name and value
+	ApproveLabel string      `json:"approveLabel,omitempty"`
+	RejectLabel  string      `json:"rejectLabel,omitempty"`
+	Comment      string      `json:"comment"`
+	Fields       string      `json:"fields,omitempty"` // the schema's text
+	OnReject     string      `json:"onReject"`
+	Confirm      string      `json:"confirm,omitempty"`
+	Required     int         `json:"required"`
+	Rejections   int         `json:"rejections"`
+}
+
+// newContent returns nil where there is nothing to keep.
+func newContent(r relay.Registration) *content {
+	c := content{Links: map[string]linkContent{}}
+	for name, link := range r.Links {
+		kept := linkContent{string(link.Output), link.Error, link.Cause, link.Response.Text, link.Response.Redirect}
+		if kept != (linkContent{}) {
+			c.Links[name] = kept
+		}
+	}
+	if r.Approval != nil {
+		c.Approval = newApproval(*r.Approval)
+	}
+	if c.Approval == nil && len(c.Links) == 0 {
+		return nil
+	}
+	return &c
+}
+
+func newApproval(a relay.Approval) *approval {
+	kept := &approval{
+		Title: a.Title, Message: a.Message, ApproveLabel: a.ApproveLabel, RejectLabel: a.RejectLabel,
+		Comment: string(a.Comment), Fields: string(a.Fields), OnReject: string(a.OnReject),
+		Confirm: string(a.Confirm), Required: a.Required, Rejections: a.Rejections,
+	}
+	for _, d := range a.Details {
+		kept.Details = append(kept.Details, [2]string{d.Name, d.Value})
+	}
+	return kept
+}
+
+func (a *approval) relay() relay.Approval {
+	if a == nil {
+		return relay.Approval{}
+	}
+	full := relay.Approval{
+		Title: a.Title, Message: a.Message, ApproveLabel: a.ApproveLabel, RejectLabel: a.RejectLabel,
+		Comment: relay.CommentMode(a.Comment), OnReject: relay.OutcomeType(a.OnReject),
+		Confirm: relay.Confirm(a.Confirm), Required: a.Required, Rejections: a.Rejections,
+	}
+	if a.Fields != "" {
+		full.Fields = []byte(a.Fields)
+	}
+	for _, d := range a.Details {
+		full.Details = append(full.Details, relay.Detail{Name: d[0], Value: d[1]})
+	}
+	return full
+}
+
+// encode returns the content as it is sealed.
+func (c *content) encode() string {
+	if c == nil {
+		return ""
+	}
+	return encoded(c)
+}
+
+// summary is what stays of a content when all is over: what pages show then,
+// and by what a repeated registration is recognised. Being sealed, the digest
+// needs no key.
+type summary struct {
+	Title      string              `json:"title,omitempty"`
+	Required   int                 `json:"required,omitempty"`
+	Rejections int                 `json:"rejections,omitempty"`
+	Responses  map[int]linkContent `json:"responses,omitempty"` // by the link's number
+	Digest     []byte              `json:"digest"`              // SHA-256 of the content, blanks in its JSON aside
+}
+
+// summary returns nil where there is no content.
+func (c *content) summary(links []relay.Link) *summary {
+	if c == nil {
+		return nil
+	}
+	same := content{Links: map[string]linkContent{}}
+	s := summary{Responses: map[int]linkContent{}}
+	for _, link := range links {
+		kept := c.Links[link.Name]
+		if said := (linkContent{Text: kept.Text, Redirect: kept.Redirect}); said != (linkContent{}) {
+			s.Responses[int(link.Number)] = said
+		}
+		kept.Output = compact(kept.Output)
+		same.Links[link.Name] = kept
+	}
+	if c.Approval != nil {
+		a := *c.Approval
+		s.Title, s.Required, s.Rejections = a.Title, a.Required, a.Rejections
+		a.Fields = compact(a.Fields)
+		same.Approval = &a
+	}
+	digest := sha256.Sum256([]byte(same.encode()))
+	s.Digest = digest[:]
+	return &s
+}
+
+// encode returns the summary as it is sealed: equal summaries have equal text.
+func (s *summary) encode() string {
+	if s == nil {
+		return ""
+	}
+	return encoded(s)
+}
+
+// content returns what is left of the content.
+func (s *summary) content(links []relay.Link) *content {
+	if s == nil {
+		return &content{}
+	}
+	left := content{
+		Links:    map[string]linkContent{},
+		Approval: &approval{Title: s.Title, Required: s.Required, Rejections: s.Rejections},
+	}
+	for _, link := range links {
+		left.Links[link.Name] = s.Responses[int(link.Number)]
+	}
+	return &left
+}
+
+// response returns what whoever used a link is told. One that cannot be read is
+// left out: what was done does not hang on it.
+func (s *Store) response(link relay.LinkRef, sealed string) relay.Response {
+	var left summary
+	if s.open(link.ID, summaryField, sealed, &left) != nil {
+		return relay.Response{}
+	}
+	said := left.Responses[int(link.Number)]
+	return relay.Response{Text: said.Text, Redirect: said.Redirect}
+}
+
+// compact takes the blanks out of JSON.
+func compact(text string) string {
+	var short bytes.Buffer
+	if json.Compact(&short, []byte(text)) != nil {
+		return text // there is none
+	}
+	return short.String()
+}
+
+// request returns what was asked of a link.
+func (c *content) request(link relay.Link) relay.LinkRequest {
+	kept := c.Links[link.Name]
+	r := relay.LinkRequest{
+		LinkKind: link.LinkKind, Error: kept.Error, Cause: kept.Cause, Approver: link.Approver,
+		Response: relay.Response{Text: kept.Text, Redirect: kept.Redirect},
+	}
+	if kept.Output != "" {
+		r.Output = relay.Payload(kept.Output)
+	}
+	return r
+}
+
+// approvers returns the names of those who have a link, by the link's name.
+func approvers(r relay.Registration) map[string]string {
+	names := map[string]string{}
+	for name, link := range r.Links {
+		if link.Approver != "" {
+			names[name] = link.Approver
+		}
+	}
+	return names
+}
+
+// decision is [relay.Decision] without what its person wrote, and remark is
+// that. Remarks go as soon as an outcome has them; decisions stay, to be shown.
+type decision struct {
+	Approved bool   `json:"approved"`
+	Link     string `json:"link"`
+	Approver string `json:"approver"`
+	Typed    bool   `json:"typed,omitempty"`
+	At       int64  `json:"at"` // milliseconds
+}
+
+type remark struct {
+	Comment string `json:"comment,omitempty"`
+	Fields  string `json:"fields"`
+}
+
+func encodeDecisions(all []relay.Decision) (decisions, remarks string) {
+	ds, rs := make([]decision, len(all)), make([]remark, len(all))
+	for i, d := range all {
+		ds[i] = decision{d.Approved, d.Link, d.Approver, d.Typed, d.At.UnixMilli()}
+		rs[i] = remark{string(d.Comment), string(d.Fields)}
+	}
+	return encoded(ds), encoded(rs)
+}
+
+func (d decision) relay() relay.Decision {
+	return relay.Decision{
+		Approved: d.Approved, Link: d.Link, Approver: d.Approver, Typed: d.Typed, At: time.UnixMilli(d.At).UTC(),
+	}
+}
+
+// seal seals a text, and leaves an empty one as it is: there is none.
+func (s *Store) seal(id relay.CallbackID, field, text string) []byte {
+	if text == "" {
+		return []byte{}
+	}
+	return s.Keys.Seal(id, field, []byte(text))
+}
+
+// open reads sealed JSON. One that is absent changes nothing.
+func (s *Store) open(id relay.CallbackID, field, sealed string, into any) error {
+	if sealed == "" {
+		return nil
+	}
+	text, err := s.Keys.Open(id, field, []byte(sealed))
+	if err != nil {
+		return unreadable(err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return unavailable(fmt.Errorf("callback %s: unreadable %s", id, field))
+	}
+	return nil
+}
+
+// unreadable is of what no key of the ring opens. The operator can put the key
+// back, so it is not the caller's fault.
+func unreadable(err error) error {
+	return fmt.Errorf("%w: %w", relay.ErrUnavailable, err)
+}
+
+// encoded returns JSON of what has no way to fail.
+func encoded(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // texts, numbers and maps of them
+	}
+	return string(text)
+}
