@@ -28,6 +28,7 @@ type callbackCommand struct {
 	Extend extendCommand `cmd:"" help:"Give a pending callback another deadline."`
 	Revoke revokeCommand `cmd:"" help:"Close one link of a callback."`
 	Cancel cancelCommand `cmd:"" help:"Cancel a pending callback."`
+	Try    tryCommand    `cmd:"" help:"Register a callback for no task and cancel it, to see that the relay works."`
 }
 
 // remote is how to reach the relay, and how to show its answers.
