@@ -1,0 +1,144 @@
+{{/* Names are cut at 52 characters, so that -migrate-… still fits into 63. */}}
+{{- define "callback-relay.fullname" -}}
+{{- $chart := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- else if contains $chart .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $chart | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What tells the objects of this release from all others. It never changes:
+a Deployment's selector cannot. */}}
+{{- define "callback-relay.selector" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "callback-relay.labels" -}}
+{{ include "callback-relay.selector" . }}
+app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") }}
+{{- end -}}
+
+{{- define "callback-relay.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- define "callback-relay.secretName" -}}
+{{ .Values.secret.existing | default (include "callback-relay.fullname" .) }}
+{{- end -}}
+
+{{- define "callback-relay.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ .Values.serviceAccount.name | default (include "callback-relay.fullname" .) }}
+{{- else -}}
+{{ .Values.serviceAccount.name | default "default" }}
+{{- end -}}
+{{- end -}}
+
+{{/* Host and path of the public address: links and routes cannot differ. */}}
+{{- define "callback-relay.host" -}}
+{{ regexReplaceAll ":[0-9]+$" (urlParse .Values.publicUrl).host "" }}
+{{- end -}}
+{{- define "callback-relay.path" -}}
+{{ (urlParse .Values.publicUrl).path | trimSuffix "/" | default "/" }}
+{{- end -}}
+
+{{/* How long a process takes to stop at most: stopWithin in cmd/relay/node.go. */}}
+{{- define "callback-relay.stopSeconds" -}}25{{- end -}}
+
+{{/* What is common to all pods. None needs the API server. */}}
+{{- define "callback-relay.pod" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false # variables of other services could pass for settings
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532 # may read the Secret, and the role's credentials
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* What is common to all containers: one program that writes no file. */}}
+{{- define "callback-relay.container" -}}
+image: {{ include "callback-relay.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities:
+    drop: [ALL]
+{{- end -}}
+
+{{/* How Redis is found, for the relay and the migration alike. */}}
+{{- define "callback-relay.redisEnv" -}}
+- name: RELAY_REDIS_URL_FILE
+  value: /run/secrets/callback-relay/redis-url
+- name: RELAY_REDIS_MODE
+  value: {{ .Values.redis.mode }}
+{{- end -}}
+
+{{/* What pods may call to find names and Redis. */}}
+{{- define "callback-relay.redisEgress" -}}
+- ports: # names
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+- ports: # Redis
+    {{- range .Values.networkPolicy.redisPorts }}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end -}}
+
+{{/* All that is missing or contradicts itself, in one message. */}}
+{{- define "callback-relay.check" -}}
+{{- $wrong := list -}}
+{{- if not .Values.publicUrl -}}
+{{- $wrong = append $wrong "publicUrl is missing: the address at which third parties reach the relay, such as https://relay.example.com" -}}
+{{- end -}}
+{{- if not .Values.aws.region -}}
+{{- $wrong = append $wrong "aws.region is missing: the region of the state machines, such as eu-central-1" -}}
+{{- end -}}
+{{- if .Values.secret.existing -}}
+{{- if or .Values.secret.keys .Values.secret.apiKeys .Values.secret.redisUrl -}}
+{{- $wrong = append $wrong "secret.existing stands beside other values of secret; give one or the other" -}}
+{{- end -}}
+{{- else if not (and .Values.secret.keys .Values.secret.apiKeys .Values.secret.redisUrl) -}}
+{{- $wrong = append $wrong "secret.existing is missing: the name of a Secret with the entries keys, api-keys and redis-url; or give secret.keys, secret.apiKeys and secret.redisUrl" -}}
+{{- end -}}
+{{- if and .Values.aws.roleArn .Values.aws.podIdentity -}}
+{{- $wrong = append $wrong "aws.roleArn is for IRSA and aws.podIdentity for Pod Identity; give one of them" -}}
+{{- end -}}
+{{- if and .Values.aws.roleArn (not .Values.serviceAccount.create) -}}
+{{- $wrong = append $wrong "aws.roleArn annotates a service account that this chart does not make; annotate yours, and leave it empty" -}}
+{{- end -}}
+{{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
+{{- $wrong = append $wrong "gateway.parentRefs is missing: the gateways that take the route" -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
+{{- $wrong = append $wrong "autoscaling.minReplicas is above maxReplicas" -}}
+{{- end -}}
+{{- if $wrong -}}
+{{- printf "\n\n  - %s\n" (join "\n  - " $wrong) | fail -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,213 @@
+package deploy
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// pods returns the pods that a rendered chart makes, by the name of their
+// container.
+func pods(t *testing.T, all manifests) map[string]corev1.PodSpec {
+	t.Helper()
+	found := map[string]corev1.PodSpec{}
+	for _, o := range every[*appsv1.Deployment](all) {
+		found[o.Spec.Template.Spec.Containers[0].Name] = o.Spec.Template.Spec
+	}
+	for _, o := range every[*batchv1.Job](all) {
+		found[o.Spec.Template.Spec.Containers[0].Name] = o.Spec.Template.Spec
+	}
+	for _, o := range every[*corev1.Pod](all) {
+		found[o.Spec.Containers[0].Name] = o.Spec
+	}
+	for name, pod := range found {
+		if len(pod.Containers) != 1 || len(pod.InitContainers) != 0 {
+			t.Fatalf("%s has other containers, which these tests do not look at", name)
+		}
+	}
+	return found
+}
+
+func TestPodsMayDoNothing(t *testing.T) {
+	for set := range sets(t) {
+		t.Run(set, func(t *testing.T) {
+			t.Parallel()
+			all := pods(t, render(t, set, "--set", "test.apiKeySecret=relay-test"))
+			if got := slices.Sorted(maps.Keys(all)); !slices.Equal(got, []string{"migrate", "relay", "try"}) {
+				t.Fatalf("the pods are %v", got)
+			}
+			for name, pod := range all {
+				if wrong := privileges(pod); len(wrong) > 0 {
+					t.Errorf("%s: %v", name, wrong)
+				}
+			}
+		})
+	}
+}
+
+// privileges lists what a pod may do and need not.
+func privileges(pod corev1.PodSpec) []string {
+	var wrong []string
+	expect := func(right bool, what string) {
+		if !right {
+			wrong = append(wrong, what)
+		}
+	}
+	s, c := pod.SecurityContext, pod.Containers[0]
+	expect(s != nil && is(s.RunAsNonRoot, true) && is(s.RunAsUser, 65532) && is(s.RunAsGroup, 65532), "runs as root")
+	expect(s != nil && s.SeccompProfile != nil && s.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault, "no seccomp profile")
+	expect(!pod.HostNetwork && !pod.HostPID && !pod.HostIPC, "shares the host's namespaces")
+	expect(is(pod.AutomountServiceAccountToken, false), "has a key of the API server")
+	expect(is(pod.EnableServiceLinks, false), "other services become variables")
+	expect(c.Resources.Requests.Cpu().Sign() > 0 && c.Resources.Requests.Memory().Sign() > 0, "requests no resources")
+	expect(c.Resources.Limits.Memory().Sign() > 0 && c.Resources.Limits.Cpu().IsZero(), "no limit of memory, or one of the processor")
+	own := c.SecurityContext
+	if own == nil || own.Capabilities == nil {
+		return append(wrong, "no security context of the container")
+	}
+	expect(is(own.AllowPrivilegeEscalation, false), "may gain privileges")
+	expect(is(own.ReadOnlyRootFilesystem, true), "may write files")
+	expect(own.Privileged == nil && own.RunAsUser == nil && own.RunAsNonRoot == nil && own.SeccompProfile == nil, "the container has more than the pod")
+	expect(slices.Equal(own.Capabilities.Drop, []corev1.Capability{"ALL"}) && len(own.Capabilities.Add) == 0, "has capabilities")
+	for _, v := range pod.Volumes {
+		expect(v.HostPath == nil, "mounts the host")
+	}
+	return wrong
+}
+
+func is[T comparable](got *T, want T) bool { return got != nil && *got == want }
+
+// Variables are settings of the relay, or of the SDKs; a secret is a file.
+func TestVariablesAreReal(t *testing.T) {
+	known := realSettings(t)
+	for set := range sets(t) {
+		for name, pod := range pods(t, render(t, set, "--set", "test.apiKeySecret=relay-test")) {
+			seen := map[string]bool{}
+			for _, v := range pod.Containers[0].Env {
+				if seen[v.Name] {
+					t.Errorf("%s: %s sets %s twice", set, name, v.Name)
+				}
+				seen[v.Name] = true
+				if strings.HasPrefix(v.Name, "RELAY_") && !slices.Contains(known, v.Name) {
+					t.Errorf("%s: %s sets %s, which the relay does not know", set, name, v.Name)
+				}
+				if slices.Contains([]string{"RELAY_KEYS", "RELAY_API_KEYS", "RELAY_REDIS_URL"}, v.Name) {
+					t.Errorf("%s: %s has %s in its environment", set, name, v.Name)
+				}
+				if strings.HasPrefix(v.Name, "RELAY_") && strings.HasSuffix(v.Name, "_FILE") && !mounted(pod, v.Value) {
+					t.Errorf("%s: %s names %s in %s, which is not mounted", set, name, v.Value, v.Name)
+				}
+			}
+		}
+	}
+}
+
+// mounted tells whether a file is in a volume of a pod's container. Of a Secret
+// it must be an entry.
+func mounted(pod corev1.PodSpec, path string) bool {
+	for _, m := range pod.Containers[0].VolumeMounts {
+		file, below := strings.CutPrefix(path, m.MountPath+"/")
+		i := slices.IndexFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == m.Name })
+		if !below || i < 0 || !m.ReadOnly {
+			continue
+		}
+		secret := pod.Volumes[i].Secret
+		return secret == nil || slices.ContainsFunc(secret.Items, func(k corev1.KeyToPath) bool { return k.Path == file })
+	}
+	return false
+}
+
+func TestSettingsArriveAsTheyAre(t *testing.T) {
+	relay := pods(t, render(t, "everything", "--set", "settings.RELAY_MAX_OUTPUT_BYTES=262144"))["relay"]
+	for name, want := range map[string]string{
+		"RELAY_PUBLIC_URL":          "https://relay.example.com/base",
+		"RELAY_REDIS_MODE":          "sentinel",
+		"RELAY_REDIS_DURABILITY":    "waitaof:1,1",
+		"RELAY_ANSWER_WAIT":         "2s",
+		"RELAY_STEP_FUNCTIONS_RATE": "250",
+		"RELAY_MAX_OUTPUT_BYTES":    "262144",
+		"AWS_REGION":                "eu-central-1",
+		"GOMEMLIMIT":                "256MiB",
+	} {
+		if !slices.Contains(relay.Containers[0].Env, corev1.EnvVar{Name: name, Value: want}) {
+			t.Errorf("%s is not %q", name, want)
+		}
+	}
+}
+
+var stopWithin = regexp.MustCompile(`\n\tstopWithin = (\d+) \* time\.Second\n`)
+
+// A replica is stopped after it was drained, and killed only after it had its
+// time to stop.
+func TestTermination(t *testing.T) {
+	m := stopWithin.FindStringSubmatch(read(t, root+"/cmd/relay/node.go"))
+	if m == nil {
+		t.Fatal("cmd/relay/node.go does not say how long stopping may take")
+	}
+	stops, _ := strconv.ParseInt(m[1], 10, 64)
+	for _, drains := range []int64{0, 10, 45} {
+		pod := pods(t, render(t, "defaults", "--set", "drainSeconds="+strconv.FormatInt(drains, 10)))["relay"]
+		if want := drains + stops + 5; !is(pod.TerminationGracePeriodSeconds, want) {
+			t.Errorf("drained for %d s, it is killed after %v s, want %d", drains, *pod.TerminationGracePeriodSeconds, want)
+		}
+		hooks := pod.Containers[0].Lifecycle
+		if drains == 0 {
+			if hooks != nil {
+				t.Error("not drained, it has a hook")
+			}
+			continue
+		}
+		if hooks == nil || hooks.PreStop.Sleep == nil || hooks.PreStop.Sleep.Seconds != drains {
+			t.Errorf("drained for %d s, its hook is %v", drains, hooks)
+		}
+	}
+}
+
+func TestProbes(t *testing.T) {
+	c := pods(t, render(t, "defaults"))["relay"].Containers[0]
+	ports := map[string]int32{}
+	for _, p := range c.Ports {
+		ports[p.Name] = p.ContainerPort
+	}
+	if !maps.Equal(ports, map[string]int32{"public": 8080, "private": 8081}) {
+		t.Errorf("ports are %v", ports)
+	}
+	for path, probe := range map[string]*corev1.Probe{"/healthz": c.LivenessProbe, "/readyz": c.ReadinessProbe} {
+		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port.StrVal != "private" {
+			t.Errorf("the probe of %s is %v", path, probe)
+		}
+	}
+}
+
+func TestReplicas(t *testing.T) {
+	d := named[*appsv1.Deployment](t, render(t, "defaults"), "relay-callback-relay")
+	if !is(d.Spec.Replicas, 2) || d.Spec.Strategy.RollingUpdate.MaxUnavailable.IntValue() != 0 {
+		t.Errorf("replicas %v, strategy %v", d.Spec.Replicas, d.Spec.Strategy)
+	}
+	spread := d.Spec.Template.Spec.TopologySpreadConstraints
+	if len(spread) != 2 || spread[0].TopologyKey != "topology.kubernetes.io/zone" || spread[0].WhenUnsatisfiable != corev1.ScheduleAnyway {
+		t.Errorf("spread %v", spread)
+	}
+	if d = named[*appsv1.Deployment](t, render(t, "autoscaling"), "relay-callback-relay"); d.Spec.Replicas != nil {
+		t.Errorf("with an autoscaler beside it, the Deployment asks for %d replicas", *d.Spec.Replicas)
+	}
+}
+
+// A replica that reads another Secret of the chart is another replica: files
+// are read at start only.
+func TestNewSecretsRestart(t *testing.T) {
+	sum := func(args ...string) string {
+		d := named[*appsv1.Deployment](t, render(t, "defaults", args...), "relay-callback-relay")
+		return d.Spec.Template.Annotations["checksum/secret"]
+	}
+	if sum() == "" || sum() != sum() || sum() == sum("--set", "secret.apiKeys=other:00") {
+		t.Error("the checksum of the secret does not follow it")
+	}
+}

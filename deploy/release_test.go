@@ -1,0 +1,138 @@
+package deploy
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// The migration runs before anything else of a release is there: what it needs
+// is made by earlier hooks, or was there before.
+func TestMigrationNeedsNothingOfTheRelease(t *testing.T) {
+	for set := range sets(t) {
+		t.Run(set, func(t *testing.T) {
+			t.Parallel()
+			all := render(t, set)
+			jobs := every[*batchv1.Job](all)
+			if len(jobs) != 1 {
+				t.Fatalf("%d jobs", len(jobs))
+			}
+			job := jobs[0]
+			weight := beforeRelease(t, job)
+			pod := job.Spec.Template.Spec
+			if pod.ServiceAccountName != "" {
+				t.Errorf("it needs the service account %s", pod.ServiceAccountName)
+			}
+			for _, v := range pod.Volumes {
+				if v.Secret == nil {
+					continue
+				}
+				if v.Secret.SecretName == "relay-secrets" {
+					continue // was there before
+				}
+				secret := named[*corev1.Secret](t, all, v.Secret.SecretName)
+				if w := beforeRelease(t, secret); w >= weight {
+					t.Errorf("its secret has the weight %d, and it has %d", w, weight)
+				}
+				if secret.StringData["redis-url"] == "" || len(secret.StringData) != 1 {
+					t.Error("its secret holds more or less than the URL of Redis")
+				}
+			}
+		})
+	}
+}
+
+// beforeRelease returns the weight of a hook that runs before a release is
+// installed and upgraded.
+func beforeRelease(t *testing.T, o metav1.Object) int {
+	t.Helper()
+	notes := o.GetAnnotations()
+	if notes["helm.sh/hook"] != "pre-install,pre-upgrade" || notes["helm.sh/hook-delete-policy"] != "before-hook-creation,hook-succeeded" {
+		t.Errorf("%s is no hook before a release: %v", o.GetName(), notes)
+	}
+	weight, err := strconv.Atoi(notes["helm.sh/hook-weight"])
+	if err != nil {
+		t.Error(err)
+	}
+	return weight
+}
+
+// Services, budgets and spreads concern the replicas: never the Job or the
+// test, which carry labels of the release too.
+func TestSelectorsFindReplicasOnly(t *testing.T) {
+	all := render(t, "everything")
+	replica := labels.Set(every[*appsv1.Deployment](all)[0].Spec.Template.Labels)
+	others := []labels.Set{every[*batchv1.Job](all)[0].Spec.Template.Labels, every[*corev1.Pod](all)[0].Labels}
+	for name, selector := range selectors(t, all) {
+		if !selector.Matches(replica) {
+			t.Errorf("%s does not find the replicas", name)
+		}
+		for _, other := range others {
+			if selector.Matches(other) {
+				t.Errorf("%s finds %v", name, other)
+			}
+		}
+	}
+}
+
+func TestSecret(t *testing.T) {
+	secret := named[*corev1.Secret](t, render(t, "defaults"), "relay-callback-relay")
+	for _, entry := range []string{"keys", "api-keys", "redis-url"} {
+		if secret.StringData[entry] == "" {
+			t.Errorf("no %s", entry)
+		}
+	}
+	all := render(t, "existing-secret")
+	if made := every[*corev1.Secret](all); len(made) != 0 {
+		t.Errorf("beside the one that exists, %s is made", made[0].Name)
+	}
+	for name, pod := range pods(t, all) {
+		if got := pod.Volumes[0].Secret.SecretName; got != "relay-secrets" {
+			t.Errorf("%s reads %s", name, got)
+		}
+	}
+}
+
+func TestServiceAccount(t *testing.T) {
+	irsa := named[*corev1.ServiceAccount](t, render(t, "irsa"), "relay-callback-relay")
+	if got := irsa.Annotations["eks.amazonaws.com/role-arn"]; got != "arn:aws:iam::123456789012:role/callback-relay" {
+		t.Errorf("the role is %q", got)
+	}
+	// Pod Identity finds the account by its name.
+	all := render(t, "pod-identity")
+	if account := named[*corev1.ServiceAccount](t, all, "callback-relay"); len(account.Annotations) != 0 {
+		t.Errorf("annotations %v", account.Annotations)
+	}
+	if got := pods(t, all)["relay"].ServiceAccountName; got != "callback-relay" {
+		t.Errorf("the relay runs as %s", got)
+	}
+	theirs := render(t, "defaults", "--set", "serviceAccount.create=false,serviceAccount.name=theirs")
+	if got := pods(t, theirs)["relay"].ServiceAccountName; got != "theirs" {
+		t.Errorf("the relay runs as %s", got)
+	}
+}
+
+// The notes name the next commands, for what is there.
+func TestNotes(t *testing.T) {
+	for set, want := range map[string][]string{
+		"existing-secret": {"rollout status deployment/relay-callback-relay\n", "port-forward service/relay-callback-relay-private 8081", "nothing is published yet"},
+		"everything":      {"rollout status deployment/callbacks\n", "helm -n workflows test relay --logs", "http://callbacks-private.workflows:8081"},
+	} {
+		out, said, err := runHelm(t, "install", "relay", chart, "--dry-run=client", "--namespace", namespace, "--values", chart+"/ci/"+set+"-values.yaml")
+		if err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+		_, notes, _ := strings.Cut(out, "\nNOTES:\n")
+		for _, w := range want {
+			if !strings.Contains(notes, w) {
+				t.Errorf("%s: the notes do not say %q:\n%s", set, w, notes)
+			}
+		}
+	}
+}
