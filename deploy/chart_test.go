@@ -11,16 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// object is what every manifest has.
-type object interface{ metav1.Object }
-
 func TestEverySetRenders(t *testing.T) {
 	for set, file := range sets(t) {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
 			seen := map[string]bool{}
 			for _, decoded := range render(t, set) {
-				o := decoded.(object)
+				o := decoded.(metav1.Object)
 				id := decoded.GetObjectKind().GroupVersionKind().Kind + " " + o.GetName()
 				if seen[id] {
 					t.Errorf("%s is there twice", id)

@@ -207,7 +207,7 @@ func TestNewSecretsRestart(t *testing.T) {
 		d := named[*appsv1.Deployment](t, render(t, "defaults", args...), "relay-callback-relay")
 		return d.Spec.Template.Annotations["checksum/secret"]
 	}
-	if sum() == "" || sum() != sum() || sum() == sum("--set", "secret.apiKeys=other:00") {
+	if sum() == "" || sum() == sum("--set", "secret.apiKeys=other:00") {
 		t.Error("the checksum of the secret does not follow it")
 	}
 }
