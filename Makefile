@@ -23,8 +23,8 @@ setup: ## install what the tests need, where that is allowed
 test: setup ## run every test, with the race detector, against a real redis-server
 	CI=true $(GO) test -race $$($(GO) list ./... | grep -v /faults$$)
 	CI=true $(GO) test -race -v ./faults
-	cd deploy && $(GO) tool -n helm >/dev/null # built outside of the time that a test has
-	cd deploy && CI=true $(GO) test ./...
+	cd deploy/checks && $(GO) tool -n helm >/dev/null # built outside of the time that a test has
+	cd deploy/checks && CI=true $(GO) test ./...
 
 # Another run: make soak FOR=8h SEED=7
 FOR ?= 1h
@@ -61,7 +61,7 @@ fuzz: ## fuzz every target in turn, each for FUZZTIME
 .PHONY: lint
 lint: ## run the linters
 	$(LINT) run ./...
-	cd deploy && $(GO) tool -modfile=../tools/go.mod golangci-lint run ./...
+	cd deploy/checks && $(GO) tool -modfile=../../tools/go.mod golangci-lint run ./...
 
 .PHONY: fmt
 fmt: ## format the code

@@ -1,4 +1,4 @@
-module callback-relay/deploy
+module callback-relay/deploy/checks
 
 go 1.26.0
 

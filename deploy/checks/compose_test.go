@@ -1,4 +1,4 @@
-package deploy
+package checks
 
 import (
 	"context"
@@ -19,8 +19,8 @@ import (
 func compose(t *testing.T, environment types.Mapping) (*types.Project, error) {
 	t.Helper()
 	return loader.LoadWithContext(context.Background(), types.ConfigDetails{
-		WorkingDir:  "compose",
-		ConfigFiles: []types.ConfigFile{{Filename: "compose/compose.yaml"}},
+		WorkingDir:  "../compose",
+		ConfigFiles: []types.ConfigFile{{Filename: "../compose/compose.yaml"}},
 		Environment: environment.Clone(), // the loader adds to it
 	})
 }

@@ -1,4 +1,4 @@
-package deploy
+package checks
 
 import (
 	"bufio"
@@ -27,8 +27,8 @@ import (
 )
 
 const (
-	root      = ".."
-	chart     = "helm/callback-relay"
+	root      = "../.."
+	chart     = "../helm/callback-relay"
 	namespace = "workflows"
 )
 
