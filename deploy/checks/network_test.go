@@ -76,7 +76,7 @@ func TestOnlyLinksArePublished(t *testing.T) {
 					t.Fatalf("the route is %v", o.Spec)
 				}
 				backend := o.Spec.Rules[0].BackendRefs[0]
-				if string(backend.Name) != public.Name || !is(backend.Port, gatewayv1.PortNumber(public.Spec.Ports[0].Port)) {
+				if string(backend.Name) != public.Name || !is(backend.Port, public.Spec.Ports[0].Port) {
 					t.Errorf("the route leads to %v", backend)
 				}
 			}
