@@ -169,6 +169,15 @@ func (c Config) check(r *reader) {
 	}
 }
 
+// PrivateListen reads and checks that one setting, like [Settings.Parse].
+func PrivateListen(value string) (string, error) {
+	s := Settings{PrivateListen: value}
+	fillIn(&s)
+	var r reader
+	address := r.listen("RELAY_PRIVATE_LISTEN", s.PrivateListen)
+	return address, errors.Join(r.mistakes...)
+}
+
 // Parse reads and checks the settings of Redis, like [Settings.Parse].
 func (s RedisSettings) Parse() (Redis, error) {
 	fillIn(&s)

@@ -195,3 +195,15 @@ func file(t *testing.T, content string) string {
 	}
 	return path
 }
+
+func TestPrivateListen(t *testing.T) {
+	for value, want := range map[string]string{"": ":8081", "127.0.0.1:9000": "127.0.0.1:9000"} {
+		got, err := config.PrivateListen(value)
+		if err != nil || got != want {
+			t.Errorf("%q: got %q, %v, want %q", value, got, err, want)
+		}
+	}
+	if _, err := config.PrivateListen("9000"); err == nil {
+		t.Error("an address without a colon is taken")
+	}
+}

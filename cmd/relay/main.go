@@ -36,6 +36,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no such callback,
 type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Run the relay."`
 	Callback callbackCommand `cmd:"" help:"Register, look up, list and cancel callbacks, through a running relay."`
+	Health   healthCommand   `cmd:"" help:"Ask the relay on this machine whether it is ready, or alive."`
 	Keys     keysCommand     `cmd:"" help:"Make keys."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the Redis keyspace to the version this release needs."`
 	Config   configCommand   `cmd:"" help:"Describe the settings."`

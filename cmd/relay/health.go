@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"callback-relay/api"
+	"callback-relay/config"
+)
+
+// healthPatience bounds a question about health. A relay that looks for a
+// Redis which hangs says so within 3 s.
+const healthPatience = 4 * time.Second
+
+// maxHealth bounds the answer, in bytes. It names a handful of obstacles.
+const maxHealth = 64 << 10
+
+// healthCommand asks the relay on this machine how it is.
+type healthCommand struct {
+	PrivateListen string `env:"RELAY_PRIVATE_LISTEN" placeholder:"ADDRESS" help:"Address and port of the private listener, as 'relay serve' has it."`
+	Live          bool   `help:"Ask only whether the process runs and answers. For what restarts a container: a restart does not bring Redis back."`
+}
+
+// Help implements [kong.HelpProvider].
+func (*healthCommand) Help() string {
+	return `Asks the private listener of this machine for /readyz: can the relay serve now?
+If not, it prints each obstacle and exits with 5. With --live it asks for
+/healthz, which depends on nothing but the process.`
+}
+
+// Run implements the command.
+func (c *healthCommand) Run(ctx context.Context, t terminal) error {
+	address, err := config.PrivateListen(c.PrivateListen)
+	if err != nil {
+		return err
+	}
+	if strings.HasSuffix(address, ":0") {
+		return &config.Mistake{Setting: "RELAY_PRIVATE_LISTEN", Problem: "port 0 stands for any free one, so that nobody can tell which one to ask; give a port"}
+	}
+	path := "/readyz"
+	if c.Live {
+		path = "/healthz"
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	defer cancel()
+	status, err := askHealth(ctx, address, path)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(t.out, status)
+	return err
+}
+
+// askHealth asks a listener for its health. One that listens on all addresses
+// is asked on loopback: the dialer reads an address without a host so, such as
+// :8081 or 0.0.0.0:8081, which no URL could hold.
+func askHealth(ctx context.Context, listener, path string) (status string, err error) {
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, listener)
+		},
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return "", fmt.Errorf("the relay %w: %w", errUnreachable, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxHealth))
+	if err != nil {
+		return "", fmt.Errorf("the relay %w: %w", errUnreachable, err)
+	}
+	return readHealth(response.StatusCode, body)
+}
+
+// readHealth reads what the relay answered.
+func readHealth(statusCode int, body []byte) (status string, err error) {
+	var health api.Health
+	if statusCode == http.StatusOK && json.Unmarshal(body, &health) == nil && health.Status != "" {
+		return health.Status, nil
+	}
+	var problem api.Problem
+	if statusCode == http.StatusServiceUnavailable && json.Unmarshal(body, &problem) == nil && len(problem.Obstacles) > 0 {
+		return "", notReady(problem.Obstacles)
+	}
+	return "", &config.Mistake{
+		Setting: "RELAY_PRIVATE_LISTEN",
+		Problem: fmt.Sprintf("want the private listener of a relay, found none: what listens there answers with status %d", statusCode),
+	}
+}
+
+// notReady is everything that keeps a relay from serving.
+type notReady []api.Obstacle
+
+// Error implements error, with a line for each obstacle.
+func (n notReady) Error() string {
+	text := "not ready"
+	for _, o := range n {
+		text += "\n  " + o.Check + ": " + o.Reason
+	}
+	return text
+}
+
+// Unwrap is for the exit code: what the relay needs cannot be reached.
+func (n notReady) Unwrap() error { return errUnreachable }
