@@ -2,8 +2,11 @@
 # which it recognises AWS and Redis. There is no shell and no writable file.
 #
 #   docker build --build-arg VERSION=1.2.3 -t relay .
+#   docker buildx build --platform linux/amd64,linux/arm64 …
+#   buildah build --format docker …      # OCI's own format has no HEALTHCHECK
 
-FROM golang:1.26 AS build
+# The compiler runs on the builder's own platform, whatever it builds for.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 
 # Modules first: this layer is kept until go.mod or go.sum changes.
@@ -13,13 +16,24 @@ RUN go mod download
 COPY . .
 # What `relay version` prints. The build sees no git history.
 ARG VERSION=
+# The platform that is built for. Builders set them; where one does not, it is
+# the builder's own.
+ARG TARGETOS
+ARG TARGETARCH
 # -tags release leaves out dev mode, and with it the in-process Redis and Step
-# Functions.
-RUN CGO_ENABLED=0 go build -trimpath -tags release \
+# Functions. With -trimpath the same source is the same program, byte for byte,
+# wherever it is built.
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
+    go build -trimpath -tags release \
     -ldflags "-s -w -X main.version=${VERSION}" \
     -o /relay ./cmd/relay
 
 FROM scratch
+ARG VERSION=
+LABEL org.opencontainers.image.title="Callback relay" \
+      org.opencontainers.image.description="Gives AWS Step Functions workflows opaque URLs for their waiting tasks" \
+      org.opencontainers.image.version="${VERSION}"
+
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /relay /relay
 
@@ -28,6 +42,10 @@ USER 65532:65532
 
 # Public links, private API.
 EXPOSE 8080 8081
+
+# Whether the process runs, not whether it is ready: no restart brings Redis
+# back. Kubernetes asks by HTTP instead, and looks at neither.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/relay", "health", "--live"]
 
 ENTRYPOINT ["/relay"]
 CMD ["serve"]

@@ -26,6 +26,11 @@ test: setup ## run every test, with the race detector, against a real redis-serv
 	cd deploy/checks && $(GO) tool -n helm >/dev/null # built outside of the time that a test has
 	cd deploy/checks && CI=true $(GO) test ./...
 
+.PHONY: image-test
+image-test: ## build the image without a daemon, and run it on a read-only root
+	@./test-setup redis-server buildah
+	$$([ $$(id -u) -eq 0 ] || echo buildah unshare) $(GO) test -count 1 -timeout 20m -v ./deploy/image -image
+
 # Another run: make soak FOR=8h SEED=7
 FOR ?= 1h
 SEED ?= 1
