@@ -85,7 +85,7 @@ func walk(t *testing.T, ending string, visit func(path string)) {
 			}
 			name := entry.Name()
 			_, noModule := os.Stat(filepath.Join(path, "go.mod"))
-			if strings.HasPrefix(name, ".") || name == "testdata" || name == "tmp" || name == "bin" || noModule == nil {
+			if strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules" || name == "tmp" || name == "bin" || noModule == nil {
 				return filepath.SkipDir
 			}
 			return nil
