@@ -108,7 +108,7 @@ func (w *world) serve() {
 // environment is all that the relay is told.
 func (w *world) environment() []string {
 	w.Helper()
-	redisURL := ""
+	var redisURL string
 	if redistest.Available(w) {
 		redisURL = redistest.Start(w).URL
 	} else {
