@@ -104,11 +104,11 @@ type notReady []api.Obstacle
 
 // Error implements error, with a line for each obstacle.
 func (n notReady) Error() string {
-	text := "not ready"
+	lines := []string{"not ready"}
 	for _, o := range n {
-		text += "\n  " + o.Check + ": " + o.Reason
+		lines = append(lines, "  "+o.Check+": "+o.Reason)
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
 // Unwrap is for the exit code: what the relay needs cannot be reached.

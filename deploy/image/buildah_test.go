@@ -51,7 +51,7 @@ func (b *builder) golang() {
 	b.Helper()
 	container := b.run("from", "scratch")
 	root := b.run("mount", container)
-	b.must(os.MkdirAll(filepath.Join(root, "tmp"), 0o777)) //nolint:gosec // as it is everywhere
+	b.must(os.MkdirAll(filepath.Join(root, "tmp"), 0o777))
 	for _, file := range append(sharedObjects(b, "/bin/sh"), "/bin/sh", certificates) {
 		content, err := os.ReadFile(file)
 		b.must(err)
