@@ -106,9 +106,9 @@ func fieldOf(t *testing.T, file, arg string) string {
 	return m[1]
 }
 
-// storeKeys returns the keys that store/keys.go can make, {NN} and <id> in
-// place of what varies.
-func storeKeys(t *testing.T) []string {
+// allKeys returns the keys that store/keys.go can make, {NN} and <id> in place
+// of what varies, and those of migrations themselves.
+func allKeys(t *testing.T) []string {
 	t.Helper()
 	var keys []string
 	text := func(e ast.Expr) (string, bool) {
@@ -119,14 +119,21 @@ func storeKeys(t *testing.T) []string {
 		s, err := strconv.Unquote(lit.Value)
 		return s, err == nil
 	}
-	ast.Inspect(parse(t, "store/keys.go"), func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.ValueSpec:
-			for i, name := range n.Names {
-				if s, ok := text(n.Values[i]); ok && strings.HasSuffix(name.Name, "Key") {
+	constants := func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok {
+			for i, name := range spec.Names {
+				if s, ok := text(spec.Values[i]); ok && strings.HasSuffix(name.Name, "Key") {
 					keys = append(keys, s)
 				}
 			}
+		}
+		return true
+	}
+	ast.Inspect(parse(t, "migrations/keys.go"), constants)
+	ast.Inspect(parse(t, "store/keys.go"), func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ValueSpec:
+			constants(n)
 		case *ast.CallExpr:
 			if f, ok := n.Fun.(*ast.Ident); !ok || f.Name != "partitionKey" {
 				return true
@@ -144,7 +151,7 @@ func storeKeys(t *testing.T) []string {
 		return true
 	})
 	slices.Sort(keys)
-	return keys
+	return slices.Compact(keys) // both have the marker
 }
 
 func parse(t *testing.T, file string) *ast.File {
@@ -172,8 +179,8 @@ func documented(t *testing.T, heading string) map[string][]string {
 
 func TestKeyspaceKeys(t *testing.T) {
 	got := slices.Sorted(maps.Keys(documented(t, "## Keys")))
-	if diff := cmp.Diff(storeKeys(t), got); diff != "" {
-		t.Errorf("keys of store/keys.go (-) and of keyspace.md (+):\n%s", diff)
+	if diff := cmp.Diff(allKeys(t), got); diff != "" {
+		t.Errorf("keys of the code (-) and of keyspace.md (+):\n%s", diff)
 	}
 	if want := fmt.Sprintf("%d partitions", relay.Partitions); !strings.Contains(read(t, "keyspace.md"), want) {
 		t.Errorf("keyspace.md does not say %q", want)

@@ -2,17 +2,12 @@ package migrations
 
 import (
 	"context"
-	_ "embed" // for the script
+	"embed"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/redis/go-redis/v9"
 )
-
-// schemaKey holds the version of the keyspace. It is alone in its cluster slot
-// and carries no version itself: it is how to find out.
-const schemaKey = "relay:schema"
 
 // ErrNewer is returned when a newer relay has changed the keyspace.
 var ErrNewer = errors.New("the keyspace is newer than this relay")
@@ -22,94 +17,130 @@ type Migration struct {
 	Number int    // the version of the keyspace once it is applied, from 1 without gaps
 	Name   string // what it does, in a few words
 
-	// Apply makes the change. It may run again after it was cut off, and at
-	// the same time in another process. Nil when the number is all there is.
-	Apply func(ctx context.Context, client redis.UniversalClient) error
+	// Rewrite brings one callback from the form of the version before to this
+	// one. It is a script, so that no request comes between, with the keys
+	// callback, deadline, due and created, and the id as ARGV[1]; it returns
+	// {"changed"} or {"same"}. It may find a callback that it has rewritten
+	// already, one that is gone, and one in a form later than its own: it leaves
+	// all of them alone. Nil when the number is all there is.
+	Rewrite *redis.Script
+
+	// Check tells whether one callback is as this version has it. It takes what
+	// Rewrite takes, changes nothing, and returns {"ok"} or {"wrong", why}.
+	Check *redis.Script
+
+	// CleanUp removes what only the old form needed. Nobody reads that any more.
+	// It may run again after it was cut off. Nil when nothing is left behind.
+	CleanUp func(ctx context.Context, client redis.UniversalClient) error
 }
 
 // All is every migration in order.
 var All = []Migration{
-	{Number: 1, Name: "first layout: callbacks in 64 partitions"},
+	{Number: 1, Name: "first layout: callbacks in 64 partitions", Check: script("check1")},
+}
+
+//go:embed *.lua
+var scriptFiles embed.FS
+
+func script(name string) *redis.Script {
+	source, err := scriptFiles.ReadFile(name + ".lua")
+	if err != nil {
+		panic(err) // the file is compiled in
+	}
+	return redis.NewScript(string(source))
 }
 
 // State is how far a keyspace has come.
 type State struct {
 	Current int         // version of the keyspace, 0 before the first migration
 	Latest  int         // version that this program needs
-	Pending []Migration // what leads from the one to the other
+	Pending []Migration // what leads from the one to the other, what is under way included
+	Begun   bool        // the first of Pending is under way, or was cut off
+	Remains bool        // Current is reached, and its clean-up was cut off
+	Done    int         // callbacks that what is under way has looked at
+	Of      int         // and how many there were when it began
+	Holder  string      // who runs migrations now; "" for nobody
 }
 
 // Status reads how far the keyspace has come. It changes nothing. The State is
 // good with [ErrNewer] too.
 func Status(ctx context.Context, client redis.UniversalClient) (State, error) {
-	return status(ctx, client, All)
+	return newRunner(client, All, nil).status(ctx)
 }
 
-// Up applies what is pending and returns how many migrations it completed:
-// those that another process completed first do not count. It calls progress,
-// unless that is nil, before each one starts.
-func Up(ctx context.Context, client redis.UniversalClient, progress func(Migration)) (int, error) {
-	return up(ctx, client, All, progress)
+func (r *runner) status(ctx context.Context) (State, error) {
+	state := State{Latest: len(r.all)}
+	m, err := readMarker(ctx, r.client)
+	if err != nil {
+		return state, err
+	}
+	state.Current, state.Begun = m.version, m.next > 0
+	if reached := max(m.version, m.next); reached > state.Latest {
+		return state, fmt.Errorf("%w: version %s, and this relay knows %d", ErrNewer, m, state.Latest)
+	}
+	state.Pending = r.all[state.Current:]
+	p, err := readProgress(ctx, r.client)
+	if err != nil {
+		return state, err
+	}
+	state.Done, state.Of = p.done, p.of
+	state.Remains = !state.Begun && p.number > 0 && p.number == state.Current
+	state.Holder, err = readHolder(ctx, r.client)
+	return state, err
 }
 
-func status(ctx context.Context, client redis.UniversalClient, all []Migration) (State, error) {
-	state := State{Latest: len(all)}
-	value, err := client.Get(ctx, schemaKey).Result()
+// Plan is what a migration would do.
+type Plan struct {
+	Migration
+	Rewrites int // callbacks that are not as it wants them
+	Of       int // callbacks
+}
+
+// Preview looks at every callback and tells what [Up] would do. It changes
+// nothing.
+func Preview(ctx context.Context, client redis.UniversalClient, report func(Progress)) ([]Plan, error) {
+	return newRunner(client, All, report).preview(ctx)
+}
+
+func (r *runner) preview(ctx context.Context) ([]Plan, error) {
+	state, err := r.status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plans := make([]Plan, len(state.Pending))
+	for i, m := range state.Pending {
+		plans[i].Migration = m
+		if m.Rewrite == nil {
+			continue
+		}
+		found, err := r.check(ctx, m)
+		if err != nil {
+			return nil, fmt.Errorf("migration %d (%s): %w", m.Number, m.Name, err)
+		}
+		plans[i].Rewrites, plans[i].Of = found.wrong, found.of
+	}
+	return plans, nil
+}
+
+// Verify looks at every callback, and returns how many there are. Those that are
+// not as the keyspace's version has them are an error. It changes nothing.
+func Verify(ctx context.Context, client redis.UniversalClient, report func(Progress)) (int, error) {
+	return newRunner(client, All, report).verify(ctx)
+}
+
+func (r *runner) verify(ctx context.Context) (int, error) {
+	state, err := r.status(ctx)
 	switch {
-	case err == redis.Nil: //nolint:errorlint // wrapped, it is Sentinel's word that it knows no such master
-		value = "0"
 	case err != nil:
-		return state, fmt.Errorf("read %s: %w", schemaKey, err)
+		return 0, err
+	case state.Current == 0:
+		return 0, errors.New("there is no keyspace yet: run relay migrate up")
+	case state.Begun:
+		return 0, fmt.Errorf("migration %d is under way or was cut off: run relay migrate up", state.Pending[0].Number)
 	}
-	state.Current, err = strconv.Atoi(value)
-	if err != nil || state.Current < 0 {
-		state.Current = 0
-		return state, fmt.Errorf("%s holds %q, not a version; is this another program's Redis?", schemaKey, value)
-	}
-	if state.Current > state.Latest {
-		return state, fmt.Errorf("%w: version %d, and this relay knows %d", ErrNewer, state.Current, state.Latest)
-	}
-	state.Pending = all[state.Current:]
-	return state, nil
-}
-
-func up(ctx context.Context, client redis.UniversalClient, all []Migration, progress func(Migration)) (int, error) {
-	state, err := status(ctx, client, all)
+	found, err := r.check(ctx, r.all[state.Current-1])
 	if err != nil {
 		return 0, err
 	}
-	completed := 0
-	for _, m := range state.Pending {
-		if progress != nil {
-			progress(m)
-		}
-		raised, err := m.run(ctx, client)
-		if err != nil {
-			return completed, fmt.Errorf("migration %d (%s): %w", m.Number, m.Name, err)
-		}
-		if raised {
-			completed++
-		}
-	}
-	return completed, nil
-}
-
-//go:embed raise.lua
-var raiseSource string
-
-var raiseScript = redis.NewScript(raiseSource)
-
-// run applies the migration and notes its number. It reports false when the
-// number was there already.
-func (m Migration) run(ctx context.Context, client redis.UniversalClient) (bool, error) {
-	if m.Apply != nil {
-		if err := m.Apply(ctx, client); err != nil {
-			return false, err
-		}
-	}
-	raised, err := raiseScript.Run(ctx, client, []string{schemaKey}, m.Number).Int()
-	if err != nil {
-		return false, fmt.Errorf("raise %s: %w", schemaKey, err)
-	}
-	return raised == 1, nil
+	return found.of, found.err()
 }

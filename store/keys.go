@@ -10,11 +10,12 @@ import (
 // part in braces is the cluster's hash tag: a callback and its queues change
 // together, so they live in one slot.
 
-// schemaKey holds the keyspace's version. Only package migrations writes it.
+// schemaKey holds the keyspace's marker. Only package migrations writes it.
 const schemaKey = "relay:schema"
 
-// schemaVersion is the keyspace's version that this package knows.
-const schemaVersion = "1"
+// schemaMarkers are those that this package can work with. A release that
+// brings migration 2 closer knows "1>2" and "2" too; see package migrations.
+var schemaMarkers = []string{"1"}
 
 // replicasKey is the sorted set of live replicas, scored by their last sign of
 // life in milliseconds.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -151,14 +152,14 @@ func plain(err error) string {
 var errSchema = fmt.Errorf("%w: wrong keyspace", relay.ErrUnavailable)
 
 func (s *Store) checkSchema(ctx context.Context) error {
-	version, err := s.redis.Get(ctx, schemaKey).Result()
+	marker, err := s.redis.Get(ctx, schemaKey).Result()
 	switch {
 	case err == redis.Nil: //nolint:errorlint // wrapped, it is trouble with a Sentinel
 		return fmt.Errorf("%w: redis holds none, run relay migrate up", errSchema)
 	case err != nil:
 		return unavailable(err)
-	case version != schemaVersion:
-		return fmt.Errorf("%w: redis holds version %.20q, this release knows version %s", errSchema, version, schemaVersion)
+	case !slices.Contains(schemaMarkers, marker):
+		return fmt.Errorf("%w: redis holds version %.20q, this release knows %s", errSchema, marker, strings.Join(schemaMarkers, ", "))
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (a *anything) answer(cmd redis.Cmder) error {
 		}
 		cmd.SetVal(reply)
 	case *redis.StringCmd: // the keyspace's marker
-		cmd.SetVal(schemaVersion)
+		cmd.SetVal(schemaMarkers[0])
 	case *redis.SliceCmd:
 		cmd.SetVal(a.fields)
 	case *redis.FloatCmd:

@@ -14,26 +14,50 @@ import (
 
 // migrateCommand changes the keyspace from release to release.
 type migrateCommand struct {
-	Up     migrateUpCommand     `cmd:"" help:"Apply what is missing. Safe to repeat, and to run twice at once."`
-	Status migrateStatusCommand `cmd:"" help:"Show the keyspace's version and what is missing."`
+	Up     migrateUpCommand     `cmd:"" help:"Apply what is missing, while relays serve. Safe to repeat, and to cut off."`
+	Status migrateStatusCommand `cmd:"" help:"Show the keyspace's version, what is missing and what is under way."`
+	Verify migrateVerifyCommand `cmd:"" help:"Look at every callback: is it as the keyspace's version has it?"`
 }
 
 type migrateUpCommand struct {
+	DryRun bool `help:"Only show what would be done, and to how many callbacks."`
+
 	config.RedisSettings
 }
 
 // Run implements the command.
 func (c *migrateUpCommand) Run(ctx context.Context, t terminal) error {
 	return withRedis(c.RedisSettings, func(client redis.UniversalClient) error {
-		n, err := migrations.Up(ctx, client, func(m migrations.Migration) {
-			fmt.Fprintf(t.out, "applying %d: %s\n", m.Number, m.Name)
-		})
+		if c.DryRun {
+			return preview(ctx, t, client)
+		}
+		shown := newProgressView(t)
+		n, err := migrations.Up(ctx, client, shown.show)
+		shown.end()
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(t.out, "done, %d applied\n", n)
 		return nil
 	})
+}
+
+func preview(ctx context.Context, t terminal, client redis.UniversalClient) error {
+	shown := newProgressView(t)
+	plans, err := migrations.Preview(ctx, client, shown.show)
+	shown.end()
+	if err != nil {
+		return err
+	}
+	for _, p := range plans {
+		what := "changes no callback"
+		if p.Rewrite != nil {
+			what = fmt.Sprintf("rewrites %d of %d callbacks", p.Rewrites, p.Of)
+		}
+		fmt.Fprintf(t.out, "would apply %d: %s; %s\n", p.Number, p.Name, what)
+	}
+	fmt.Fprintf(t.out, "%d to apply, nothing was changed\n", len(plans))
+	return nil
 }
 
 type migrateStatusCommand struct {
@@ -49,9 +73,40 @@ func (c *migrateStatusCommand) Run(ctx context.Context, t terminal) error {
 			return err
 		}
 		fmt.Fprintf(t.out, "keyspace version %d, this release needs %d\n", state.Current, state.Latest)
-		for _, m := range state.Pending {
+		for i, m := range state.Pending {
+			if i == 0 && state.Begun {
+				fmt.Fprintf(t.out, "begun %d: %s; %d of %d callbacks\n", m.Number, m.Name, state.Done, state.Of)
+				continue
+			}
 			fmt.Fprintf(t.out, "missing %d: %s\n", m.Number, m.Name)
 		}
+		if state.Remains {
+			fmt.Fprintf(t.out, "to be cleaned up after %d\n", state.Current)
+		}
+		switch {
+		case state.Holder != "":
+			fmt.Fprintf(t.out, "being worked on by %s\n", state.Holder)
+		case state.Begun, state.Remains:
+			fmt.Fprintln(t.out, "nobody is working on it: run relay migrate up")
+		}
+		return nil
+	})
+}
+
+type migrateVerifyCommand struct {
+	config.RedisSettings
+}
+
+// Run implements the command.
+func (c *migrateVerifyCommand) Run(ctx context.Context, t terminal) error {
+	return withRedis(c.RedisSettings, func(client redis.UniversalClient) error {
+		shown := newProgressView(t)
+		n, err := migrations.Verify(ctx, client, shown.show)
+		shown.end()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t.out, "%d callbacks, all as they should be\n", n)
 		return nil
 	})
 }

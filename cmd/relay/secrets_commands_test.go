@@ -105,7 +105,7 @@ func wrongSettings(h *hunt) {
 	}
 	h.search("relay serve with flags", h.command("", nil, "serve", "--kyes="+masterKey))
 	h.search("relay serve with flags", h.command("", nil, "serve", "--keys="+masterKey, "--api-keys="+testAPIKey, "--redis-url="+withPassword))
-	for _, subcommand := range []string{"up", "status"} {
+	for _, subcommand := range []string{"up", "status", "verify"} {
 		for _, url := range []string{"redis://" + withPassword + "/0", withPassword} {
 			h.search("relay migrate "+subcommand, h.command("", map[string]string{"RELAY_REDIS_URL": url}, "migrate", subcommand))
 		}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"callback-relay/migrations"
+)
+
+// progressView shows how far a migration has come: a bar that is drawn over on
+// a terminal, and elsewhere, as in the log of a job, a line for each tenth.
+type progressView struct {
+	out    io.Writer
+	draws  bool
+	step   string // shown last
+	tenth  int    // shown last
+	inLine bool   // a bar is waiting for its end
+}
+
+func newProgressView(t terminal) *progressView {
+	return &progressView{out: t.err, draws: isTerminal(t.err)}
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// show takes one sign of progress.
+func (v *progressView) show(p migrations.Progress) {
+	step := p.Step
+	if p.Number > 0 {
+		step = fmt.Sprintf("%s %d: %s", p.Step, p.Number, p.Name)
+	}
+	if step != v.step {
+		v.end()
+		v.step, v.tenth = step, 0
+		if !v.draws || p.Of == 0 {
+			fmt.Fprintln(v.out, step)
+		}
+	}
+	if p.Of == 0 {
+		return
+	}
+	if v.draws {
+		fmt.Fprintf(v.out, "\r%s %s %3d%%, %d of %d", step, bar(p.Done, p.Of), 100*p.Done/p.Of, p.Done, p.Of)
+		v.inLine = true
+		return
+	}
+	if tenth := 10 * p.Done / p.Of; tenth > v.tenth {
+		v.tenth = tenth
+		fmt.Fprintf(v.out, "  %d of %d callbacks\n", p.Done, p.Of)
+	}
+}
+
+// end leaves the bar as it is, and goes to a new line.
+func (v *progressView) end() {
+	if v.inLine {
+		fmt.Fprintln(v.out)
+		v.inLine = false
+	}
+}
+
+const barWidth = 20
+
+func bar(done, of int) string {
+	full := barWidth * done / of
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "]"
+}

@@ -1,0 +1,242 @@
+package migrations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// noticeTime is what replicas get to notice that the marker has moved. They look
+// once a second and allow three for an answer; see Watch in package store.
+const noticeTime = 5 * time.Second
+
+// lockExpiry is how long a run that died keeps others waiting.
+const lockExpiry = 6 * time.Second
+
+// passes is how often all callbacks are rewritten, at most, until none is left
+// in the old form. More than one pass means that somebody still writes it.
+const passes = 3
+
+// Progress is how far a run has come, for whoever waits for it.
+type Progress struct {
+	Migration
+	Step string // what it does now, in a few words
+	Done int    // callbacks looked at in this step
+	Of   int    // and about how many there are; 0 where a step is not about callbacks
+}
+
+var (
+	lockScript   = script("lock")
+	unlockScript = script("unlock")
+	stepScript   = script("step")
+)
+
+// runner is one run.
+type runner struct {
+	client redis.UniversalClient
+	all    []Migration
+	report func(Progress)
+	holder string
+	notice time.Duration
+	expiry time.Duration
+}
+
+func newRunner(client redis.UniversalClient, all []Migration, report func(Progress)) *runner {
+	if report == nil {
+		report = func(Progress) {}
+	}
+	return &runner{client, all, report, newHolder(), noticeTime, lockExpiry}
+}
+
+// Up applies what is pending and returns how many migrations it completed:
+// those that another run completed first do not count. While another run holds
+// the lock it waits. It calls report, unless that is nil, again and again with
+// how far it has come.
+func Up(ctx context.Context, client redis.UniversalClient, report func(Progress)) (int, error) {
+	return newRunner(client, All, report).up(ctx)
+}
+
+func (r *runner) up(ctx context.Context) (completed int, err error) {
+	state, err := r.status(ctx)
+	if err != nil || len(state.Pending) == 0 && !state.Remains {
+		return 0, err
+	}
+	ctx, release, err := r.acquire(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	for {
+		if state, err = r.status(ctx); err != nil {
+			return completed, err
+		}
+		if state.Remains {
+			if err := r.cleanUp(ctx, r.all[state.Current-1]); err != nil {
+				return completed, err
+			}
+		}
+		if len(state.Pending) == 0 {
+			return completed, nil
+		}
+		m := state.Pending[0]
+		if err := r.apply(ctx, m, state); err != nil {
+			if lost := context.Cause(ctx); lost != nil {
+				err = lost // rather than that of the command which it cut off
+			}
+			return completed, fmt.Errorf("migration %d (%s): %w", m.Number, m.Name, err)
+		}
+		completed++
+	}
+}
+
+// apply takes one migration from where it is to its end.
+func (r *runner) apply(ctx context.Context, m Migration, state State) error {
+	before, moving, after := marker{version: m.Number - 1}, marker{m.Number - 1, m.Number}, marker{version: m.Number}
+	if m.Rewrite == nil {
+		r.report(Progress{Migration: m, Step: "applying"})
+		return r.step(ctx, before, after, "forget")
+	}
+	if !state.Begun {
+		of, err := count(ctx, r.client)
+		if err != nil {
+			return err
+		}
+		if err := r.step(ctx, before, moving, "forget", "number", m.Number, "done", 0, "of", of); err != nil {
+			return err
+		}
+	}
+	if state.Done == 0 { // else an earlier run has waited
+		r.report(Progress{Migration: m, Step: "waiting until every replica has noticed"})
+		if err := pause(ctx, r.notice); err != nil {
+			return err
+		}
+	}
+	if err := r.rewrite(ctx, m, moving); err != nil {
+		return err
+	}
+	if err := r.step(ctx, moving, after, "note"); err != nil {
+		return err
+	}
+	return r.cleanUp(ctx, m)
+}
+
+// rewrite brings every callback to the new form, and makes sure of it.
+func (r *runner) rewrite(ctx context.Context, m Migration, moving marker) error {
+	for pass := 1; ; pass++ {
+		if err := r.rewriteOnce(ctx, m, moving); err != nil {
+			return err
+		}
+		found, err := r.check(ctx, m)
+		if err != nil {
+			return err
+		}
+		if found.wrong == 0 {
+			return nil
+		}
+		if pass == passes {
+			return fmt.Errorf("after %d passes: %w; does a relay of an older release still write?", passes, found.err())
+		}
+		// From the beginning: what is wrong may be anywhere.
+		if err := r.step(ctx, moving, moving, "forget", "number", m.Number, "done", 0, "of", found.of); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *runner) rewriteOnce(ctx context.Context, m Migration, moving marker) error {
+	p, err := readProgress(ctx, r.client)
+	if err != nil {
+		return err
+	}
+	for partition := range partitions {
+		err := walk(ctx, r.client, partition, p.cursors[partition], func(ids []string, cursor string) error {
+			if _, err := runAll(ctx, r.client, m.Rewrite, partition, ids); err != nil {
+				return err
+			}
+			p.done += len(ids)
+			r.report(Progress{Migration: m, Step: "rewriting", Done: p.done, Of: max(p.of, p.done)})
+			return r.step(ctx, moving, moving, "note", cursorField(partition), cursor, "done", p.done)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cleanUp ends a migration whose version is reached.
+func (r *runner) cleanUp(ctx context.Context, m Migration) error {
+	if m.CleanUp != nil {
+		r.report(Progress{Migration: m, Step: "cleaning up"})
+		if err := m.CleanUp(ctx, r.client); err != nil {
+			return fmt.Errorf("clean up: %w", err)
+		}
+	}
+	reached := marker{version: m.Number}
+	return r.step(ctx, reached, reached, "forget")
+}
+
+// step moves the marker, or notes progress, while the lock is ours.
+func (r *runner) step(ctx context.Context, from, to marker, how string, progress ...any) error {
+	args := append([]any{r.holder, from.String(), to.String(), how}, progress...)
+	reply, err := stepScript.Run(ctx, r.client, []string{schemaKey, progressKey, migratorKey}, args...).StringSlice()
+	if err != nil {
+		return fmt.Errorf("move %s: %w", schemaKey, err)
+	}
+	switch {
+	case len(reply) == 1:
+		return nil
+	case len(reply) == 2 && reply[0] == "lost":
+		return errLost
+	case len(reply) == 2:
+		return fmt.Errorf("%s is %q now, and was %q: somebody else changed it", schemaKey, reply[1], from)
+	}
+	return errors.New("the script answered something else")
+}
+
+// findings are what a look at every callback found.
+type findings struct {
+	of, wrong int
+	first     string // what is wrong with one of them
+}
+
+func (f findings) err() error {
+	if f.wrong == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d callbacks are not as they should be; the first: %s", f.wrong, f.of, f.first)
+}
+
+// check looks at every callback.
+func (r *runner) check(ctx context.Context, m Migration) (f findings, err error) {
+	of, err := count(ctx, r.client)
+	if err != nil {
+		return f, err
+	}
+	for partition := range partitions {
+		err := walk(ctx, r.client, partition, "", func(ids []string, _ string) error {
+			replies, err := runAll(ctx, r.client, m.Check, partition, ids)
+			if err != nil {
+				return err
+			}
+			for i, reply := range replies {
+				if reply[0] == "ok" {
+					continue
+				}
+				if f.wrong++; f.wrong == 1 {
+					f.first = ids[i] + " " + reply[len(reply)-1]
+				}
+			}
+			f.of += len(ids)
+			r.report(Progress{Migration: m, Step: "checking", Done: f.of, Of: max(of, f.of)})
+			return nil
+		})
+		if err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
