@@ -13,7 +13,7 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// edit changes one file of the relay.
+// edit changes one file of the relay, or adds it, where old is empty.
 type edit struct{ file, old, new string }
 
 // guards are what keeps a late result from counting.
@@ -145,10 +145,13 @@ func overlay(t *testing.T, edits []edit) string {
 	for _, e := range edits {
 		path, err := filepath.Abs(filepath.Join("..", e.file))
 		must(t, err)
-		source, err := os.ReadFile(path)
-		must(t, err)
-		if strings.Count(string(source), e.old) != 1 {
-			t.Fatalf("%s does not have %q once: the break is out of date", e.file, e.old)
+		source := []byte(e.old)
+		if e.old != "" {
+			source, err = os.ReadFile(path)
+			must(t, err)
+		}
+		if e.old != "" && strings.Count(string(source), e.old) != 1 {
+			t.Fatalf("%s does not have %q once: the edit is out of date", e.file, e.old)
 		}
 		broken := filepath.Join(dir, filepath.Base(e.file))
 		//nolint:gosec // the file's name is one of those above

@@ -2,9 +2,9 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -29,6 +29,9 @@ const (
 	// asks the replica it wants.
 	publicURL = "https://relay.example.com"
 
+	// oldKey is the master key of every fleet that does not rotate it.
+	oldKey = "k1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
+
 	// sendTimeout is what replicas allow a call to Step Functions, and lease
 	// what follows from it (see leaseMargin in cmd/relay).
 	sendTimeout = time.Second
@@ -37,6 +40,7 @@ const (
 
 // setup is what a fleet is made of.
 type setup struct {
+	binary   string // the relay to run; default relayBinary
 	redisURL string
 	mode     string // default standalone
 	replicas int
@@ -58,9 +62,7 @@ type fleet struct {
 // newFleet migrates the Redis and starts the replicas on it.
 func newFleet(t testing.TB, s setup) *fleet {
 	t.Helper()
-	if s.mode == "" {
-		s.mode = store.ModeStandalone
-	}
+	s.mode, s.binary = cmp.Or(s.mode, store.ModeStandalone), cmp.Or(s.binary, relayBinary)
 	f := &fleet{TB: t, setup: s, steps: standin.New(s.steps)}
 	f.calls = &callLog{next: f.steps, byTask: map[string][]sent{}}
 	server := httptest.NewServer(f.calls)
@@ -84,7 +86,13 @@ func newFleet(t testing.TB, s setup) *fleet {
 // add starts one more replica, with settings beside those of the fleet.
 func (f *fleet) add(settings ...string) *replica {
 	f.Helper()
-	r := newReplica(f.TB, f.env(settings...))
+	return f.addOf(f.binary, settings...)
+}
+
+// addOf starts one of another release.
+func (f *fleet) addOf(binary string, settings ...string) *replica {
+	f.Helper()
+	r := newReplica(f.TB, binary, f.env(settings...))
 	f.replicas = append(f.replicas, r)
 	return r
 }
@@ -92,11 +100,24 @@ func (f *fleet) add(settings ...string) *replica {
 // migrate runs `relay migrate up`, as the operator does.
 func (f *fleet) migrate() {
 	f.Helper()
-	cmd := exec.Command(relayBinary, "migrate", "up")
-	cmd.Env = f.env()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		f.Fatalf("migrate: %v\n%s", err, out)
+	f.operate(f.binary, "migrate", "up")
+}
+
+// operate runs a command of the relay that must succeed, and returns what it
+// printed.
+func (f *fleet) operate(binary string, args ...string) string {
+	f.Helper()
+	out, err := f.command(binary, args...).CombinedOutput()
+	if err != nil {
+		f.Fatalf("relay %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
+	return string(out)
+}
+
+func (f *fleet) command(binary string, args ...string) *exec.Cmd {
+	cmd := exec.Command(binary, args...)
+	cmd.Env = f.env()
+	return cmd
 }
 
 // env is the environment of a relay process; later settings win.
@@ -109,7 +130,7 @@ func (f *fleet) env(settings ...string) []string {
 		"RELAY_PRIVATE_LISTEN=127.0.0.1:0",
 		"RELAY_REDIS_URL=" + f.redisURL,
 		"RELAY_REDIS_MODE=" + f.mode,
-		"RELAY_KEYS=k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
+		"RELAY_KEYS=" + oldKey,
 		"RELAY_API_KEYS=tests:" + hex.EncodeToString(hash[:]),
 		"RELAY_STEP_FUNCTIONS_TIMEOUT=" + sendTimeout.String(),
 		"AWS_ENDPOINT_URL_SFN=http://" + f.stepsWay.addr,

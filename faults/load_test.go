@@ -41,6 +41,7 @@ type load struct {
 	hopeless chan struct{}
 
 	histories []*history // of the callbacks begun
+	begun     atomic.Int64
 	busy      sync.WaitGroup
 	working   atomic.Int64
 }
@@ -71,6 +72,7 @@ func (l *load) run(ctx context.Context) {
 		rnd := rng(l.seed, i)
 		h := &history{kind: pick(rnd)}
 		l.histories = append(l.histories, h)
+		l.begun.Add(1)
 		l.busy.Go(func() {
 			defer func() { <-room }()
 			l.client(h, rnd).run()

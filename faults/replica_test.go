@@ -19,12 +19,13 @@ import (
 // at a time; its addresses may be asked for by any.
 type replica struct {
 	testing.TB
-	env   []string
-	at    atomic.Pointer[addresses] // of the last start
-	log   *logBuffer                // of all starts
-	cmd   *exec.Cmd
-	gone  chan struct{} // closed when the process has ended
-	ended error         // how, once gone is closed
+	binary string // of the next start, and so is env
+	env    []string
+	at     atomic.Pointer[addresses] // of the last start
+	log    *logBuffer                // of all starts
+	cmd    *exec.Cmd
+	gone   chan struct{} // closed when the process has ended
+	ended  error         // how, once gone is closed
 }
 
 // addresses are where the two listeners of a process are, as host:port.
@@ -33,9 +34,9 @@ type addresses struct{ public, private string }
 var servingLine = regexp.MustCompile(`"msg":"serving","public":"([^"]+)","private":"([^"]+)"`)
 
 // newReplica starts `relay serve` with the environment, until the test ends.
-func newReplica(t testing.TB, env []string) *replica {
+func newReplica(t testing.TB, binary string, env []string) *replica {
 	t.Helper()
-	r := &replica{TB: t, env: env, log: &logBuffer{}}
+	r := &replica{TB: t, binary: binary, env: env, log: &logBuffer{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the last a replica logged, requests aside:\n%s", r.log.tail(20))
@@ -50,7 +51,7 @@ func newReplica(t testing.TB, env []string) *replica {
 func (r *replica) start() {
 	r.Helper()
 	from := r.log.len()
-	r.cmd = exec.Command(relayBinary, "serve")
+	r.cmd = exec.Command(r.binary, "serve")
 	r.cmd.Env = r.env
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	must(r, r.cmd.Start())
@@ -99,6 +100,17 @@ func (r *replica) awaitEnd() error {
 		r.kill()
 		return fmt.Errorf("not gone %s after SIGTERM", grace)
 	}
+}
+
+// roll replaces the process as a rolling restart does: SIGTERM, and then one of
+// a binary and with further settings.
+func (r *replica) roll(binary string, settings ...string) {
+	r.Helper()
+	if err := r.terminate(); err != nil {
+		r.Errorf("SIGTERM: %v", err)
+	}
+	r.binary, r.env = binary, append(r.env, settings...)
+	r.start()
 }
 
 // pause stops the process where it is, and resume lets it go on.
