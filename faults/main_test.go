@@ -52,10 +52,13 @@ func run(m *testing.M) int {
 
 // build makes the release binary, as `make build` does; with further flags for
 // the Go command.
-func build(binary string, flags ...string) error {
+func build(binary string, flags ...string) error { return buildIn("..", binary, flags...) }
+
+// buildIn does so for the source in a folder.
+func buildIn(dir, binary string, flags ...string) error {
 	cmd := exec.Command("go", append([]string{"build"}, flags...)...)
 	cmd.Args = append(cmd.Args, "-trimpath", "-tags", "release", "-ldflags", "-s -w", "-o", binary, "./cmd/relay")
-	cmd.Dir = ".."
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the relay: %w\n%s", err, out)

@@ -1,0 +1,210 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"callback-relay/api"
+	"callback-relay/client"
+	"callback-relay/stepfunctions/standin"
+	"callback-relay/store/redistest"
+)
+
+// previousRelease is the file that names the commit of the release before this
+// one. A release changes it when it is made.
+const previousRelease = "previous-release"
+
+// buildPrevious builds the release before this one, from git.
+func buildPrevious(t testing.TB) (binary string) {
+	t.Helper()
+	content, err := os.ReadFile(previousRelease)
+	must(t, err)
+	commit := strings.TrimSpace(string(content))
+	if out, err := exec.Command("git", "cat-file", "-e", commit+"^{commit}").CombinedOutput(); err != nil {
+		t.Fatalf("the previous release is commit %s (faults/%s), and git does not have it: %v\n%s"+
+			"This test needs the whole history: git fetch --unshallow", commit, previousRelease, err, out)
+	}
+	dir := t.TempDir()
+	source, packed := filepath.Join(dir, "source"), filepath.Join(dir, "source.tar")
+	must(t, os.Mkdir(source, 0o700))
+	for _, args := range [][]string{
+		{"git", "-C", "..", "archive", "--output", packed, commit},
+		{"tar", "-x", "-C", source, "-f", packed},
+	} {
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	binary = filepath.Join(dir, "relay")
+	must(t, buildIn(source, binary))
+	return binary
+}
+
+// TestUpgrade goes from the previous release to this one and back on one Redis.
+// After this release's migration the old replicas still serve. Then each release
+// serves and delivers what the other took; and at last the fleet is rolled from
+// the one to the other, and one replica back and forth, under load (row 68).
+func TestUpgrade(t *testing.T) {
+	if !redistest.Available(t) {
+		return
+	}
+	previous := buildPrevious(t)
+	f := newFleet(t, setup{binary: previous, redisURL: redistest.Start(t, aof...).URL, replicas: 2})
+	before := f.directed(f.replicas[0], 6, func(i int, c *caller) {
+		if i%2 == 0 {
+			c.send(0, i%2)
+		}
+	})
+	f.operate(relayBinary, "migrate", "up")
+	for _, r := range f.replicas {
+		f.untilReady(r) // else this release's migration is one too early: decision 20
+	}
+	fresh := f.addOf(relayBinary)
+	f.untilReady(fresh)
+	for i, h := range before {
+		c := newLoad(f, 1, 1).client(h, rng(1, 1))
+		c.bodies = h.bodies
+		if told := f.postOnce(c, 0, 2); told.status != http.StatusOK || told.duplicate != (i%2 == 0) {
+			t.Errorf("what the previous release made, at this one: %+v", told)
+		}
+	}
+	f.judged("before and after the upgrade", before)
+	f.deliverEachOthers(0, 2)
+	f.deliverEachOthers(2, 0)
+	f.peopleMeanwhile(f.replicas[0], fresh)
+
+	s := newScenario("rolling upgrade and back, three replicas", *seedFlag, f)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var loading sync.WaitGroup
+	loading.Go(func() { s.load.run(ctx) })
+	for _, step := range []struct {
+		replica int
+		binary  string
+		name    string
+	}{
+		{0, relayBinary, "upgrade"}, {2, previous, "rollback"}, {1, relayBinary, "upgrade"}, {2, relayBinary, "upgrade"},
+	} {
+		begun := s.load.begun.Load()
+		eventually(t, "both releases have work", func() bool { return s.load.begun.Load() > begun+2*loadRate })
+		s.count(step.name + ": SIGTERM, the other binary")
+		s.replicas[step.replica].roll(step.binary)
+		f.untilReady(s.replicas[step.replica])
+	}
+	stop()
+	loading.Wait()
+	s.conclude().report(t)
+	if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "all as they should be") {
+		t.Errorf("verify: %s", told)
+	}
+}
+
+// deliverEachOthers has one replica take answers that it cannot deliver, and
+// stops it: the other, of another release, does.
+func (f *fleet) deliverEachOthers(taker, deliverer int) {
+	f.Helper()
+	f.steps.SetFault(standin.Fault{Kind: standin.Throttle})
+	cases := f.directed(f.replicas[deliverer], 5, func(_ int, c *caller) {
+		if told := f.postOnce(c, 0, taker); told.status != http.StatusOK || told.word != api.StatusAccepted {
+			f.Errorf("an answer that cannot be delivered now: %+v", told)
+		}
+	})
+	for i, r := range f.replicas {
+		if i != deliverer {
+			must(f, r.terminate())
+		}
+	}
+	f.steps.SetFault()
+	for _, h := range cases {
+		f.untilState(f.replicas[deliverer], h.callback.ID, api.StateDelivered)
+	}
+	for i, r := range f.replicas {
+		if i != deliverer {
+			r.start()
+		}
+	}
+	f.judged(fmt.Sprintf("taken by replica %d, delivered by replica %d", taker, deliverer), cases)
+}
+
+// peopleMeanwhile has callbacks with links that the previous release does not
+// know. It says 404 to these links and does them no harm: they work at this
+// release afterwards. Whatever it does know of them it does.
+func (f *fleet) peopleMeanwhile(old, fresh *replica) {
+	f.Helper()
+	asked := func(r *api.CreateRequest) {
+		r.Links = map[string]api.LinkRequest{
+			"dana": {Type: api.LinkApproval}, "hook": {Type: api.LinkWebhook}, "done": {Type: api.LinkSuccess, Output: []byte(`{"done":1}`)},
+		}
+		r.Approval = &api.Approval{Title: "Deploy?"}
+	}
+	if _, _, err := f.tryRegister(old, asked); !isStatus(err, http.StatusBadRequest) {
+		f.Errorf("the previous release was asked for an approval: %v, want 400", err)
+	}
+	_, page := f.registerAt(fresh, asked)
+	f.wantPage(old, page, http.StatusNotFound)
+	f.wantPage(fresh, page, http.StatusOK)
+	if got, err := f.client(old).Get(context.Background(), page.ID); err != nil || got.State != api.StatePending || len(got.Links) != 3 {
+		f.Errorf("the previous release shows %+v, %v", got, err)
+	}
+	ctx := context.Background()
+	if told, err := f.post(ctx, old, page.Links["done"].URL, nil); err != nil || told.status != http.StatusNotFound {
+		f.Errorf("a link with a fixed output, at the previous release: %+v, %v", told, err)
+	}
+	if told, err := f.post(ctx, fresh, page.Links["done"].URL, nil); err != nil || told.word != api.StatusDelivered {
+		f.Errorf("the same link at this release: %+v, %v", told, err)
+	}
+
+	taskToken, machine := f.registerAt(fresh, asked)
+	if told, err := f.post(ctx, old, machine.Links["hook"].URL, []byte(`{"by":"machine"}`)); err != nil || told.word != api.StatusDelivered {
+		f.Errorf("the webhook link beside an approval, at the previous release: %+v, %v", told, err)
+	}
+	f.wantPage(fresh, machine, http.StatusOK) // which says that it is decided
+	for _, e := range f.steps.Effects() {
+		if e.TaskToken == taskToken && string(e.Output) != `{"by":"machine"}` {
+			f.Errorf("the task was told %s", e.Output)
+		}
+	}
+	_, withdrawn := f.registerAt(fresh, asked)
+	if _, err := f.client(old).Cancel(ctx, withdrawn.ID); err != nil {
+		f.Errorf("cancelled by the previous release: %v", err)
+	}
+	f.untilState(fresh, withdrawn.ID, api.StateCancelled)
+	f.expiresAt(old, fresh, asked)
+}
+
+// expiresAt lets the previous release alone see a deadline pass.
+func (f *fleet) expiresAt(old, fresh *replica, asked func(*api.CreateRequest)) {
+	f.Helper()
+	_, cb := f.registerAt(fresh, asked, func(r *api.CreateRequest) { r.ExpiresIn = "1s" })
+	must(f, fresh.terminate())
+	f.untilState(old, cb.ID, api.StateDelivered)
+	fresh.start()
+	if got := f.get(fresh, cb.ID); got.Outcome == nil || got.Outcome.Error != expiredError {
+		f.Errorf("expired at the previous release: %+v", got)
+	}
+	f.wantPage(fresh, cb, http.StatusGone)
+}
+
+// wantPage opens the page of the link named dana at a replica.
+func (f *fleet) wantPage(r *replica, cb api.Callback, status int) {
+	f.Helper()
+	response, err := f.http.Get("http://" + r.at.Load().public + strings.TrimPrefix(cb.Links["dana"].URL, publicURL))
+	must(f, err)
+	defer response.Body.Close()
+	if response.StatusCode != status {
+		f.Errorf("the page of %s: %d, want %d", cb.ID, response.StatusCode, status)
+	}
+}
+
+func isStatus(err error, status int) bool {
+	var refusal *client.Error
+	return errors.As(err, &refusal) && refusal.StatusCode == status
+}
