@@ -41,12 +41,7 @@ func TestWiped(t *testing.T) {
 		}
 	}
 	askAll()
-	for _, r := range f.replicas {
-		eventually(t, "the replica says why it is not ready", func() bool {
-			status, body, err := f.private(r, "/readyz")
-			return err == nil && status == http.StatusServiceUnavailable && strings.Contains(body, "relay migrate up")
-		})
-	}
+	f.untilNotReady()
 	// Each has looked at Redis since, so from here on nothing is written.
 	untilRefused(f)
 	must(t, redis.FlushAll(ctx).Err())
