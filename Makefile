@@ -80,6 +80,10 @@ docs: ## write the generated documentation anew
 bench: setup ## compare the relay with a handler that promises nothing
 	$(GO) run ./bench
 
+.PHONY: sizes
+sizes: setup ## measure what callbacks take in Redis
+	$(GO) run ./bench -sizes
+
 .PHONY: build
 build: ## build the release binary into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -tags release \

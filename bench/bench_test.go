@@ -101,7 +101,7 @@ func TestMachine(t *testing.T) {
 }
 
 func TestTasksHaveTheAgreedSizesAndDiffer(t *testing.T) {
-	tasks := makeTasks("measured", 3)
+	tasks := makeTasks("measured", 3, payloadBytes)
 	seen := map[string]bool{}
 	for _, task := range tasks {
 		if len(task.token) != taskTokenBytes || len(task.output) != payloadBytes {
@@ -230,5 +230,19 @@ func TestPlan(t *testing.T) {
 		if _, err := parsePlan(bad, io.Discard); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
+	}
+}
+
+func TestSizesTable(t *testing.T) {
+	got := sizesTable([]size{{"pending", 1509.4}, {"delivered", 700}}, "A machine.")
+	want := `| a callback that is | takes in Redis, bytes |
+|---|--:|
+| pending | 1,509 |
+| delivered | 700 |
+
+Task tokens of 700 bytes; 1,000 of each kind. A machine.
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"strings"
 )
 
@@ -20,6 +21,18 @@ func splice(page []byte, text string) ([]byte, error) {
 		return nil, fmt.Errorf("want %q and %q", beginMark, endMark)
 	}
 	return bytes.Join([][]byte{before, []byte(beginMark + "\n\n" + text + "\n" + endMark), after}, nil), nil
+}
+
+// spliceFile puts text between the marks of a page that is a file.
+func spliceFile(file, text string) error {
+	page, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if page, err = splice(page, text); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return os.WriteFile(file, page, 0o644)
 }
 
 // markdown returns the table for a page.

@@ -26,14 +26,15 @@ const (
 
 // task is one waiting task and its callback.
 type task struct {
+	asks   registration // besides the task token
 	token  string
 	output string
 	url    string // known once it is registered
 }
 
-// makeTasks returns tasks with outputs that differ, so that the ledger can
-// tell them apart.
-func makeTasks(name string, n int) []*task {
+// makeTasks returns tasks with outputs of so many bytes that differ, so that
+// the ledger can tell them apart.
+func makeTasks(name string, n, outputBytes int) []*task {
 	tasks := make([]*task, n)
 	for i := range tasks {
 		random := make([]byte, taskTokenBytes*3/4)
@@ -41,7 +42,7 @@ func makeTasks(name string, n int) []*task {
 		start := fmt.Sprintf(`{"kind":%q,"order":%d,"note":"`, name, i)
 		tasks[i] = &task{
 			token:  base64.StdEncoding.EncodeToString(random),
-			output: start + strings.Repeat("x", payloadBytes-len(start)-2) + `"}`,
+			output: start + strings.Repeat("x", outputBytes-len(start)-2) + `"}`,
 		}
 	}
 	return tasks
@@ -50,7 +51,10 @@ func makeTasks(name string, n int) []*task {
 // The bodies of the two requests, as far as both servers share them.
 type (
 	registration struct {
-		TaskToken string `json:"taskToken"`
+		TaskToken string            `json:"taskToken"`
+		Tags      map[string]string `json:"tags,omitempty"`
+		Links     json.RawMessage   `json:"links,omitempty"`
+		Approval  json.RawMessage   `json:"approval,omitempty"`
 	}
 	registered struct {
 		URL string `json:"url"`
@@ -100,7 +104,9 @@ func (g *generator) resetStatuses() {
 // registerAll registers every task and notes its URL.
 func (g *generator) registerAll(ctx context.Context, tasks []*task) ([]time.Duration, error) {
 	return g.each(ctx, tasks, func(t *task) error {
-		body, err := json.Marshal(registration{t.token})
+		asks := t.asks
+		asks.TaskToken = t.token
+		body, err := json.Marshal(asks)
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func TestBareHandlerUnderLoad(t *testing.T) {
 
 	load := newGenerator(4, &subject{register: server.URL + barePath})
 	defer load.close()
-	tasks := makeTasks("test", 100)
+	tasks := makeTasks("test", 100, payloadBytes)
 	if latencies, err := load.registerAll(t.Context(), tasks); err != nil || len(latencies) != len(tasks) {
 		t.Fatalf("register: %d latencies, %v", len(latencies), err)
 	}
@@ -67,7 +67,7 @@ func TestAnyOtherStatusFails(t *testing.T) {
 	defer server.Close()
 	load := newGenerator(2, &subject{register: server.URL, apiKey: "key"})
 	defer load.close()
-	if _, err := load.registerAll(t.Context(), makeTasks("test", 10)); err == nil || !strings.Contains(err.Error(), "want 201") {
+	if _, err := load.registerAll(t.Context(), makeTasks("test", 10, payloadBytes)); err == nil || !strings.Contains(err.Error(), "want 201") {
 		t.Errorf("got %v", err)
 	}
 }

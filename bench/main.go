@@ -21,6 +21,7 @@ type plan struct {
 	warmUp    int // before that, unmeasured
 	markdown  string
 	svg       string
+	sizes     bool // measure what callbacks take in Redis, and nothing else
 }
 
 func main() {
@@ -62,6 +63,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err := buildRelay(ctx, relay); err != nil {
 		return err
 	}
+	if p.sizes {
+		return p.measureSizes(ctx, relay, out, progress)
+	}
 	results, err := p.measure(ctx, relay, progress)
 	if err != nil {
 		return err
@@ -80,6 +84,7 @@ func parsePlan(args []string, usage io.Writer) (plan, error) {
 	flags.IntVar(&p.warmUp, "warm-up", 3_000, "callbacks before the measured ones")
 	flags.StringVar(&p.markdown, "markdown", "", "put the figures into this `file`, between its bench comments")
 	flags.StringVar(&p.svg, "svg", "", "draw the figures into this `file`")
+	flags.BoolVar(&p.sizes, "sizes", false, "measure what callbacks of several kinds take in Redis, instead of comparing")
 	if err := flags.Parse(args); err != nil {
 		return p, err
 	}

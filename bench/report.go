@@ -33,15 +33,7 @@ func (r report) write(out io.Writer) error {
 	if r.plan.markdown == "" {
 		return nil
 	}
-	page, err := os.ReadFile(r.plan.markdown)
-	if err != nil {
-		return err
-	}
-	page, err = splice(page, r.markdown())
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.plan.markdown, err)
-	}
-	return os.WriteFile(r.plan.markdown, page, 0o644)
+	return spliceFile(r.plan.markdown, r.markdown())
 }
 
 func (r report) lines() []line {

@@ -81,7 +81,7 @@ func (p plan) round(ctx context.Context, s server, say func(string, ...any)) (r 
 	defer load.close()
 	m := meter{sub.process, redis.process, standIn}
 
-	warm := makeTasks("warm-up", p.warmUp)
+	warm := makeTasks("warm-up", p.warmUp, payloadBytes)
 	if _, err := load.registerAll(ctx, warm); err != nil {
 		return r, fmt.Errorf("warm up: %w", err)
 	}
@@ -89,7 +89,7 @@ func (p plan) round(ctx context.Context, s server, say func(string, ...any)) (r 
 		return r, fmt.Errorf("warm up: %w", err)
 	}
 
-	tasks := makeTasks("measured", p.callbacks)
+	tasks := makeTasks("measured", p.callbacks, payloadBytes)
 	before, err := redis.memory(ctx)
 	if err != nil {
 		return r, err

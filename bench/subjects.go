@@ -40,8 +40,8 @@ func startBare(ctx context.Context, around surroundings) (*subject, error) {
 
 // startRelay returns a function that runs the relay's binary. Its settings are
 // the defaults, but for two: no limit on calls to Step Functions, and a log of
-// warnings only, since the bare handler has none at all.
-func startRelay(binary string) func(context.Context, surroundings) (*subject, error) {
+// warnings only, since the bare handler has none at all. Further settings win.
+func startRelay(binary string, settings ...string) func(context.Context, surroundings) (*subject, error) {
 	return func(ctx context.Context, around surroundings) (*subject, error) {
 		public, err := freeAddress()
 		if err != nil {
@@ -65,6 +65,7 @@ func startRelay(binary string) func(context.Context, surroundings) (*subject, er
 			"RELAY_STEP_FUNCTIONS_RATE=0",
 			"RELAY_LOG_LEVEL=warn",
 		)
+		env = append(env, settings...)
 		migrate, err := start(ctx, env, nil, binary, "migrate", "up")
 		if err != nil {
 			return nil, err
