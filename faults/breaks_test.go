@@ -108,6 +108,27 @@ var breaks = []struct {
 			"if now >= tonumber(deadline) then", "if true then"}},
 		scenario: "TestFaults/standalone", objects: "no sender was served",
 	},
+	{
+		name: "an old key does not count once there is a newer one",
+		edits: []edit{{"relay/keys.go",
+			"for _, master := range r.keys {\n\t\tfor _, kind", "for _, master := range r.keys[:1] {\n\t\tfor _, kind"}},
+		scenario: "TestRotation", objects: "a link of the old key",
+	},
+	{
+		name: "a migration is shipped one release too early",
+		edits: []edit{
+			{"store/keys.go", `schemaMarkers = []string{"1"}`, `schemaMarkers = []string{"2"}`},
+			{"migrations/migrations.go", `Check: script("check1")},`, `Check: script("check1")},
+	{Number: 2, Name: "too early", Check: script("check1")},`},
+		},
+		scenario: "TestUpgrade", objects: "waited in vain until the replica is ready",
+	},
+	{
+		name: "a layout that is not known is taken for one that is",
+		edits: []edit{{"store/ready.go",
+			"case !slices.Contains(schemaMarkers, marker):", "case !slices.Contains(schemaMarkers, marker) && false:"}},
+		scenario: "TestMigration", objects: "waited in vain until the old replica steps aside",
+	},
 }
 
 // TestBreaks breaks the relay in each of these ways, and runs the scenario

@@ -49,8 +49,8 @@ func TestRestore(t *testing.T) {
 			f := newFleet(t, setup{redisURL: server.URL, replicas: 2, settings: []string{"RELAY_ANSWER_WAIT=5s"}})
 			ctx := t.Context()
 			var c []*caller
-			cases := f.directed(f.replicas[0], 5, func(_ int, one *caller) { c = append(c, one) })
-			delivered, accepted, pending, later, cancelled := c[0], c[1], c[2], c[3], c[4]
+			cases := f.directed(f.replicas[0], 6, func(_ int, one *caller) { c = append(c, one) })
+			delivered, accepted, pending, later, cancelled, forgotten := c[0], c[1], c[2], c[3], c[4], c[5]
 			f.postOnce(delivered, 0, 0)
 			f.steps.Inject(standin.Fault{Kind: standin.CommitThenDrop, TaskToken: accepted.taskToken})
 			f.steps.Inject(standin.Fault{Kind: standin.Hang, TaskToken: accepted.taskToken})
@@ -67,11 +67,16 @@ func TestRestore(t *testing.T) {
 			_, err := f.client(f.replicas[1]).Cancel(ctx, cancelled.callback.ID)
 			must(t, err)
 			lostToken, lost := f.registerAt(f.replicas[1])
+			f.steps.SetFault(standin.Fault{Kind: standin.Throttle})
+			if told := f.postOnce(forgotten, 0, 0); told.word != api.StatusAccepted {
+				t.Errorf("an answer that cannot be delivered now: %+v", told)
+			}
 
 			// The relays stop, Redis gets the backup, and nobody is served yet.
 			for _, r := range f.replicas {
 				must(t, r.terminate())
 			}
+			f.steps.SetFault()
 			server.Kill()
 			must(t, os.RemoveAll(filepath.Join(dir, backup.files)))
 			copyAll(t, kept, filepath.Join(dir, backup.files))
@@ -87,7 +92,7 @@ func TestRestore(t *testing.T) {
 				}
 			}
 			f.migrate()
-			if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "5 callbacks, all as they should be") {
+			if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "6 callbacks, all as they should be") {
 				t.Errorf("verify: %s", told)
 			}
 			for _, r := range f.replicas {
@@ -113,7 +118,11 @@ func TestRestore(t *testing.T) {
 			if got := f.get(f.replicas[0], cancelled.callback.ID); got.State != api.StatePending {
 				t.Errorf("what was cancelled after the backup is %s", got.State)
 			}
-			f.wantOneEffect(delivered, accepted, pending, later)
+			// Of this one's answer only its sender knows.
+			if told := f.postOnce(forgotten, 0, 0); told.word != api.StatusDelivered || told.duplicate {
+				t.Errorf("what was accepted after the backup, again: %+v", told)
+			}
+			f.wantOneEffect(delivered, accepted, pending, later, forgotten)
 
 			if told, err := f.post(ctx, f.replicas[0], lost.URL, []byte(`{}`)); err != nil || told.status != http.StatusNotFound {
 				t.Errorf("what was registered after the backup: %+v, %v", told, err)

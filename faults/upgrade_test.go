@@ -172,6 +172,15 @@ func (f *fleet) peopleMeanwhile(old, fresh *replica) {
 			f.Errorf("the task was told %s", e.Output)
 		}
 	}
+	_, revoked := f.registerAt(fresh, asked)
+	_, err := f.client(fresh).RevokeLink(ctx, revoked.ID, "hook")
+	must(f, err)
+	if told, err := f.post(ctx, fresh, revoked.Links["hook"].URL, nil); err != nil || told.status != http.StatusGone {
+		f.Errorf("a link that was revoked: %+v, %v", told, err)
+	}
+	if told, err := f.post(ctx, old, revoked.Links["hook"].URL, nil); err != nil || told.word != api.StatusDelivered {
+		f.Errorf("a link that was revoked, at the previous release: %+v, %v", told, err)
+	}
 	_, withdrawn := f.registerAt(fresh, asked)
 	if _, err := f.client(old).Cancel(ctx, withdrawn.ID); err != nil {
 		f.Errorf("cancelled by the previous release: %v", err)
