@@ -32,7 +32,6 @@
 // A marker higher than this program knows means that a newer relay has been
 // here; that is [ErrNewer], and nothing is touched.
 //
-// [Decision 20] says which releases may serve during which step.
-//
-// [Decision 20]: https://pkg.go.dev/callback-relay/docs/decisions
+// Decision 20, in docs/decisions, says which releases may serve during which
+// step.
 package migrations

@@ -14,8 +14,8 @@ import (
 const pageSize = 200
 
 // walk hands every callback of a partition to visit, oldest first and a page at
-// a time, with a cursor from which to go on. A callback that comes while it
-// walks is visited too, or is newer than the last one.
+// a time, with a cursor from which to go on. One that is registered in the
+// millisecond that was just read is missed; whoever must not miss it walks again.
 //
 // The cursor is a time of registration, since the scan cursors of Redis mean
 // nothing to another server: a failover or a restart may come between.

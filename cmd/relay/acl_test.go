@@ -134,6 +134,9 @@ func useAll(w *world) {
 	if err != nil || len(list.Callbacks) != 4 {
 		w.Errorf("list: %d callbacks, %v", len(list.Callbacks), err)
 	}
+	if n, err := migrations.Verify(w.Context(), r.redis, nil); err != nil || n != len(list.Callbacks) {
+		w.Errorf("verify: %d callbacks, %v", n, err)
+	}
 	if status, body := w.private(r, "/readyz"); status != 200 {
 		w.Errorf("readyz: %d %s", status, body)
 	}
