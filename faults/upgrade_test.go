@@ -141,7 +141,7 @@ func (f *fleet) peopleMeanwhile(old, fresh *replica) {
 	f.Helper()
 	asked := func(r *api.CreateRequest) {
 		r.Links = map[string]api.LinkRequest{
-			"dana": {Type: api.LinkApproval}, "hook": {Type: api.LinkWebhook}, "done": {Type: api.LinkSuccess, Output: []byte(`{"done":1}`)},
+			"dana": {Type: api.LinkApproval}, "hook": {Type: api.LinkWebhook}, "done": {Type: api.LinkSuccess, Output: []byte(`{"done":1}`)}, "beat": {Type: api.LinkHeartbeat},
 		}
 		r.Approval = &api.Approval{Title: "Deploy?"}
 	}
@@ -151,7 +151,7 @@ func (f *fleet) peopleMeanwhile(old, fresh *replica) {
 	_, page := f.registerAt(fresh, asked)
 	f.wantPage(old, page, http.StatusNotFound)
 	f.wantPage(fresh, page, http.StatusOK)
-	if got, err := f.client(old).Get(context.Background(), page.ID); err != nil || got.State != api.StatePending || len(got.Links) != 3 {
+	if got, err := f.client(old).Get(context.Background(), page.ID); err != nil || got.State != api.StatePending || len(got.Links) != 4 {
 		f.Errorf("the previous release shows %+v, %v", got, err)
 	}
 	ctx := context.Background()
@@ -163,6 +163,9 @@ func (f *fleet) peopleMeanwhile(old, fresh *replica) {
 	}
 
 	taskToken, machine := f.registerAt(fresh, asked)
+	if told, err := f.post(ctx, old, machine.Links["beat"].URL, nil); err != nil || told.word != api.StatusAlive {
+		f.Errorf("the heartbeat link beside an approval, at the previous release: %+v, %v", told, err)
+	}
 	if told, err := f.post(ctx, old, machine.Links["hook"].URL, []byte(`{"by":"machine"}`)); err != nil || told.word != api.StatusDelivered {
 		f.Errorf("the webhook link beside an approval, at the previous release: %+v, %v", told, err)
 	}
