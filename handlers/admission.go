@@ -32,8 +32,9 @@ var (
 
 // capacity is what there is only so much of at once.
 type capacity struct {
-	most  int64
-	taken atomic.Int64
+	most    int64
+	taken   atomic.Int64
+	changed func(by int64) // is told; nil for nobody
 }
 
 // take takes n, or reports that there is not enough left. The caller calls
@@ -43,7 +44,22 @@ func (c *capacity) take(n int64) (release func(), err error) {
 		c.taken.Add(-n)
 		return nil, errOverloaded
 	}
-	return func() { c.taken.Add(-n) }, nil
+	c.tell(n)
+	return func() {
+		c.taken.Add(-n)
+		c.tell(-n)
+	}, nil
+}
+
+func (c *capacity) tell(by int64) {
+	if c.changed != nil {
+		c.changed(by)
+	}
+}
+
+// bodyCapacity is room for bodies, of which the metrics are told.
+func (a *app) bodyCapacity(most int64) *capacity {
+	return &capacity{most: most, changed: func(by int64) { a.metrics.BodyBytes(a.listener, by) }}
 }
 
 // bounded refuses requests while so many are under way. What tells how the

@@ -16,9 +16,30 @@ import (
 
 // Metrics is told what happens.
 type Metrics interface {
+	RequestBegun(listener string)
 	RequestDone(listener, route, method string, status int, took time.Duration)
-	Answered(result string)
-	Registered(result string)
+	// BodyBytes is told by how much the bodies in memory became more, or less.
+	BodyBytes(listener string, change int64)
+	// Answered and Registered are told the problem's code as the reason of what
+	// was not taken; it is "" otherwise.
+	Answered(result, reason string)
+	Registered(result, reason string)
+	Cancelled()
+}
+
+// The results of what was not taken: because of the request, or of us.
+const (
+	resultRejected = "rejected"
+	resultFailed   = "failed"
+)
+
+// resultOf returns what an error is counted as, and why.
+func resultOf(err error) (result, reason string) {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError {
+		return resultFailed, p.Type.Short()
+	}
+	return resultRejected, p.Type.Short()
 }
 
 // app is what the two listeners have in common.

@@ -137,7 +137,7 @@ func TestSlowSenders(t *testing.T) {
 		if got.header.Get("Retry-After") == "" || !got.close {
 			t.Errorf("no Retry-After, or the connection stays open: %v", got.header)
 		}
-		if !n.metrics.told("answer unavailable") || n.metrics.told("answer invalid-body") {
+		if !n.metrics.told("answer failed unavailable") || n.metrics.told("answer rejected invalid-body") {
 			t.Error("counted as something else")
 		}
 		if strings.Contains(n.log.String(), `"level":"ERROR"`) {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -271,7 +272,9 @@ func (b *buffer) String() string {
 
 // metrics remembers what the handlers tell it, and ignores the outbox.
 type metrics struct {
-	done chan string // one line for each request, when it is done
+	done     chan string  // one line for each request, when it is done
+	requests atomic.Int64 // in flight
+	bytes    atomic.Int64 // of bodies in flight
 
 	mu      sync.Mutex
 	results []string
@@ -280,6 +283,7 @@ type metrics struct {
 func newMetrics() *metrics { return &metrics{done: make(chan string, 1000)} }
 
 func (m *metrics) RequestDone(listener, route, method string, status int, _ time.Duration) {
+	m.requests.Add(-1)
 	m.done <- strings.Join([]string{listener, method, route, http.StatusText(status)}, " ")
 }
 
@@ -290,13 +294,17 @@ func (m *metrics) forget() {
 	}
 }
 
-func (m *metrics) Answered(result string)   { m.note("answer " + result) }
-func (m *metrics) Registered(result string) { m.note("registration " + result) }
+func (m *metrics) Answered(result, reason string)   { m.note("answer", result, reason) }
+func (m *metrics) Registered(result, reason string) { m.note("registration", result, reason) }
+func (m *metrics) Cancelled()                       { m.note("cancellation") }
 
-func (m *metrics) note(result string) {
+func (m *metrics) RequestBegun(string)              { m.requests.Add(1) }
+func (m *metrics) BodyBytes(_ string, change int64) { m.bytes.Add(change) }
+
+func (m *metrics) note(result ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.results = append(m.results, result)
+	m.results = append(m.results, strings.TrimSpace(strings.Join(result, " ")))
 }
 
 // told tells whether a result was counted.
@@ -306,6 +314,10 @@ func (m *metrics) told(result string) bool {
 	return slices.Contains(m.results, result)
 }
 
-func (*metrics) Attempted(string, time.Duration)       {}
+func (*metrics) Attempted(string)                      {}
 func (*metrics) Settled(string, string, time.Duration) {}
-func (*metrics) Backlog(int64)                         {}
+func (*metrics) Expired(int)                           {}
+func (*metrics) WaitedForPermit(time.Duration)         {}
+func (*metrics) Callbacks(string, int64)               {}
+func (*metrics) OldestAge(string, time.Duration)       {}
+func (*metrics) NearDeadline(int64)                    {}

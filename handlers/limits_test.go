@@ -18,6 +18,9 @@ func TestBytesInFlight(t *testing.T) {
 	k := n.register()
 	w := n.open(k.path("default"), "", jsonType, "Content-Length: 1000", "Expect: 100-continue")
 	w.continues() // so its 1000 bytes are counted
+	if requests, bytes := n.metrics.requests.Load(), n.metrics.bytes.Load(); requests != 1 || bytes != 1000 {
+		t.Errorf("the metrics were told of %d requests and %d bytes in flight", requests, bytes)
+	}
 
 	other := n.register()
 	got := other.post("application/json", body)
@@ -52,6 +55,9 @@ func TestBytesInFlight(t *testing.T) {
 	must(t, gone.Close())
 	<-n.metrics.done
 	n.register().post("application/json", body).is(http.StatusOK)
+	if requests, bytes := n.metrics.requests.Load(), n.metrics.bytes.Load(); requests != 0 || bytes != 0 {
+		t.Errorf("the metrics were told of %d requests and %d bytes in flight after all", requests, bytes)
+	}
 }
 
 // Rows 66 and 70: requests are bounded however small they are, heartbeats too, so that

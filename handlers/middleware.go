@@ -36,6 +36,7 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 func (a *app) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
+		a.metrics.RequestBegun(a.listener)
 		id := c.Request().Header.Get(echo.HeaderXRequestID)
 		if !requestID.MatchString(id) {
 			id = rand.Text()

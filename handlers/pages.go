@@ -66,7 +66,7 @@ func (h *public) submit(c echo.Context) error {
 	case v.State == relay.StateAnswered:
 		result = api.StatusAccepted
 	}
-	h.metrics.Answered(result)
+	h.metrics.Answered(result, "")
 	return h.show(c, http.StatusOK, page)
 }
 

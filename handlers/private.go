@@ -47,7 +47,7 @@ func Private(o PrivateOptions) http.Handler {
 	a := newApp("private", o.Logger, o.Metrics)
 	h := &private{
 		relay: o.Relay, metrics: o.Metrics, ready: o.Ready,
-		bodies: &bodyReader{limit: maxRegistration, capacity: &capacity{most: privateBytesInFlight}},
+		bodies: &bodyReader{limit: maxRegistration, capacity: a.bodyCapacity(privateBytesInFlight)},
 	}
 	guard, bound := requireKey(o.Keys), bounded(requestsInFlight)
 	auth := func(handler echo.HandlerFunc) echo.HandlerFunc { return bound(guard(handler)) }
@@ -77,16 +77,16 @@ func (h *private) create(c echo.Context) error {
 	}
 	noteCallback(c, cb.ID)
 	if created {
-		h.metrics.Registered("created")
+		h.metrics.Registered("created", "")
 		return c.JSON(http.StatusCreated, h.renderWithCodes(cb, r.Approval))
 	}
-	h.metrics.Registered("existed")
+	h.metrics.Registered("existed", "")
 	return c.JSON(http.StatusOK, h.renderWithCodes(cb, r.Approval))
 }
 
-// counted counts a registration that failed, by its problem's code.
+// counted counts a registration that was not taken.
 func (h *private) counted(err error) error {
-	h.metrics.Registered(problemOf(err).Type.Short())
+	h.metrics.Registered(resultOf(err))
 	return err
 }
 
@@ -119,7 +119,11 @@ func (h *private) revoke(c echo.Context) error {
 
 // cancel withdraws one callback.
 func (h *private) cancel(c echo.Context) error {
-	return h.one(c, h.relay.Cancel)
+	err := h.one(c, h.relay.Cancel)
+	if err == nil {
+		h.metrics.Cancelled()
+	}
+	return err
 }
 
 func (h *private) one(c echo.Context, do func(context.Context, relay.CallbackID) (relay.Callback, error)) error {

@@ -47,7 +47,7 @@ type public struct {
 // that path too, so it does not matter whether a proxy takes it off.
 func Public(o PublicOptions) http.Handler {
 	a := newApp("public", o.Logger, o.Metrics)
-	room := &capacity{most: o.BytesInFlight}
+	room := a.bodyCapacity(o.BytesInFlight)
 	h := &public{
 		app: a, relay: o.Relay, pages: o.Pages,
 		bodies:   &bodyReader{limit: o.MaxOutput, capacity: room},
@@ -149,9 +149,9 @@ func (h *public) answered(c echo.Context, answered relay.Answered) error {
 		body.Status, page = api.StatusDelivered, pages.Decided
 	}
 	if answered.Duplicate {
-		h.metrics.Answered("duplicate")
+		h.metrics.Answered("duplicate", "")
 	} else {
-		h.metrics.Answered(body.Status)
+		h.metrics.Answered(body.Status, "")
 	}
 	return h.said(c, body, page)
 }
@@ -176,13 +176,13 @@ func (h *public) heartbeat(c echo.Context, link relay.LinkRef) error {
 	if err != nil {
 		return h.counted(err)
 	}
-	h.metrics.Answered(api.StatusAlive)
+	h.metrics.Answered(api.StatusAlive, "")
 	return h.said(c, api.AnswerResponse{ID: string(link.ID), Status: api.StatusAlive, Text: response.Text}, pages.Alive)
 }
 
-// counted counts an answer that failed, by its problem's code.
+// counted counts an answer that was not taken.
 func (h *public) counted(err error) error {
-	h.metrics.Answered(problemOf(err).Type.Short())
+	h.metrics.Answered(resultOf(err))
 	return err
 }
 

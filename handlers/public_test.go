@@ -242,8 +242,9 @@ func TestAnswers(t *testing.T) {
 		n.post(k.path("progress"), "", "").isProblem(http.StatusConflict, "already-answered")
 	})
 	for _, want := range []string{
-		"answer delivered", "answer duplicate", "answer accepted", "answer already-answered", "answer expired",
-		"answer cancelled", "answer task-closed", "answer refused", "answer alive", "answer unavailable", "registration created",
+		"answer delivered", "answer duplicate", "answer accepted", "answer alive", "answer failed unavailable",
+		"answer rejected already-answered", "answer rejected expired", "answer rejected cancelled",
+		"answer rejected task-closed", "answer rejected refused", "registration created", "cancellation",
 	} {
 		if !n.metrics.told(want) {
 			t.Errorf("the metrics were not told of %q", want)

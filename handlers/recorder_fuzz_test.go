@@ -45,8 +45,11 @@ func (r *recorder) Create(_ context.Context, reg relay.Registration, _ time.Dura
 type quiet struct{}
 
 func (quiet) RequestDone(string, string, string, int, time.Duration) {}
-func (quiet) Answered(string)                                        {}
-func (quiet) Registered(string)                                      {}
+func (quiet) RequestBegun(string)                                    {}
+func (quiet) BodyBytes(string, int64)                                {}
+func (quiet) Answered(string, string)                                {}
+func (quiet) Registered(string, string)                              {}
+func (quiet) Cancelled()                                             {}
 
 // recorded returns both listeners' handlers, without their servers, in front of
 // a recorder.

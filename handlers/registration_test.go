@@ -62,7 +62,7 @@ func TestRegistrationMistakes(t *testing.T) {
 	if keys := n.redis.Keys(); len(keys) != 1 {
 		t.Errorf("Redis holds %q", keys)
 	}
-	for _, want := range []string{"registration invalid-request", "registration invalid-body", "registration too-large"} {
+	for _, want := range []string{"registration rejected invalid-request", "registration rejected invalid-body", "registration rejected too-large"} {
 		if !n.metrics.told(want) {
 			t.Errorf("the metrics were not told of %q", want)
 		}

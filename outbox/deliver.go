@@ -72,32 +72,40 @@ func (o *Outbox) attempt(d relay.Delivery, permitted bool) relay.Settlement {
 	if d.Unreadable != nil {
 		o.Logger.Warn("delivery cannot be opened: put its master key back into the ring",
 			"callback", string(d.ID), "error", d.Unreadable)
-		o.Metrics.Attempted(relay.SendOursToMend.String(), 0)
+		o.Metrics.Attempted(relay.SendOursToMend.String())
 		end := retry(relay.SendOursToMend, d, reasonSealed)
 		end.NotMade = true
 		return end
 	}
-	if !permitted && !o.permit() {
+	if !permitted && !o.permitSoon() {
 		end := retry(relay.SendThrottled, d, reasonBusy)
 		end.NotMade = true
 		return end
 	}
-	began := time.Now()
 	err := o.Sender.Send(context.Background(), d.TaskToken, d.Outcome)
 	class := "done"
 	if failure := asSendError(err); failure != nil {
 		class = failure.Class.String()
 	}
-	o.Metrics.Attempted(class, time.Since(began))
+	o.Metrics.Attempted(class)
 	o.limit.learn(err)
 	return judge(d, err)
 }
 
-// permit takes a permit of the rate limit, if one is to be had in time.
-func (o *Outbox) permit() bool {
+// permitSoon takes a permit of the rate limit, if one is to be had in time.
+func (o *Outbox) permitSoon() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), permitWait)
 	defer cancel()
-	return o.limit.wait(ctx, 1)
+	return o.permit(ctx, 1)
+}
+
+// permit takes n permits of the rate limit, if they are to be had before ctx
+// ends, and notes the wait.
+func (o *Outbox) permit(ctx context.Context, n int) bool {
+	began := time.Now()
+	got := o.limit.wait(ctx, n)
+	o.Metrics.WaitedForPermit(time.Since(began))
+	return got
 }
 
 // survive ends a panic here: others go on. Its value is not logged, as it could

@@ -79,8 +79,8 @@ func TestHousekeeping(t *testing.T) {
 			if q.expires < 60 || q.claims < 60 {
 				t.Errorf("in a minute: %d looks at deadlines, %d at due deliveries", q.expires, q.claims)
 			}
-			if q.trims != 1 || q.backlogs < 10 {
-				t.Errorf("in a minute: %d trims, %d looks at the backlog", q.trims, q.backlogs)
+			if q.trims != 1 || q.counts < 10 {
+				t.Errorf("in a minute: %d trims, %d counts", q.trims, q.counts)
 			}
 			// Trouble with Redis stops no loop.
 			looks, q.broken = q.claims, relay.ErrUnavailable
@@ -91,10 +91,14 @@ func TestHousekeeping(t *testing.T) {
 				t.Error("the claim loop stopped")
 			}
 		})
-		if n := c.reported(); n != 0 { // delivered after its lease ended
-			t.Errorf("backlog of %d reported", n)
-		}
 		stop()
+		want := map[string]any{
+			"pending": int64(5), "answered": int64(0), "finished": int64(1), // delivered after its lease ended
+			"oldest pending": 2 * time.Hour, "oldest answered": 30 * time.Minute, "near": int64(3),
+		}
+		if diff := cmp.Diff(want, c.told); diff != "" || c.expired != 5 {
+			t.Errorf("%d expired, and of the census (-want +told):\n%s", c.expired, diff)
+		}
 	})
 }
 

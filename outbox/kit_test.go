@@ -25,7 +25,7 @@ type queue struct {
 	overdue   int // what Expire finds
 	expires   int // calls of Expire that found nothing
 	trims     int
-	backlogs  int
+	counts    int
 	replicas  int
 	left      bool
 	settleErr error // of Settle, as often as settleErrs says
@@ -129,11 +129,14 @@ func (q *queue) Trim(context.Context) (int, error) {
 	return 0, q.broken
 }
 
-func (q *queue) Backlog(context.Context) (int64, error) {
+func (q *queue) Census(_ context.Context, near time.Duration) (relay.Census, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.backlogs++
-	return int64(len(q.due)), q.broken
+	q.counts++
+	return relay.Census{
+		Pending: 5, Answered: int64(len(q.due)), Finished: int64(len(q.settled)), NearDeadline: 3,
+		OldestPending: 2 * near, OldestAnswered: near / 2,
+	}, q.broken
 }
 
 func (q *queue) Beat(context.Context, string, time.Duration) (int, error) {
@@ -202,10 +205,12 @@ type counted struct {
 	mu       sync.Mutex
 	attempts map[string]int
 	lags     []time.Duration
-	backlog  int64
+	waits    []time.Duration
+	expired  int
+	told     map[string]any // what there is only the last of
 }
 
-func (c *counted) Attempted(class string, _ time.Duration) {
+func (c *counted) Attempted(class string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.attempts[class]++
@@ -217,22 +222,32 @@ func (c *counted) Settled(_, _ string, lag time.Duration) {
 	c.lags = append(c.lags, lag)
 }
 
-func (c *counted) Backlog(n int64) {
+func (c *counted) Expired(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.backlog = n
+	c.expired += n
 }
 
-func (c *counted) reported() int64 {
+func (c *counted) WaitedForPermit(took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.backlog
+	c.waits = append(c.waits, took)
+}
+
+func (c *counted) Callbacks(state string, n int64)           { c.tell(state, n) }
+func (c *counted) OldestAge(state string, age time.Duration) { c.tell("oldest "+state, age) }
+func (c *counted) NearDeadline(n int64)                      { c.tell("near", n) }
+
+func (c *counted) tell(what string, value any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told[what] = value
 }
 
 // setUp returns an outbox on a queue and a sender.
 func setUp(t *testing.T, q *queue, s *sender, change ...func(*outbox.Options)) (*outbox.Outbox, *counted) {
 	t.Helper()
-	c := &counted{attempts: map[string]int{}}
+	c := &counted{attempts: map[string]int{}, told: map[string]any{}}
 	o := outbox.Options{
 		Queue: q, Sender: s, Metrics: c, Logger: slog.New(slog.DiscardHandler),
 		Replica: "test", AnswerWait: time.Second,

@@ -73,7 +73,7 @@ func TestContestedBacklogUsesTheRate(t *testing.T) {
 func TestBacklogAndFreshAnswersBothGetOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, s := newQueue(), &sender{}
-		o, _ := setUp(t, q, s, func(o *outbox.Options) { o.Rate = 100 })
+		o, c := setUp(t, q, s, func(o *outbox.Options) { o.Rate = 100 })
 		for i := range 5_000 {
 			q.put(relay.CallbackID(fmt.Sprint("old", i)))
 		}
@@ -90,6 +90,13 @@ func TestBacklogAndFreshAnswersBothGetOn(t *testing.T) {
 			if q.end(relay.CallbackID(fmt.Sprint("fresh", i))).State == relay.StateDelivered {
 				delivered++
 			}
+		}
+		waited := time.Duration(0)
+		for _, wait := range c.waits {
+			waited = max(waited, wait)
+		}
+		if len(c.waits) < delivered || waited < 100*time.Millisecond || waited > 2*time.Second {
+			t.Errorf("the metrics were told of %d waits for a permit, the longest of %v", len(c.waits), waited)
 		}
 		old := s.made() - delivered
 		if delivered < 200 || old < 200 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"callback-relay/relay"
 )
 
 // every calls once again and again until ctx ends: at once while it reports
@@ -42,7 +44,7 @@ func (o *Outbox) claim(ctx context.Context) (more bool) {
 	<-o.slots
 	batch := min(cap(o.slots)-len(o.slots), o.limit.batch())
 	permitted := o.behind
-	if permitted && !o.limit.wait(ctx, batch) {
+	if permitted && !o.permit(ctx, batch) {
 		return false
 	}
 	claimed, err := o.Queue.Claim(ctx, batch)
@@ -69,6 +71,7 @@ func (o *Outbox) expire(ctx context.Context) (more bool) {
 	n, err := o.Queue.Expire(ctx, expireBatch)
 	o.report(ctx, "expire", err)
 	if n > 0 {
+		o.Metrics.Expired(n)
 		o.Logger.Info("deadlines passed", "callbacks", n)
 	}
 	return n > 0
@@ -84,13 +87,27 @@ func (o *Outbox) beat(ctx context.Context) (more bool) {
 	return false
 }
 
-// measure reports the backlog.
-func (o *Outbox) measure(ctx context.Context) (more bool) {
-	n, err := o.Queue.Backlog(ctx)
-	o.report(ctx, "measure backlog", err)
-	if err == nil {
-		o.Metrics.Backlog(n)
+// nearDeadline is how long before its deadline a callback is counted as near
+// it: long enough for a person to ask whoever should have answered.
+const nearDeadline = time.Hour
+
+// stateFinished stands for all final states, where they are counted together.
+const stateFinished = "finished"
+
+// count reports how many callbacks there are and how long they wait. Every
+// replica counts all of them, so that each can be asked.
+func (o *Outbox) count(ctx context.Context) (more bool) {
+	c, err := o.Queue.Census(ctx, nearDeadline)
+	o.report(ctx, "census", err)
+	if err != nil {
+		return false
 	}
+	o.Metrics.Callbacks(string(relay.StatePending), c.Pending)
+	o.Metrics.Callbacks(string(relay.StateAnswered), c.Answered)
+	o.Metrics.Callbacks(stateFinished, c.Finished)
+	o.Metrics.OldestAge(string(relay.StatePending), c.OldestPending)
+	o.Metrics.OldestAge(string(relay.StateAnswered), c.OldestAnswered)
+	o.Metrics.NearDeadline(c.NearDeadline)
 	return false
 }
 

@@ -21,8 +21,9 @@ type Queue interface {
 	Expire(ctx context.Context, limit int) (int, error)
 	// Trim removes what is left of callbacks that retention removed.
 	Trim(ctx context.Context) (int, error)
-	// Backlog counts the deliveries that are not settled.
-	Backlog(ctx context.Context) (int64, error)
+	// Census counts the callbacks. A deadline is near when less than that is
+	// left until it.
+	Census(ctx context.Context, near time.Duration) (relay.Census, error)
 	// Beat gives a sign of life that counts for ttl, and counts the replicas.
 	Beat(ctx context.Context, replica string, ttl time.Duration) (int, error)
 	// Leave withdraws the sign of life.
@@ -38,9 +39,14 @@ type Sender interface {
 // Metrics is told what happens. Classes are those of [relay.SendClass], and
 // "done".
 type Metrics interface {
-	Attempted(class string, took time.Duration)
+	Attempted(class string)
 	Settled(state, reason string, lag time.Duration)
-	Backlog(n int64)
+	Expired(n int)
+	WaitedForPermit(took time.Duration)
+
+	Callbacks(state string, n int64)
+	OldestAge(state string, age time.Duration)
+	NearDeadline(n int64)
 }
 
 // Options are the parts and limits of an [Outbox]. All are required, except
@@ -62,10 +68,10 @@ type Options struct {
 
 // The rhythm of the slower loops.
 const (
-	beatEvery    = 5 * time.Second
-	beatCounts   = 3 * beatEvery
-	trimEvery    = 10 * time.Minute
-	backlogEvery = 5 * time.Second
+	beatEvery   = 5 * time.Second
+	beatCounts  = 3 * beatEvery
+	trimEvery   = 10 * time.Minute
+	censusEvery = 5 * time.Second
 )
 
 // Outbox delivers. The zero value is not usable; see [New].
@@ -137,7 +143,7 @@ func (o *Outbox) Run(ctx context.Context) {
 	loops.Go(func() { o.every(ctx, beatEvery, o.beat) })
 	loops.Go(func() { o.every(ctx, o.Poll, o.claim) })
 	loops.Go(func() { o.every(ctx, o.Poll, o.expire) })
-	loops.Go(func() { o.every(ctx, backlogEvery, o.measure) })
+	loops.Go(func() { o.every(ctx, censusEvery, o.count) })
 	loops.Go(func() { o.every(ctx, trimEvery, o.trim) })
 	loops.Wait()
 	o.going.Wait()

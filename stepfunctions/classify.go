@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 
 	"github.com/aws/smithy-go"
 
@@ -88,6 +89,18 @@ var classes = map[string]relay.SendClass{
 	"RequestTimeoutException":     relay.SendUnclear,
 	"ServiceUnavailable":          relay.SendUnclear,
 	"ServiceUnavailableException": relay.SendUnclear,
+}
+
+// Refusals returns the codes with which a call is refused for good, sorted.
+func Refusals() []string {
+	codes := []string{codeInvalid}
+	for code, class := range classes {
+		if class == relay.SendClosed || class == relay.SendNever {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	return codes
 }
 
 // verdict is what a failure means.

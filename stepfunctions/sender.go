@@ -30,6 +30,15 @@ type Options struct {
 	// default. With the SDK's own 10, a burst opens a connection for nearly
 	// every call.
 	MaxIdleConns int
+
+	// Metrics is told of each call; nil tells nobody.
+	Metrics Metrics
+}
+
+// Metrics is told of calls, by their name at AWS. The class is that of
+// [relay.SendClass], or "done".
+type Metrics interface {
+	StepFunctionsCalled(call, class string, took time.Duration)
 }
 
 // LoadConfig reads region, credentials and endpoint from where every AWS tool
@@ -61,6 +70,7 @@ type Sender struct {
 	client  *sfn.Client
 	http    *httpClient
 	timeout time.Duration
+	metrics Metrics
 }
 
 // New returns a sender for the account and region of cfg. It makes no call:
@@ -80,7 +90,7 @@ func New(cfg aws.Config, opts Options) (*Sender, error) {
 		o.RetryMaxAttempts = 0 // AWS_MAX_ATTEMPTS does not count here
 		o.ClientLogMode = 0    // a logged request is a logged task token
 	})
-	return &Sender{client: client, http: http, timeout: cmp.Or(opts.Timeout, 5*time.Second)}, nil
+	return &Sender{client: client, http: http, timeout: cmp.Or(opts.Timeout, 5*time.Second), metrics: opts.Metrics}, nil
 }
 
 // Close gives the idle connections back. Calls under way are not disturbed.
@@ -93,7 +103,7 @@ func (s *Sender) Send(ctx context.Context, taskToken relay.TaskToken, outcome re
 	switch outcome.Type {
 	case relay.OutcomeSuccess:
 		output := string(outcome.Output)
-		return s.call(ctx, []string{secret, output}, func(ctx context.Context) error {
+		return s.call(ctx, "SendTaskSuccess", []string{secret, output}, func(ctx context.Context) error {
 			_, err := s.client.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &secret, Output: &output})
 			return err
 		})
@@ -102,7 +112,7 @@ func (s *Sender) Send(ctx context.Context, taskToken relay.TaskToken, outcome re
 		if outcome.Cause != "" {
 			in.Cause = &outcome.Cause
 		}
-		return s.call(ctx, []string{secret, outcome.Cause}, func(ctx context.Context) error {
+		return s.call(ctx, "SendTaskFailure", []string{secret, outcome.Cause}, func(ctx context.Context) error {
 			_, err := s.client.SendTaskFailure(ctx, in)
 			return err
 		})
@@ -115,7 +125,7 @@ func (s *Sender) Send(ctx context.Context, taskToken relay.TaskToken, outcome re
 // [*relay.SendError].
 func (s *Sender) Heartbeat(ctx context.Context, taskToken relay.TaskToken) error {
 	secret := taskToken.Reveal()
-	return s.call(ctx, []string{secret}, func(ctx context.Context) error {
+	return s.call(ctx, "SendTaskHeartbeat", []string{secret}, func(ctx context.Context) error {
 		_, err := s.client.SendTaskHeartbeat(ctx, &sfn.SendTaskHeartbeatInput{TaskToken: &secret})
 		return err
 	})
@@ -123,14 +133,23 @@ func (s *Sender) Heartbeat(ctx context.Context, taskToken relay.TaskToken) error
 
 // call runs one SDK operation within the time-out. The secrets are what no
 // error text may contain.
-func (s *Sender) call(ctx context.Context, secrets []string, operation func(context.Context) error) error {
+func (s *Sender) call(ctx context.Context, name string, secrets []string, operation func(context.Context) error) error {
 	var a attempt
 	limited, cancel := context.WithTimeout(withAttempt(ctx, &a), s.timeout)
 	defer cancel()
+	began := time.Now()
 	err := operation(limited)
 	if err == nil {
+		s.called(name, "done", began)
 		return nil
 	}
 	verdict := a.judge(ctx, err)
+	s.called(name, verdict.class.String(), began)
 	return &relay.SendError{Class: verdict.class, Code: verdict.code, Err: a.explain(err, secrets)}
+}
+
+func (s *Sender) called(name, class string, began time.Time) {
+	if s.metrics != nil {
+		s.metrics.StepFunctionsCalled(name, class, time.Since(began))
+	}
 }

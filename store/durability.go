@@ -151,7 +151,9 @@ func (s *Store) primaryOf(ctx context.Context, key string) (*redis.Client, error
 	if made, ok := s.patient.Load(server); ok {
 		return made.(*redis.Client), nil
 	}
-	made, _ := s.patient.LoadOrStore(server, server.WithTimeout(commandTimeout+waitTimeout))
+	patient := server.WithTimeout(commandTimeout + waitTimeout)
+	s.timed(patient) // the copy has no hooks
+	made, _ := s.patient.LoadOrStore(server, patient)
 	return made.(*redis.Client), nil
 }
 

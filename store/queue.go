@@ -139,11 +139,6 @@ func (s *Store) ripe(ctx context.Context, key func(partition int) string, limit 
 	return members[:min(limit, len(members))], err
 }
 
-// Backlog returns how many answers wait for their delivery to be settled.
-func (s *Store) Backlog(ctx context.Context) (int64, error) {
-	return s.sumCards(ctx, dueKey)
-}
-
 // Beat gives a sign of life of the named replica and returns how many replicas
 // gave one within the last ttl, itself included.
 func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (int, error) {

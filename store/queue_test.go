@@ -137,8 +137,8 @@ func testClaimTakesTheOldestOfAllPartitions(t *testing.T, r *redisUnderTest) {
 		r.settle(r.answer(cb, `1`), relay.Settlement{State: relay.StateAnswered})
 		r.must(r.client.ZAddXX(t.Context(), r.set(cb, "due"), redis.Z{Score: float64(1000 + i), Member: string(cb.ID)}).Err())
 	}
-	if backlog, err := r.Backlog(t.Context()); backlog != n || err != nil {
-		t.Errorf("backlog %d, %v", backlog, err)
+	if c, err := r.Census(t.Context(), 0); c.Answered != n || err != nil {
+		t.Errorf("census %+v, %v", c, err)
 	}
 	got, err := r.Claim(t.Context(), 5)
 	r.must(err)

@@ -47,6 +47,11 @@ const (
 	CheckClock      = "clock"      // its clock and ours agree, more or less
 )
 
+// Checks are all of them.
+var Checks = []string{
+	CheckRedis, CheckKeyspace, CheckEviction, CheckMemory, CheckWritable, CheckDurability, CheckClock,
+}
+
 // Condition is how Redis was found.
 type Condition struct {
 	Obstacles []Obstacle    // none when the store can be relied on

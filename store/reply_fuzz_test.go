@@ -266,6 +266,8 @@ func FuzzReplies(f *testing.F) {
 		}
 		trimmed, err := b.Trim(ctx)
 		check("trim", err, trimmed == 0 || said("trimmed"), false)
+		census, err := b.Census(ctx, time.Hour)
+		check("census", err, census == (relay.Census{}) || said("counted"), false)
 		live, err := b.Beat(ctx, "r1", time.Second)
 		check("beat", err, said("live") && live > 0, false)
 	})

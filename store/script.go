@@ -33,6 +33,7 @@ var (
 	settleScript     = load("settle")
 	trimScript       = load("trim")
 	beatScript       = load("beat")
+	censusScript     = load("census")
 )
 
 func load(name string) *redis.Script {
@@ -40,7 +41,9 @@ func load(name string) *redis.Script {
 	if err != nil {
 		panic(err) // the file is compiled in
 	}
-	return redis.NewScript(string(source))
+	script := redis.NewScript(string(source))
+	scriptNames[script.Hash()], scriptNames[string(source)] = name, name
+	return script
 }
 
 // call is one use of a script in a pipeline.

@@ -57,6 +57,8 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"Expire":                             testExpire,
 	"ClaimTakesTheOldestOfAllPartitions": testClaimTakesTheOldestOfAllPartitions,
 	"OnlyOneWins":                        testOnlyOneWins,
+	"Census":                             testCensus,
+	"Timings":                            testTimings,
 	"ListIsCheap":                        testListIsCheap,
 	"Watch":                              testWatch,
 	"StrayMembers":                       testStrayMembers,

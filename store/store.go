@@ -32,6 +32,8 @@ type Options struct {
 	// Clock tells the time of this process, to be compared with that of Redis;
 	// default [time.Now]. No deadline depends on it.
 	Clock func() time.Time
+	// Metrics is told of each round trip; nil tells nobody.
+	Metrics Metrics
 }
 
 // Store keeps callbacks in Redis. It implements [relay.Store], and the queue
@@ -51,7 +53,9 @@ func New(client redis.UniversalClient, o Options) *Store {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	return &Store{Options: o, redis: client}
+	s := &Store{Options: o, redis: client}
+	s.timed(client)
+	return s
 }
 
 // The fields whose values are sealed.

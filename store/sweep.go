@@ -82,22 +82,3 @@ func (s *Store) trimMissing(ctx context.Context, ids []relay.CallbackID) (int, e
 	}
 	return trimmed, err
 }
-
-// sumCards adds up the sizes of the sorted sets of all partitions.
-func (s *Store) sumCards(ctx context.Context, key func(partition int) string) (int64, error) {
-	cards := make([]*redis.IntCmd, relay.Partitions)
-	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i := range cards {
-			cards[i] = p.ZCard(ctx, key(i))
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, unavailable(err)
-	}
-	var sum int64
-	for _, card := range cards {
-		sum += card.Val()
-	}
-	return sum, nil
-}

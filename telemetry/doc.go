@@ -1,7 +1,7 @@
 // Package telemetry makes what the relay tells its operators: a structured
 // logger and the metrics.
 //
-// All metrics stand in [Metrics] and are registered when it is made, so that
+// All metrics stand in [Metrics] and are registered as they are made, so that
 // none is declared and never published; testdata/metrics.txt lists them. Its
 // methods take basic types only: each part of the relay declares the small
 // interface it needs, and Metrics satisfies all of them.

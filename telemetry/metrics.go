@@ -2,12 +2,11 @@ package telemetry
 
 import (
 	"net/http"
-	"slices"
-	"strconv"
-	"time"
+	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
@@ -19,125 +18,152 @@ var (
 	// few milliseconds when all is well, and cut off after seconds.
 	callBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
+	// redisBuckets, in seconds, end where commands are cut off, after a second
+	// and a repetition; with a wait for copies it is two more.
+	redisBuckets = []float64{.00025, .0005, .001, .0025, .005, .01, .025, .1, .25, 1, 2.5, 5}
+
+	// permitBuckets, in seconds, end where a fresh answer goes back into the
+	// queue, and a little after.
+	permitBuckets = []float64{.001, .01, .05, .1, .25, .5, 1, 2.5}
+
 	// lagBuckets, in seconds, reach from a delivery made at once to one that
 	// waited a day for somebody to mend a permission.
 	lagBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800, 3600, 21600, 86400}
 )
+
+// MetricsOptions are what only others know.
+type MetricsOptions struct {
+	Version string
+	// Refusals are the reasons for which Step Functions refuses an outcome, and
+	// Checks what is looked at for readiness. Their series begin at 0, since an
+	// increase from nothing is none to Prometheus.
+	Refusals, Checks []string
+}
 
 // Metrics counts and times what the relay does. Its methods may be called from
 // many goroutines.
 type Metrics struct {
 	registry *prometheus.Registry
 
-	answers       *prometheus.CounterVec
-	registrations *prometheus.CounterVec
-	attempts      *prometheus.HistogramVec
-	settled       *prometheus.CounterVec
-	lag           *prometheus.HistogramVec
-	backlog       prometheus.Gauge
-	requests      *prometheus.HistogramVec
-	memory        prometheus.Gauge
-	skew          prometheus.Gauge
+	registrations, answers *prometheus.CounterVec
+	cancellations, expired prometheus.Counter
+	callbacks, oldest      *prometheus.GaugeVec
+	nearDeadline           prometheus.Gauge
+
+	attempts, settled *prometheus.CounterVec
+	lag               *prometheus.HistogramVec
+	permits           prometheus.Histogram
+	steps, redis      *prometheus.HistogramVec
+
+	requests        *prometheus.HistogramVec
+	inFlight, bytes *prometheus.GaugeVec
+
+	obstacles    *prometheus.GaugeVec
+	memory, skew prometheus.Gauge
 }
 
 // NewMetrics returns metrics in a registry of their own, together with those
-// of the Go runtime, the process and the build.
-func NewMetrics() *Metrics {
-	m := &Metrics{
-		registry: prometheus.NewRegistry(),
-		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "answers_total",
-			Help: "Answers posted to links, by what became of them.",
-		}, []string{"result"}),
-		registrations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "registrations_total",
-			Help: "Registrations of task tokens, by what became of them.",
-		}, []string{"result"}),
-		attempts: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "delivery_attempt_duration_seconds",
-			Help:    "Time of each attempt to tell Step Functions an outcome, by class of result.",
-			Buckets: callBuckets,
-		}, []string{"class"}),
-		settled: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "deliveries_settled_total",
-			Help: "Deliveries that came to an end, by final state and reason.",
-		}, []string{"state", "reason"}),
-		lag: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "delivery_lag_seconds",
-			Help:    "Time from recording an outcome to settling its delivery, by final state.",
-			Buckets: lagBuckets,
-		}, []string{"state"}),
-		backlog: prometheus.NewGauge(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "delivery_backlog",
-			Help: "Outcomes recorded and not yet settled, of all replicas.",
-		}),
-		memory: prometheus.NewGauge(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "redis_memory_ratio",
-			Help: "Share of its memory limit that Redis has in use, of the fullest server; 0 without a limit.",
-		}),
-		skew: prometheus.NewGauge(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "clock_skew_seconds",
-			Help: "How far the clock of this process is ahead of that of Redis.",
-		}),
-		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "http_request_duration_seconds",
-			Help:    "Time of each HTTP request, by listener, route pattern, method and status code.",
-			Buckets: callBuckets,
-		}, []string{"listener", "route", "method", "code"}),
-	}
+// of the Go runtime, the process and the build. Each is registered as it is
+// made.
+func NewMetrics(o MetricsOptions) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(
-		m.answers, m.registrations, m.attempts, m.settled, m.lag, m.backlog, m.requests, m.memory, m.skew,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
 	)
+	make := maker{promauto.With(m.registry)}
+	m.makeCallbacks(make)
+	m.makeDeliveries(make)
+	m.makeProcess(make)
+
+	for _, reason := range o.Refusals {
+		m.settled.WithLabelValues("refused", reason)
+	}
+	for _, check := range o.Checks {
+		m.obstacles.WithLabelValues(check)
+	}
+	make.gauges("build_info", "Which relay this is; always 1.", "version", "goversion").
+		WithLabelValues(o.Version, runtime.Version()).Set(1)
 	return m
+}
+
+func (m *Metrics) makeCallbacks(make maker) {
+	m.registrations = make.counters("registrations_total",
+		"Registrations of task tokens, by what became of them.", "result", "reason")
+	m.answers = make.counters("answers_total",
+		"Answers and heartbeats posted to links, by what became of them.", "result", "reason")
+	m.cancellations = make.counter("cancellations_total",
+		"Cancellations that were acknowledged, repeated ones included.")
+	m.expired = make.counter("deadlines_passed_total",
+		"Callbacks that nobody answered before their deadline.")
+	m.callbacks = make.gauges("callbacks",
+		"Callbacks that are kept, of all replicas, by state; finished are those in a final state.", "state")
+	m.oldest = make.gauges("callbacks_oldest_age_seconds",
+		"Age of the oldest callback, of those that are next: pending since its registration, answered since its answer.", "state")
+	m.nearDeadline = make.gauge("callbacks_near_deadline",
+		"Pending callbacks with less than an hour left until their deadline, of all replicas.")
+}
+
+func (m *Metrics) makeDeliveries(make maker) {
+	m.attempts = make.counters("delivery_attempts_total",
+		"Attempts to tell Step Functions an outcome, by class of result.", "class")
+	m.settled = make.counters("deliveries_settled_total",
+		"Deliveries that came to an end, by final state and reason.", "state", "reason")
+	m.lag = make.histograms("delivery_lag_seconds",
+		"Time from recording an outcome to settling its delivery, by final state.", lagBuckets, "state")
+	m.permits = make.histogram("rate_limit_wait_seconds",
+		"Time waited for permits of the rate limit, by one delivery or for a batch.", permitBuckets)
+	m.steps = make.histograms("step_functions_call_duration_seconds",
+		"Time of each call of Step Functions, by call and class of result.", callBuckets, "call", "class")
+	m.redis = make.histograms("redis_call_duration_seconds",
+		"Time of each round trip to Redis, by the script or command it begins with, and result.", redisBuckets, "operation", "result")
+}
+
+func (m *Metrics) makeProcess(make maker) {
+	m.requests = make.histograms("http_request_duration_seconds",
+		"Time of each HTTP request, by listener, route pattern, method and status code.", callBuckets,
+		"listener", "route", "method", "code")
+	m.inFlight = make.gauges("http_requests_in_flight",
+		"HTTP requests that are being handled, by listener.", "listener")
+	m.bytes = make.gauges("http_body_bytes_in_flight",
+		"Bytes set aside for the bodies that are being handled, by listener.", "listener")
+	m.obstacles = make.gauges("obstacle",
+		"1 while a check for readiness fails, or registrations are stopped.", "check")
+	m.memory = make.gauge("redis_memory_ratio",
+		"Share of its memory limit that Redis has in use, of the fullest server; 0 without a limit.")
+	m.skew = make.gauge("clock_skew_seconds",
+		"How far the clock of this process is ahead of that of Redis.")
+}
+
+// maker makes metrics and registers them.
+type maker struct{ promauto.Factory }
+
+func (f maker) counter(name, help string) prometheus.Counter {
+	return f.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+func (f maker) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return f.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func (f maker) gauge(name, help string) prometheus.Gauge {
+	return f.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+func (f maker) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	return f.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func (f maker) histogram(name, help string, buckets []float64) prometheus.Histogram {
+	return f.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets})
+}
+
+func (f maker) histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return f.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
 }
 
 // Handler serves the metrics to Prometheus.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
-}
-
-// Answered counts an answer posted to a link.
-func (m *Metrics) Answered(result string) { m.answers.WithLabelValues(result).Inc() }
-
-// Registered counts a registration of a task token.
-func (m *Metrics) Registered(result string) { m.registrations.WithLabelValues(result).Inc() }
-
-// Attempted notes one attempt to deliver an outcome and how long it took.
-func (m *Metrics) Attempted(class string, took time.Duration) {
-	m.attempts.WithLabelValues(class).Observe(took.Seconds())
-}
-
-// Settled notes the end of a delivery, lag after its outcome was recorded. The
-// reason is empty where the state says it all.
-func (m *Metrics) Settled(state, reason string, lag time.Duration) {
-	m.settled.WithLabelValues(state, reason).Inc()
-	m.lag.WithLabelValues(state).Observe(lag.Seconds())
-}
-
-// Backlog sets how many recorded outcomes are not settled yet.
-func (m *Metrics) Backlog(n int64) { m.backlog.Set(float64(n)) }
-
-// Redis sets how Redis was found.
-func (m *Metrics) Redis(memory float64, skew time.Duration) {
-	m.memory.Set(memory)
-	m.skew.Set(skew.Seconds())
-}
-
-// methods are the HTTP methods that get a label value of their own.
-var methods = []string{
-	http.MethodConnect, http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions,
-	http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodTrace,
-}
-
-// RequestDone notes one HTTP request and how long it took. The route is a
-// pattern, not a path. A method that HTTP does not define counts as "other":
-// callers may make up as many as they like.
-func (m *Metrics) RequestDone(listener, route, method string, status int, took time.Duration) {
-	if !slices.Contains(methods, method) {
-		method = "other"
-	}
-	m.requests.WithLabelValues(listener, route, method, strconv.Itoa(status)).Observe(took.Seconds())
 }

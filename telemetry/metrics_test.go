@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -24,14 +25,31 @@ var update = flag.Bool("update", false, "write the list of metrics to testdata")
 
 const golden = "testdata/metrics.txt"
 
+var options = telemetry.MetricsOptions{
+	Version: "1.2.3", Refusals: []string{"InvalidToken"}, Checks: []string{"clock", "memory"},
+}
+
 // exercised returns metrics of which every series family has been used once.
 func exercised() *telemetry.Metrics {
-	m := telemetry.NewMetrics()
-	m.Answered("recorded")
-	m.Registered("created")
-	m.Attempted("done", 30*time.Millisecond)
+	m := telemetry.NewMetrics(options)
+	m.Registered("created", "")
+	m.Answered("rejected", "expired")
+	m.Cancelled()
+	m.Expired(3)
+	m.Callbacks("answered", 7)
+	m.OldestAge("answered", 90*time.Second)
+	m.NearDeadline(5)
+	m.Attempted("done")
 	m.Settled("refused", "TaskTimedOut", 1500*time.Millisecond)
-	m.Backlog(7)
+	m.WaitedForPermit(20 * time.Millisecond)
+	m.StepFunctionsCalled("SendTaskSuccess", "done", 30*time.Millisecond)
+	m.RedisCalled("answer", true, 2*time.Millisecond)
+	m.Obstacle("clock", true)
+	m.Redis(0.5, -2*time.Second)
+	m.RequestBegun("public")
+	m.RequestBegun("public")
+	m.BodyBytes("public", 100)
+	m.BodyBytes("public", -40)
 	m.RequestDone("public", "/c/:key", http.MethodPost, http.StatusOK, 40*time.Millisecond)
 	return m
 }
@@ -99,13 +117,24 @@ func TestListOfMetrics(t *testing.T) {
 func TestValues(t *testing.T) {
 	page := scrape(t, exercised())
 	for _, line := range []string{
-		`callback_relay_answers_total{result="recorded"} 1`,
-		`callback_relay_registrations_total{result="created"} 1`,
-		`callback_relay_delivery_attempt_duration_seconds_sum{class="done"} 0.03`,
-		`callback_relay_delivery_attempt_duration_seconds_count{class="done"} 1`,
+		`callback_relay_registrations_total{reason="",result="created"} 1`,
+		`callback_relay_answers_total{reason="expired",result="rejected"} 1`,
+		`callback_relay_cancellations_total 1`,
+		`callback_relay_deadlines_passed_total 3`,
+		`callback_relay_callbacks{state="answered"} 7`,
+		`callback_relay_callbacks_oldest_age_seconds{state="answered"} 90`,
+		`callback_relay_callbacks_near_deadline 5`,
+		`callback_relay_delivery_attempts_total{class="done"} 1`,
 		`callback_relay_deliveries_settled_total{reason="TaskTimedOut",state="refused"} 1`,
 		`callback_relay_delivery_lag_seconds_sum{state="refused"} 1.5`,
-		`callback_relay_delivery_backlog 7`,
+		`callback_relay_rate_limit_wait_seconds_sum 0.02`,
+		`callback_relay_step_functions_call_duration_seconds_sum{call="SendTaskSuccess",class="done"} 0.03`,
+		`callback_relay_redis_call_duration_seconds_sum{operation="answer",result="error"} 0.002`,
+		`callback_relay_obstacle{check="clock"} 1`,
+		`callback_relay_redis_memory_ratio 0.5`,
+		`callback_relay_clock_skew_seconds -2`,
+		`callback_relay_http_requests_in_flight{listener="public"} 1`,
+		`callback_relay_http_body_bytes_in_flight{listener="public"} 60`,
 		`callback_relay_http_request_duration_seconds_sum{code="200",listener="public",method="POST",route="/c/:key"} 0.04`,
 	} {
 		if !strings.Contains(page, line+"\n") {
@@ -114,10 +143,16 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestFirstScrape needs nothing to have happened yet.
+// TestFirstScrape needs nothing to have happened yet. What an alert waits for
+// begins at 0.
 func TestFirstScrape(t *testing.T) {
-	page := scrape(t, telemetry.NewMetrics())
-	for _, name := range []string{"callback_relay_delivery_backlog 0", "go_goroutines ", "go_build_info{", "process_"} {
+	page := scrape(t, telemetry.NewMetrics(options))
+	for _, name := range []string{
+		"callback_relay_callbacks_near_deadline 0", "go_goroutines ", "go_build_info{", "process_",
+		`callback_relay_build_info{goversion="` + runtime.Version() + `",version="1.2.3"} 1`,
+		`callback_relay_deliveries_settled_total{reason="InvalidToken",state="refused"} 0`,
+		`callback_relay_obstacle{check="memory"} 0`,
+	} {
 		if !strings.Contains(page, "\n"+name) {
 			t.Errorf("%s is missing", name)
 		}
@@ -125,7 +160,7 @@ func TestFirstScrape(t *testing.T) {
 }
 
 func TestMadeUpMethodsShareALabel(t *testing.T) {
-	m := telemetry.NewMetrics()
+	m := telemetry.NewMetrics(options)
 	m.RequestDone("public", "/c/:key", "BREW", http.StatusMethodNotAllowed, time.Millisecond)
 	m.RequestDone("public", "/c/:key", "post", http.StatusMethodNotAllowed, time.Millisecond)
 	want := `callback_relay_http_request_duration_seconds_count{code="405",listener="public",method="other",route="/c/:key"} 2`

@@ -140,7 +140,7 @@ func useAll(w *world) {
 	if status, body := w.private(r, "/readyz"); status != 200 {
 		w.Errorf("readyz: %d %s", status, body)
 	}
-	_, err = r.store.Backlog(w.Context())
+	_, err = r.store.Census(w.Context(), 0)
 	w.must(err)
 
 	brief := w.start(func(s *config.Settings) { s.Retention = "1ms" })

@@ -119,7 +119,7 @@ func TestCallsThatAnOperatorMends(t *testing.T) {
 				cb.Delivery.LastError != code || wait < 30*time.Second {
 				t.Errorf("state %s, delivery %+v, next attempt in %s", cb.State, cb.Delivery, wait)
 			}
-			metric := fmt.Sprintf(`attempt_duration_seconds_count{class="ours-to-mend"} %d`+"\n", i+1)
+			metric := fmt.Sprintf(`delivery_attempts_total{class="ours-to-mend"} %d`+"\n", i+1)
 			if _, body := w.private(w.replicas[0], "/metrics"); !strings.Contains(body, metric) {
 				t.Errorf("no metric for what an operator must mend: %s", metric)
 			}

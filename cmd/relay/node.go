@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,6 +47,10 @@ const (
 	// take to end, together. Orchestrators kill after 30 s, as a rule.
 	stopWithin = 25 * time.Second
 )
+
+// checkRegistrations is what registrations are stopped by. It does not keep a
+// replica from being ready.
+const checkRegistrations = "registrations"
 
 // node is one running relay.
 type node struct {
@@ -94,7 +99,11 @@ func newNode(o nodeOptions) (_ *node, err error) {
 			n.close()
 		}
 	}()
-	n.metrics = telemetry.NewMetrics()
+	n.metrics = telemetry.NewMetrics(telemetry.MetricsOptions{
+		Version:  buildVersion(),
+		Refusals: append(stepfunctions.Refusals(), relay.ReasonGivenUp),
+		Checks:   append(slices.Clone(store.Checks), checkRegistrations),
+	})
 
 	if n.redis, err = openRedis(cfg.Redis); err != nil {
 		return nil, err
@@ -106,8 +115,9 @@ func newNode(o nodeOptions) (_ *node, err error) {
 
 		Durability: store.Durability{AOF: cfg.Durability.AOF, Local: cfg.Durability.Local, Replicas: cfg.Durability.Replicas},
 		Clock:      o.Clock,
+		Metrics:    n.metrics,
 	})
-	n.sender, err = stepfunctions.New(o.AWS, stepfunctions.Options{Timeout: cfg.StepFunctionsTimeout})
+	n.sender, err = stepfunctions.New(o.AWS, stepfunctions.Options{Timeout: cfg.StepFunctionsTimeout, Metrics: n.metrics})
 	if err != nil {
 		return nil, err
 	}
@@ -193,6 +203,7 @@ func (n *node) found(c store.Condition) {
 	now := map[string]bool{}
 	note := func(check, reason string) {
 		now[check] = true
+		n.metrics.Obstacle(check, true)
 		if !n.obstacles[check] {
 			n.logger.Error("something is in the way", "check", check, "reason", reason)
 		}
@@ -206,10 +217,11 @@ func (n *node) found(c store.Condition) {
 		n.metrics.Redis(c.Memory, c.Skew)
 	}
 	if c.Low() {
-		note("registrations", "stopped, since redis has little of its memory left")
+		note(checkRegistrations, "stopped, since redis has little of its memory left")
 	}
 	for check := range n.obstacles {
 		if !now[check] {
+			n.metrics.Obstacle(check, false)
 			n.logger.Info("no longer in the way", "check", check)
 		}
 	}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"callback-relay/api"
+	"callback-relay/stepfunctions/standin"
+)
+
+var seriesLine = regexp.MustCompile(`(?m)^(callback_relay_\w+(?:\{[^}]*\})?) `)
+
+// series returns the relay's own series that a replica has, without values.
+func (w *world) series(r *replica) []string {
+	w.Helper()
+	_, page := w.private(r, "/metrics")
+	var found []string
+	for _, m := range seriesLine.FindAllStringSubmatch(page, -1) {
+		found = append(found, m[1])
+	}
+	if len(found) < 50 {
+		w.Fatalf("only %d series:\n%s", len(found), page)
+	}
+	slices.Sort(found)
+	return found
+}
+
+// TestLabelsAreBounded lets everyone who talks to a relay make things up:
+// senders, callers of the private API, Step Functions. The first time may add
+// series; whatever comes after it must not.
+func TestLabelsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, startStandalone(t), 1)
+	r := w.replicas[0]
+	calm := w.register() // series of what goes well, too
+	w.wantTaken(w.post(calm.URL, `1`), calm, api.StatusDelivered, false)
+	makeUp := func(i int) {
+		name := "made-up-" + strings.Repeat("x", i)
+		task := w.register(func(q *api.CreateRequest) {
+			q.Tags = map[string]string{name: name}
+			q.Links[name] = api.LinkRequest{Type: api.LinkWebhook}
+		})
+		w.request(task.URL, strings.ToUpper(name), name, "X-Request-Id", name, "Content-Type", "text/"+name)
+		w.request(publicURL+"/"+name, "POST", name, "Host", name)
+		w.request(publicURL+"/c/"+name, "POST", name)
+		w.request(task.URL, "POST", name, "Content-Type", "application/"+name)
+		w.private(r, "/"+name+"?"+name+"="+name)
+		// A code of AWS that nobody knows, as an error of each kind.
+		for _, status := range []int{400, 429, 500} {
+			w.steps.Inject(standin.Fault{
+				Kind: standin.Refuse, Action: standin.SendTaskHeartbeat, Status: status, Code: "MadeUp" + strings.Repeat("X", i), Message: name,
+			})
+			w.post(task.Links["progress"].URL, name)
+		}
+		w.steps.Inject(standin.Fault{
+			Kind: standin.Refuse, Action: standin.SendTaskSuccess, Status: 500, Code: "MadeUp" + strings.Repeat("X", i), Message: name,
+		})
+		w.wantTaken(w.post(task.Links[name].URL, `"`+name+`"`), task, api.StatusAccepted, false)
+		w.untilState(task, api.StateDelivered)
+		w.wantProblem(w.post(task.URL, `2`), api.CodeAlreadyAnswered)
+	}
+	makeUp(1)
+	w.untilMeasured(r)
+	before := w.series(r)
+	for i := range 10 {
+		makeUp(i + 2)
+	}
+	after := w.series(r)
+	for _, s := range after {
+		if _, known := slices.BinarySearch(before, s); !known {
+			t.Errorf("%s came with what was made up", s)
+		}
+		if strings.Contains(strings.ToLower(s), "made") {
+			t.Errorf("%s holds what was made up", s)
+		}
+	}
+}
+
+// untilMeasured waits until a replica has counted the callbacks, which the
+// outbox does every five seconds, and has been looked at once before.
+func (w *world) untilMeasured(r *replica) {
+	w.Helper()
+	w.series(r) // the request for the metrics has series too
+	w.eventually("the callbacks are counted", func() bool {
+		_, page := w.private(r, "/metrics")
+		return strings.Contains(page, `callback_relay_callbacks{state="pending"}`)
+	})
+}
+
+// TestStatesAreCounted sees the fleet's callbacks by state in the metrics of
+// each replica.
+func TestStatesAreCounted(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, server redisServer) {
+		w := newWorld(t, server, 2)
+		delivered, stuck, cancelled := w.register(), w.register(), w.register()
+		w.register()
+		w.wantTaken(w.post(delivered.URL, `1`), delivered, api.StatusDelivered, false)
+		w.steps.SetFault(standin.Fault{Kind: standin.Refuse, Code: "AccessDeniedException"})
+		w.wantTaken(w.post(stuck.URL, `1`), stuck, api.StatusAccepted, false)
+		_, err := w.replicas[0].client.Cancel(t.Context(), cancelled.ID)
+		w.must(err)
+		for _, r := range w.replicas {
+			for state, n := range map[string]int{"pending": 1, "answered": 1, "finished": 2} {
+				line := fmt.Sprintf("callback_relay_callbacks{state=%q} %d\n", state, n)
+				w.eventually("there is "+line, func() bool {
+					_, page := w.private(r, "/metrics")
+					return strings.Contains(page, line)
+				})
+			}
+		}
+	})
+}

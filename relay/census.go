@@ -1,0 +1,20 @@
+package relay
+
+import "time"
+
+// Census counts the callbacks that are kept, and tells how long they wait.
+type Census struct {
+	Pending      int64
+	Answered     int64 // the backlog: recorded outcomes that are not settled
+	Finished     int64 // in a final state, and not yet forgotten
+	NearDeadline int64 // of the pending ones
+
+	// OldestPending is the age of the oldest callback among those that are next
+	// to expire, and OldestAnswered the age of the oldest outcome among those
+	// whose attempt is next: each partition's first. So no queue is read to its
+	// end. Where deadlines differ a lot, an older callback may be further back;
+	// an outcome is never further back for longer than the pause between two
+	// attempts, a minute at most.
+	OldestPending  time.Duration
+	OldestAnswered time.Duration
+}

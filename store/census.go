@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"callback-relay/relay"
+)
+
+// Census counts the callbacks of all partitions, in two round trips. A deadline
+// is near when there is less than that left until it.
+func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, error) {
+	calls := make([]call, relay.Partitions)
+	for p := range calls {
+		calls[p] = call{keys: []string{dueKey(p), deadlineKey(p), createdKey(p)}, args: []any{near.Milliseconds()}}
+	}
+	replies, err := s.runAll(ctx, censusScript, calls)
+	if err != nil {
+		return relay.Census{}, fmt.Errorf("count callbacks: %w", err)
+	}
+	var c relay.Census
+	var now time.Time
+	var next []relay.CallbackID
+	for _, got := range replies {
+		if got.verdict() != "counted" {
+			return relay.Census{}, unavailable(fmt.Errorf("census: unexpected verdict %.20q", got.verdict()))
+		}
+		now = got.time(1)
+		answered, pending := got.number(2), got.number(3)
+		c.Answered += answered
+		c.Pending += pending
+		c.Finished += max(got.number(4)-answered-pending, 0)
+		c.NearDeadline += got.number(5)
+		for _, text := range []string{got.text(6), got.text(7)} {
+			if id, err := relay.ParseCallbackID(text); err == nil {
+				next = append(next, id)
+			}
+		}
+	}
+	if err := s.addAges(ctx, &c, now, next); err != nil {
+		return relay.Census{}, fmt.Errorf("count callbacks: %w", err)
+	}
+	return c, nil
+}
+
+// addAges finds the oldest of the callbacks whose turn is next.
+func (s *Store) addAges(ctx context.Context, c *relay.Census, now time.Time, next []relay.CallbackID) error {
+	if len(next) == 0 {
+		return nil
+	}
+	times := make([]*redis.SliceCmd, len(next))
+	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range next {
+			times[i] = p.HMGet(ctx, callbackKey(id), "state", "registration", "answered")
+		}
+		return nil
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	for _, cmd := range times {
+		cb := texts(cmd.Val())
+		if len(cb) != 3 {
+			return unavailable(fmt.Errorf("census: %d values of 3", len(cb)))
+		}
+		// What moved on meanwhile is nobody's oldest any more.
+		switch relay.State(cb[0]) {
+		case relay.StatePending:
+			created, _, _ := strings.Cut(cb[1], " ")
+			c.OldestPending = max(c.OldestPending, now.Sub(millis(created)))
+		case relay.StateAnswered:
+			c.OldestAnswered = max(c.OldestAnswered, now.Sub(millis(cb[2])))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package telemetry
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Registered counts a registration of a task token. The reason is empty where
+// the result says it all.
+func (m *Metrics) Registered(result, reason string) {
+	m.registrations.WithLabelValues(result, reason).Inc()
+}
+
+// Answered counts an answer posted to a link, as Registered does.
+func (m *Metrics) Answered(result, reason string) { m.answers.WithLabelValues(result, reason).Inc() }
+
+// Cancelled counts a cancellation.
+func (m *Metrics) Cancelled() { m.cancellations.Inc() }
+
+// Expired counts callbacks whose deadline passed.
+func (m *Metrics) Expired(n int) { m.expired.Add(float64(n)) }
+
+// Callbacks sets how many callbacks there are in a state.
+func (m *Metrics) Callbacks(state string, n int64) {
+	m.callbacks.WithLabelValues(state).Set(float64(n))
+}
+
+// OldestAge sets how long the oldest callback has been in a state.
+func (m *Metrics) OldestAge(state string, age time.Duration) {
+	m.oldest.WithLabelValues(state).Set(age.Seconds())
+}
+
+// NearDeadline sets how many pending callbacks are near their deadline.
+func (m *Metrics) NearDeadline(n int64) { m.nearDeadline.Set(float64(n)) }
+
+// Attempted counts an attempt to deliver an outcome.
+func (m *Metrics) Attempted(class string) { m.attempts.WithLabelValues(class).Inc() }
+
+// Settled notes the end of a delivery, lag after its outcome was recorded. The
+// reason is empty where the state says it all.
+func (m *Metrics) Settled(state, reason string, lag time.Duration) {
+	m.settled.WithLabelValues(state, reason).Inc()
+	m.lag.WithLabelValues(state).Observe(lag.Seconds())
+}
+
+// WaitedForPermit notes a wait for the rate limit.
+func (m *Metrics) WaitedForPermit(took time.Duration) { m.permits.Observe(took.Seconds()) }
+
+// StepFunctionsCalled notes a call of Step Functions.
+func (m *Metrics) StepFunctionsCalled(call, class string, took time.Duration) {
+	m.steps.WithLabelValues(call, class).Observe(took.Seconds())
+}
+
+// RedisCalled notes a round trip to Redis.
+func (m *Metrics) RedisCalled(operation string, failed bool, took time.Duration) {
+	result := "ok"
+	if failed {
+		result = "error"
+	}
+	m.redis.WithLabelValues(operation, result).Observe(took.Seconds())
+}
+
+// Obstacle sets whether a check fails.
+func (m *Metrics) Obstacle(check string, fails bool) {
+	value := 0.0
+	if fails {
+		value = 1
+	}
+	m.obstacles.WithLabelValues(check).Set(value)
+}
+
+// Redis sets how Redis was found.
+func (m *Metrics) Redis(memory float64, skew time.Duration) {
+	m.memory.Set(memory)
+	m.skew.Set(skew.Seconds())
+}
+
+// RequestBegun counts an HTTP request as being handled, until RequestDone.
+func (m *Metrics) RequestBegun(listener string) { m.inFlight.WithLabelValues(listener).Inc() }
+
+// BodyBytes changes how many bytes are set aside for bodies.
+func (m *Metrics) BodyBytes(listener string, change int64) {
+	m.bytes.WithLabelValues(listener).Add(float64(change))
+}
+
+// methods are the HTTP methods that get a label value of their own.
+var methods = []string{
+	http.MethodConnect, http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions,
+	http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodTrace,
+}
+
+// RequestDone notes one HTTP request and how long it took. The route is a
+// pattern, not a path. A method that HTTP does not define counts as "other":
+// callers may make up as many as they like.
+func (m *Metrics) RequestDone(listener, route, method string, status int, took time.Duration) {
+	if !slices.Contains(methods, method) {
+		method = "other"
+	}
+	m.inFlight.WithLabelValues(listener).Dec()
+	m.requests.WithLabelValues(listener, route, method, strconv.Itoa(status)).Observe(took.Seconds())
+}
