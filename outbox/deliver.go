@@ -53,6 +53,7 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 	lag := d.LeasedAt.Sub(d.AnsweredAt) + time.Since(taken)
 	if end.State.Final() {
 		o.Metrics.Settled(string(end.State), end.Reason, lag)
+		log = log.With("lag_ms", lag.Milliseconds())
 	}
 	switch {
 	case end.State == relay.StateDelivered:

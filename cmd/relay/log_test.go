@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"callback-relay/api"
+	"callback-relay/config"
+	"callback-relay/stepfunctions/standin"
+)
+
+// logLine is what of a line of the log is looked at.
+type logLine struct {
+	Time, Level, Msg, Route, Callback, State, Reason string
+
+	Status  int
+	Attempt int
+	Lag     *int `json:"lag_ms"`
+}
+
+// lines reads a replica's log, every line of which must be JSON.
+func (w *world) lines(r *replica) []logLine {
+	w.Helper()
+	var all []logLine
+	for text := range strings.Lines(r.log.String()) {
+		var line logLine
+		if err := json.Unmarshal([]byte(text), &line); err != nil || line.Time == "" || line.Msg == "" {
+			w.Errorf("not a line of the log: %v: %s", err, text)
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+// TestLogTellsOfEachOnce reads the log as an operator's tools do: one line for
+// each request and one for each delivery that came to its end, with the id of
+// the callback, whichever way the delivery took.
+func TestLogTellsOfEachOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, startStandalone(t), 0)
+	r := w.start(func(s *config.Settings) { s.LogFormat, s.LogLevel = "json", "info" })
+	w.replicas = []*replica{r}
+
+	taken, retried, refused, expired := w.register(), w.register(), w.register(), w.register(shortLived)
+	w.wantTaken(w.post(taken.URL, `1`), taken, api.StatusDelivered, false)
+	w.wantTaken(w.post(taken.URL, `1`), taken, api.StatusDelivered, true)
+	w.wantProblem(w.post(taken.URL, `2`), api.CodeAlreadyAnswered)
+	w.steps.Inject(standin.Fault{Kind: standin.Throttle, TaskToken: retried.token})
+	w.wantTaken(w.post(retried.URL, `1`), retried, api.StatusAccepted, false)
+	w.untilState(retried, api.StateDelivered)
+	w.steps.Inject(standin.Fault{Kind: standin.Refuse, Code: "InvalidToken", TaskToken: refused.token})
+	w.wantProblem(w.post(refused.URL, `1`), api.CodeRefused)
+	w.untilState(expired, api.StateDelivered)
+	w.must(r.stop())
+
+	posts, settled := map[string]int{}, map[string][]logLine{}
+	for _, line := range w.lines(r) {
+		switch {
+		case line.Msg == "request" && strings.HasSuffix(line.Route, "/c/:key"):
+			posts[line.Callback]++
+		case line.Msg == "request" && line.Callback == "":
+			t.Errorf("a request for a callback without its id: %+v", line)
+		case line.State == api.StateDelivered || line.State == api.StateRefused:
+			settled[line.Callback] = append(settled[line.Callback], line)
+		}
+	}
+	for _, want := range []struct {
+		task
+		posts, attempt       int
+		level, state, reason string
+	}{
+		{taken, 3, 1, "INFO", api.StateDelivered, ""},
+		{retried, 1, 2, "INFO", api.StateDelivered, ""},
+		{refused, 1, 1, "WARN", api.StateRefused, "InvalidToken"},
+		{expired, 0, 1, "INFO", api.StateDelivered, ""},
+	} {
+		if posts[want.ID] != want.posts {
+			t.Errorf("%d lines of posts, want %d", posts[want.ID], want.posts)
+		}
+		ends := settled[want.ID]
+		if len(ends) != 1 {
+			t.Errorf("%d lines of the end of a delivery, want 1: %+v", len(ends), ends)
+			continue
+		}
+		if end := ends[0]; end.Attempt != want.attempt || end.Level != want.level || end.State != want.state ||
+			end.Reason != want.reason || end.Lag == nil {
+			t.Errorf("got %+v, want %+v", end, want)
+		}
+	}
+}
