@@ -1,0 +1,62 @@
+package docs_test
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	alert   = regexp.MustCompile(`- alert: (\w+)`)
+	runbook = regexp.MustCompile(`runbook: docs/operations\.md#(\S+)`)
+)
+
+// Each alert has its section in operations.md, to which its annotation leads,
+// and there is no section of an alert that does not exist.
+func TestRunbooks(t *testing.T) {
+	rules := read(t, "../deploy/helm/callback-relay/files/rules.yaml")
+	page := read(t, "operations.md")
+	_, page, _ = strings.Cut(page, "\n## Alerts\n")
+	page, _, _ = strings.Cut(page, "\n## ")
+	var alerts, sections []string
+	for _, m := range alert.FindAllStringSubmatch(rules, -1) {
+		alerts = append(alerts, m[1])
+	}
+	for _, m := range heading.FindAllStringSubmatch(page, -1) {
+		sections = append(sections, m[1])
+	}
+	if diff := cmp.Diff(alerts, sections); diff != "" || len(alerts) == 0 {
+		t.Errorf("alerts of the rules (-) and sections under Alerts (+):\n%s", diff)
+	}
+	found := anchors(page)
+	for i, m := range runbook.FindAllStringSubmatch(rules, -1) {
+		if !found[m[1]] || m[1] != strings.ToLower(alerts[i]) {
+			t.Errorf("the runbook of %s is %s", alerts[i], m[1])
+		}
+	}
+}
+
+// The table of metrics has all of them, with their labels.
+func TestMetricsAreDescribed(t *testing.T) {
+	want, got := map[string]string{}, map[string]string{}
+	for line := range strings.Lines(read(t, "../telemetry/testdata/metrics.txt")) {
+		fields := strings.Fields(line)
+		labels := fields[2]
+		if labels == "-" {
+			labels = ""
+		}
+		want[fields[0]] = labels
+	}
+	for _, row := range table(t, read(t, "operations.md"), "### Metrics") {
+		labels := code(row[1])
+		slices.Sort(labels)
+		got[code(row[0])[0]] = strings.Join(labels, ",")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("metrics of the list (-) and of operations.md (+), %d:\n%s", len(slices.Collect(maps.Keys(want))), diff)
+	}
+}
