@@ -27,6 +27,14 @@ type Metrics interface {
 	Cancelled()
 }
 
+// Tracer follows requests.
+type Tracer interface {
+	// Request begins a request to a route, as part of the caller's trace if the
+	// caller is trusted. end is called with the status and the callback's id, or
+	// "" where there is none.
+	Request(r *http.Request, listener, route string, trusted bool) (_ *http.Request, end func(status int, callback string))
+}
+
 // The results of what was not taken: because of the request, or of us.
 const (
 	resultRejected = "rejected"
@@ -48,6 +56,8 @@ type app struct {
 	listener string // "public" or "private", for logs and metrics
 	logger   *slog.Logger
 	metrics  Metrics
+	tracer   Tracer
+	trusted  bool              // whether a caller's trace goes on here
 	allow    map[string]string // the Allow header by route pattern
 	// errorPage shows an error to a person; nil where no people come.
 	errorPage func(echo.Context, api.Problem) error
@@ -55,9 +65,9 @@ type app struct {
 	refusals  *rate.Limiter // of the answers of 400 and over that are logged
 }
 
-func newApp(listener string, logger *slog.Logger, metrics Metrics) *app {
+func newApp(listener string, logger *slog.Logger, metrics Metrics, tracer Tracer) *app {
 	a := &app{
-		echo: echo.New(), listener: listener, logger: logger, metrics: metrics,
+		echo: echo.New(), listener: listener, logger: logger, metrics: metrics, tracer: tracer,
 		allow: map[string]string{}, refusals: rate.NewLimiter(missRate, missBurst),
 	}
 	// Nobody's X-Forwarded-For is believed, and nothing depends on the address.

@@ -31,6 +31,7 @@ import (
 	"callback-relay/stepfunctions"
 	"callback-relay/stepfunctions/standin"
 	"callback-relay/store"
+	"callback-relay/telemetry"
 )
 
 func TestMain(m *testing.M) {
@@ -93,7 +94,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 		service: relay.ServiceOptions{
 			Store: kept, Keys: keys, Heartbeater: sender, Schemas: forms.New(),
 			Deliverer: outbox.New(outbox.Options{
-				Queue: kept, Sender: sender, Metrics: n.metrics, Logger: logger, Replica: "r1", AnswerWait: time.Minute,
+				Queue: kept, Sender: sender, Metrics: n.metrics, Tracer: untraced, Logger: logger, Replica: "r1", AnswerWait: time.Minute,
 			}),
 			PublicURL:     &url.URL{Scheme: "https", Host: "relay.example.com"},
 			DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: relay.MaxOutputBytes,
@@ -106,13 +107,13 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 	}
 	n.service = relay.NewService(s.service)
 	public := handlers.NewServer(handlers.Public(handlers.PublicOptions{
-		Relay: n.service, Logger: logger, Metrics: n.metrics, Pages: plainPages(t),
+		Relay: n.service, Logger: logger, Metrics: n.metrics, Tracer: untraced, Pages: plainPages(t),
 		MaxOutput: s.service.MaxOutput, BytesInFlight: s.inFlight, RequestsInFlight: s.requests,
 	}), logger)
 	s.server(public)
 	n.public = serve(t, public, s.connections)
 	n.private = serve(t, handlers.NewServer(handlers.Private(handlers.PrivateOptions{
-		Relay: n.service, Logger: logger, Metrics: n.metrics,
+		Relay: n.service, Logger: logger, Metrics: n.metrics, Tracer: untraced,
 		Keys: []handlers.APIKey{
 			{Name: "other", Hash: sha256.Sum256([]byte("another key"))},
 			{Name: "test", Hash: sha256.Sum256([]byte(apiKey))},
@@ -269,6 +270,9 @@ func (b *buffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// untraced follows nothing.
+var untraced *telemetry.Tracer
 
 // metrics remembers what the handlers tell it, and ignores the outbox.
 type metrics struct {

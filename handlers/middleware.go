@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"cmp"
-	"context"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
@@ -43,10 +42,14 @@ func (a *app) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.Set(requestIDAttr, id)
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		request, traced := a.tracer.Request(c.Request(), a.listener, routeOf(c), a.trusted)
+		c.SetRequest(request)
 
 		if err := next(c); err != nil {
 			a.renderError(err, c)
 		}
+		callback, _ := c.Get(callbackAttr).(string)
+		traced(c.Response().Status, callback)
 		a.done(c, id, time.Since(began))
 		return nil
 	}
@@ -59,10 +62,13 @@ var loggedMethods = []string{
 	http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
-// done logs and counts a request. Echo's path is the pattern of the route, or
-// empty where none matched; it is never what was asked for.
+// routeOf returns the pattern of a request's route. Echo's path is that, or empty
+// where none matched; it is never what was asked for.
+func routeOf(c echo.Context) string { return cmp.Or(c.Path(), "none") }
+
+// done logs and counts a request.
 func (a *app) done(c echo.Context, id string, took time.Duration) {
-	route := cmp.Or(c.Path(), "none")
+	route := routeOf(c)
 	method, status := c.Request().Method, c.Response().Status
 	if !slices.Contains(loggedMethods, method) {
 		method = "other"
@@ -87,7 +93,7 @@ func (a *app) done(c echo.Context, id string, took time.Duration) {
 			attrs = append(attrs, slog.String(name, value))
 		}
 	}
-	a.logger.LogAttrs(context.Background(), level, "request", append(attrs, slog.String("request", id))...)
+	a.logger.LogAttrs(c.Request().Context(), level, "request", append(attrs, slog.String("request", id))...)
 }
 
 // recover turns a panic into a 500. The panic's value is not logged: it could
@@ -96,7 +102,7 @@ func (a *app) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				a.logger.Error("panic", "route", c.Path(), "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+				a.logger.ErrorContext(c.Request().Context(), "panic", "route", c.Path(), "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 				err = echo.ErrInternalServerError
 			}
 		}()

@@ -118,7 +118,7 @@ func withPeople(t *testing.T) (people, http.Handler, relay.LinkRef) {
 			Store: p, Keys: kept.keys, Schemas: forms.New(), Deliverer: p,
 			PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"}, MaxOutput: relay.MaxOutputBytes,
 		}),
-		Logger: slog.New(slog.DiscardHandler), Metrics: quiet{}, Pages: plainPages(t),
+		Logger: slog.New(slog.DiscardHandler), Metrics: quiet{}, Tracer: untraced, Pages: plainPages(t),
 		MaxOutput: relay.MaxOutputBytes, BytesInFlight: 1 << 30,
 	}), ref
 }

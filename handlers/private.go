@@ -23,6 +23,7 @@ type PrivateOptions struct {
 	Relay   *relay.Service
 	Logger  *slog.Logger
 	Metrics Metrics
+	Tracer  Tracer
 
 	Keys       []APIKey
 	Exposition http.Handler // of the metrics
@@ -44,7 +45,8 @@ type private struct {
 // Private returns the handler of the private listener: the API behind its
 // keys, and health, metrics and the API's description for all who reach it.
 func Private(o PrivateOptions) http.Handler {
-	a := newApp("private", o.Logger, o.Metrics)
+	a := newApp("private", o.Logger, o.Metrics, o.Tracer)
+	a.trusted = true
 	h := &private{
 		relay: o.Relay, metrics: o.Metrics, ready: o.Ready,
 		bodies: &bodyReader{limit: maxRegistration, capacity: a.bodyCapacity(privateBytesInFlight)},

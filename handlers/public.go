@@ -20,6 +20,7 @@ type PublicOptions struct {
 	Relay   *relay.Service
 	Logger  *slog.Logger
 	Metrics Metrics
+	Tracer  Tracer
 	Pages   *pages.Pages
 
 	// MaxOutput bounds a body and the output made of it, in bytes.
@@ -46,7 +47,7 @@ type public struct {
 // sign of life. Where the public URL has a path, everything is served under
 // that path too, so it does not matter whether a proxy takes it off.
 func Public(o PublicOptions) http.Handler {
-	a := newApp("public", o.Logger, o.Metrics)
+	a := newApp("public", o.Logger, o.Metrics, o.Tracer)
 	room := a.bodyCapacity(o.BytesInFlight)
 	h := &public{
 		app: a, relay: o.Relay, pages: o.Pages,

@@ -70,10 +70,10 @@ func recorded(t testing.TB, maxOutput int) (kept *recorder, public, private http
 	})
 	logger := slog.New(slog.DiscardHandler)
 	public = handlers.Public(handlers.PublicOptions{
-		Relay: service, Logger: logger, Metrics: quiet{}, Pages: plainPages(t), MaxOutput: maxOutput, BytesInFlight: 1 << 30,
+		Relay: service, Logger: logger, Metrics: quiet{}, Tracer: untraced, Pages: plainPages(t), MaxOutput: maxOutput, BytesInFlight: 1 << 30,
 	})
 	private = handlers.Private(handlers.PrivateOptions{
-		Relay: service, Logger: logger, Metrics: quiet{},
+		Relay: service, Logger: logger, Metrics: quiet{}, Tracer: untraced,
 		Keys:       []handlers.APIKey{{Name: "test", Hash: sha256.Sum256([]byte(apiKey))}},
 		Exposition: http.NotFoundHandler(),
 	})

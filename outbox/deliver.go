@@ -41,10 +41,12 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 
 	growStack()
 	taken := time.Now()
-	result := o.attempt(d, permitted)
+	ctx, traced := o.Tracer.Delivery(string(d.ID), d.Attempt, d.Trace)
+	defer func() { traced(string(end.State), end.Reason) }()
+	result := o.attempt(ctx, d, permitted)
 	log := o.Logger.With("callback", string(d.ID), "attempt", d.Attempt, "state", string(result.State), "reason", result.Reason)
 	if !o.settle(d, result) {
-		log.Warn("delivery not settled: lease lost or redis away")
+		log.WarnContext(ctx, "delivery not settled: lease lost or redis away")
 		return end
 	}
 	end = result
@@ -57,21 +59,21 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 	}
 	switch {
 	case end.State == relay.StateDelivered:
-		log.Info("delivered", "confirmed", end.Confirmed)
+		log.InfoContext(ctx, "delivered", "confirmed", end.Confirmed)
 	case end.State == relay.StateRefused:
-		log.Warn("delivery refused")
+		log.WarnContext(ctx, "delivery refused")
 	case end.Reason == reasonBusy:
-		log.Debug("delivery put back")
+		log.DebugContext(ctx, "delivery put back")
 	default:
-		log.Warn("delivery will be tried again", "in", end.RetryIn.Round(time.Millisecond).String())
+		log.WarnContext(ctx, "delivery will be tried again", "in", end.RetryIn.Round(time.Millisecond).String())
 	}
 	return end
 }
 
 // attempt sends the outcome and judges what came of it.
-func (o *Outbox) attempt(d relay.Delivery, permitted bool) relay.Settlement {
+func (o *Outbox) attempt(ctx context.Context, d relay.Delivery, permitted bool) relay.Settlement {
 	if d.Unreadable != nil {
-		o.Logger.Warn("delivery cannot be opened: put its master key back into the ring",
+		o.Logger.WarnContext(ctx, "delivery cannot be opened: put its master key back into the ring",
 			"callback", string(d.ID), "error", d.Unreadable)
 		o.Metrics.Attempted(relay.SendOursToMend.String())
 		end := retry(relay.SendOursToMend, d, reasonSealed)
@@ -83,7 +85,7 @@ func (o *Outbox) attempt(d relay.Delivery, permitted bool) relay.Settlement {
 		end.NotMade = true
 		return end
 	}
-	err := o.Sender.Send(context.Background(), d.TaskToken, d.Outcome)
+	err := o.Sender.Send(ctx, d.TaskToken, d.Outcome)
 	class := "done"
 	if failure := asSendError(err); failure != nil {
 		class = failure.Class.String()

@@ -11,6 +11,7 @@ import (
 
 	"callback-relay/outbox"
 	"callback-relay/relay"
+	"callback-relay/telemetry"
 )
 
 // queue is a queue in memory, with the clock of the test's bubble: a real one
@@ -249,7 +250,7 @@ func setUp(t *testing.T, q *queue, s *sender, change ...func(*outbox.Options)) (
 	t.Helper()
 	c := &counted{attempts: map[string]int{}, told: map[string]any{}}
 	o := outbox.Options{
-		Queue: q, Sender: s, Metrics: c, Logger: slog.New(slog.DiscardHandler),
+		Queue: q, Sender: s, Metrics: c, Tracer: (*telemetry.Tracer)(nil), Logger: slog.New(slog.DiscardHandler),
 		Replica: "test", AnswerWait: time.Second,
 	}
 	for _, f := range change {

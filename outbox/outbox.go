@@ -49,12 +49,20 @@ type Metrics interface {
 	NearDeadline(n int64)
 }
 
+// Tracer follows deliveries.
+type Tracer interface {
+	// Delivery begins an attempt, which follows from what has the trace context.
+	// end is called with the state that the callback is in then, and the reason.
+	Delivery(callback string, attempt int, trace string) (_ context.Context, end func(state, reason string))
+}
+
 // Options are the parts and limits of an [Outbox]. All are required, except
 // where a default is named.
 type Options struct {
 	Queue   Queue
 	Sender  Sender
 	Metrics Metrics
+	Tracer  Tracer
 	Logger  *slog.Logger
 
 	Replica    string        // a name that no other process has

@@ -107,6 +107,9 @@ type Delivery struct {
 	CreatedAt      time.Time
 	AnsweredAt     time.Time
 	LeasedAt       time.Time // by the clock of Redis, as the two above
+	// Trace is the trace context of the answer, or of the registration where
+	// nobody answered; "" without one.
+	Trace string
 	// Unreadable is set when no master key of the ring opens what was stored.
 	// The task token or the outcome is then missing.
 	Unreadable error

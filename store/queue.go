@@ -45,6 +45,7 @@ func (s *Store) readClaim(id relay.CallbackID, got reply) relay.Delivery {
 	payload, err := s.Keys.Open(id, outcomeField, []byte(got.text(10)))
 	d.Outcome = relay.NewOutcome(relay.OutcomeType(got.text(8)), got.text(9), payload)
 	d.Unreadable = errors.Join(d.Unreadable, err)
+	d.Trace = got.text(11)
 	return d
 }
 

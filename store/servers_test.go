@@ -59,6 +59,7 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"OnlyOneWins":                        testOnlyOneWins,
 	"Census":                             testCensus,
 	"Timings":                            testTimings,
+	"TraceContexts":                      testTraceContexts,
 	"ListIsCheap":                        testListIsCheap,
 	"Watch":                              testWatch,
 	"StrayMembers":                       testStrayMembers,

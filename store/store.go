@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -34,6 +35,25 @@ type Options struct {
 	Clock func() time.Time
 	// Metrics is told of each round trip; nil tells nobody.
 	Metrics Metrics
+	// Tracer knows of the traces that a callback is part of; nil knows of none.
+	Tracer Tracer
+}
+
+// Tracer gives and takes trace contexts, which are kept with a callback: its
+// registration, its answer and its delivery come from different processes.
+type Tracer interface {
+	// Trace returns the trace context of what ctx belongs to, or "".
+	Trace(ctx context.Context) string
+	// Link links what ctx belongs to with a trace context that was kept.
+	Link(ctx context.Context, kept string)
+}
+
+// trace returns the trace context to keep, or "".
+func (s *Store) trace(ctx context.Context) string {
+	if s.Tracer == nil {
+		return ""
+	}
+	return s.Tracer.Trace(ctx)
 }
 
 // Store keeps callbacks in Redis. It implements [relay.Store], and the queue
@@ -100,7 +120,7 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 		string(id), string(relay.StatePending), how, ms, maxExpiry.Milliseconds(),
 		sp.encode(), s.Keys.Seal(id, taskTokenField, []byte(r.TaskToken.Reveal())),
 		s.seal(id, contentField, asked.encode()), s.seal(id, approversField, names),
-		s.seal(id, summaryField, asked.summary(r.NumberedLinks()).encode()))
+		s.seal(id, summaryField, asked.summary(r.NumberedLinks()).encode()), s.trace(ctx))
 	if err != nil {
 		return relay.Callback{}, false, fmt.Errorf("create %s: %w", id, err)
 	}
@@ -169,19 +189,23 @@ func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome)
 // before it, and with all of them sealed.
 func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome, before string, decisions []byte) (relay.Recorded, error) {
 	id, digest := link.ID, link.Digest(o)
-	row, lease := relay.TransitionOf(relay.EventAnswer), rand.Text()
+	row, lease, trace := relay.TransitionOf(relay.EventAnswer), rand.Text(), s.trace(ctx)
 	got, err := s.keep(ctx, answerScript,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), dueKey(id.Partition())},
 		string(id), string(row.From), string(row.To), string(o.Type), o.Error,
 		s.Keys.Seal(id, outcomeField, o.Payload()), digest, strconv.Itoa(int(link.Number)),
-		s.Lease.Milliseconds(), lease, before, decisions)
+		s.Lease.Milliseconds(), lease, before, decisions, trace)
 	if err != nil {
 		return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)
 	}
 	switch got.verdict() {
 	case "recorded":
-		d := relay.Delivery{ID: id, Outcome: o, Lease: lease}
+		registered := got.text(9)
+		d := relay.Delivery{ID: id, Outcome: o, Lease: lease, Trace: cmp.Or(trace, registered)}
 		s.readLease(&d, got)
+		if s.Tracer != nil && registered != "" {
+			s.Tracer.Link(ctx, registered)
+		}
 		return relay.Recorded{State: row.To, Delivery: &d, Response: s.response(link, got.text(8))}, nil
 	case "state":
 		state := relay.State(got.text(1))

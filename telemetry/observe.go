@@ -85,19 +85,24 @@ func (m *Metrics) BodyBytes(listener string, change int64) {
 	m.bytes.WithLabelValues(listener).Add(float64(change))
 }
 
-// methods are the HTTP methods that get a label value of their own.
+// methods are the HTTP methods that are named in metrics and spans.
 var methods = []string{
 	http.MethodConnect, http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions,
 	http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodTrace,
 }
 
-// RequestDone notes one HTTP request and how long it took. The route is a
-// pattern, not a path. A method that HTTP does not define counts as "other":
+// knownMethod names a method; one that HTTP does not define is "other", since
 // callers may make up as many as they like.
-func (m *Metrics) RequestDone(listener, route, method string, status int, took time.Duration) {
-	if !slices.Contains(methods, method) {
-		method = "other"
+func knownMethod(method string) string {
+	if slices.Contains(methods, method) {
+		return method
 	}
+	return "other"
+}
+
+// RequestDone notes one HTTP request and how long it took. The route is a
+// pattern, not a path.
+func (m *Metrics) RequestDone(listener, route, method string, status int, took time.Duration) {
 	m.inFlight.WithLabelValues(listener).Dec()
-	m.requests.WithLabelValues(listener, route, method, strconv.Itoa(status)).Observe(took.Seconds())
+	m.requests.WithLabelValues(listener, route, knownMethod(method), strconv.Itoa(status)).Observe(took.Seconds())
 }

@@ -109,6 +109,8 @@ type world struct {
 	http     *http.Transport
 	replicas []*replica
 	turn     int
+
+	collector *collector // gets traces, of replicas that are built from then on; nil for none
 }
 
 // newWorld starts replicas on a migrated Redis and a new Step Functions.
@@ -201,7 +203,7 @@ func (w *world) build(change ...func(*config.Settings)) *replica {
 	w.must(err)
 	r := &replica{log: &logBuffer{}, trips: &trips{}}
 	r.node, err = newNode(nodeOptions{
-		Config: cfg, Keys: keys, Pages: shown, Ports: listening, Log: r.log,
+		Config: cfg, Keys: keys, Pages: shown, Ports: listening, Tracer: w.tracer(), Log: r.log,
 		AWS: aws.Config{
 			Region:       "eu-central-1",
 			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -9,5 +10,8 @@ import (
 // TestMain puts a relay command into the PATH, which is this test binary under
 // another name: scripts and tests run it as a process of its own.
 func TestMain(m *testing.M) {
+	if err := os.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50"); err != nil { // ms, from a span to its export
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"relay": main})
 }

@@ -46,6 +46,8 @@ const (
 	// stopWithin is how long requests and deliveries that are under way may
 	// take to end, together. Orchestrators kill after 30 s, as a rule.
 	stopWithin = 25 * time.Second
+	// exportWithin is how long the last traces may take, after that.
+	exportWithin = 2 * time.Second
 )
 
 // checkRegistrations is what registrations are stopped by. It does not keep a
@@ -56,6 +58,7 @@ const checkRegistrations = "registrations"
 type node struct {
 	logger  *slog.Logger
 	metrics *telemetry.Metrics
+	tracer  *telemetry.Tracer
 	redis   redis.UniversalClient
 	sender  *stepfunctions.Sender
 	store   *store.Store
@@ -77,7 +80,8 @@ type nodeOptions struct {
 	Keys   *relay.KeyRing
 	Pages  *pages.Pages
 	AWS    aws.Config
-	Ports  ports // the node closes them
+	Ports  ports             // the node closes them
+	Tracer *telemetry.Tracer // the node closes it; nil makes no traces
 	Log    io.Writer
 
 	StopWithin time.Duration    // how long stopping may take; default 25 s
@@ -91,6 +95,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	n := &node{
 		logger: telemetry.NewLogger(o.Log, cfg.LogLevel, string(cfg.LogFormat)),
 		ports:  o.Ports,
+		tracer: o.Tracer,
 
 		stopWithin: cmp.Or(o.StopWithin, stopWithin),
 	}
@@ -116,13 +121,14 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Durability: store.Durability{AOF: cfg.Durability.AOF, Local: cfg.Durability.Local, Replicas: cfg.Durability.Replicas},
 		Clock:      o.Clock,
 		Metrics:    n.metrics,
+		Tracer:     n.tracer,
 	})
 	n.sender, err = stepfunctions.New(o.AWS, stepfunctions.Options{Timeout: cfg.StepFunctionsTimeout, Metrics: n.metrics})
 	if err != nil {
 		return nil, err
 	}
 	n.outbox = outbox.New(outbox.Options{
-		Queue: n.store, Sender: n.sender, Metrics: n.metrics, Logger: n.logger,
+		Queue: n.store, Sender: n.sender, Metrics: n.metrics, Tracer: n.tracer, Logger: n.logger,
 		Replica:    rand.Text(),
 		AnswerWait: cfg.AnswerWait,
 		Rate:       cfg.StepFunctionsRate,
@@ -135,11 +141,11 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		MaxOutput:     cfg.MaxOutputBytes,
 	})
 	n.public = handlers.NewServer(handlers.Public(handlers.PublicOptions{
-		Relay: n.service, Logger: n.logger, Metrics: n.metrics, Pages: o.Pages,
+		Relay: n.service, Logger: n.logger, Metrics: n.metrics, Tracer: n.tracer, Pages: o.Pages,
 		MaxOutput: cfg.MaxOutputBytes, BytesInFlight: bytesInFlight,
 	}), n.logger)
 	n.private = handlers.NewServer(handlers.Private(handlers.PrivateOptions{
-		Relay: n.service, Logger: n.logger, Metrics: n.metrics,
+		Relay: n.service, Logger: n.logger, Metrics: n.metrics, Tracer: n.tracer,
 		Keys: apiKeys(cfg.APIKeys), Exposition: n.metrics.Handler(), Ready: n.ready,
 	}), n.logger)
 	return n, nil
@@ -250,6 +256,11 @@ func (n *node) close() {
 		if err := n.redis.Close(); err != nil {
 			n.logger.Warn("close redis", "error", err)
 		}
+	}
+	exporting, cancel := context.WithTimeout(context.Background(), exportWithin)
+	defer cancel()
+	if err := n.tracer.Close(exporting); err != nil {
+		n.logger.Warn("the last traces are lost", "error", err)
 	}
 }
 

@@ -22,9 +22,9 @@ import (
 )
 
 // TestSecretsStayInside follows task tokens, payloads, links, keys and
-// passwords through all that a relay writes, at the level debug, while it gets
-// requests of every kind and everything around it fails. There are no traces
-// in this code base, and so none are searched. What a caller chooses to write
+// passwords through all that a relay writes, at the level debug, and all that
+// it sends to a collector of traces, while it gets requests of every kind and
+// everything around it fails. What a caller chooses to write
 // into tags, names of links or an X-Request-Id is no secret, and the
 // environment of a process is not looked at.
 func TestSecretsStayInside(t *testing.T) {
@@ -94,6 +94,13 @@ const firstBytes = 8
 func newHunt(t *testing.T, r redisServer, replicas int) *hunt {
 	t.Helper()
 	h := &hunt{world: newWorld(t, tellAll(t, r), 0), found: &findings{forms: map[string][]form{}}}
+	h.collector = newCollector(t)
+	t.Cleanup(func() { // after the replicas have stopped, and so sent everything
+		h.search("the traces", h.collector.text())
+		if len(h.collector.spans) == 0 {
+			t.Error("no traces came")
+		}
+	})
 	h.guard("the API key", testAPIKey)
 	h.guard("the master key", strings.TrimPrefix(masterKey, "k1:"))
 	h.guard("the raw master key", strings.Repeat("k", 32))
@@ -231,9 +238,11 @@ func (h *hunt) note(got answer) answer {
 	return got
 }
 
-// searchLogs searches the logs and the metrics of all replicas.
+// searchLogs searches the logs and the metrics of all replicas, and their traces
+// so far.
 func (h *hunt) searchLogs() {
 	h.Helper()
+	h.search("the traces", h.collector.text())
 	for _, r := range h.found.replicas {
 		h.search("the log", r.log.String())
 		if status, metrics := h.private(r, "/metrics"); status != 200 || !strings.Contains(metrics, "callback_relay_") {

@@ -30,8 +30,10 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	keys, keysErr := parseKeys(cfg.Keys)
 	redisErr := checkRedis(cfg.Redis)
 	shown, pagesErr := newPages(cfg.Brand)
-	awsConfig, awsErr := loadAWS(ctx, telemetry.NewLogger(t.err, cfg.LogLevel, string(cfg.LogFormat)))
-	if err := errors.Join(err, redisErr, keysErr, pagesErr, awsErr); err != nil {
+	logger := telemetry.NewLogger(t.err, cfg.LogLevel, string(cfg.LogFormat))
+	awsConfig, awsErr := loadAWS(ctx, logger)
+	tracer, tracesErr := newTracer(ctx, logger)
+	if err := errors.Join(err, redisErr, keysErr, pagesErr, awsErr, tracesErr); err != nil {
 		return err
 	}
 	listening, err := bind(cfg.PublicListen, cfg.PrivateListen)
@@ -39,7 +41,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	tuneMemory()
-	n, err := newNode(nodeOptions{Config: cfg, Keys: keys, Pages: shown, AWS: awsConfig, Ports: listening, Log: t.err})
+	n, err := newNode(nodeOptions{Config: cfg, Keys: keys, Pages: shown, AWS: awsConfig, Ports: listening, Tracer: tracer, Log: t.err})
 	if err != nil {
 		return err
 	}

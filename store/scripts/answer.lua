@@ -17,12 +17,14 @@
 -- ARGV[11] of an answer by decision: how many decisions there were before it,
 --          else ""
 -- ARGV[12] of an answer by decision: sealed decisions, this one included
+-- ARGV[13] trace context of the answer, or ""
 -- Returns {"recorded", fence, attempt, earlier unclear attempts, created,
---          answered, now, task token, sealed summary or ""}
+--          answered, now, task token, sealed summary or "", trace context of
+--          the registration or ""}
 --          | {"state", state, digest, by, reason, sealed summary or ""}
 --          | {"overdue"} | {"closed"} | {"meanwhile"} | {"missing"}
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'revoked', 'decided', 'summary')
+local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'revoked', 'decided', 'summary', 'trace')
 local state = cb[1]
 if not state then
   return {'missing'}
@@ -38,7 +40,7 @@ if state ~= ARGV[2] then
   local first = redis.call('HMGET', KEYS[1], 'digest', 'by', 'reason', 'leased', 'answered')
   if first[4] == ARGV[10] then
     -- The client repeats a call whose answer was lost.
-    return {'recorded', '1', '1', '0', created, first[5], nowText, cb[3], cb[6] or ''}
+    return {'recorded', '1', '1', '0', created, first[5], nowText, cb[3], cb[6] or '', ''}
   end
   return {'state', state, first[1] or '', first[2] or '', first[3] or '', cb[6] or ''}
 end
@@ -55,7 +57,10 @@ redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[4], 'error', ARGV[5],
 if ARGV[11] ~= '' then
   redis.call('HSET', KEYS[1], 'decided', string.format('%.0f', ARGV[11] + 1), 'decisions', ARGV[12])
 end
+if ARGV[13] ~= '' then
+  redis.call('HSET', KEYS[1], 'trace', ARGV[13])
+end
 redis.call('HDEL', KEYS[1], 'remarks') -- the outcome has them
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], string.format('%.0f', now + tonumber(ARGV[9])), ARGV[1])
-return {'recorded', '1', '1', '0', created, nowText, nowText, cb[3], cb[6] or ''}
+return {'recorded', '1', '1', '0', created, nowText, nowText, cb[3], cb[6] or '', cb[7] or ''}

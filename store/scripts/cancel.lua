@@ -24,7 +24,7 @@ if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(string.match(cb[2], '
   return {'overdue'}
 end
 
-redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content')
+redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
 redis.call('HSET', KEYS[1], 'state', ARGV[3])
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])

@@ -7,11 +7,12 @@
 -- ARGV[3] lease in milliseconds
 -- ARGV[4] name of the lease, new for each call
 -- Returns {"claimed", fence, attempt, earlier unclear attempts, created,
---          answered, now, task token, type, error, payload}
+--          answered, now, task token, type, error, payload, trace context of
+--          what led to the outcome or ""}
 --          | {"taken"} | {"gone"}
 
 local cb = redis.call('HMGET', KEYS[1], 'state', 'leased', 'fence', 'attempts', 'unclear',
-  'registration', 'answered', 'taskToken', 'type', 'error', 'outcome')
+  'registration', 'answered', 'taskToken', 'type', 'error', 'outcome', 'trace')
 if cb[1] ~= ARGV[2] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {'gone'}
@@ -34,4 +35,4 @@ if cb[2] ~= ARGV[4] then
 end
 return {'claimed', string.format('%.0f', fence), string.format('%.0f', attempts),
   string.format('%.0f', unclear - 1), string.match(cb[6], '^%d+'), cb[7], string.format('%.0f', now),
-  cb[8], cb[9], cb[10], cb[11]}
+  cb[8], cb[9], cb[10], cb[11], cb[12] or ''}

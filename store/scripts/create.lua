@@ -13,6 +13,7 @@
 -- ARGV[8] sealed content, or ""
 -- ARGV[9] sealed names of approvers, or ""
 -- ARGV[10] sealed summary of the content, or ""
+-- ARGV[11] trace context of the registration, or ""
 -- Returns {"created", created, deadline} | {"exists"} | {"past"} | {"far"}
 
 if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -39,6 +40,9 @@ if ARGV[8] ~= '' then
 end
 if ARGV[9] ~= '' then
   redis.call('HSET', KEYS[1], 'approvers', ARGV[9])
+end
+if ARGV[11] ~= '' then
+  redis.call('HSET', KEYS[1], 'trace', ARGV[11])
 end
 redis.call('ZADD', KEYS[2], deadlineText, ARGV[1])
 redis.call('ZADD', KEYS[3], nowText, ARGV[1])

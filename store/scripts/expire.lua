@@ -31,7 +31,7 @@ end
 redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis lets the rest pass
 redis.call('ZREM', KEYS[2], ARGV[1])
 if cjson.decode(spec)['onExpiry'] == 'ignore' then
-  redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content')
+  redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
   redis.call('HSET', KEYS[1], 'state', ARGV[4])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])
   return {'ignored'}

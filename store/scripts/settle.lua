@@ -38,7 +38,7 @@ if ARGV[4] == ARGV[3] then
   redis.call('ZADD', KEYS[2], string.format('%.0f', now + tonumber(ARGV[7])), ARGV[1])
   return {'settled'}
 end
-redis.call('HDEL', KEYS[1], 'taskToken', 'outcome', 'leased', 'content')
+redis.call('HDEL', KEYS[1], 'taskToken', 'outcome', 'leased', 'content', 'trace')
 redis.call('HSET', KEYS[1], 'state', ARGV[4], 'reason', ARGV[5], 'confirmed', ARGV[6],
   'settled', string.format('%.0f', now))
 redis.call('ZREM', KEYS[2], ARGV[1])

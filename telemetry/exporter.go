@@ -1,0 +1,107 @@
+package telemetry
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// Collector is where spans go, by OTLP over HTTP with protobuf.
+type Collector struct {
+	URL     string            // of the traces, such as http://collector:4318/v1/traces
+	Headers map[string]string // sent along; may hold a secret
+	Timeout time.Duration     // of one export
+	Gzip    bool
+	Roots   *x509.CertPool // nil trusts those of the system
+}
+
+// complainEvery is how often a collector that cannot be reached is logged.
+const complainEvery = time.Minute
+
+// exporter sends spans to a collector, each batch once. One that is not taken
+// is lost: tracing promises nothing, and must hold nothing up.
+type exporter struct {
+	collector Collector
+	client    *http.Client
+	logger    *slog.Logger
+
+	mu         sync.Mutex
+	complained time.Time
+	lost       int // spans, since then
+}
+
+func newExporter(c Collector, logger *slog.Logger) *exporter {
+	transport := http.DefaultTransport.(*http.Transport).Clone() // with the proxy of the environment
+	transport.TLSClientConfig = &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12}
+	return &exporter{collector: c, client: &http.Client{Transport: transport, Timeout: c.Timeout}, logger: logger}
+}
+
+// ExportSpans implements [sdktrace.SpanExporter]. It reports to the log and not
+// to its caller, which has only the process' standard error.
+func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	err := e.send(ctx, spans)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err == nil {
+		return nil
+	}
+	e.lost += len(spans)
+	if time.Since(e.complained) >= complainEvery {
+		e.logger.Warn("traces are lost: the collector does not take them", "spans", e.lost, "error", err)
+		e.complained, e.lost = time.Now(), 0
+	}
+	return nil
+}
+
+func (e *exporter) send(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	// The request of OTLP has the same form as this, and no other dependency.
+	body, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: resourceSpans(spans)})
+	if err != nil {
+		return err
+	}
+	header := http.Header{"Content-Type": {"application/x-protobuf"}}
+	if e.collector.Gzip {
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		_, _ = w.Write(body) // a buffer takes everything
+		_ = w.Close()
+		body = packed.Bytes()
+		header.Set("Content-Encoding", "gzip")
+	}
+	for name, value := range e.collector.Headers {
+		header.Set(name, value)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.collector.URL, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header = header
+	response, err := e.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection can be used again
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("it answered %s", response.Status)
+	}
+	return nil
+}
+
+// Shutdown implements [sdktrace.SpanExporter].
+func (e *exporter) Shutdown(context.Context) error {
+	e.client.CloseIdleConnections()
+	return nil
+}
