@@ -39,23 +39,6 @@ type Options struct {
 	Tracer Tracer
 }
 
-// Tracer gives and takes trace contexts, which are kept with a callback: its
-// registration, its answer and its delivery come from different processes.
-type Tracer interface {
-	// Trace returns the trace context of what ctx belongs to, or "".
-	Trace(ctx context.Context) string
-	// Link links what ctx belongs to with a trace context that was kept.
-	Link(ctx context.Context, kept string)
-}
-
-// trace returns the trace context to keep, or "".
-func (s *Store) trace(ctx context.Context) string {
-	if s.Tracer == nil {
-		return ""
-	}
-	return s.Tracer.Trace(ctx)
-}
-
 // Store keeps callbacks in Redis. It implements [relay.Store], and the queue
 // of package outbox.
 type Store struct {
@@ -203,9 +186,7 @@ func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome,
 		registered := got.text(9)
 		d := relay.Delivery{ID: id, Outcome: o, Lease: lease, Trace: cmp.Or(trace, registered)}
 		s.readLease(&d, got)
-		if s.Tracer != nil && registered != "" {
-			s.Tracer.Link(ctx, registered)
-		}
+		s.link(ctx, registered)
 		return relay.Recorded{State: row.To, Delivery: &d, Response: s.response(link, got.text(8))}, nil
 	case "state":
 		state := relay.State(got.text(1))
