@@ -72,10 +72,10 @@ func NewMetrics(o MetricsOptions) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
 	)
-	make := maker{promauto.With(m.registry)}
-	m.makeCallbacks(make)
-	m.makeDeliveries(make)
-	m.makeProcess(make)
+	f := maker{promauto.With(m.registry)}
+	m.makeCallbacks(f)
+	m.makeDeliveries(f)
+	m.makeProcess(f)
 
 	for _, reason := range o.Refusals {
 		m.settled.WithLabelValues("refused", reason)
@@ -83,56 +83,56 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	for _, check := range o.Checks {
 		m.obstacles.WithLabelValues(check)
 	}
-	make.gauges("build_info", "Which relay this is; always 1.", "version", "goversion").
+	f.gauges("build_info", "Which relay this is; always 1.", "version", "goversion").
 		WithLabelValues(o.Version, runtime.Version()).Set(1)
 	return m
 }
 
-func (m *Metrics) makeCallbacks(make maker) {
-	m.registrations = make.counters("registrations_total",
+func (m *Metrics) makeCallbacks(f maker) {
+	m.registrations = f.counters("registrations_total",
 		"Registrations of task tokens, by what became of them.", "result", "reason")
-	m.answers = make.counters("answers_total",
+	m.answers = f.counters("answers_total",
 		"Answers and heartbeats posted to links, by what became of them.", "result", "reason")
-	m.cancellations = make.counter("cancellations_total",
+	m.cancellations = f.counter("cancellations_total",
 		"Cancellations that were acknowledged, repeated ones included.")
-	m.expired = make.counter("deadlines_passed_total",
+	m.expired = f.counter("deadlines_passed_total",
 		"Callbacks that nobody answered before their deadline.")
-	m.callbacks = make.gauges("callbacks",
+	m.callbacks = f.gauges("callbacks",
 		"Callbacks that are kept, of all replicas, by state; finished are those in a final state.", "state")
-	m.oldest = make.gauges("callbacks_oldest_age_seconds",
+	m.oldest = f.gauges("callbacks_oldest_age_seconds",
 		"Age of the oldest callback, of those that are next: pending since its registration, answered since its answer.", "state")
-	m.nearDeadline = make.gauge("callbacks_near_deadline",
+	m.nearDeadline = f.gauge("callbacks_near_deadline",
 		"Pending callbacks with less than an hour left until their deadline, of all replicas.")
 }
 
-func (m *Metrics) makeDeliveries(make maker) {
-	m.attempts = make.counters("delivery_attempts_total",
+func (m *Metrics) makeDeliveries(f maker) {
+	m.attempts = f.counters("delivery_attempts_total",
 		"Attempts to tell Step Functions an outcome, by class of result.", "class")
-	m.settled = make.counters("deliveries_settled_total",
+	m.settled = f.counters("deliveries_settled_total",
 		"Deliveries that came to an end, by final state and reason.", "state", "reason")
-	m.lag = make.histograms("delivery_lag_seconds",
+	m.lag = f.histograms("delivery_lag_seconds",
 		"Time from recording an outcome to settling its delivery, by final state.", lagBuckets, "state")
-	m.permits = make.histogram("rate_limit_wait_seconds",
+	m.permits = f.histogram("rate_limit_wait_seconds",
 		"Time waited for permits of the rate limit, by one delivery or for a batch.", permitBuckets)
-	m.steps = make.histograms("step_functions_call_duration_seconds",
+	m.steps = f.histograms("step_functions_call_duration_seconds",
 		"Time of each call of Step Functions, by call and class of result.", callBuckets, "call", "class")
-	m.redis = make.histograms("redis_call_duration_seconds",
+	m.redis = f.histograms("redis_call_duration_seconds",
 		"Time of each round trip to Redis, by the script or command it begins with, and result.", redisBuckets, "operation", "result")
 }
 
-func (m *Metrics) makeProcess(make maker) {
-	m.requests = make.histograms("http_request_duration_seconds",
+func (m *Metrics) makeProcess(f maker) {
+	m.requests = f.histograms("http_request_duration_seconds",
 		"Time of each HTTP request, by listener, route pattern, method and status code.", callBuckets,
 		"listener", "route", "method", "code")
-	m.inFlight = make.gauges("http_requests_in_flight",
+	m.inFlight = f.gauges("http_requests_in_flight",
 		"HTTP requests that are being handled, by listener.", "listener")
-	m.bytes = make.gauges("http_body_bytes_in_flight",
+	m.bytes = f.gauges("http_body_bytes_in_flight",
 		"Bytes set aside for the bodies that are being handled, by listener.", "listener")
-	m.obstacles = make.gauges("obstacle",
+	m.obstacles = f.gauges("obstacle",
 		"1 while a check for readiness fails, or registrations are stopped.", "check")
-	m.memory = make.gauge("redis_memory_ratio",
+	m.memory = f.gauge("redis_memory_ratio",
 		"Share of its memory limit that Redis has in use, of the fullest server; 0 without a limit.")
-	m.skew = make.gauge("clock_skew_seconds",
+	m.skew = f.gauge("clock_skew_seconds",
 		"How far the clock of this process is ahead of that of Redis.")
 }
 

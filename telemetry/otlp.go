@@ -59,7 +59,7 @@ func span(s sdktrace.ReadOnlySpan) *tracepb.Span {
 	return out
 }
 
-func nanos(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) } //nolint:gosec // not negative
+func nanos(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) }
 
 func attributes(all []attribute.KeyValue) []*commonpb.KeyValue {
 	out := make([]*commonpb.KeyValue, len(all))
@@ -74,5 +74,5 @@ func value(v attribute.Value) *commonpb.AnyValue {
 	if v.Type() == attribute.INT64 {
 		return &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: v.AsInt64()}}
 	}
-	return &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: v.Emit()}}
+	return &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: v.String()}}
 }
