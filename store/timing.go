@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -37,7 +39,7 @@ func (t timing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		began := time.Now()
 		err := next(ctx, cmd)
-		t.metrics.RedisCalled(operation(cmd), failed(err), time.Since(began))
+		t.tell(cmd, err, began)
 		return err
 	}
 }
@@ -48,8 +50,19 @@ func (t timing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		began := time.Now()
 		err := next(ctx, cmds)
-		t.metrics.RedisCalled(operation(cmds[0]), failed(err), time.Since(began))
+		t.tell(cmds[0], err, began)
 		return err
+	}
+}
+
+// connecting is what the client sends by itself when it connects. That is part
+// of the round trip that waits for the connection, and may be refused in part:
+// rights that the client can do without.
+var connecting = []string{"hello", "auth", "client", "select", "readonly", "command", "cluster"}
+
+func (t timing) tell(cmd redis.Cmder, err error, began time.Time) {
+	if !slices.Contains(connecting, cmd.Name()) {
+		t.metrics.RedisCalled(operation(cmd), failed(err), time.Since(began))
 	}
 }
 
@@ -61,13 +74,15 @@ func failed(err error) bool {
 
 // operation names a command. There are as many names as this package's code
 // has: scripts go by their own, whether they are called by digest or by text.
+// One of somebody else who has the client, as migrations in dev mode, has none.
 func operation(cmd redis.Cmder) string {
 	args := cmd.Args()
-	if name := cmd.Name(); name != "evalsha" && name != "eval" || len(args) < 2 {
+	name := cmd.Name()
+	if name != "evalsha" && name != "eval" || len(args) < 2 {
 		return name
 	}
 	text, _ := args[1].(string)
-	return scriptNames[text]
+	return cmp.Or(scriptNames[text], name)
 }
 
 // scriptNames are the names of the scripts by their digest and by their text.

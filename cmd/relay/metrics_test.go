@@ -76,6 +76,11 @@ func TestLabelsAreBounded(t *testing.T) {
 		if strings.Contains(strings.ToLower(s), "made") {
 			t.Errorf("%s holds what was made up", s)
 		}
+		for _, handshake := range []string{`operation=""`, `operation="hello"`, `operation="client"`} {
+			if strings.Contains(s, handshake) {
+				t.Errorf("%s is no round trip of the relay", s)
+			}
+		}
 	}
 }
 
