@@ -21,10 +21,11 @@ ARG VERSION=
 ARG TARGETOS
 ARG TARGETARCH
 # -tags release leaves out dev mode, and with it the in-process Redis and Step
-# Functions. With -trimpath the same source is the same program, byte for byte,
+# Functions; nethttpomithttp2 leaves out HTTP/2, which neither a proxy in front
+# of the relay nor Step Functions needs. With -trimpath the same source is the same program, byte for byte,
 # wherever it is built.
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -tags release \
+    go build -trimpath -tags release,nethttpomithttp2 \
     -ldflags "-s -w -X main.version=${VERSION}" \
     -o /relay ./cmd/relay
 

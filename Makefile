@@ -86,5 +86,5 @@ sizes: setup ## measure what callbacks take in Redis
 
 .PHONY: build
 build: ## build the release binary into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -tags release \
+	CGO_ENABLED=0 $(GO) build -trimpath -tags release,nethttpomithttp2 \
 		-ldflags "-s -w -X main.version=$(VERSION)" -o bin/relay ./cmd/relay

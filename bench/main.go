@@ -119,7 +119,7 @@ func (p plan) measure(ctx context.Context, relay string, progress io.Writer) (ma
 
 // buildRelay builds the binary as a release has it.
 func buildRelay(ctx context.Context, to string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "release",
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "release,nethttpomithttp2",
 		"-ldflags", "-s -w", "-o", to, "callback-relay/cmd/relay")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {

@@ -60,7 +60,7 @@ func TestImageGetsEveryPackage(t *testing.T) {
 
 // The Dockerfile and the Makefile build the same release.
 func TestReleaseIsBuiltAlike(t *testing.T) {
-	flags := []string{"CGO_ENABLED=0", "-trimpath", "-tags release", "./cmd/relay"}
+	flags := []string{"CGO_ENABLED=0", "-trimpath", "-tags release,nethttpomithttp2", "./cmd/relay"}
 	for _, file := range []string{"Dockerfile", "Makefile"} {
 		text := read(t, root+"/"+file)
 		for _, flag := range flags {

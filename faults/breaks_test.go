@@ -175,7 +175,7 @@ func overlay(t *testing.T, edits []edit) string {
 			t.Fatalf("%s does not have %q once: the edit is out of date", e.file, e.old)
 		}
 		broken := filepath.Join(dir, filepath.Base(e.file))
-		//nolint:gosec // the file's name is one of those above
+
 		must(t, os.WriteFile(broken, []byte(strings.Replace(string(source), e.old, e.new, 1)), 0o600))
 		replace[path] = broken
 	}

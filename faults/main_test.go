@@ -57,7 +57,7 @@ func build(binary string, flags ...string) error { return buildIn("..", binary, 
 // buildIn does so for the source in a folder.
 func buildIn(dir, binary string, flags ...string) error {
 	cmd := exec.Command("go", append([]string{"build"}, flags...)...)
-	cmd.Args = append(cmd.Args, "-trimpath", "-tags", "release", "-ldflags", "-s -w", "-o", binary, "./cmd/relay")
+	cmd.Args = append(cmd.Args, "-trimpath", "-tags", "release,nethttpomithttp2", "-ldflags", "-s -w", "-o", binary, "./cmd/relay")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -186,5 +186,5 @@ func copyAll(t *testing.T, from, to string) {
 	}
 	content, err := os.ReadFile(from)
 	must(t, err)
-	must(t, os.WriteFile(to, content, 0o600)) //nolint:gosec // both are folders of this test
+	must(t, os.WriteFile(to, content, 0o600))
 }

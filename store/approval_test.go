@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -205,7 +206,7 @@ func testDecideAtOnce(t *testing.T, r *redisUnderTest) {
 				if err != nil || v.State != relay.StatePending {
 					return
 				}
-				decisions := append(v.Decisions, decision(true, name, name))
+				decisions := append(slices.Clip(v.Decisions), decision(true, name, name))
 				var o *relay.Outcome
 				if len(decisions) == 5 {
 					outcome := success(`5`)

@@ -58,7 +58,7 @@ func (s spec) asksTheSame(r relay.Registration) bool {
 func (s spec) links(approvers map[string]string, revoked string) []relay.Link {
 	links := make([]relay.Link, len(s.Links))
 	for i, l := range s.Links {
-		number := byte(i) //nolint:gosec // at most relay.MaxLinks
+		number := byte(i)
 		links[i] = relay.Link{
 			Name: l[0], LinkKind: relay.ParseLinkKind(l[1]), Number: number,
 			Approver: approvers[l[0]], Closed: closed(revoked, number),

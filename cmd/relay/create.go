@@ -82,7 +82,7 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 // readRequest reads a registration from a file. What a mistake is in is named,
 // and nothing that the file says is shown.
 func readRequest(path string, into *api.CreateRequest) error {
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // whoever runs the command names the file
 	if err != nil {
 		return config.WithoutPath(err)
 	}

@@ -116,7 +116,7 @@ func judgeFiles(t *testing.T, root string) {
 // same, byte for byte.
 func judgeProgram(t *testing.T, program string) {
 	again := filepath.Join(t.TempDir(), "relay")
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-tags", "release",
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-tags", "release,nethttpomithttp2",
 		"-ldflags", "-s -w -X main.version="+version, "-o", again, "./cmd/relay")
 	cmd.Dir = "../.."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
