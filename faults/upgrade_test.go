@@ -67,7 +67,8 @@ func TestUpgrade(t *testing.T) {
 	for _, r := range f.replicas {
 		f.untilReady(r) // else this release's migration is one too early: decision 20
 	}
-	fresh := f.addOf(relayBinary)
+	// It keeps trace contexts with what it registers; the spans reach nobody.
+	fresh := f.addOf(relayBinary, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9")
 	f.untilReady(fresh)
 	for i, h := range before {
 		c := newLoad(f, 1, 1).client(h, rng(1, 1))
@@ -195,8 +196,11 @@ func (f *fleet) peopleMeanwhile(old, fresh *replica) {
 // expiresAt lets the previous release alone see a deadline pass.
 func (f *fleet) expiresAt(old, fresh *replica, asked func(*api.CreateRequest)) {
 	f.Helper()
-	_, cb := f.registerAt(fresh, asked, func(r *api.CreateRequest) { r.ExpiresIn = "1s" })
-	must(f, fresh.terminate())
+	_, cb := f.registerAt(fresh, asked, func(r *api.CreateRequest) { r.ExpiresIn = "3s" })
+	fresh.kill()
+	if got := f.get(old, cb.ID); got.State != api.StatePending {
+		f.Errorf("it is %s before the previous release is alone with it", got.State)
+	}
 	f.untilState(old, cb.ID, api.StateDelivered)
 	fresh.start()
 	if got := f.get(fresh, cb.ID); got.Outcome == nil || got.Outcome.Error != expiredError {

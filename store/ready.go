@@ -57,8 +57,6 @@ type Condition struct {
 	Obstacles []Obstacle    // none when the store can be relied on
 	Memory    float64       // share in use of the fullest server; 0 when no server has a limit
 	Skew      time.Duration // how far our clock is ahead of the one that differs most
-
-	keyspace error // what is wrong with it
 }
 
 // Low tells whether so little memory is left that no callback is made.
@@ -103,18 +101,26 @@ func (s *Store) Watch(ctx context.Context, every time.Duration, report func(Cond
 	}
 }
 
+// markerGoodFor is how long a marker that was read counts. Watch reads it each
+// second. Where it cannot, operations read it themselves, and fail if they
+// cannot either: a migration gives replicas five seconds to notice that the
+// marker has moved, and in a cluster it may be out of reach when callbacks are
+// not.
+const markerGoodFor = 4 * time.Second
+
+// markerLook is what the marker said, and when it was asked for.
+type markerLook struct {
+	at    time.Time
+	wrong error // nil when this release knows it
+}
+
 // usable returns why nothing may be read or written now: an empty Redis, or one
-// that a newer release has changed, must not be taken for the truth. Before the
-// first look it looks itself.
+// that a newer release has changed, must not be taken for the truth.
 func (s *Store) usable(ctx context.Context) error {
-	if c := s.last.Load(); c != nil {
-		return c.keyspace
+	if seen := s.marker.Load(); seen != nil && time.Since(seen.at) < markerGoodFor {
+		return seen.wrong
 	}
-	if err := s.checkSchema(ctx); err != nil {
-		return err
-	}
-	s.last.CompareAndSwap(nil, &Condition{})
-	return nil
+	return s.checkSchema(ctx)
 }
 
 // look looks at everything once, and keeps what it found for the operations to
@@ -127,9 +133,7 @@ func (s *Store) look(ctx context.Context) Condition {
 	var c Condition
 	err := s.checkSchema(ctx)
 	if errors.Is(err, errSchema) {
-		c.keyspace = err
 		c.object(CheckKeyspace, "%s", plain(err))
-		s.last.Store(&Condition{keyspace: err}) // whatever else cannot be found out
 		err = nil
 	}
 	if err == nil {
@@ -156,7 +160,17 @@ func plain(err error) string {
 // errSchema marks a keyspace that is not the one this release knows.
 var errSchema = fmt.Errorf("%w: wrong keyspace", relay.ErrUnavailable)
 
+// checkSchema reads the marker and remembers what it says.
 func (s *Store) checkSchema(ctx context.Context) error {
+	asked := time.Now()
+	err := s.readSchema(ctx)
+	if err == nil || errors.Is(err, errSchema) {
+		s.marker.Store(&markerLook{asked, err})
+	}
+	return err
+}
+
+func (s *Store) readSchema(ctx context.Context) error {
 	marker, err := s.redis.Get(ctx, schemaKey).Result()
 	switch {
 	case err == redis.Nil: //nolint:errorlint // wrapped, it is trouble with a Sentinel

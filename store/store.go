@@ -44,9 +44,10 @@ type Options struct {
 type Store struct {
 	Options
 	redis   redis.UniversalClient
-	patient sync.Map                  // *redis.Client to one that has time for a WAIT
-	looking sync.Mutex                // one look at a time
-	last    atomic.Pointer[Condition] // how Redis was found last; nil before the first look
+	patient sync.Map                   // *redis.Client to one that has time for a WAIT
+	looking sync.Mutex                 // one look at a time
+	last    atomic.Pointer[Condition]  // how Redis was found last; nil before the first look
+	marker  atomic.Pointer[markerLook] // what the keyspace is; nil before it was asked for
 }
 
 var _ relay.Store = (*Store)(nil)
