@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,11 +32,12 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await,
-			"exits": exits,
-			"post":  post,
-			"start": start,
-			"stop":  stop,
+			"await":  await,
+			"exits":  exits,
+			"decide": decide,
+			"post":   post,
+			"start":  start,
+			"stop":   stop,
 		},
 	})
 }
@@ -177,3 +179,28 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	fmt.Fprintf(ts.Stdout(), "%d %s\n", response.StatusCode, bytes.TrimSpace(body))
 }
+
+// decide presses a button on a page and prints the status and the heading of
+// what then is shown: decide URL approved|rejected.
+func decide(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: decide url decision")
+	}
+	read := func(response *http.Response, err error) (int, string) {
+		ts.Check(err)
+		defer response.Body.Close()
+		page, err := io.ReadAll(response.Body)
+		ts.Check(err)
+		return response.StatusCode, string(page)
+	}
+	_, page := read(http.Get(args[0]))
+	nonce := nonceOf.FindStringSubmatch(page)
+	if nonce == nil {
+		ts.Fatalf("the page has no nonce: %s", page)
+	}
+	form := url.Values{"nonce": {nonce[1]}, "decision": {args[1]}, "comment": {"Go ahead."}}
+	status, page := read(http.PostForm(args[0], form))
+	fmt.Fprintf(ts.Stdout(), "%d %s\n", status, h1.FindString(page))
+}
+
+var h1 = regexp.MustCompile(`<h1[^>]*>.*?</h1>`)
