@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -138,6 +139,23 @@ func named[T interface {
 	}
 	t.Fatalf("no %T %s", *new(T), name)
 	panic("unreachable")
+}
+
+// holds compares a part of an object with all that it is to hold, in YAML.
+func holds(t *testing.T, what string, part any, want string) {
+	t.Helper()
+	got, err := yaml.Marshal(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var expected any
+	if err := yaml.UnmarshalStrict([]byte(want), &expected); err != nil {
+		t.Fatal(err)
+	}
+	// Marshalled both, fields are in the order of their names.
+	if ordered, _ := yaml.Marshal(expected); string(got) != string(ordered) {
+		t.Errorf("%s is\n%swant\n%s", what, got, ordered)
+	}
 }
 
 func read(t *testing.T, path string) string {

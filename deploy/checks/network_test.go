@@ -5,7 +5,6 @@ import (
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -129,11 +128,6 @@ func TestNetworkPolicy(t *testing.T) {
 		if len(in[8081]) == 0 || in[8081][0].PodSelector == nil || in[8081][0].NamespaceSelector != nil {
 			t.Errorf("%s: the private port is open to %v", set, in[8081])
 		}
-		for _, rule := range policy.Spec.Egress {
-			if len(rule.Ports) == 0 {
-				t.Errorf("%s: everything may be called", set)
-			}
-		}
 	}
 	for _, p := range every[*networkingv1.NetworkPolicy](render(t, "everything")) {
 		in := allowed(p)
@@ -149,29 +143,6 @@ func TestNetworkPolicy(t *testing.T) {
 	}
 }
 
-// The agent of Pod Identity has addresses that only the node sees.
-func TestPodIdentity(t *testing.T) {
-	for set, want := range map[string]bool{"pod-identity": true, "irsa": false} {
-		found := false
-		for _, rule := range named[*networkingv1.NetworkPolicy](t, render(t, set), "relay-callback-relay").Spec.Egress {
-			for _, to := range rule.To {
-				found = found || to.IPBlock.CIDR == "169.254.170.23/32" && rule.Ports[0].Port.IntValue() == 80
-			}
-		}
-		if found != want {
-			t.Errorf("%s: the agent may be called: %t", set, found)
-		}
-	}
-}
-
-func TestAutoscaler(t *testing.T) {
-	all := render(t, "autoscaling")
-	scaler := every[*autoscalingv2.HorizontalPodAutoscaler](all)[0].Spec
-	if scaler.ScaleTargetRef.Name != every[*appsv1.Deployment](all)[0].Name || !is(scaler.MinReplicas, 3) || scaler.MaxReplicas != 12 {
-		t.Errorf("scales %v", scaler)
-	}
-}
-
 func TestMonitoring(t *testing.T) {
 	all := render(t, "monitoring")
 	monitor := every[*monitoringv1.ServiceMonitor](all)[0]
@@ -184,10 +155,11 @@ func TestMonitoring(t *testing.T) {
 		if selector.Matches(labels.Set(s.Labels)) != private {
 			t.Errorf("the monitor looks at %s: %t", s.Name, !private)
 		}
-		if private && s.Spec.Ports[0].Name != monitor.Spec.Endpoints[0].Port {
-			t.Errorf("the monitor looks for the port %s", monitor.Spec.Endpoints[0].Port)
+		if private && s.Spec.Ports[0].Name != "http" {
+			t.Errorf("the port of %s is %s", s.Name, s.Spec.Ports[0].Name)
 		}
 	}
+	holds(t, "the monitor", monitor.Spec.Endpoints, "[{port: http, path: /metrics, interval: 30s}]")
 	rule := every[*monitoringv1.PrometheusRule](all)[0]
 	var file monitoringv1.PrometheusRuleSpec
 	if err := yaml.UnmarshalStrict([]byte(read(t, chart+"/files/rules.yaml")), &file); err != nil {

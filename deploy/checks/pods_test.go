@@ -35,6 +35,16 @@ func pods(t *testing.T, all manifests) map[string]corev1.PodSpec {
 	return found
 }
 
+// Each pod runs its command of the one program that the image holds.
+func TestPodsRunTheirCommands(t *testing.T) {
+	all := pods(t, render(t, "everything"))
+	for name, want := range map[string][]string{"relay": {"serve"}, "migrate": {"migrate", "up"}, "try": {"callback", "try"}} {
+		if c := all[name].Containers[0]; len(c.Command) != 0 || !slices.Equal(c.Args, want) {
+			t.Errorf("%s runs %q %q, want %q", name, c.Command, c.Args, want)
+		}
+	}
+}
+
 func TestPodsMayDoNothing(t *testing.T) {
 	for set := range sets(t) {
 		t.Run(set, func(t *testing.T) {
@@ -167,36 +177,6 @@ func TestTermination(t *testing.T) {
 		if hooks == nil || hooks.PreStop.Sleep == nil || hooks.PreStop.Sleep.Seconds != drains {
 			t.Errorf("drained for %d s, its hook is %v", drains, hooks)
 		}
-	}
-}
-
-func TestProbes(t *testing.T) {
-	c := pods(t, render(t, "defaults"))["relay"].Containers[0]
-	ports := map[string]int32{}
-	for _, p := range c.Ports {
-		ports[p.Name] = p.ContainerPort
-	}
-	if !maps.Equal(ports, map[string]int32{"public": 8080, "private": 8081}) {
-		t.Errorf("ports are %v", ports)
-	}
-	for path, probe := range map[string]*corev1.Probe{"/healthz": c.LivenessProbe, "/readyz": c.ReadinessProbe} {
-		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port.StrVal != "private" {
-			t.Errorf("the probe of %s is %v", path, probe)
-		}
-	}
-}
-
-func TestReplicas(t *testing.T) {
-	d := named[*appsv1.Deployment](t, render(t, "defaults"), "relay-callback-relay")
-	if !is(d.Spec.Replicas, 2) || d.Spec.Strategy.RollingUpdate.MaxUnavailable.IntValue() != 0 {
-		t.Errorf("replicas %v, strategy %v", d.Spec.Replicas, d.Spec.Strategy)
-	}
-	spread := d.Spec.Template.Spec.TopologySpreadConstraints
-	if len(spread) != 2 || spread[0].TopologyKey != "topology.kubernetes.io/zone" || spread[0].WhenUnsatisfiable != corev1.ScheduleAnyway {
-		t.Errorf("spread %v", spread)
-	}
-	if d = named[*appsv1.Deployment](t, render(t, "autoscaling"), "relay-callback-relay"); d.Spec.Replicas != nil {
-		t.Errorf("with an autoscaler beside it, the Deployment asks for %d replicas", *d.Spec.Replicas)
 	}
 }
 

@@ -63,6 +63,15 @@ func beforeRelease(t *testing.T, o metav1.Object) int {
 	return weight
 }
 
+// helm test runs the test, and nothing else does.
+func TestTestIsRunOnRequest(t *testing.T) {
+	for _, pod := range every[*corev1.Pod](render(t, "everything")) {
+		if hook := pod.Annotations["helm.sh/hook"]; hook != "test" {
+			t.Errorf("%s is a hook of %q", pod.Name, hook)
+		}
+	}
+}
+
 // Services, budgets and spreads concern the replicas: never the Job or the
 // test, which carry labels of the release too.
 func TestSelectorsFindReplicasOnly(t *testing.T) {

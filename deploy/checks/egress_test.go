@@ -1,0 +1,73 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// egress lists what a policy lets pods call, each as peer, port and protocol.
+func egress(policy *networkingv1.NetworkPolicy) []string {
+	var found []string
+	for _, rule := range policy.Spec.Egress {
+		peers := []string{"anyone"}
+		if len(rule.To) > 0 {
+			peers = nil
+		}
+		for _, to := range rule.To {
+			if to.IPBlock != nil {
+				peers = append(peers, to.IPBlock.CIDR)
+				continue
+			}
+			peers = append(peers, metav1.FormatLabelSelector(to.PodSelector))
+		}
+		ports := []string{"every port"}
+		if len(rule.Ports) > 0 {
+			ports = nil
+		}
+		for _, port := range rule.Ports {
+			ports = append(ports, fmt.Sprintf("%s/%s", port.Port.String(), *port.Protocol))
+		}
+		for _, peer := range peers {
+			for _, port := range ports {
+				found = append(found, peer+" "+port)
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// What the relay and its migration may call is what they need, and no more.
+func TestEgress(t *testing.T) {
+	names := []string{"anyone 53/TCP", "anyone 53/UDP"}
+	redis := map[string][]string{
+		"everything":    {"anyone 26379/TCP", "anyone 6379/TCP"},
+		"redis-cluster": {"anyone 6380/TCP"},
+	}
+	more := map[string][]string{
+		"everything": {"anyone 4318/TCP"},
+		// The agent has addresses that only the node sees.
+		"pod-identity": {"169.254.170.23/32 80/TCP", "fd00:ec2::23/128 80/TCP"},
+	}
+	for set := range sets(t) {
+		all := render(t, set)
+		name := every[*appsv1.Deployment](all)[0].Name
+		if redis[set] == nil {
+			redis[set] = []string{"anyone 6379/TCP"}
+		}
+		for policy, want := range map[string][]string{
+			name:              slices.Concat(names, redis[set], []string{"anyone 443/TCP"}, more[set]),
+			name + "-migrate": slices.Concat(names, redis[set]),
+		} {
+			slices.Sort(want)
+			if got := egress(named[*networkingv1.NetworkPolicy](t, all, policy)); !slices.Equal(got, want) {
+				t.Errorf("%s: %s lets out to\n%q, want\n%q", set, policy, got, want)
+			}
+		}
+	}
+}
