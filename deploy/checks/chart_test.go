@@ -16,7 +16,9 @@ func TestEverySetRenders(t *testing.T) {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
 			seen := map[string]bool{}
-			for _, decoded := range render(t, set) {
+			all := render(t, set)
+			linksAreEncrypted(t, all)
+			for _, decoded := range all {
 				o := decoded.(metav1.Object)
 				id := decoded.GetObjectKind().GroupVersionKind().Kind + " " + o.GetName()
 				if seen[id] {

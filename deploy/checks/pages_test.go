@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
 )
 
 var yamlBlock = regexp.MustCompile("(?ms)^ *```yaml\n(.*?)^ *```")
@@ -29,8 +31,32 @@ func TestPagesShowWhatWorks(t *testing.T) {
 				if err := os.WriteFile(values, []byte(block), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				render(t, "existing-secret", "--values", values)
+				linksAreEncrypted(t, render(t, "existing-secret", "--values", values))
 			}
+		}
+	}
+}
+
+// linksAreEncrypted wants every Ingress to serve TLS. An ALB takes its
+// certificate from ACM, and listens in plain HTTP unless told otherwise.
+func linksAreEncrypted(t *testing.T, all manifests) {
+	t.Helper()
+	for _, o := range every[*networkingv1.Ingress](all) {
+		if o.Spec.IngressClassName == nil || *o.Spec.IngressClassName != "alb" {
+			if len(o.Spec.TLS) != 1 || o.Spec.TLS[0].SecretName == "" {
+				t.Errorf("the ingress has the certificates %v", o.Spec.TLS)
+			}
+			continue
+		}
+		if len(o.Spec.TLS) != 0 {
+			t.Errorf("the ALB, which reads no Secret, is given %v", o.Spec.TLS)
+		}
+		const alb = "alb.ingress.kubernetes.io/"
+		if got := o.Annotations[alb+"listen-ports"]; got != `[{"HTTPS":443}]` {
+			t.Errorf("the ALB listens to %q", got)
+		}
+		if got := o.Annotations[alb+"certificate-arn"]; !strings.HasPrefix(got, "arn:aws:acm:") {
+			t.Errorf("the ALB has the certificate %q", got)
 		}
 	}
 }
