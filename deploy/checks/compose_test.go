@@ -141,4 +141,18 @@ func TestComposeRedis(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", name, out, err, want)
 		}
 	}
+	healthy := func() error {
+		check := redis.HealthCheck.Test // CMD and the command
+		return exec.Command(check[1], append([]string{"-s", folder + "/socket"}, check[2:]...)...).Run()
+	}
+	if err := healthy(); err != nil {
+		t.Errorf("it is not healthy: %v", err)
+	}
+	// Stands for LOADING: both are errors in place of a PONG.
+	if out, err := exec.Command("valkey-cli", "-s", folder+"/socket", "config", "set", "requirepass", "secret").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if healthy() == nil {
+		t.Error("it is healthy when it answers with an error")
+	}
 }
