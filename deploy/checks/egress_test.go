@@ -23,6 +23,10 @@ func egress(policy *networkingv1.NetworkPolicy) []string {
 				peers = append(peers, to.IPBlock.CIDR)
 				continue
 			}
+			if to.NamespaceSelector != nil {
+				peers = append(peers, "namespace "+metav1.FormatLabelSelector(to.NamespaceSelector))
+				continue
+			}
 			peers = append(peers, metav1.FormatLabelSelector(to.PodSelector))
 		}
 		ports := []string{"every port"}
@@ -50,7 +54,7 @@ func TestEgress(t *testing.T) {
 		"redis-cluster": {"anyone 6380/TCP"},
 	}
 	more := map[string][]string{
-		"everything": {"anyone 4318/TCP"},
+		"everything": {"namespace kubernetes.io/metadata.name=monitoring 4318/TCP"},
 		// The agent has addresses that only the node sees.
 		"pod-identity": {"169.254.170.23/32 80/TCP", "fd00:ec2::23/128 80/TCP"},
 	}

@@ -145,11 +145,18 @@ func TestSettingsArriveAsTheyAre(t *testing.T) {
 		"RELAY_MAX_OUTPUT_BYTES":    "262144",
 		"AWS_REGION":                "eu-central-1",
 		"GOMEMLIMIT":                "256MiB",
+
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.monitoring:4318", // TestEgress lets it be called
 	} {
 		if !slices.Contains(relay.Containers[0].Env, corev1.EnvVar{Name: name, Value: want}) {
 			t.Errorf("%s is not %q", name, want)
 		}
 	}
+	headers := slices.IndexFunc(relay.Containers[0].Env, func(v corev1.EnvVar) bool { return v.Name == "OTEL_EXPORTER_OTLP_HEADERS" })
+	if headers < 0 {
+		t.Fatal("the collector's key does not arrive")
+	}
+	holds(t, "the collector's key", relay.Containers[0].Env[headers].ValueFrom, "secretKeyRef: {name: collector, key: headers}")
 }
 
 var stopWithin = regexp.MustCompile(`\n\tstopWithin = (\d+) \* time\.Second\n`)
