@@ -46,27 +46,28 @@ func egress(policy *networkingv1.NetworkPolicy) []string {
 	return found
 }
 
-// What the relay and its migration may call is what they need, and no more.
+// What pods may call is what they need, and no more.
 func TestEgress(t *testing.T) {
 	names := []string{"anyone 53/TCP", "anyone 53/UDP"}
+	aws := []string{"anyone 443/TCP"}
 	redis := map[string][]string{
 		"everything":    {"anyone 26379/TCP", "anyone 6379/TCP"},
 		"redis-cluster": {"anyone 6380/TCP"},
 	}
-	more := map[string][]string{
-		"everything": {"namespace kubernetes.io/metadata.name=monitoring 4318/TCP"},
-		// The agent has addresses that only the node sees.
-		"pod-identity": {"169.254.170.23/32 80/TCP", "fd00:ec2::23/128 80/TCP"},
-	}
+	// The agent of Pod Identity has addresses that only the node sees.
+	agent := map[string][]string{"pod-identity": {"169.254.170.23/32 80/TCP", "fd00:ec2::23/128 80/TCP"}}
+	more := map[string][]string{"everything": {"namespace kubernetes.io/metadata.name=monitoring 4318/TCP"}}
 	for set := range sets(t) {
-		all := render(t, set)
+		all := render(t, set, "--set", "test.apiKeySecret=relay-test")
 		name := every[*appsv1.Deployment](all)[0].Name
 		if redis[set] == nil {
 			redis[set] = []string{"anyone 6379/TCP"}
 		}
+		replicas := metav1.FormatLabelSelector(every[*appsv1.Deployment](all)[0].Spec.Selector)
 		for policy, want := range map[string][]string{
-			name:              slices.Concat(names, redis[set], []string{"anyone 443/TCP"}, more[set]),
-			name + "-migrate": slices.Concat(names, redis[set]),
+			name:              slices.Concat(names, more[set], redis[set], aws, agent[set]),
+			name + "-migrate": slices.Concat(names, more[set], redis[set]),
+			name + "-test":    slices.Concat(names, more[set], []string{replicas + " 8081/TCP"}),
 		} {
 			slices.Sort(want)
 			if got := egress(named[*networkingv1.NetworkPolicy](t, all, policy)); !slices.Equal(got, want) {

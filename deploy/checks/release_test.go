@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 )
@@ -61,6 +62,37 @@ func beforeRelease(t *testing.T, o metav1.Object) int {
 		t.Error(err)
 	}
 	return weight
+}
+
+// What an operator says of pods holds for all three. Each is found by the policy
+// that is for it, and by no other.
+func TestEveryPodIsWhatTheValuesSay(t *testing.T) {
+	all := render(t, "everything", "--set", "podLabels.app\\.kubernetes\\.io/component=other")
+	deployment, job, test := every[*appsv1.Deployment](all)[0], every[*batchv1.Job](all)[0], every[*corev1.Pod](all)[0]
+	metas := map[string]metav1.ObjectMeta{
+		deployment.Name: deployment.Spec.Template.ObjectMeta,
+		job.Name:        job.Spec.Template.ObjectMeta,
+		test.Name:       test.ObjectMeta,
+	}
+	for name, pod := range metas {
+		if pod.Labels["example.com/team"] != "payments" || pod.Annotations["example.com/owner"] != "payments" {
+			t.Errorf("%s has the labels %v and the annotations %v", name, pod.Labels, pod.Annotations)
+		}
+		for _, policy := range every[*networkingv1.NetworkPolicy](all) {
+			selector, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if found := selector.Matches(labels.Set(pod.Labels)); found != (policy.Name == name) {
+				t.Errorf("the policy %s is for %s: %t", policy.Name, name, found)
+			}
+		}
+	}
+	for name, pod := range pods(t, all) {
+		if pod.Affinity == nil || len(pod.Tolerations) != 1 || len(pod.NodeSelector) != 1 || pod.PriorityClassName != "important" || len(pod.ImagePullSecrets) != 1 {
+			t.Errorf("%s does not run where the values say", name)
+		}
+	}
 }
 
 // helm test runs the test, and nothing else does.

@@ -45,7 +45,7 @@ func TestReplicasAreSpread(t *testing.T) {
 		for i, over := range []string{"topology.kubernetes.io/zone", "kubernetes.io/hostname"} {
 			spread[i].LabelSelector = nil // TestSelectorsFindReplicasOnly
 			holds(t, set+": the spread", spread[i], "{maxSkew: 1, topologyKey: "+over+", whenUnsatisfiable: "+string(whenUnsatisfiable)+
-				", matchLabelKeys: [pod-template-hash]}")
+				", matchLabelKeys: [pod-template-hash], nodeTaintsPolicy: Honor}")
 		}
 	}
 }

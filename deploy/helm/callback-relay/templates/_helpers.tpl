@@ -55,6 +55,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{/* How long a process takes to stop at most: stopWithin in cmd/relay/node.go. */}}
 {{- define "callback-relay.stopSeconds" -}}25{{- end -}}
 
+{{/* Labels of the pods of a component. Those of the chart win: selectors look
+for them. */}}
+{{- define "callback-relay.podLabels" -}}
+{{- merge (dict "app.kubernetes.io/component" .component) (include "callback-relay.labels" .chart | fromYaml) .chart.Values.podLabels | toYaml -}}
+{{- end -}}
+
 {{/* What is common to all pods. None needs the API server. */}}
 {{- define "callback-relay.pod" -}}
 automountServiceAccountToken: false
@@ -78,6 +84,9 @@ nodeSelector: {{- toYaml . | nindent 2 }}
 {{- with .Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{/* What is common to all containers: one program that writes no file. */}}
@@ -99,12 +108,18 @@ securityContext:
   value: {{ .Values.redis.mode }}
 {{- end -}}
 
-{{/* What pods may call to find names and Redis. */}}
-{{- define "callback-relay.redisEgress" -}}
+{{/* What all pods may call. */}}
+{{- define "callback-relay.egress" -}}
 - ports: # names
     - {port: 53, protocol: UDP}
     - {port: 53, protocol: TCP}
-- ports: # Redis
+{{- with .Values.networkPolicy.extraEgress }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "callback-relay.redisEgress" -}}
+- ports:
     {{- range .Values.networkPolicy.redisPorts }}
     - {port: {{ . }}, protocol: TCP}
     {{- end }}
