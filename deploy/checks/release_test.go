@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -156,6 +157,32 @@ func TestServiceAccount(t *testing.T) {
 	theirs := render(t, "defaults", "--set", "serviceAccount.create=false,serviceAccount.name=theirs")
 	if got := pods(t, theirs)["relay"].ServiceAccountName; got != "theirs" {
 		t.Errorf("the relay runs as %s", got)
+	}
+}
+
+// The role is for the service account that the chart makes, when it is installed
+// as docs/kubernetes.md says.
+func TestRoleIsForTheServiceAccount(t *testing.T) {
+	account := every[*corev1.ServiceAccount](render(t, "irsa"))[0].Name
+	page, examples := root+"/docs/kubernetes.md", root+"/deploy/examples/"
+	irsa := "system:serviceaccount:" + namespace + ":" + account
+	association := regexp.MustCompile(`create-pod-identity-association --cluster-name CLUSTER[\s\\]+--namespace ` +
+		namespace + `[\s\\]+--service-account ` + account + `\s`)
+	for file, want := range map[string]*regexp.Regexp{
+		examples + "iam/relay-trust-irsa.json": regexp.MustCompile(`:sub": "` + irsa + `"`),
+		examples + "README.md":                 association,
+	} {
+		if !want.MatchString(read(t, file)) {
+			t.Errorf("%s has no %s", file, want)
+		}
+	}
+	for _, want := range []string{association.String(), "`" + irsa + "`", `helm -n ` + namespace + ` upgrade --install relay `} {
+		if !regexp.MustCompile(want).MatchString(read(t, page)) {
+			t.Errorf("%s has no %s", page, want)
+		}
+	}
+	for _, m := range regexp.MustCompile(`file://(\S+)`).FindAllStringSubmatch(read(t, page), -1) {
+		read(t, root+"/"+m[1])
 	}
 }
 
