@@ -169,6 +169,15 @@ func TestMonitoring(t *testing.T) {
 	if want, _ := yaml.Marshal(file); len(file.Groups) == 0 || string(rendered) != string(want) {
 		t.Errorf("the rule is\n%swant that of files/rules.yaml\n%s", rendered, want)
 	}
+	// With an address of the pages, every alert leads there and is the same else.
+	for _, group := range file.Groups {
+		for _, alert := range group.Rules {
+			alert.Annotations["runbook_url"] = "https://git.example.com/callback-relay/blob/main/" + alert.Annotations["runbook"]
+			delete(alert.Annotations, "runbook")
+		}
+	}
+	linked, _ := yaml.Marshal(file)
+	holds(t, "the rule with links", every[*monitoringv1.PrometheusRule](render(t, "everything"))[0].Spec, string(linked))
 	for name, o := range map[string]metav1.Object{"monitor": monitor, "rule": rule} {
 		if o.GetLabels()["release"] != "prometheus" {
 			t.Errorf("the %s has the labels %v", name, o.GetLabels())
