@@ -60,6 +60,7 @@ metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, ave
 	if d := named[*appsv1.Deployment](t, all, "relay-callback-relay"); d.Spec.Replicas != nil {
 		t.Errorf("with an autoscaler beside it, the Deployment asks for %d replicas", *d.Spec.Replicas)
 	}
+	holds(t, "what it compares with", pods(t, all)["relay"].Containers[0].Resources.Requests, "{cpu: 500m, memory: 256Mi}")
 }
 
 func TestDisruptionBudget(t *testing.T) {
