@@ -118,6 +118,7 @@ func TestMistakesAreRefused(t *testing.T) {
 		"a durability that is none":     {[]string{"--set", "redis.durability=always"}, "durability"},
 		"a role that is not an ARN":     {[]string{"--set", "aws.roleArn=callback-relay"}, "roleArn"},
 		"a port that is none":           {[]string{"--set", "networkPolicy.redisPorts={0}"}, "redisPorts"},
+		"a budget of nothing":           {[]string{"--set", "podDisruptionBudget.maxUnavailable=0%"}, "maxUnavailable"},
 		"no address":                    {[]string{"--set", "publicUrl="}, "publicUrl is missing"},
 		"no region":                     {[]string{"--set", "aws.region="}, "aws.region is missing"},
 		"no secret":                     {[]string{"--set", "secret.keys="}, "secret.existing is missing"},

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -88,9 +87,9 @@ func TestComposeLeavesTimeToStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stops, _ := strconv.Atoi(stopWithin.FindStringSubmatch(read(t, root+"/cmd/relay/node.go"))[1])
-	if got := time.Duration(*project.Services["relay"].StopGracePeriod); got < time.Duration(stops+5)*time.Second {
-		t.Errorf("the relay is killed after %s, and may need %d s", got, stops)
+	stops := time.Duration(stopSeconds(t)) * time.Second
+	if got := time.Duration(*project.Services["relay"].StopGracePeriod); got < stops+5*time.Second {
+		t.Errorf("the relay is killed after %s, and may need %s", got, stops)
 	}
 }
 

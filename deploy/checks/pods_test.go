@@ -159,19 +159,30 @@ func TestSettingsArriveAsTheyAre(t *testing.T) {
 	holds(t, "the collector's key", relay.Containers[0].Env[headers].ValueFrom, "secretKeyRef: {name: collector, key: headers}")
 }
 
-var stopWithin = regexp.MustCompile(`\n\tstopWithin = (\d+) \* time\.Second\n`)
+var stops = regexp.MustCompile(`\n\t(?:stopWithin|exportWithin) = (\d+) \* time\.Second\n`)
+
+// stopSeconds is how long a process may take to stop: to end what is under way,
+// and then to export its last traces.
+func stopSeconds(t *testing.T) int64 {
+	t.Helper()
+	found := stops.FindAllStringSubmatch(read(t, root+"/cmd/relay/node.go"), -1)
+	if len(found) != 2 {
+		t.Fatal("cmd/relay/node.go does not say how long stopping and exporting may take")
+	}
+	var sum int64
+	for _, m := range found {
+		seconds, _ := strconv.ParseInt(m[1], 10, 64)
+		sum += seconds
+	}
+	return sum
+}
 
 // A replica is stopped after it was drained, and killed only after it had its
 // time to stop.
 func TestTermination(t *testing.T) {
-	m := stopWithin.FindStringSubmatch(read(t, root+"/cmd/relay/node.go"))
-	if m == nil {
-		t.Fatal("cmd/relay/node.go does not say how long stopping may take")
-	}
-	stops, _ := strconv.ParseInt(m[1], 10, 64)
 	for _, drains := range []int64{0, 10, 45} {
 		pod := pods(t, render(t, "defaults", "--set", "drainSeconds="+strconv.FormatInt(drains, 10)))["relay"]
-		if want := drains + stops + 5; !is(pod.TerminationGracePeriodSeconds, want) {
+		if want := drains + stopSeconds(t) + 5; !is(pod.TerminationGracePeriodSeconds, want) {
 			t.Errorf("drained for %d s, it is killed after %v s, want %d", drains, *pod.TerminationGracePeriodSeconds, want)
 		}
 		hooks := pod.Containers[0].Lifecycle

@@ -52,8 +52,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{ (urlParse .Values.publicUrl).path | trimSuffix "/" | default "/" }}
 {{- end -}}
 
-{{/* How long a process takes to stop at most: stopWithin in cmd/relay/node.go. */}}
-{{- define "callback-relay.stopSeconds" -}}25{{- end -}}
+{{/* How long a process takes to stop at most: stopWithin and exportWithin in
+cmd/relay/node.go. */}}
+{{- define "callback-relay.stopSeconds" -}}27{{- end -}}
 
 {{/* Labels of the pods of a component. Those of the chart win: selectors look
 for them. */}}
