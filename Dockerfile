@@ -1,12 +1,13 @@
 # The relay in an image that holds one static program and the certificates with
 # which it recognises AWS and Redis. There is no shell and no writable file.
 #
-#   docker build --build-arg VERSION=1.2.3 -t relay .
+#   docker build --build-arg VERSION=1.2.3 --build-arg REVISION=$(git rev-parse HEAD) -t relay .
 #   docker buildx build --platform linux/amd64,linux/arm64 …
 #   buildah build --format docker …      # OCI's own format has no HEALTHCHECK
 
-# The compiler runs on the builder's own platform, whatever it builds for.
-FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+# The compiler runs on the builder's own platform, whatever it builds for. Its
+# release is named in full, since another one makes another program.
+FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
 WORKDIR /src
 
 # Modules first: this layer is kept until go.mod or go.sum changes.
@@ -22,8 +23,10 @@ ARG TARGETOS
 ARG TARGETARCH
 # -tags release leaves out dev mode, and with it the in-process Redis and Step
 # Functions; nethttpomithttp2 leaves out HTTP/2, which neither a proxy in front
-# of the relay nor Step Functions needs. With -trimpath the same source is the same program, byte for byte,
-# wherever it is built.
+# of the relay nor Step Functions needs. With -trimpath, the same source, VERSION
+# and Go release make the same program for a platform, byte for byte, wherever it
+# is built. Of the image that is not said: its certificates are those of the Go
+# image of the day.
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -tags release,nethttpomithttp2 \
     -ldflags "-s -w -X main.version=${VERSION}" \
@@ -31,9 +34,12 @@ RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
 
 FROM scratch
 ARG VERSION=
+# The commit that is built, for the label alone.
+ARG REVISION=
 LABEL org.opencontainers.image.title="Callback relay" \
       org.opencontainers.image.description="Gives AWS Step Functions workflows opaque URLs for their waiting tasks" \
-      org.opencontainers.image.version="${VERSION}"
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /relay /relay

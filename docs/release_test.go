@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -55,6 +56,13 @@ func TestImageGetsEveryPackage(t *testing.T) {
 		if is && !slices.Contains(let, "!"+folder) {
 			t.Errorf(".dockerignore keeps out %s, which a release needs", folder)
 		}
+	}
+}
+
+// Another release of Go makes another program, so the image names it in full.
+func TestImageNamesItsGo(t *testing.T) {
+	if !regexp.MustCompile(`(?m)^FROM \S+ golang:\d+\.\d+\.\d+ AS build$`).MatchString(read(t, root+"/Dockerfile")) {
+		t.Error("the Dockerfile names no release of Go, such as golang:1.26.8")
 	}
 }
 

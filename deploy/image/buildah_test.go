@@ -22,7 +22,7 @@ type builder struct {
 func newBuilder(t testing.TB) *builder {
 	t.Helper()
 	b := &builder{TB: t, dir: t.TempDir()}
-	// The Dockerfile says golang:1.26. That is to be the image made here, and
+	// The Dockerfile names an image of Go. That is to be the one made here, and
 	// nobody is to be asked for another.
 	b.must(os.WriteFile(b.registries(), []byte(`unqualified-search-registries = ["localhost"]`), 0o600))
 	return b
@@ -45,10 +45,19 @@ func (b *builder) run(args ...string) string {
 	return strings.TrimSpace(out.String())
 }
 
-// golang makes the image golang:1.26: a shell for RUN, and certificates. Its Go
-// is the one that runs this test, which is mounted and not copied.
+var golangImage = regexp.MustCompile(`(?m)^FROM .*(golang:\S+) AS build$`)
+
+// golang makes the image of Go that the Dockerfile names: a shell for RUN, and
+// certificates. Its Go is the one that runs this test, which is mounted and not
+// copied.
 func (b *builder) golang() {
 	b.Helper()
+	dockerfile, err := os.ReadFile("../../Dockerfile")
+	b.must(err)
+	named := golangImage.FindSubmatch(dockerfile)
+	if named == nil {
+		b.Fatal("the Dockerfile names no image of Go")
+	}
 	container := b.run("from", "scratch")
 	root := b.run("mount", container)
 	b.must(os.MkdirAll(filepath.Join(root, "tmp"), 0o777))
@@ -60,7 +69,7 @@ func (b *builder) golang() {
 	}
 	b.run("config", "--env", "PATH=/usr/local/go/bin:/bin", "--env", "GOPATH=/go", "--env", "GOTOOLCHAIN=local",
 		"--env", "GOCACHE=/go/cache", "--env", "GOPROXY="+goEnv(b, "GOPROXY"), container)
-	b.run("commit", "--quiet", "--rm", container, "localhost/golang:1.26")
+	b.run("commit", "--quiet", "--rm", container, "localhost/"+string(named[1]))
 }
 
 // certificates is where Debian, and with it the golang image, has them.
@@ -80,13 +89,13 @@ func sharedObjects(t testing.TB, program string) []string {
 
 // build builds the Dockerfile. Modules and compiled packages come from the
 // caches of that Go, so that what is there is not fetched and compiled again.
-func (b *builder) build(version, image string) {
+func (b *builder) build(image string) {
 	b.Helper()
 	b.run("build", "--isolation", "chroot", "--format", "docker", "--pull-never",
 		"--volume", goEnv(b, "GOROOT")+":/usr/local/go:ro",
 		"--volume", goEnv(b, "GOMODCACHE")+":/go/pkg/mod",
 		"--volume", goEnv(b, "GOCACHE")+":/go/cache",
-		"--build-arg", "VERSION="+version, "--tag", image, "../..")
+		"--build-arg", "VERSION="+version, "--build-arg", "REVISION="+revision, "--tag", image, "../..")
 }
 
 // goEnv returns a variable of the Go command.

@@ -30,8 +30,9 @@ import (
 var imageFlag = flag.Bool("image", false, "build the image and run it")
 
 const (
-	// version is what the image is said to be.
-	version = "1.2.3-test"
+	// version and revision are what the image is said to be.
+	version  = "1.2.3-test"
+	revision = "0123456789abcdef0123456789abcdef01234567"
 	// largest is in bytes, unpacked: 30 MiB.
 	largest = 30 << 20
 
@@ -52,7 +53,7 @@ func TestImage(t *testing.T) {
 	b := newBuilder(t)
 	b.golang()
 	const image = "localhost/relay:test"
-	b.build(version, image)
+	b.build(image)
 	files, says := b.mount(image), b.inspect(image)
 
 	t.Run("says what it is", func(t *testing.T) { judgeConfig(t, says) })
@@ -71,9 +72,9 @@ func judgeConfig(t *testing.T, says config) {
 	if !slices.Equal(says.Healthcheck.Test, []string{"CMD", "/relay", "health", "--live"}) {
 		t.Errorf("health check %q", says.Healthcheck.Test)
 	}
-	for _, name := range []string{"title", "description", "version"} {
+	for name, want := range map[string]string{"title": "", "description": "", "version": version, "revision": revision} {
 		label := says.Labels["org.opencontainers.image."+name]
-		if label == "" || name == "version" && label != version {
+		if label == "" || want != "" && label != want {
 			t.Errorf("label %s is %q", name, label)
 		}
 	}
@@ -112,8 +113,8 @@ func judgeFiles(t *testing.T, root string) {
 	}
 }
 
-// judgeProgram builds the program once more in another folder: it is to be the
-// same, byte for byte.
+// judgeProgram builds the program once more in another folder, with the same Go:
+// it is to be the same, byte for byte.
 func judgeProgram(t *testing.T, program string) {
 	again := filepath.Join(t.TempDir(), "relay")
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-tags", "release,nethttpomithttp2",
