@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -19,15 +20,17 @@ func egress(policy *networkingv1.NetworkPolicy) []string {
 			peers = nil
 		}
 		for _, to := range rule.To {
+			var peer []string
 			if to.IPBlock != nil {
-				peers = append(peers, to.IPBlock.CIDR)
-				continue
+				peer = append(peer, to.IPBlock.CIDR)
 			}
 			if to.NamespaceSelector != nil {
-				peers = append(peers, "namespace "+metav1.FormatLabelSelector(to.NamespaceSelector))
-				continue
+				peer = append(peer, "namespace", metav1.FormatLabelSelector(to.NamespaceSelector))
 			}
-			peers = append(peers, metav1.FormatLabelSelector(to.PodSelector))
+			if to.PodSelector != nil {
+				peer = append(peer, "pods", metav1.FormatLabelSelector(to.PodSelector))
+			}
+			peers = append(peers, strings.Join(peer, " "))
 		}
 		ports := []string{"every port"}
 		if len(rule.Ports) > 0 {
@@ -67,7 +70,7 @@ func TestEgress(t *testing.T) {
 		for policy, want := range map[string][]string{
 			name:              slices.Concat(names, more[set], redis[set], aws, agent[set]),
 			name + "-migrate": slices.Concat(names, more[set], redis[set]),
-			name + "-test":    slices.Concat(names, more[set], []string{replicas + " 8081/TCP"}),
+			name + "-test":    slices.Concat(names, more[set], []string{"pods " + replicas + " 8081/TCP"}),
 		} {
 			slices.Sort(want)
 			if got := egress(named[*networkingv1.NetworkPolicy](t, all, policy)); !slices.Equal(got, want) {

@@ -119,6 +119,7 @@ securityContext:
 {{- end }}
 {{- end -}}
 
+{{/* What those may call that need Redis. */}}
 {{- define "callback-relay.redisEgress" -}}
 - ports:
     {{- range .Values.networkPolicy.redisPorts }}
