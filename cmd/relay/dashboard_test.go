@@ -111,6 +111,8 @@ func (w *world) load() {
 	w.wantProblem(w.post(refused.URL, `1`), api.CodeRefused)
 	w.wantTaken(w.post(retried.URL, `1`), retried, api.StatusAccepted, false)
 	w.wantTaken(w.post(beating.Links["progress"].URL, ``), beating, api.StatusAlive, false)
+	w.steps.Inject(standin.Fault{Kind: standin.Throttle, TaskToken: beating.token})
+	w.wantProblem(w.post(beating.Links["progress"].URL, ``), api.CodeUnavailable)
 	_, err := w.next().client.Cancel(w.Context(), cancelled.ID)
 	w.must(err)
 	if _, _, err := w.next().client.Create(w.Context(), api.CreateRequest{}); err == nil {
