@@ -1,6 +1,10 @@
 package relay
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // SendClass says what a failed call to Step Functions means for a delivery.
 type SendClass int
@@ -38,6 +42,9 @@ func (c SendClass) String() string {
 	}
 	return fmt.Sprintf("SendClass(%d)", int(c))
 }
+
+// SendClasses returns the names of all classes, sorted.
+func SendClasses() []string { return slices.Sorted(maps.Values(sendClassNames)) }
 
 // NotExecuted tells whether calls of this class certainly had no effect.
 func (c SendClass) NotExecuted() bool {

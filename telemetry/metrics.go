@@ -34,10 +34,11 @@ var (
 // MetricsOptions are what only others know.
 type MetricsOptions struct {
 	Version string
-	// Refusals are the reasons for which Step Functions refuses an outcome, and
-	// Checks what is looked at for readiness. Their series begin at 0, since an
-	// increase from nothing is none to Prometheus.
-	Refusals, Checks []string
+	// Classes are those of attempts to deliver that failed, Refusals the reasons
+	// for which Step Functions refuses an outcome, and Checks what is looked at
+	// for readiness. Their series begin at 0, since an increase from nothing is none
+	// to Prometheus.
+	Classes, Refusals, Checks []string
 }
 
 // Metrics counts and times what the relay does. Its methods may be called from
@@ -77,6 +78,9 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	m.makeDeliveries(f)
 	m.makeProcess(f)
 
+	for _, class := range o.Classes {
+		m.attempts.WithLabelValues(class)
+	}
 	for _, reason := range o.Refusals {
 		m.settled.WithLabelValues("refused", reason)
 	}

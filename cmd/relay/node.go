@@ -106,6 +106,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	}()
 	n.metrics = telemetry.NewMetrics(telemetry.MetricsOptions{
 		Version:  buildVersion(),
+		Classes:  relay.SendClasses(),
 		Refusals: append(stepfunctions.Refusals(), relay.ReasonGivenUp),
 		Checks:   append(slices.Clone(store.Checks), checkRegistrations),
 	})
