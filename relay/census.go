@@ -12,9 +12,9 @@ type Census struct {
 	// OldestPending is the age of the oldest callback among those that are next
 	// to expire, and OldestAnswered the age of the oldest outcome among those
 	// whose attempt is next: each partition's first. So no queue is read to its
-	// end. Where deadlines differ a lot, an older callback may be further back;
-	// an outcome is never further back for longer than the pause between two
-	// attempts, a minute at most.
+	// end. Where deadlines differ a lot, an older callback may be further back. An
+	// older outcome may be, too, until its next attempt is due, after a minute at
+	// most, and those that were due before it have had theirs.
 	OldestPending  time.Duration
 	OldestAnswered time.Duration
 }
