@@ -6,10 +6,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -20,7 +22,7 @@ import (
 
 // Collector is where spans go, by OTLP over HTTP with protobuf.
 type Collector struct {
-	URL     string            // of the traces, such as http://collector:4318/v1/traces
+	URL     string            // of the traces, such as http://collector:4318/v1/traces; may hold a secret
 	Headers map[string]string // sent along; may hold a secret
 	Timeout time.Duration     // of one export
 	Gzip    bool
@@ -39,13 +41,19 @@ type exporter struct {
 
 	mu         sync.Mutex
 	complained time.Time
-	lost       int // spans, since then
+	lost       int   // spans, since then
+	failure    error // with which the last of them were lost
 }
 
 func newExporter(c Collector, logger *slog.Logger) *exporter {
 	transport := http.DefaultTransport.(*http.Transport).Clone() // with the proxy of the environment
 	transport.TLSClientConfig = &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12}
-	return &exporter{collector: c, client: &http.Client{Transport: transport, Timeout: c.Timeout}, logger: logger}
+	client := &http.Client{
+		Transport: transport, Timeout: c.Timeout,
+		// The headers are for this collector, and for no other server.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &exporter{collector: c, client: client, logger: logger}
 }
 
 // ExportSpans implements [sdktrace.SpanExporter]. It reports to the log and not
@@ -54,15 +62,26 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	err := e.send(ctx, spans)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err == nil {
-		return nil
+	if err != nil {
+		e.lost += len(spans)
+		e.failure = err
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			e.failure = failed.Err // without the URL
+		}
 	}
-	e.lost += len(spans)
 	if time.Since(e.complained) >= complainEvery {
-		e.logger.Warn("traces are lost: the collector does not take them", "spans", e.lost, "error", err)
-		e.complained, e.lost = time.Now(), 0
+		e.complain()
 	}
 	return nil
+}
+
+// complain logs what was lost since it last did, also if the collector is back.
+func (e *exporter) complain() {
+	if e.lost == 0 {
+		return
+	}
+	e.logger.Warn("traces are lost: the collector does not take them", "spans", e.lost, "error", e.failure)
+	e.complained, e.lost = time.Now(), 0
 }
 
 func (e *exporter) send(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
@@ -103,5 +122,8 @@ func (e *exporter) send(ctx context.Context, spans []sdktrace.ReadOnlySpan) erro
 // Shutdown implements [sdktrace.SpanExporter].
 func (e *exporter) Shutdown(context.Context) error {
 	e.client.CloseIdleConnections()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.complain()
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -118,7 +120,9 @@ func TestExportFails(t *testing.T) {
 	}
 }
 
-// While it lasts, it is said once a minute.
+var lostSpans = regexp.MustCompile(`traces are lost.* spans=(\d+) `)
+
+// While it lasts, it is said once a minute, and at the end what was not said yet.
 func TestExportKeepsFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -131,8 +135,74 @@ func TestExportKeepsFailing(t *testing.T) {
 		if err := tracer.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if n := strings.Count(log.String(), "traces are lost"); n != 2 {
-			t.Errorf("logged %d times in a minute and a half: %s", n, &log)
+		lost := 0
+		said := lostSpans.FindAllStringSubmatch(log.String(), -1)
+		for _, m := range said {
+			n, _ := strconv.Atoi(m[1])
+			lost += n
+		}
+		if len(said) != 3 || lost != 90 {
+			t.Errorf("logged %d spans of 90, %d times in a minute and a half: %s", lost, len(said), &log)
+		}
+	})
+}
+
+// The address of a collector may hold a key, and is not logged.
+func TestExportSaysNoAddress(t *testing.T) {
+	var log bytes.Buffer
+	tracer := newTracer(t, telemetry.Collector{URL: "http://user:CANARY@127.0.0.1:0/CANARY?key=CANARY"}, &log)
+	_, end := tracer.Delivery("k5f2", 1, "")
+	end("delivered", "")
+	if err := tracer.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(log.String(), "traces are lost") || strings.Contains(log.String(), "CANARY") {
+		t.Errorf("logged %s", &log)
+	}
+}
+
+// A collector that sends elsewhere is not followed: the headers are for it alone.
+func TestExportIsNotRedirected(t *testing.T) {
+	elsewhere, exports := startCollector(t, http.StatusOK)
+	server := httptest.NewServer(http.RedirectHandler(elsewhere+"?key=CANARY", http.StatusTemporaryRedirect))
+	t.Cleanup(server.Close)
+	var log bytes.Buffer
+	tracer := newTracer(t, telemetry.Collector{URL: server.URL, Headers: map[string]string{"X-Key": "secret"}}, &log)
+	_, end := tracer.Delivery("k5f2", 1, "")
+	end("delivered", "")
+	if err := tracer.Close(t.Context()); err != nil || len(exports) > 0 {
+		t.Errorf("%d exports, %v", len(exports), err)
+	}
+	if !strings.Contains(log.String(), "307") || strings.Contains(log.String(), "CANARY") {
+		t.Errorf("logged %s", &log)
+	}
+}
+
+// What was lost since it was last said is said when the collector is back.
+func TestExportRecovers(t *testing.T) {
+	statuses := make(chan int, 3)
+	for _, status := range []int{http.StatusServiceUnavailable, http.StatusServiceUnavailable, http.StatusOK} {
+		statuses <- status
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close") // no goroutine waits for the next answer, so time can pass
+		w.WriteHeader(<-statuses)
+	}))
+	t.Cleanup(server.Close)
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		tracer := newTracer(t, telemetry.Collector{URL: server.URL}, &log)
+		for i, said := range []int{1, 1, 2} {
+			_, end := tracer.Delivery("k5f2", 1, "")
+			end("delivered", "")
+			<-time.After(40 * time.Second)
+			synctest.Wait()
+			if n := strings.Count(log.String(), "spans=1 error=\"it answered 503"); n != said {
+				t.Errorf("logged %d times after export %d, want %d: %s", n, i+1, said, &log)
+			}
+		}
+		if err := tracer.Close(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }
