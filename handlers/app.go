@@ -31,7 +31,7 @@ type Metrics interface {
 type Tracer interface {
 	// Request begins a request to a route, as part of the caller's trace if the
 	// caller is trusted. end is called with the status and the callback's id, or
-	// "" where there is none.
+	// "" where there is none; without that there is no span.
 	Request(r *http.Request, listener, route string, trusted bool) (_ *http.Request, end func(status int, callback string))
 }
 

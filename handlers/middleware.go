@@ -42,17 +42,40 @@ func (a *app) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		c.Set(requestIDAttr, id)
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
-		request, traced := a.tracer.Request(c.Request(), a.listener, routeOf(c), a.trusted)
-		c.SetRequest(request)
+		untraced := c.Request()
+		end := a.beginSpan(c)
 
 		if err := next(c); err != nil {
 			a.renderError(err, c)
 		}
 		callback, _ := c.Get(callbackAttr).(string)
-		traced(c.Response().Status, callback)
+		if a.trusted || callback != "" {
+			end(c.Response().Status, callback)
+		} else {
+			// It led to no callback. Strangers may send as many of these as they
+			// like, and the collector is none the wiser. So the span is dropped,
+			// and the log does not name it.
+			c.SetRequest(untraced)
+		}
 		a.done(c, id, time.Since(began))
 		return nil
 	}
+}
+
+// beginSpan begins the span of a request, which ends with what came of it. What
+// no route serves has none, nor has what is asked every few seconds.
+func (a *app) beginSpan(c echo.Context) (end func(status int, callback string)) {
+	if c.Path() == "" || isPolled(c.Path()) {
+		return func(int, string) {}
+	}
+	request, end := a.tracer.Request(c.Request(), a.listener, c.Path(), a.trusted)
+	c.SetRequest(request)
+	return end
+}
+
+// isPolled tells whether somebody asks for a route every few seconds.
+func isPolled(route string) bool {
+	return slices.Contains([]string{"healthz", "readyz", "metrics", "robots.txt"}, path.Base(route))
 }
 
 // loggedMethods are named in logs and metrics. Any other method is free text
@@ -77,8 +100,8 @@ func (a *app) done(c echo.Context, id string, took time.Duration) {
 
 	level := slog.LevelInfo
 	switch {
-	case slices.Contains([]string{"healthz", "readyz", "metrics", "robots.txt"}, path.Base(route)):
-		level = slog.LevelDebug // somebody asks every few seconds
+	case isPolled(route):
+		level = slog.LevelDebug
 	case status == http.StatusTooManyRequests, status >= http.StatusBadRequest && !a.refusals.Allow():
 		level = slog.LevelDebug // a flood is counted, and must not fill the log
 	case status >= http.StatusInternalServerError:

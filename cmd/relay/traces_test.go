@@ -161,7 +161,7 @@ var spanAttributes = []string{
 }
 
 // TestSpansSayLittle asks in every way, and finds no attribute that could hold
-// what a caller chose.
+// what a caller chose, and no span of what anyone can ask for without a link.
 func TestSpansSayLittle(t *testing.T) {
 	t.Parallel()
 	w := traced(t)
@@ -169,6 +169,12 @@ func TestSpansSayLittle(t *testing.T) {
 	w.request(task.URL+"/x?CANARY=1", "POST", `1`, "User-Agent", "CANARY", "Referer", task.URL)
 	w.request(publicURL+"/CANARY", "CANARY", `1`)
 	w.request(publicURL+"/CANARY", "POST", `1`)
+	w.request(publicURL+"/c/CANARY", "POST", `1`)
+	w.request(publicURL+"/c/CANARY", "GET", "")
+	w.request(publicURL+"/healthz", "GET", "")
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/CANARY"} {
+		w.private(w.replicas[0], path)
+	}
 	w.wantTaken(w.post(task.URL, `"CANARY"`), task, api.StatusDelivered, false)
 	w.spans(task, "deliver", 1)
 	for _, r := range w.replicas {
@@ -180,15 +186,24 @@ func TestSpansSayLittle(t *testing.T) {
 	names := map[string]bool{}
 	for _, s := range w.collector.spans {
 		names[s.Name] = true
-		for name := range attributes(s) {
+		about := attributes(s)
+		if _, known := about["callback_relay.callback.id"]; !known {
+			t.Errorf("%s is about no callback: %v", s.Name, about)
+		}
+		for name := range about {
 			if !slices.Contains(spanAttributes, name) {
 				t.Errorf("%s has the attribute %s", s.Name, name)
 			}
 		}
 	}
-	want := []string{"POST /base/c/:key", "POST /v1/callbacks", "POST none", "deliver", "other none"}
+	want := []string{"POST /base/c/:key", "POST /v1/callbacks", "deliver"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(names))); diff != "" {
 		t.Errorf("names of spans (-want +got):\n%s", diff)
+	}
+	for line := range strings.Lines(w.replicas[0].log.String() + w.replicas[1].log.String()) {
+		if strings.Contains(line, `"status":404`) && strings.Contains(line, `"trace"`) {
+			t.Errorf("names a trace that was not kept: %s", line)
+		}
 	}
 }
 
