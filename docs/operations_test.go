@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"callback-relay/relay"
+	"callback-relay/stepfunctions"
 )
 
 var (
@@ -37,6 +40,29 @@ func TestRunbooks(t *testing.T) {
 		if !found[m[1]] || m[1] != strings.ToLower(alerts[i]) {
 			t.Errorf("the runbook of %s is %s", alerts[i], m[1])
 		}
+	}
+}
+
+var notTold = regexp.MustCompile(`state="refused",reason!~"([^"]+)"`)
+
+// The runbook of refused outcomes has every reason for which its alert fires,
+// and no other.
+func TestRefusalsAreExplained(t *testing.T) {
+	except := notTold.FindStringSubmatch(read(t, "../deploy/helm/callback-relay/files/rules.yaml"))
+	if except == nil {
+		t.Fatal("no alert leaves out reasons")
+	}
+	want := slices.DeleteFunc(append(stepfunctions.Refusals(), relay.ReasonGivenUp), func(reason string) bool {
+		return slices.Contains(strings.Split(except[1], "|"), reason)
+	})
+	var got []string
+	for _, row := range table(t, read(t, "operations.md"), "### CallbackRelayOutcomesRefused") {
+		got = append(got, code(row[0])...)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("reasons (-) and the runbook (+):\n%s", diff)
 	}
 }
 
