@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -35,46 +34,43 @@ func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, e
 		c.Pending += pending
 		c.Finished += max(got.number(4)-answered-pending, 0)
 		c.NearDeadline += got.number(5)
-		for _, text := range []string{got.text(6), got.text(7)} {
-			if id, err := relay.ParseCallbackID(text); err == nil {
-				next = append(next, id)
-			}
+		if created := got.text(6); created != "" {
+			c.OldestPending = max(c.OldestPending, now.Sub(millis(created)))
+		}
+		if id, err := relay.ParseCallbackID(got.text(7)); err == nil {
+			next = append(next, id)
 		}
 	}
-	if err := s.addAges(ctx, &c, now, next); err != nil {
+	if c.OldestAnswered, err = s.oldestAnswer(ctx, now, next); err != nil {
 		return relay.Census{}, fmt.Errorf("count callbacks: %w", err)
 	}
 	return c, nil
 }
 
-// addAges finds the oldest of the callbacks whose turn is next.
-func (s *Store) addAges(ctx context.Context, c *relay.Census, now time.Time, next []relay.CallbackID) error {
+// oldestAnswer finds the age of the oldest outcome, of those whose attempt is next.
+func (s *Store) oldestAnswer(ctx context.Context, now time.Time, next []relay.CallbackID) (age time.Duration, err error) {
 	if len(next) == 0 {
-		return nil
+		return 0, nil
 	}
 	times := make([]*redis.SliceCmd, len(next))
-	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range next {
-			times[i] = p.HMGet(ctx, callbackKey(id), "state", "registration", "answered")
+			times[i] = p.HMGet(ctx, callbackKey(id), "state", "answered")
 		}
 		return nil
 	})
 	if err != nil {
-		return unavailable(err)
+		return 0, unavailable(err)
 	}
 	for _, cmd := range times {
 		cb := texts(cmd.Val())
-		if len(cb) != 3 {
-			return unavailable(fmt.Errorf("census: %d values of 3", len(cb)))
+		if len(cb) != 2 {
+			return 0, unavailable(fmt.Errorf("census: %d values of 2", len(cb)))
 		}
 		// What moved on meanwhile is nobody's oldest any more.
-		switch relay.State(cb[0]) {
-		case relay.StatePending:
-			created, _, _ := strings.Cut(cb[1], " ")
-			c.OldestPending = max(c.OldestPending, now.Sub(millis(created)))
-		case relay.StateAnswered:
-			c.OldestAnswered = max(c.OldestAnswered, now.Sub(millis(cb[2])))
+		if relay.State(cb[0]) == relay.StateAnswered {
+			age = max(age, now.Sub(millis(cb[1])))
 		}
 	}
-	return nil
+	return age, nil
 }

@@ -38,7 +38,7 @@ func testCensus(t *testing.T, r *redisUnderTest) {
 	}
 	// One outcome and one that waits are old.
 	r.must(r.client.HSet(ctx, r.key(all[3]), "answered", old).Err())
-	r.must(r.client.HSet(ctx, r.key(all[5]), "registration", fmt.Sprint(old, " ", old, " {}")).Err())
+	r.must(r.client.ZAdd(ctx, r.set(all[5], "created"), redis.Z{Score: float64(old), Member: string(all[5].ID)}).Err())
 	c, err := r.Census(ctx, 30*time.Minute)
 	r.must(err)
 	for what, age := range map[string]*time.Duration{"pending": &c.OldestPending, "answered": &c.OldestAnswered} {
