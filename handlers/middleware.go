@@ -52,9 +52,8 @@ func (a *app) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if a.trusted || callback != "" {
 			end(c.Response().Status, callback)
 		} else {
-			// It led to no callback. Strangers may send as many of these as they
-			// like, and the collector is none the wiser. So the span is dropped,
-			// and the log does not name it.
+			// It led to no callback, and strangers may send as many of these as
+			// they like. So the span is dropped, and the log does not name it.
 			c.SetRequest(untraced)
 		}
 		a.done(c, id, time.Since(began))

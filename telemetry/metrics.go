@@ -36,8 +36,8 @@ type MetricsOptions struct {
 	Version string
 	// Classes are those of attempts to deliver that failed, Refusals the reasons
 	// for which Step Functions refuses an outcome, and Checks what is looked at
-	// for readiness. Their series begin at 0, since an increase from nothing is none
-	// to Prometheus.
+	// for readiness. Their series begin at 0, since an increase from nothing is
+	// none to Prometheus.
 	Classes, Refusals, Checks []string
 }
 

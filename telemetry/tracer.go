@@ -52,8 +52,8 @@ func (t *Tracer) Close(ctx context.Context) error {
 
 // Request begins the span of a request to a route. The trace goes on from the
 // caller's only if the caller is trusted with that. The request that is returned
-// has the span in its context; end is called with what came of it; without that the span is
-// not exported.
+// has the span in its context; end is called with what came of it, and without
+// that the span is not exported.
 func (t *Tracer) Request(r *http.Request, listener, route string, trusted bool) (_ *http.Request, end func(status int, callback string)) {
 	if t == nil {
 		return r, func(int, string) {}
