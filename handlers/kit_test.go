@@ -230,6 +230,7 @@ func (k task) unharmed() {
 	if got := k.got(); len(got) != 0 {
 		k.n.t.Errorf("Step Functions got %.200q of what was refused", got)
 	}
+	k.n.client.CloseIdleConnections() // where servers have little patience, one may be closing now
 	after := k.post("application/json", `{"after":1}`)
 	after.is(http.StatusOK)
 	if strings.Contains(string(after.body), "duplicate") {
