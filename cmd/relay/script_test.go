@@ -186,21 +186,22 @@ func decide(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: decide url decision")
 	}
-	read := func(response *http.Response, err error) (int, string) {
-		ts.Check(err)
-		defer response.Body.Close()
-		page, err := io.ReadAll(response.Body)
-		ts.Check(err)
-		return response.StatusCode, string(page)
-	}
-	_, page := read(http.Get(args[0]))
-	nonce := nonceOf.FindStringSubmatch(page)
+	response, err := http.Get(args[0])
+	ts.Check(err)
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	nonce := nonceOf.FindSubmatch(page)
 	if nonce == nil {
 		ts.Fatalf("the page has no nonce: %s", page)
 	}
-	form := url.Values{"nonce": {nonce[1]}, "decision": {args[1]}, "comment": {"Go ahead."}}
-	status, page := read(http.PostForm(args[0], form))
-	fmt.Fprintf(ts.Stdout(), "%d %s\n", status, h1.FindString(page))
+	form := url.Values{"nonce": {string(nonce[1])}, "decision": {args[1]}, "comment": {"Go ahead."}}
+	answer, err := http.PostForm(args[0], form)
+	ts.Check(err)
+	defer answer.Body.Close()
+	shown, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%d %s\n", answer.StatusCode, h1.Find(shown))
 }
 
 var h1 = regexp.MustCompile(`<h1[^>]*>.*?</h1>`)
