@@ -23,21 +23,22 @@ var domainErrors = map[string]struct {
 	err  error
 	code api.Code
 }{
-	"ErrNotFound":        {relay.ErrNotFound, api.CodeNotFound},
-	"ErrAlreadyAnswered": {relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered},
-	"ErrExpired":         {relay.ErrExpired, api.CodeExpired},
-	"ErrCancelled":       {relay.ErrCancelled, api.CodeCancelled},
-	"ErrLinkClosed":      {relay.ErrLinkClosed, api.CodeLinkClosed},
-	"ErrMeanwhile":       {relay.ErrMeanwhile, api.CodeUnavailable}, // the service looks again, and never says so
-	"FormError":          {&relay.FormError{Stale: true}, api.CodeInvalidRequest},
-	"ErrTaskClosed":      {relay.ErrTaskClosed, api.CodeTaskClosed},
-	"ErrRefused":         {relay.ErrRefused, api.CodeRefused},
-	"ErrSettingsDiffer":  {relay.ErrSettingsDiffer, api.CodeSettingsDiffer},
-	"ErrUnavailable":     {relay.ErrUnavailable, api.CodeUnavailable},
-	"ErrSealed":          {relay.ErrSealed, api.CodeUnavailable},
-	"TooLargeError":      {&relay.TooLargeError{Limit: 1, Actual: 2}, api.CodeTooLarge},
-	"InvalidBodyError":   {&relay.InvalidBodyError{Problem: "bad"}, api.CodeInvalidBody},
-	"InvalidFieldError":  {&relay.InvalidFieldError{Field: "f", Problem: "is bad"}, api.CodeInvalidRequest},
+	"ErrNotFound":              {relay.ErrNotFound, api.CodeNotFound},
+	"ErrAlreadyAnswered":       {relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered},
+	"ErrExpired":               {relay.ErrExpired, api.CodeExpired},
+	"ErrCancelled":             {relay.ErrCancelled, api.CodeCancelled},
+	"ErrLinkClosed":            {relay.ErrLinkClosed, api.CodeLinkClosed},
+	"ErrMeanwhile":             {relay.ErrMeanwhile, api.CodeUnavailable}, // the service looks again, and never says so
+	"FormError":                {&relay.FormError{Stale: true}, api.CodeInvalidRequest},
+	"ErrTaskClosed":            {relay.ErrTaskClosed, api.CodeTaskClosed},
+	"ErrRefused":               {relay.ErrRefused, api.CodeRefused},
+	"ErrSettingsDiffer":        {relay.ErrSettingsDiffer, api.CodeSettingsDiffer},
+	"ErrRegistrationCancelled": {relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled},
+	"ErrUnavailable":           {relay.ErrUnavailable, api.CodeUnavailable},
+	"ErrSealed":                {relay.ErrSealed, api.CodeUnavailable},
+	"TooLargeError":            {&relay.TooLargeError{Limit: 1, Actual: 2}, api.CodeTooLarge},
+	"InvalidBodyError":         {&relay.InvalidBodyError{Problem: "bad"}, api.CodeInvalidBody},
+	"InvalidFieldError":        {&relay.InvalidFieldError{Field: "f", Problem: "is bad"}, api.CodeInvalidRequest},
 	// The service always says which of the above a failed call amounts to.
 	"SendError": {&relay.SendError{Class: relay.SendNever, Code: "InvalidToken", Err: errors.New("no")}, api.CodeInternal},
 }
