@@ -72,7 +72,7 @@ func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
 			return relay.Page{}, fmt.Errorf("list: %w", err)
 		}
 		for i, v := range views {
-			if v.spec != nil && matches(v.Callback, q) {
+			if v.record != nil && matches(v.Callback, q) {
 				page.Callbacks = append(page.Callbacks, v.Callback)
 			}
 			last = &places[i]
