@@ -154,4 +154,3 @@ func (w *world) repeats(k task, name, yours string) {
 		}
 	}
 }
-
