@@ -158,7 +158,7 @@ func TestEnums(t *testing.T) {
 			api.OutcomeSuccess, api.OutcomeFailure,
 		}},
 		{"AnswerResponse.status", property("AnswerResponse", "status"), []any{
-			api.StatusDelivered, api.StatusAccepted, api.StatusAlive,
+			api.StatusDelivered, api.StatusAccepted, api.StatusAlive, api.StatusIgnored,
 		}},
 		{"Health.status", property("Health", "status"), []any{
 			api.HealthOK, api.HealthReady,

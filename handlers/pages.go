@@ -104,7 +104,7 @@ func (h *public) refused(c echo.Context, link relay.LinkRef, v relay.View, typed
 
 // readForm reads the inputs of a page.
 func (h *public) readForm(c echo.Context) (url.Values, error) {
-	release, err := h.forms.admit(c)
+	release, err := h.forms.admit(c, h.forms.limit)
 	if err != nil {
 		return nil, err
 	}
@@ -256,6 +256,8 @@ var errorStates = map[api.Code]pages.State{
 	api.CodeRefused:         pages.NotTaken,
 	api.CodeAlreadyAnswered: pages.Decided,
 	api.CodeTooLarge:        pages.TooMuch,
+	// The pages themselves know every method that a browser has for them.
+	api.CodeMethodNotAllowed: pages.ForPrograms,
 }
 
 // errorPage shows a problem to a person.

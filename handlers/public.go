@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/pages"
 	"callback-relay/relay"
 )
@@ -65,11 +66,13 @@ func Public(o PublicOptions) http.Handler {
 	a.echo.Use(limitMisses())
 	bound := bounded(cmp.Or(o.RequestsInFlight, requestsInFlight))
 	prefixes := []string{""}
-	if prefix := strings.TrimSuffix(o.Relay.PublicURL.Path, "/"); prefix != "" {
+	prefix := strings.TrimSuffix(o.Relay.PublicURL.Path, "/")
+	if prefix != "" {
 		prefixes = append(prefixes, prefix)
 	}
+	a.echo.Pre(repairLinks(prefix))
 	for _, prefix := range prefixes {
-		a.pagePaths = append(a.pagePaths, prefix+"/a/")
+		a.pagePaths, a.linkPaths = append(a.pagePaths, prefix+"/a/"), append(a.linkPaths, prefix+"/c/")
 		a.handle(prefix+"/c/:key", methods{http.MethodPost: bound(h.post)})
 		a.handle(prefix+"/a/:key", methods{
 			http.MethodGet: bound(h.page), http.MethodHead: bound(h.page), http.MethodPost: bound(h.submit),
@@ -103,25 +106,44 @@ func (h *public) post(c echo.Context) error {
 		return err
 	}
 	defer leave()
-	switch link.Type {
-	case relay.LinkHeartbeat:
-		return h.heartbeat(c, link)
-	case relay.LinkWebhook:
+	if link.Type == relay.LinkWebhook {
 		return h.answer(c, link)
+	}
+	body, err := h.shortBody(c)
+	if err != nil {
+		return h.counted(err)
+	}
+	if reply, found := handshakeOf(c, body); found {
+		return h.shakeHands(c, link, reply)
+	}
+	if link.Type == relay.LinkHeartbeat {
+		return h.heartbeat(c, link)
 	}
 	return h.press(c, link)
 }
 
 // answer records what was posted as the task's output.
 func (h *public) answer(c echo.Context, link relay.LinkRef) error {
-	release, err := h.bodies.admit(c)
+	kind := bodies.KindOf(c.Request().Header)
+	limit := kind.MaxBytes(h.bodies.limit)
+	release, err := h.bodies.admit(c, limit)
 	if err != nil {
 		return h.counted(err)
 	}
 	defer release()
-	output, err := h.bodies.read(c)
+	body, err := readAll(c, limit)
 	if err != nil {
 		return h.counted(err)
+	}
+	if body, err = kind.Unpack(body, limit); err != nil {
+		return h.counted(err)
+	}
+	output, err := kind.JSON(body)
+	if err != nil {
+		return h.counted(err)
+	}
+	if reply, found := handshakeOf(c, output); found {
+		return h.shakeHands(c, link, reply)
 	}
 	answered, err := h.relay.Answer(c.Request().Context(), link,
 		relay.Outcome{Type: relay.OutcomeSuccess, Output: output})

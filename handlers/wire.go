@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"mime"
 	"reflect"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -42,13 +42,14 @@ func (h *private) readUpdate(c echo.Context) (relay.Expires, error) {
 // readJSON reads a body that is one JSON object. All its errors name what is
 // wrong, and quote no value: one of them is the task token.
 func (h *private) readJSON(c echo.Context, into any) error {
-	if mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType)); err != nil || mediaType != echo.MIMEApplicationJSON {
-		return &unsupportedError{"want Content-Type: application/json"}
+	kind := bodies.KindOf(c.Request().Header)
+	if kind.MediaType() != echo.MIMEApplicationJSON {
+		return &bodies.UnsupportedError{Problem: "set the Content-Type header to application/json"}
 	}
-	if c.Request().Header.Get(echo.HeaderContentEncoding) != "" {
-		return &unsupportedError{"send the body as it is, without a content encoding"}
+	if kind.Packed() {
+		return &bodies.UnsupportedError{Problem: "send the body as it is, without a content encoding"}
 	}
-	release, err := h.bodies.admit(c)
+	release, err := h.bodies.admit(c, h.bodies.limit)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func shape(field string, t reflect.Type) string {
 // decodeStrictly decodes one JSON object. A field that is not known is a
 // mistake, most likely a misspelt one, and so is one that is given twice.
 func decodeStrictly(body []byte, into any) error {
-	if err := relay.CheckJSON(body); err != nil {
+	if err := bodies.CheckJSON(body); err != nil {
 		return err
 	}
 	if err := checkNames(json.NewDecoder(bytes.NewReader(body)), reflect.TypeOf(into), "body"); err != nil {
@@ -113,7 +114,7 @@ func checkNames(d *json.Decoder, t reflect.Type, field string) error {
 	}
 	token, err := d.Token()
 	if err != nil {
-		return &relay.InvalidBodyError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
+		return &bodies.InvalidError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
 	}
 	if token != json.Delim('{') && token != json.Delim('[') {
 		return nil
