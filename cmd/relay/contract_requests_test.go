@@ -194,7 +194,7 @@ func (c *contract) linkRequests() []exchange {
 		invalid(post(publicURL+"/c/guessed", "application/json", `{}`, 404)),
 		invalid(post(pending, "application/json", `{"a": }`, 400)),
 		post(pending, "application/json", `"`+strings.Repeat("x", 262_143)+`"`, 413),
-		invalid(post(pending, "image/png", `x`, 415)),
+		invalid(post(pending, "image/png", "\x89PNG", 415)),
 	}
 	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"} {
 		rows = append(rows, stranger(exchange{method: method, target: pending, want: http.StatusMethodNotAllowed}))
