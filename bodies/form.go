@@ -60,7 +60,7 @@ func jsonInForm(body []byte) ([]byte, error) {
 	}
 	invalid := (*InvalidError)(nil)
 	if errors.As(wrong, &invalid) && invalid.Problem == "not one JSON value" {
-		invalid.Problem = "a form that begins like JSON, and not one JSON value"
+		invalid.Problem = "not one JSON value, which a form that begins with a brace or bracket must be"
 	}
 	return nil, wrong
 }

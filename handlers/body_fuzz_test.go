@@ -26,7 +26,7 @@ import (
 var refusals = regexp.MustCompile(`^(At most \d+ bytes are taken` +
 	`|The body is (not valid UTF-8|nested deeper than 512 levels|not one JSON value|incomplete or badly framed` +
 	`|not valid gzip|not valid deflate|not a valid multipart form|a multipart form without its end` +
-	`|a form that begins like JSON, and not one JSON value|not valid in the charset that it names` +
+	`|not one JSON value, which a form that begins with a brace or bracket must be|not valid in the charset that it names` +
 	`|a form of more than 1000 fields) \(at byte \d+\)` +
 	`|The content encoding is not supported: send the body as it is, or with gzip` +
 	`|The Content-Type of a multipart form needs a boundary` +
