@@ -60,6 +60,7 @@ var problems = []struct {
 	{relay.ErrTaskClosed, api.CodeTaskClosed, "The workflow no longer waits for this answer."},
 	{relay.ErrRefused, api.CodeRefused, "Step Functions did not accept this answer, and never will."},
 	{relay.ErrSettingsDiffer, api.CodeSettingsDiffer, "This task token is registered with other settings; nothing was changed."},
+	{relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled, "This task token was registered before, and that callback was cancelled. Its links stay dead. Start the task again: that gives it a new task token."},
 	{errUnauthorized, api.CodeUnauthorized, "Send the header Authorization: Bearer and an API key of this relay."},
 	{echo.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{echo.ErrMethodNotAllowed, api.CodeMethodNotAllowed, "The Allow header names the methods that work here."},

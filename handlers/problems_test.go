@@ -24,39 +24,42 @@ var domainErrors = map[string]struct {
 	err  error
 	code api.Code
 }{
-	"ErrNotFound":        {relay.ErrNotFound, api.CodeNotFound},
-	"ErrAlreadyAnswered": {relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered},
-	"ErrExpired":         {relay.ErrExpired, api.CodeExpired},
-	"ErrCancelled":       {relay.ErrCancelled, api.CodeCancelled},
-	"ErrLinkClosed":      {relay.ErrLinkClosed, api.CodeLinkClosed},
-	"ErrMeanwhile":       {relay.ErrMeanwhile, api.CodeUnavailable}, // the service looks again, and never says so
-	"FormError":          {&relay.FormError{Stale: true}, api.CodeInvalidRequest},
-	"ErrTaskClosed":      {relay.ErrTaskClosed, api.CodeTaskClosed},
-	"ErrRefused":         {relay.ErrRefused, api.CodeRefused},
-	"ErrSettingsDiffer":  {relay.ErrSettingsDiffer, api.CodeSettingsDiffer},
-	"ErrUnavailable":     {relay.ErrUnavailable, api.CodeUnavailable},
-	"ErrSealed":          {relay.ErrSealed, api.CodeUnavailable},
-	"TooLargeError":      {&bodies.TooLargeError{Limit: 1, Actual: 2}, api.CodeTooLarge},
-	"InvalidBodyError":   {&bodies.InvalidError{Problem: "bad"}, api.CodeInvalidBody},
-	"InvalidFieldError":  {&relay.InvalidFieldError{Field: "f", Problem: "is bad"}, api.CodeInvalidRequest},
+	"ErrNotFound":              {relay.ErrNotFound, api.CodeNotFound},
+	"ErrAlreadyAnswered":       {relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered},
+	"ErrExpired":               {relay.ErrExpired, api.CodeExpired},
+	"ErrCancelled":             {relay.ErrCancelled, api.CodeCancelled},
+	"ErrLinkClosed":            {relay.ErrLinkClosed, api.CodeLinkClosed},
+	"ErrMeanwhile":             {relay.ErrMeanwhile, api.CodeUnavailable}, // the service looks again, and never says so
+	"FormError":                {&relay.FormError{Stale: true}, api.CodeInvalidRequest},
+	"ErrTaskClosed":            {relay.ErrTaskClosed, api.CodeTaskClosed},
+	"ErrRefused":               {relay.ErrRefused, api.CodeRefused},
+	"ErrSettingsDiffer":        {relay.ErrSettingsDiffer, api.CodeSettingsDiffer},
+	"ErrRegistrationCancelled": {relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled},
+	"ErrUnavailable":           {relay.ErrUnavailable, api.CodeUnavailable},
+	"ErrSealed":                {relay.ErrSealed, api.CodeUnavailable},
+	"TooLargeError":            {&bodies.TooLargeError{Limit: 1, Actual: 2}, api.CodeTooLarge},
+	"UnsupportedError":         {&bodies.UnsupportedError{Problem: "bad"}, api.CodeUnsupportedMediaType},
+	"InvalidError":             {&bodies.InvalidError{Problem: "bad"}, api.CodeInvalidBody},
+	"InvalidFieldError":        {&relay.InvalidFieldError{Field: "f", Problem: "is bad"}, api.CodeInvalidRequest},
 	// The service always says which of the above a failed call amounts to.
 	"SendError": {&relay.SendError{Class: relay.SendNever, Code: "InvalidToken", Err: errors.New("no")}, api.CodeInternal},
 }
 
 func TestEveryErrorHasItsProblem(t *testing.T) {
-	names := errorNames(t, "../relay")
-	if len(names) < 10 {
-		t.Fatalf("found only %q in package relay", names)
+	names, ofBodies := errorNames(t, "../relay"), errorNames(t, "../bodies")
+	if len(names) < 10 || len(ofBodies) < 3 {
+		t.Fatalf("found only %q in package relay, and %q in package bodies", names, ofBodies)
 	}
+	names = append(names, ofBodies...)
 	for _, name := range names {
 		want, ok := domainErrors[name]
 		if !ok {
-			t.Errorf("relay.%s is new: say what callers are told of it", name)
+			t.Errorf("%s is new: say what callers are told of it", name)
 			continue
 		}
 		for _, err := range []error{want.err, fmt.Errorf("answer k5f2: %w", want.err)} {
 			if p := problemOf(err); p.Type != want.code {
-				t.Errorf("relay.%s is answered with %s, want %s", name, p.Type, want.code)
+				t.Errorf("%s is answered with %s, want %s", name, p.Type, want.code)
 			}
 		}
 	}

@@ -54,7 +54,7 @@ func Public(o PublicOptions) http.Handler {
 		app: a, relay: o.Relay, pages: o.Pages,
 		bodies:   &bodyReader{limit: o.MaxOutput, capacity: room},
 		forms:    &bodyReader{limit: maxForm, capacity: room},
-		crowds:   perLink{busy: map[seat]int{}},
+		crowds:   perLink{busy: map[relay.LinkRef]int{}},
 		sameSite: http.NewCrossOriginProtection(),
 	}
 	// A proxy may have changed the Host, with which browsers' Origin is compared.

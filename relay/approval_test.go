@@ -178,9 +178,11 @@ func TestStanding(t *testing.T) {
 // A nonce is good for its link, for an hour.
 func TestNonce(t *testing.T) {
 	ring := keys(t, "k2", "k1")
-	ref := func(task relay.TaskToken, k relay.LinkKind, number byte) relay.LinkRef {
-		id := ring.Identify(task)[0].ID
-		got, err := ring.Resolve(ring.LinkKey(id, relay.Link{LinkKind: k, Number: number}, "k2").Reveal(), everyKind)
+	ref := func(task relay.TaskToken, k relay.LinkKind, number byte, of ...relay.Generation) relay.LinkRef {
+		id, link := ring.Identify(task)[0].ID, relay.Link{LinkKind: k, Number: number}
+		for _, link.Generation = range of {
+		}
+		got, err := ring.Resolve(ring.LinkKey(id, link, "k2").Reveal(), everyKind)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,6 +208,7 @@ func TestNonce(t *testing.T) {
 		"another number":   {ref("task", page, 2), nonce, 0, false},
 		"another kind":     {ref("task", relay.LinkKind{Type: relay.LinkSuccess, Page: true}, 1), nonce, 0, false},
 		"another callback": {ref("another", page, 1), nonce, 0, false},
+		"a generation":     {ref("task", page, 1, "00c0ffee"), nonce, 0, false},
 		"none":             {link, "", 0, false},
 		"changed":          {link, nonce[:20] + "a" + nonce[21:], 0, nonce[20] == 'a'},
 		"longer":           {link, nonce + "a", 0, false},
@@ -231,5 +234,17 @@ func TestCode(t *testing.T) {
 	}
 	if len(seen) < 195 {
 		t.Errorf("200 links have %d codes", len(seen))
+	}
+	link := relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkApproval, Page: true}}
+	if got := ring.Code(id, link, "k1"); got != "740082" {
+		t.Errorf("without a generation the code is %s: codes that are out do not work", got)
+	}
+	seen = map[string]int{}
+	for n := range 200 { // registered anew again and again
+		link.Generation = relay.Generation(fmt.Sprintf("%08x", n))
+		seen[ring.Code(id, link, "k1")]++
+	}
+	if len(seen) < 195 {
+		t.Errorf("200 registrations have %d codes", len(seen))
 	}
 }

@@ -24,6 +24,9 @@ var (
 	ErrRefused = errors.New("step functions refused the outcome")
 	// ErrSettingsDiffer: the task token is registered with other settings.
 	ErrSettingsDiffer = errors.New("this task token is registered with other settings")
+	// ErrRegistrationCancelled: the task token was registered, and its callback
+	// is cancelled, so that its links are dead.
+	ErrRegistrationCancelled = errors.New("this task token was registered and cancelled")
 	// ErrMeanwhile: somebody else decided since the callback was read. Only
 	// [Store.Decide] reports it, and the service then reads again.
 	ErrMeanwhile = errors.New("decided by somebody else meanwhile")

@@ -10,8 +10,9 @@ import (
 // whatever is wrong with the store itself is [ErrUnavailable].
 type Store interface {
 	// Create keeps a callback for a task token, or finds the one that is kept:
-	// created tells which. It reports [ErrSettingsDiffer] and, for a deadline
-	// that is past or further than maxExpiry away, [*InvalidFieldError].
+	// created tells which. It reports [ErrSettingsDiffer],
+	// [ErrRegistrationCancelled] and, for a deadline that is past or further
+	// than maxExpiry away, [*InvalidFieldError].
 	Create(ctx context.Context, r Registration, maxExpiry time.Duration) (cb Callback, created bool, err error)
 
 	// Answer records the first answer and leases its delivery to the caller.

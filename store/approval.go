@@ -14,7 +14,8 @@ import (
 // View implements [relay.Store].
 func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error) {
 	id := link.ID
-	got, err := s.run(ctx, viewScript, []string{callbackKey(id), dueKey(id.Partition())}, string(id))
+	got, err := s.run(ctx, viewScript, []string{callbackKey(id), dueKey(id.Partition())},
+		string(id), strconv.Itoa(int(link.Number)), link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return relay.View{}, fmt.Errorf("look up %s: %w", id, err)
 	}
@@ -25,10 +26,6 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 	cb, _, err := s.view(id, got[viewHead:viewHead+len(viewFields)], score)
 	if err != nil {
 		return relay.View{}, err
-	}
-	if int(link.Number) >= len(cb.Links) || cb.Links[link.Number].LinkKind != link.LinkKind {
-		// An authentic key of a link that this registration does not have.
-		return relay.View{}, fmt.Errorf("look up %s: %w", id, relay.ErrNotFound)
 	}
 	v := relay.View{Callback: cb, Link: cb.Links[link.Number], Now: got.time(1)}
 	if v.Link.Closed {
@@ -68,7 +65,8 @@ func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Deci
 		return s.answer(ctx, link, *o, before, sealed)
 	}
 	got, err := s.keep(ctx, decideScript, []string{callbackKey(id)},
-		string(relay.StatePending), strconv.Itoa(int(link.Number)), before, sealed, s.seal(id, remarksField, remarks))
+		string(relay.StatePending), strconv.Itoa(int(link.Number)), before, sealed, s.seal(id, remarksField, remarks),
+		link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return relay.Recorded{}, fmt.Errorf("decide %s: %w", id, err)
 	}
@@ -81,7 +79,7 @@ func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Deci
 // Guess implements [relay.Store].
 func (s *Store) Guess(ctx context.Context, link relay.LinkRef, right bool) (left int, err error) {
 	got, err := s.keep(ctx, guessScript, []string{callbackKey(link.ID)},
-		strconv.Itoa(int(link.Number)), flag(right), relay.MaxGuesses)
+		strconv.Itoa(int(link.Number)), flag(right), relay.MaxGuesses, link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return 0, fmt.Errorf("guess %s: %w", link.ID, err)
 	}

@@ -70,6 +70,8 @@ func plain(o relay.Outcome) outcome {
 
 func (m model) create(now int64, asked settings, deadline int64) (model, string) {
 	switch {
+	case m.state == relay.StateCancelled:
+		return m, told(relay.ErrRegistrationCancelled)
 	case m.kept && m.asked == asked:
 		return m, "exists"
 	case m.kept:
@@ -306,7 +308,7 @@ func callbackText(cb relay.Callback) string {
 func told(err error) string {
 	for _, known := range []error{
 		relay.ErrNotFound, relay.ErrAlreadyAnswered, relay.ErrExpired, relay.ErrCancelled,
-		relay.ErrTaskClosed, relay.ErrRefused, relay.ErrSettingsDiffer, relay.ErrLinkClosed, relay.ErrMeanwhile,
+		relay.ErrTaskClosed, relay.ErrRefused, relay.ErrSettingsDiffer, relay.ErrRegistrationCancelled, relay.ErrLinkClosed, relay.ErrMeanwhile,
 	} {
 		if errors.Is(err, known) {
 			return known.Error()

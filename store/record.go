@@ -13,13 +13,16 @@ import (
 // spec is what a registration asked for. It is kept in one field, behind the
 // times of creation and deadline, none of which ever change: a hash with few
 // fields takes far less memory than one with many. Two registrations of a task
-// token ask for the same when their specs are the same, the key aside.
+// token ask for the same when their specs are the same, key and generation aside.
 type spec struct {
 	Links    [][2]string       `json:"links"` // name and kind; the index is the number
 	Tags     map[string]string `json:"tags,omitempty"`
 	OnExpiry relay.OnExpiry    `json:"onExpiry"`
 	Expires  string            `json:"expires"` // as asked: "in" or "at", and milliseconds; "" for the default
 	Key      string            `json:"key"`     // the master key of id and links
+	// Generation is that of the links; "" of a registration made for replicas
+	// of a release that knew none.
+	Generation relay.Generation `json:"generation,omitempty"`
 }
 
 func newSpec(r relay.Registration, key string) spec {
@@ -50,7 +53,9 @@ func (s spec) encode() string {
 
 // asksTheSame tells whether a stored spec and a new registration agree.
 func (s spec) asksTheSame(r relay.Registration) bool {
-	return s.encode() == newSpec(r, s.Key).encode()
+	other := newSpec(r, s.Key)
+	other.Generation = s.Generation
+	return s.encode() == other.encode()
 }
 
 // links returns the links with the names of their approvers, and which of them
@@ -60,7 +65,7 @@ func (s spec) links(approvers map[string]string, revoked string) []relay.Link {
 	for i, l := range s.Links {
 		number := byte(i)
 		links[i] = relay.Link{
-			Name: l[0], LinkKind: relay.ParseLinkKind(l[1]), Number: number,
+			Name: l[0], LinkKind: relay.ParseLinkKind(l[1]), Number: number, Generation: s.Generation,
 			Approver: approvers[l[0]], Closed: closed(revoked, number),
 		}
 	}

@@ -36,14 +36,20 @@ var (
 	censusScript     = load("census")
 )
 
+// load returns a script with the prelude in front of it.
 func load(name string) *redis.Script {
+	source := scriptFile("prelude") + "\n" + scriptFile(name)
+	script := redis.NewScript(source)
+	scriptNames[script.Hash()], scriptNames[source] = name, name
+	return script
+}
+
+func scriptFile(name string) string {
 	source, err := scriptFiles.ReadFile("scripts/" + name + ".lua")
 	if err != nil {
 		panic(err) // the file is compiled in
 	}
-	script := redis.NewScript(string(source))
-	scriptNames[script.Hash()], scriptNames[string(source)] = name, name
-	return script
+	return string(source)
 }
 
 // call is one use of a script in a pipeline.

@@ -35,6 +35,9 @@ type redisUnderTest struct {
 
 // conformance is what every kind of Redis must do alike.
 var conformance = map[string]func(*testing.T, *redisUnderTest){
+	"EarlierRegistration":                testEarlierRegistration,
+	"WithoutGeneration":                  testWithoutGeneration,
+	"GenerationsInARollout":              testGenerationsInARollout,
 	"Create":                             testCreate,
 	"CreateJudgesDeadlinesByRedisTime":   testCreateJudgesDeadlinesByRedisTime,
 	"KeyRotation":                        testKeyRotation,

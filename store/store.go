@@ -48,6 +48,8 @@ type Store struct {
 	looking sync.Mutex                 // one look at a time
 	last    atomic.Pointer[Condition]  // how Redis was found last; nil before the first look
 	marker  atomic.Pointer[markerLook] // what the keyspace is; nil before it was asked for
+	// generations says whether every live replica knows them; nil before it is known.
+	generations atomic.Pointer[bool]
 }
 
 var _ relay.Store = (*Store)(nil)
@@ -93,6 +95,11 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 		return relay.Callback{}, false, full
 	}
 	id, sp := ids[0].ID, newSpec(r, ids[0].Key)
+	generation, err := s.newGeneration(ctx)
+	if err != nil {
+		return relay.Callback{}, false, fmt.Errorf("create %s: %w", id, err)
+	}
+	sp.Generation = generation
 	how, ms := expires(r.Expires)
 	names := ""
 	if known := approvers(r); len(known) > 0 {
@@ -115,7 +122,7 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 	case "created":
 		return relay.Callback{
 			ID: id, State: relay.StatePending, CreatedAt: got.time(1), ExpiresAt: got.time(2),
-			OnExpiry: r.OnExpiry, Tags: r.Tags, Links: r.NumberedLinks(), Key: sp.Key,
+			OnExpiry: r.OnExpiry, Tags: r.Tags, Links: sp.links(approvers(r), ""), Key: sp.Key,
 		}, true, nil
 	case "exists":
 		cb, err := s.existing(ctx, id, r)
@@ -130,6 +137,9 @@ func (s *Store) existing(ctx context.Context, id relay.CallbackID, r relay.Regis
 	cb, sp, err := s.read(ctx, id)
 	if err != nil {
 		return relay.Callback{}, err
+	}
+	if cb.State == relay.StateCancelled {
+		return relay.Callback{}, fmt.Errorf("create %s: %w", id, relay.ErrRegistrationCancelled)
 	}
 	same, err := s.sameContent(ctx, cb, r)
 	if err != nil {
@@ -178,7 +188,7 @@ func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), dueKey(id.Partition())},
 		string(id), string(row.From), string(row.To), string(o.Type), o.Error,
 		s.Keys.Seal(id, outcomeField, o.Payload()), digest, strconv.Itoa(int(link.Number)),
-		s.Lease.Milliseconds(), lease, before, decisions, trace)
+		s.Lease.Milliseconds(), lease, before, decisions, trace, link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)
 	}
@@ -204,7 +214,7 @@ func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome,
 func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToken, relay.Response, error) {
 	id := link.ID
 	got, err := s.run(ctx, waitingScript, []string{callbackKey(id)},
-		string(relay.StatePending), strconv.Itoa(int(link.Number)))
+		string(relay.StatePending), strconv.Itoa(int(link.Number)), link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return "", relay.Response{}, fmt.Errorf("look up %s: %w", id, err)
 	}
@@ -239,6 +249,8 @@ func (s *Store) refusal(ctx context.Context, op string, id relay.CallbackID, got
 	switch got.verdict() {
 	case "missing":
 		err = s.missing(ctx)
+	case "unknown": // the callback is there, and has no such link
+		err = relay.ErrNotFound
 	case "overdue":
 		err = relay.ErrExpired
 	case "closed":

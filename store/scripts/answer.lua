@@ -18,16 +18,21 @@
 --          else ""
 -- ARGV[12] of an answer by decision: sealed decisions, this one included
 -- ARGV[13] trace context of the answer, or ""
+-- ARGV[14] kind of the link
+-- ARGV[15] generation of the link
 -- Returns {"recorded", fence, attempt, earlier unclear attempts, created,
 --          answered, now, task token, sealed summary or "", trace context of
 --          the registration or ""}
 --          | {"state", state, digest, by, reason, sealed summary or ""}
---          | {"overdue"} | {"closed"} | {"meanwhile"} | {"missing"}
+--          | {"overdue"} | {"closed"} | {"meanwhile"} | {"unknown"} | {"missing"}
 
 local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'revoked', 'decided', 'summary', 'trace')
 local state = cb[1]
 if not state then
   return {'missing'}
+end
+if not has(cb[2], ARGV[8], ARGV[14], ARGV[15]) then
+  return {'unknown'}
 end
 if string.find(cb[4] or '', ' ' .. ARGV[8] .. ' ', 1, true) then
   return {'closed'}

@@ -3,13 +3,18 @@
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
 -- ARGV[1] state in which it waits
 -- ARGV[2] number of the link
+-- ARGV[3] its kind
+-- ARGV[4] its generation
 -- Returns {"waiting", task token, sealed summary or ""} | {"state", state, "", by, reason}
---          | {"overdue"} | {"closed"} | {"missing"}
+--          | {"overdue"} | {"closed"} | {"unknown"} | {"missing"}
 
 local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'by', 'reason', 'revoked', 'summary')
 local state = cb[1]
 if not state then
   return {'missing'}
+end
+if not has(cb[2], ARGV[2], ARGV[3], ARGV[4]) then
+  return {'unknown'}
 end
 if string.find(cb[6] or '', ' ' .. ARGV[2] .. ' ', 1, true) then
   return {'closed'}
