@@ -25,7 +25,7 @@ func TestEveryCharset(t *testing.T) {
 		"x-mac-cyrillic": "да", "gbk": "你好", "gb18030": "你好€", "big5": "你好", "euc-jp": "日本", "iso-2022-jp": "日本", "shift_jis": "日本", "euc-kr": "안녕",
 		"utf-16be": "Zoë 日本", "utf-16le": "Zoë 日本",
 		// Labels that are other names.
-		"latin1": "é", "l1": "é", "ascii": "é", "sjis": "日本", "gb2312": "你好", "ks_c_5601-1987": "안녕", " UTF-16 ": "Zoë 日本", "x-sjis": "日本", "cp1252": "€",
+		"latin1": "é", "l1": "é", "ascii": "é", "sjis": "日本", "gb2312": "你好", "ks_c_5601-1987": "안녕", "UTF-16": "Zoë 日本", "x-sjis": "日本", "cp1252": "€",
 	} {
 		charset, err := htmlindex.Get(strings.TrimSpace(label))
 		if err != nil {

@@ -173,7 +173,7 @@ var handshakes = []struct {
 	{"notion", "", "verification_token", func(_ Post, body members) (Reply, bool) {
 		return noted, len(body) == 1 && strings.HasPrefix(body.text("verification_token"), "secret_")
 	}},
-	{"dropbox-sign", "", "callback_test", func(p Post, body members) (Reply, bool) {
+	{"dropbox-sign", "", "callback_test", func(_ Post, body members) (Reply, bool) {
 		event := Post{JSON: []byte(body.text("json"))}.body()
 		return plain("Hello API Event Received"), event.text("event", "event_type") == "callback_test"
 	}},
