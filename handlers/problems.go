@@ -163,7 +163,11 @@ func (a *app) renderError(err error, c echo.Context) {
 	if a.wantsPage(c) {
 		write = a.errorPage
 	}
-	if err := write(c, p); err != nil {
+	err = write(c, p)
+	if errors.Is(err, errOverloaded) { // there is no room even for this page
+		err = writeProblem(c, p)
+	}
+	if err != nil {
 		a.logger.Debug("answer not written", "request", c.Get(requestIDAttr), "error", err)
 	}
 }

@@ -30,14 +30,21 @@ type PublicOptions struct {
 	// to come back.
 	BytesInFlight    int64
 	RequestsInFlight int
+	// PageBytesInFlight likewise bounds the forms that people post and the pages
+	// that they are shown, by default 16 MiB. Pages have room of their own, so
+	// that who does not read them keeps no webhook out.
+	PageBytesInFlight int64
 }
+
+// pageBytesInFlight is enough for several hundred pages of the usual length.
+const pageBytesInFlight = 16 << 20
 
 // public serves links.
 type public struct {
 	*app
 	relay    *relay.Service
 	bodies   *bodyReader // of what machines post
-	forms    *bodyReader // of what pages post
+	pageRoom *capacity   // of what pages post and show
 	crowds   perLink
 	pages    *pages.Pages
 	sameSite *http.CrossOriginProtection
@@ -48,11 +55,10 @@ type public struct {
 // that path too, so it does not matter whether a proxy takes it off.
 func Public(o PublicOptions) http.Handler {
 	a := newApp("public", o.Logger, o.Metrics, o.Tracer)
-	room := a.bodyCapacity(o.BytesInFlight)
 	h := &public{
 		app: a, relay: o.Relay, pages: o.Pages,
-		bodies:   &bodyReader{limit: o.MaxOutput, capacity: room},
-		forms:    &bodyReader{limit: maxForm, capacity: room},
+		bodies:   &bodyReader{limit: o.MaxOutput, capacity: a.byteCapacity(o.BytesInFlight)},
+		pageRoom: a.byteCapacity(cmp.Or(o.PageBytesInFlight, pageBytesInFlight)),
 		crowds:   perLink{busy: map[seat]int{}},
 		sameSite: http.NewCrossOriginProtection(),
 	}
@@ -114,12 +120,12 @@ func (h *public) post(c echo.Context) error {
 
 // answer records what was posted as the task's output.
 func (h *public) answer(c echo.Context, link relay.LinkRef) error {
-	release, err := h.bodies.admit(c)
+	room, err := h.bodies.admit(c)
 	if err != nil {
 		return h.counted(err)
 	}
-	defer release()
-	output, err := h.bodies.read(c)
+	defer room.release()
+	output, err := h.bodies.read(c, room)
 	if err != nil {
 		return h.counted(err)
 	}

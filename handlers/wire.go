@@ -48,12 +48,12 @@ func (h *private) readJSON(c echo.Context, into any) error {
 	if c.Request().Header.Get(echo.HeaderContentEncoding) != "" {
 		return &unsupportedError{"send the body as it is, without a content encoding"}
 	}
-	release, err := h.bodies.admit(c)
+	room, err := h.bodies.admit(c)
 	if err != nil {
 		return err
 	}
-	defer release()
-	body, err := readAll(c, h.bodies.limit)
+	defer room.release()
+	body, err := readAll(c, h.bodies.limit, room)
 	if err != nil {
 		return err
 	}
