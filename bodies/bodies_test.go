@@ -35,7 +35,7 @@ func TestEveryCharset(t *testing.T) {
 		if err != nil {
 			t.Fatal(label, err)
 		}
-		got, err := kindOf("text/plain; charset=" + label).JSON([]byte(written))
+		got, err := kindOf("text/plain; charset="+label).JSON([]byte(written), 1000)
 		if err != nil || string(got) != `"`+text+`"` {
 			t.Errorf("%s: got %q, %v", label, got, err)
 		}
@@ -47,7 +47,7 @@ func TestEveryCharset(t *testing.T) {
 		if strings.HasPrefix(strings.TrimSpace(strings.ToLower(label)), "utf-16") {
 			continue // in which no form is
 		}
-		got, err = kindOf("application/x-www-form-urlencoded").JSON([]byte("_charset_=" + label + "&a=" + escaped.String()))
+		got, err = kindOf("application/x-www-form-urlencoded").JSON([]byte("_charset_="+label+"&a="+escaped.String()), 1000)
 		if want := `{"_charset_":"` + label + `","a":"` + text + `"}`; err != nil || string(got) != want {
 			t.Errorf("%s: a form became %q, %v", label, got, err)
 		}

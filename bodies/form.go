@@ -2,6 +2,7 @@ package bodies
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 )
 
 // formJSON converts a URL-encoded form into an object.
-func (k Kind) formJSON(body []byte) ([]byte, error) {
+func (k Kind) formJSON(body []byte, limit int) ([]byte, error) {
 	body = bytes.TrimPrefix(body, byteOrderMark)
 	if len(body) == 0 {
 		return []byte(emptyObject), nil
@@ -22,7 +23,7 @@ func (k Kind) formJSON(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields.object(k.charset)
+	return fields.object(k.charset, limit)
 }
 
 // opening are the marks that are left of quotes around JSON, where a shell or a
@@ -134,63 +135,89 @@ func hexValue(b byte) byte {
 	return b&^0x20 - 'A' + 10
 }
 
-// object writes the fields as a JSON object, in the order of their first
-// appearance: a string for a field that came once, an array of strings for one
-// that came more often.
-func (f Form) object(charset string) ([]byte, error) {
-	names, values := []string{}, map[string][][]byte{}
+// object writes the fields as a JSON object of at most limit bytes, in the order
+// of their first appearance: a string for a field that came once, an array of
+// strings for one that came more often.
+func (f Form) object(charset string, limit int) ([]byte, error) {
+	var names []string
+	values := map[string][]Field{}
 	labels := f.labels()
+	size := len("{}")
 	for _, field := range f {
-		label := field.charset
-		for _, other := range []string{labels[field.Name], charset, labels[""]} {
-			if label == "" {
-				label = other
-			}
+		label := cmp.Or(field.charset, labels[field.Name], charset, labels[""])
+		field, err := field.decode(label, max(limit-size, 0))
+		if large := (*TooLargeError)(nil); errors.As(err, &large) {
+			return nil, &TooLargeError{Limit: limit}
 		}
-		name, value, err := field.decode(label)
 		if err != nil {
 			return nil, err
 		}
-		if _, seen := values[name]; !seen {
-			names = append(names, name)
+		if values[field.Name] == nil {
+			names = append(names, field.Name)
+			size += quotedLen(field.Name) + len(":,")
 		}
-		values[name] = append(values[name], value)
+		values[field.Name] = append(values[field.Name], field)
+		size += field.size()
 	}
-	out := []byte("{")
+	for _, all := range values {
+		if len(all) > 1 {
+			size += len("[]") + len(all) - 1
+		}
+	}
+	if size -= min(len(names), len(",")); size > limit { // none behind the last one
+		return nil, &TooLargeError{Limit: limit, Actual: size}
+	}
+	out := append(make([]byte, 0, size), '{')
 	for i, name := range names {
 		if i > 0 {
 			out = append(out, ',')
 		}
 		out = append(append(out, quote(name)...), ':')
 		if all := values[name]; len(all) == 1 {
-			out = append(out, all[0]...)
+			out = all[0].append(out)
 		} else {
-			out = append(append(append(out, '['), bytes.Join(all, []byte(","))...), ']')
+			out = append(out, '[')
+			for j, field := range all {
+				if j > 0 {
+					out = append(out, ',')
+				}
+				out = field.append(out)
+			}
+			out = append(out, ']')
 		}
 	}
 	return append(out, '}'), nil
 }
 
-// decode returns the field's name, and its value as JSON.
-func (f Field) decode(label string) (name string, value []byte, err error) {
-	if utf8.ValidString(f.Name) && utf8.ValidString(f.Value) && !looksASCII([]byte(f.Value), label) {
-		if f.json != nil {
-			return f.Name, f.json, nil
-		}
-		return f.Name, quote(f.Value), nil
-	}
-	decodedName, err := decode([]byte(f.Name), label)
-	if err != nil {
-		return "", nil, f.located(err)
-	}
-	decoded, err := decode([]byte(f.Value), label)
-	if err != nil {
-		return "", nil, f.located(err)
-	}
+// size returns how long the field's value is in JSON, in bytes.
+func (f Field) size() int {
 	if f.json != nil {
-		return string(decodedName), f.json, nil
+		return len(f.json)
 	}
-	return string(decodedName), quote(string(decoded)), nil
+	return quotedLen(f.Value)
+}
+
+// append appends the field's value in JSON.
+func (f Field) append(out []byte) []byte {
+	if f.json != nil {
+		return append(out, f.json...)
+	}
+	return append(out, quote(f.Value)...)
+}
+
+// decode returns the field in UTF-8.
+func (f Field) decode(label string, limit int) (Field, error) {
+	for _, text := range []*string{&f.Name, &f.Value} {
+		if utf8.ValidString(*text) && label == "" {
+			continue
+		}
+		decoded, err := decode([]byte(*text), label, limit)
+		if err != nil {
+			return Field{}, f.located(err)
+		}
+		*text = string(decoded)
+	}
+	return f, nil
 }
 
 // located says of an error where the field begins: where in it the fault is

@@ -75,6 +75,22 @@ func tooDeep(text []byte) int {
 	return -1
 }
 
+// quotedLen returns the length of a JSON string without making it.
+func quotedLen(s string) int {
+	n := len(s) + len(`""`)
+	for i := range len(s) {
+		switch b := s[i]; {
+		case b == '"', b == '\\', b == '\b', b == '\f', b == '\n', b == '\r', b == '\t':
+			n++
+		case b < ' ':
+			n += len(`\u0000`) - 1
+		case b == 0xe2 && i+2 < len(s) && s[i+1] == 0x80 && s[i+2]&^1 == 0xa8: // line and paragraph separator
+			n += len(`\u2028`) - 3
+		}
+	}
+	return n
+}
+
 // quote writes valid UTF-8 as a JSON string.
 func quote(s string) []byte { return encode(s) }
 

@@ -127,25 +127,38 @@ func (k Kind) MaxBytes(limit int) int {
 	return limit
 }
 
+// Growth returns how much memory it takes at most, in bytes and besides the body,
+// to convert a body of n bytes into an output of at most limit.
+func (k Kind) Growth(n, limit int) int {
+	growth := 0
+	if name := nameOf(k.charset); name != "" && name != "utf-8" {
+		growth += min(3*n, limit) // the text in UTF-8
+	}
+	if k.family() != jsonText {
+		growth += n + min(len(`\u0000`)*n+len(`""`), limit) // the fields of a form; the output
+	}
+	return growth
+}
+
 // emptyObject is what an empty body becomes, of whatever kind it says it is.
 const emptyObject = "{}"
 
-// JSON returns what a body of the kind, unpacked, becomes. The result is one JSON
-// value, except that a body which is called JSON is returned as it is, byte order
-// mark and charset aside: whoever uses it checks it. The errors are
-// [*InvalidError] and [*UnsupportedError].
-func (k Kind) JSON(body []byte) ([]byte, error) {
+// JSON returns what a body of the kind, unpacked, becomes: at most limit bytes.
+// The result is one JSON value, except that a body which is called JSON is
+// returned as it is, byte order mark and charset aside: whoever uses it checks
+// it. The errors are [*InvalidError], [*UnsupportedError] and [*TooLargeError].
+func (k Kind) JSON(body []byte, limit int) ([]byte, error) {
 	switch k.family() {
 	case form:
-		return k.formJSON(body)
+		return k.formJSON(body, limit)
 	case multiform:
-		return k.multipartJSON(body)
+		return k.multipartJSON(body, limit)
 	}
 	label := k.charset
 	if label == "" && k.family() == xmlText {
 		label = declaredInXML(body)
 	}
-	text, err := decode(body, label)
+	text, err := decode(body, label, limit)
 	if err != nil {
 		if k.family() == unknown && label == "" {
 			return nil, &UnsupportedError{"the Content-Type is not supported, and the body is not text in UTF-8: send JSON, text, a form or XML"}
@@ -159,6 +172,9 @@ func (k Kind) JSON(body []byte) ([]byte, error) {
 		return text, nil
 	case k.family() != xmlText && CheckJSON(text) == nil:
 		return text, nil // many senders label theirs wrongly
+	}
+	if size := quotedLen(string(text)); size > limit {
+		return nil, &TooLargeError{Limit: limit, Actual: size}
 	}
 	return quote(string(text)), nil
 }

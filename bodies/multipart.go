@@ -14,7 +14,7 @@ import (
 // multipartJSON converts a multipart form into an object. Of a file it keeps the
 // name, the type and the size, and not its bytes: an output has no room for
 // them.
-func (k Kind) multipartJSON(body []byte) ([]byte, error) {
+func (k Kind) multipartJSON(body []byte, limit int) ([]byte, error) {
 	if len(body) == 0 {
 		return []byte(emptyObject), nil
 	}
@@ -36,7 +36,7 @@ func (k Kind) multipartJSON(body []byte) ([]byte, error) {
 		part, err := parts.NextRawPart()
 		at := len(body) - source.Len()
 		if err == io.EOF { //nolint:errorlint // wrapped, it means an end that came too early
-			return fields.object(k.charset)
+			return fields.object(k.charset, limit)
 		}
 		if err != nil {
 			return nil, &InvalidError{Offset: at, Problem: "not a valid multipart form"}

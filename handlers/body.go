@@ -1,17 +1,12 @@
 package handlers
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,46 +19,54 @@ type bodyReader struct {
 	capacity *capacity // of all bodies being handled, in bytes
 }
 
-// admit makes room for a body of at most limit bytes, or refuses it before the
-// first read, so that no "100 Continue" invites what is turned away. The caller
-// calls release when it needs the body no longer.
-func (r *bodyReader) admit(c echo.Context, limit int) (release func(), err error) {
+// admit refuses a body that there is no room for before the first read, so that
+// no "100 Continue" invites what is turned away. It sets no room aside: that is
+// taken as bytes arrive, or a few of them could hold the room of many. The
+// caller releases the share when it needs the body no longer.
+func (r *bodyReader) admit(c echo.Context, limit int) (*share, error) {
 	if err := checkDeclared(c, limit); err != nil {
 		return nil, err
 	}
-	req := c.Request()
-	need := req.ContentLength // -1 when there is none
-	if need < 0 || req.Header.Get(echo.HeaderContentEncoding) != "" {
-		need = int64(limit) // for it may unfold to that
+	if !r.capacity.fits(c.Request().ContentLength) {
+		return nil, errOverloaded
 	}
-	return r.capacity.take(need)
+	return &share{of: r.capacity}, nil
 }
 
-// readForm returns the inputs of a form that a browser posts.
-func (r *bodyReader) readForm(c echo.Context) (url.Values, error) {
-	mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-	if err != nil || mediaType != echo.MIMEApplicationForm {
-		return nil, &bodies.UnsupportedError{Problem: "set the Content-Type header to " + echo.MIMEApplicationForm}
-	}
-	body, err := readAll(c, r.limit)
+// read returns what a body becomes, which may have r.limit bytes, and nothing of
+// one that did not arrive whole. The share holds the room of it.
+func (r *bodyReader) read(c echo.Context, room *share) ([]byte, error) {
+	kind := bodies.KindOf(c.Request().Header)
+	most := kind.MaxBytes(r.limit)
+	body, err := readAll(c, most, room)
 	if err != nil {
 		return nil, err
 	}
-	if bytes.Count(body, []byte("&")) >= bodies.MaxFields {
-		return nil, &bodies.InvalidError{Problem: fmt.Sprintf("a form of more than %d fields", bodies.MaxFields)}
+	if body, err = unpack(kind, body, most, room); err != nil {
+		return nil, err
 	}
-	typed, err := url.ParseQuery(string(body))
+	if err := room.add(kind.Growth(len(body), r.limit)); err != nil {
+		return nil, err
+	}
+	return kind.JSON(body, r.limit)
+}
+
+// unpack undoes the compression of a body and stops one byte past the limit,
+// however much more there would be.
+func unpack(kind bodies.Kind, body []byte, limit int, room *share) ([]byte, error) {
+	if !kind.Packed() || len(body) == 0 {
+		return body, nil
+	}
+	unpacker, err := kind.Unpacker(body)
 	if err != nil {
-		return nil, &bodies.InvalidError{Problem: "not a valid form"}
+		return nil, err
 	}
-	for _, values := range typed {
-		for _, value := range values {
-			if !utf8.ValidString(value) {
-				return nil, &bodies.InvalidError{Problem: "not valid UTF-8"}
-			}
-		}
+	plain := buffer{room: room, most: limit}
+	err = plain.fill(unpacker, len(body)+unknownStep)
+	if errors.Is(err, io.ErrShortBuffer) {
+		return nil, &bodies.TooLargeError{Limit: limit}
 	}
-	return typed, nil
+	return plain.bytes, err
 }
 
 // checkDeclared refuses a body that says itself that it is too long.
@@ -76,24 +79,29 @@ func checkDeclared(c echo.Context, limit int) error {
 	return &bodies.TooLargeError{Limit: limit, Actual: int(declared)}
 }
 
-// readAll reads a body of at most limit bytes. Of one that is longer, or did
-// not arrive whole, it returns nothing.
-func readAll(c echo.Context, limit int) ([]byte, error) {
+// readAll reads a body of at most limit bytes into its share of the room. Of one
+// that is longer, or did not arrive whole, it returns nothing.
+func readAll(c echo.Context, limit int, room *share) ([]byte, error) {
 	// In HTTP/1.0 a POST without a length is a mistake (RFC 1945, 8.3). net/http
 	// takes its body, chunks too, for an empty one.
 	if req := c.Request(); !req.ProtoAtLeast(1, 1) && req.Header.Get(echo.HeaderContentLength) == "" {
 		hangUp(c)
 		return nil, &bodies.InvalidError{Problem: "incomplete or badly framed"}
 	}
-	// Room for all of it at once, where its length is known and was admitted,
-	// and for the read that finds its end.
-	var read bytes.Buffer
-	read.Grow(int(max(c.Request().ContentLength, 0)) + bytes.MinRead)
-	_, err := read.ReadFrom(http.MaxBytesReader(c.Response(), c.Request().Body, int64(limit)))
-	body := read.Bytes()
+	read := buffer{room: room, most: limit}
+	step := unknownStep
+	if declared := c.Request().ContentLength; declared >= 0 {
+		read.most, step = int(declared), declaredStep
+	}
+	err := read.fill(paced(c, http.MaxBytesReader(c.Response(), c.Request().Body, int64(limit))), step)
+	body := read.bytes
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		hangUp(c)
 		return nil, &bodies.TooLargeError{Limit: limit}
+	}
+	if errors.Is(err, errOverloaded) {
+		hangUp(c)
+		return nil, err
 	}
 	if slow, ok := errors.AsType[net.Error](err); ok && slow.Timeout() {
 		hangUp(c)

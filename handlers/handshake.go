@@ -8,7 +8,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
-	"callback-relay/bodies"
 	"callback-relay/relay"
 	"callback-relay/senders"
 )
@@ -48,16 +47,13 @@ func (h *public) shortBody(c echo.Context) ([]byte, error) {
 	if n := c.Request().ContentLength; n <= 0 || n > senders.MaxHandshake {
 		return empty, nil
 	}
-	release, err := h.bodies.admit(c, senders.MaxHandshake)
+	short := bodyReader{limit: senders.MaxHandshake, capacity: h.bodies.capacity}
+	room, err := short.admit(c, short.limit)
 	if err != nil {
 		return nil, err
 	}
-	defer release()
-	body, err := readAll(c, senders.MaxHandshake)
-	if err != nil {
-		return empty, nil // such a link works without a body
-	}
-	output, err := bodies.KindOf(c.Request().Header).JSON(body)
+	defer room.release()
+	output, err := short.read(c, room)
 	if err != nil {
 		return empty, nil
 	}

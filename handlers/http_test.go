@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,9 +113,13 @@ type wire struct {
 }
 
 // dial connects to the public listener. The deadline is for broken code only.
-func (n *node) dial() *wire {
+func (n *node) dial(control ...func(network, address string, c syscall.RawConn) error) *wire {
 	n.t.Helper()
-	conn, err := net.Dial("tcp", n.public)
+	var dialer net.Dialer
+	for _, c := range control {
+		dialer.Control = c
+	}
+	conn, err := dialer.Dial("tcp", n.public)
 	must(n.t, err)
 	n.t.Cleanup(func() { _ = conn.Close() })
 	must(n.t, conn.SetDeadline(time.Now().Add(20*time.Second)))

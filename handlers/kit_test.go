@@ -60,6 +60,7 @@ type node struct {
 type setup struct {
 	service     relay.ServiceOptions
 	inFlight    int64
+	pageBytes   int64              // 0 is the default
 	requests    int                // of the public listener; 0 is the default
 	connections int                // of the public listener; 0 is no bound
 	server      func(*http.Server) // of the public listener
@@ -108,7 +109,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 	n.service = relay.NewService(s.service)
 	public := handlers.NewServer(handlers.Public(handlers.PublicOptions{
 		Relay: n.service, Logger: logger, Metrics: n.metrics, Tracer: untraced, Pages: plainPages(t),
-		MaxOutput: s.service.MaxOutput, BytesInFlight: s.inFlight, RequestsInFlight: s.requests,
+		MaxOutput: s.service.MaxOutput, BytesInFlight: s.inFlight, RequestsInFlight: s.requests, PageBytesInFlight: s.pageBytes,
 	}), logger)
 	s.server(public)
 	n.public = serve(t, public, s.connections)

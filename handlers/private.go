@@ -49,7 +49,7 @@ func Private(o PrivateOptions) http.Handler {
 	a.trusted = true
 	h := &private{
 		relay: o.Relay, metrics: o.Metrics, ready: o.Ready,
-		bodies: &bodyReader{limit: maxRegistration, capacity: a.bodyCapacity(privateBytesInFlight)},
+		bodies: &bodyReader{limit: maxRegistration, capacity: a.byteCapacity(privateBytesInFlight)},
 	}
 	guard, bound := requireKey(o.Keys), bounded(requestsInFlight)
 	auth := func(handler echo.HandlerFunc) echo.HandlerFunc { return bound(guard(handler)) }

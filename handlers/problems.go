@@ -160,7 +160,11 @@ func (a *app) renderError(err error, c echo.Context) {
 	if a.wantsPage(c) || p.Type == api.CodeMethodNotAllowed && a.opensInBrowser(c) {
 		write = a.errorPage
 	}
-	if err := write(c, p); err != nil {
+	err = write(c, p)
+	if errors.Is(err, errOverloaded) { // there is no room even for this page
+		err = writeProblem(c, p)
+	}
+	if err != nil {
 		a.logger.Debug("answer not written", "request", c.Get(requestIDAttr), "error", err)
 	}
 }

@@ -31,14 +31,21 @@ type PublicOptions struct {
 	// to come back.
 	BytesInFlight    int64
 	RequestsInFlight int
+	// PageBytesInFlight likewise bounds the forms that people post and the pages
+	// that they are shown, by default 16 MiB. Pages have room of their own, so
+	// that who does not read them keeps no webhook out.
+	PageBytesInFlight int64
 }
+
+// pageBytesInFlight is enough for several hundred pages of the usual length.
+const pageBytesInFlight = 16 << 20
 
 // public serves links.
 type public struct {
 	*app
 	relay    *relay.Service
 	bodies   *bodyReader // of what machines post
-	forms    *bodyReader // of what pages post
+	pageRoom *capacity   // of what pages post and show
 	crowds   perLink
 	pages    *pages.Pages
 	sameSite *http.CrossOriginProtection
@@ -49,11 +56,10 @@ type public struct {
 // that path too, so it does not matter whether a proxy takes it off.
 func Public(o PublicOptions) http.Handler {
 	a := newApp("public", o.Logger, o.Metrics, o.Tracer)
-	room := a.bodyCapacity(o.BytesInFlight)
 	h := &public{
 		app: a, relay: o.Relay, pages: o.Pages,
-		bodies:   &bodyReader{limit: o.MaxOutput, capacity: room},
-		forms:    &bodyReader{limit: maxForm, capacity: room},
+		bodies:   &bodyReader{limit: o.MaxOutput, capacity: a.byteCapacity(o.BytesInFlight)},
+		pageRoom: a.byteCapacity(cmp.Or(o.PageBytesInFlight, pageBytesInFlight)),
 		crowds:   perLink{busy: map[relay.LinkRef]int{}},
 		sameSite: http.NewCrossOriginProtection(),
 	}
@@ -124,21 +130,12 @@ func (h *public) post(c echo.Context) error {
 
 // answer records what was posted as the task's output.
 func (h *public) answer(c echo.Context, link relay.LinkRef) error {
-	kind := bodies.KindOf(c.Request().Header)
-	limit := kind.MaxBytes(h.bodies.limit)
-	release, err := h.bodies.admit(c, limit)
+	room, err := h.bodies.admit(c, bodies.KindOf(c.Request().Header).MaxBytes(h.bodies.limit))
 	if err != nil {
 		return h.counted(err)
 	}
-	defer release()
-	body, err := readAll(c, limit)
-	if err != nil {
-		return h.counted(err)
-	}
-	if body, err = kind.Unpack(body, limit); err != nil {
-		return h.counted(err)
-	}
-	output, err := kind.JSON(body)
+	defer room.release()
+	output, err := h.bodies.read(c, room)
 	if err != nil {
 		return h.counted(err)
 	}

@@ -49,12 +49,12 @@ func (h *private) readJSON(c echo.Context, into any) error {
 	if kind.Packed() {
 		return &bodies.UnsupportedError{Problem: "send the body as it is, without a content encoding"}
 	}
-	release, err := h.bodies.admit(c, h.bodies.limit)
+	room, err := h.bodies.admit(c, h.bodies.limit)
 	if err != nil {
 		return err
 	}
-	defer release()
-	body, err := readAll(c, h.bodies.limit)
+	defer room.release()
+	body, err := readAll(c, h.bodies.limit, room)
 	if err != nil {
 		return err
 	}

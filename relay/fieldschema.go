@@ -19,6 +19,9 @@ const fieldsAt = "approval.fields"
 
 var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
 
+// IsFieldName reports whether a field can have the name.
+func IsFieldName(name string) bool { return fieldName.MatchString(name) }
+
 // ParseFields reads the fields of an approval form from its JSON Schema, in the
 // order of the document. It judges what a form can show; the rest of the schema
 // is for [Schemas] to check. The errors are joined *InvalidFieldErrors of

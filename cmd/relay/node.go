@@ -39,7 +39,8 @@ const (
 	watchEvery = time.Second
 	// bytesInFlight bounds the bodies that are being handled, so that the
 	// process stays under 256 MiB whatever is posted: each is there several
-	// times over, as it came, sealed, and as JSON for AWS.
+	// times over, as it came, sealed, and as JSON for AWS. Pages have a bound
+	// of their own, which package handlers sets.
 	bytesInFlight = 32 << 20
 	// publicConnections bounds the open connections of the public listener.
 	publicConnections = 2048
