@@ -97,13 +97,6 @@ func TestNoCredentials(t *testing.T) {
 		want(t, err, relay.SendOursToMend, "credentials-failed")
 		wantWords(t, err, "not-mounted")
 	})
-	t.Run("no endpoint", func(t *testing.T) {
-		isolate(t, url)
-		t.Setenv("AWS_USE_FIPS_ENDPOINT", "true")
-		err := loadedSender(t).Send(t.Context(), "t", success)
-		want(t, err, relay.SendOursToMend, "cannot-sign")
-		wantWords(t, err, "FIPS")
-	})
 	close(release)
 	if n := server.Calls().Total(); n != 0 {
 		t.Errorf("%d calls without a signature", n)

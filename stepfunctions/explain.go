@@ -77,7 +77,7 @@ func (a *attempt) explain(err error, s secrets) error {
 	if reason := s.removed(a.reason(err)); reason != "" {
 		fmt.Fprintf(&text, ": %s", reason)
 	}
-	f.text = text.String()
+	f.text = strings.TrimLeft(text.String(), ":, ") // without an operation
 	return f
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -75,19 +76,18 @@ func sdkLogger(logger *slog.Logger) logging.Logger {
 // Sender calls Step Functions. It is safe for concurrent use.
 type Sender struct {
 	client      *sfn.Client
+	endpoint    *url.URL
 	http        *httpClient
 	credentials *credentials
 	timeout     time.Duration
 	metrics     Metrics
 }
 
-// New returns a sender for the account and region of cfg. It makes no call:
-// credentials are fetched when the first one is sent. From cfg's HTTP client
-// only the proxy and TLS settings are taken.
+// New returns a sender for the account and region of cfg, or says what of cfg can
+// never work, as [CheckConfig] does. It makes no call: credentials are fetched
+// when the first one is sent. From cfg's HTTP client only the proxy and TLS
+// settings are taken.
 func New(cfg aws.Config, opts Options) (*Sender, error) {
-	if cfg.Region == "" {
-		return nil, errors.New("step functions: no AWS region, set AWS_REGION")
-	}
 	if cfg.Credentials == nil { // the SDK would send the request unsigned
 		return nil, errors.New("step functions: no source of AWS credentials")
 	}
@@ -103,8 +103,12 @@ func New(cfg aws.Config, opts Options) (*Sender, error) {
 		o.RetryMaxAttempts = 0 // AWS_MAX_ATTEMPTS does not count here
 		o.ClientLogMode = 0    // a logged request is a logged task token
 	})
+	endpoint, err := endpointOf(client.Options())
+	if err != nil {
+		return nil, fmt.Errorf("step functions: %w", err)
+	}
 	return &Sender{
-		client: client, http: http, credentials: signing,
+		client: client, endpoint: endpoint, http: http, credentials: signing,
 		timeout: cmp.Or(opts.Timeout, 5*time.Second), metrics: opts.Metrics,
 	}, nil
 }
