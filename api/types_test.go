@@ -24,6 +24,7 @@ var bodies = []any{
 	api.AnswerResponse{},
 	api.Problem{},
 	api.Health{},
+	api.Warning{},
 }
 
 // TestTypesMatchSchemas holds Go and OpenAPI together, both ways: each struct

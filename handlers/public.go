@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"callback-relay/api"
 	"callback-relay/bodies"
@@ -49,6 +50,7 @@ type public struct {
 	crowds   perLink
 	pages    *pages.Pages
 	sameSite *http.CrossOriginProtection
+	proofs   *rate.Limiter
 }
 
 // Public returns the handler of the public listener: links, robots.txt and a
@@ -61,6 +63,7 @@ func Public(o PublicOptions) http.Handler {
 		bodies:   &bodyReader{limit: o.MaxOutput, capacity: a.byteCapacity(o.BytesInFlight)},
 		pageRoom: a.byteCapacity(cmp.Or(o.PageBytesInFlight, pageBytesInFlight)),
 		crowds:   perLink{busy: map[relay.LinkRef]int{}},
+		proofs:   rate.NewLimiter(missRate, missBurst),
 		sameSite: http.NewCrossOriginProtection(),
 	}
 	// A proxy may have changed the Host, with which browsers' Origin is compared.
@@ -84,7 +87,7 @@ func Public(o PublicOptions) http.Handler {
 			http.MethodGet: bound(h.page), http.MethodHead: bound(h.page), http.MethodPost: bound(h.submit),
 		})
 		a.get(prefix+"/robots.txt", robots)
-		a.get(prefix+"/healthz", healthz)
+		a.get(prefix+"/healthz", h.alive)
 	}
 	return a.echo
 }
@@ -209,9 +212,4 @@ func (h *public) counted(err error) error {
 // robots asks search engines to stay away.
 func robots(c echo.Context) error {
 	return c.String(http.StatusOK, "User-agent: *\nDisallow: /\n")
-}
-
-// healthz says that the process runs. It depends on nothing else.
-func healthz(c echo.Context) error {
-	return c.JSON(http.StatusOK, api.Health{Status: api.HealthOK})
 }

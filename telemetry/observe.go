@@ -64,11 +64,20 @@ func (m *Metrics) RedisCalled(operation string, failed bool, took time.Duration)
 
 // Obstacle sets whether a check fails.
 func (m *Metrics) Obstacle(check string, fails bool) {
-	value := 0.0
-	if fails {
-		value = 1
+	m.obstacles.WithLabelValues(check).Set(flag(fails))
+}
+
+// Warning sets whether a check fails that does not keep the process from being
+// ready.
+func (m *Metrics) Warning(check string, fails bool) {
+	m.warnings.WithLabelValues(check).Set(flag(fails))
+}
+
+func flag(set bool) float64 {
+	if set {
+		return 1
 	}
-	m.obstacles.WithLabelValues(check).Set(value)
+	return 0
 }
 
 // Redis sets how Redis was found.

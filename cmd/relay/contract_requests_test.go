@@ -73,6 +73,8 @@ func (c *contract) requests() []exchange {
 
 		{method: "GET", target: "/healthz", want: 200},
 		{method: "GET", target: publicURL + "/healthz", want: 200},
+		{method: "GET", target: publicURL + "/healthz?nonce=0123456789abcdef", want: 200},
+		invalid(exchange{method: "GET", target: publicURL + "/healthz?nonce=short", want: 400}),
 		{method: "GET", target: "/readyz", want: 200},
 		{method: "GET", target: "/metrics", want: 200},
 		{method: "GET", target: "/metrics", header: []string{"Accept", "application/openmetrics-text"}, want: 200},
