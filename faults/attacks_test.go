@@ -236,6 +236,9 @@ func TestAttackOfIdleConnections(t *testing.T) {
 	if served < tries {
 		t.Errorf("%d of %d honest requests served", served, tries)
 	}
+	if status, _, err := a.private(a.replicas[0], "/readyz"); err != nil || status != http.StatusOK {
+		t.Errorf("ready: %d, %v", status, err)
+	}
 	if took := longest(a.honest(3)); took > 5*time.Second {
 		t.Errorf("an honest answer took %v", took)
 	}

@@ -39,6 +39,7 @@ func TestServerHasDeadlines(t *testing.T) {
 type connections struct {
 	mu   sync.Mutex
 	open map[net.Conn]bool
+	idle chan struct{} // for each time that one becomes idle; nil tells nobody
 }
 
 func (c *connections) follow(s *http.Server) {
@@ -48,6 +49,9 @@ func (c *connections) follow(s *http.Server) {
 		defer c.mu.Unlock()
 		if c.open[conn] = true; state == http.StateClosed {
 			delete(c.open, conn)
+		}
+		if state == http.StateIdle && c.idle != nil {
+			c.idle <- struct{}{}
 		}
 	}
 }

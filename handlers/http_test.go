@@ -159,6 +159,15 @@ func (w *wire) continues() {
 	}
 }
 
+// gone waits until the server ends the connection, whatever it says before.
+func (w *wire) gone() {
+	w.n.t.Helper()
+	_, err := io.Copy(io.Discard, w.r)
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		w.n.t.Error("the server keeps the connection open")
+	}
+}
+
 // closed waits until the server ends the connection, by FIN or by reset.
 func (w *wire) closed() {
 	w.n.t.Helper()

@@ -64,7 +64,7 @@ type setup struct {
 	inFlight    int64
 	pageBytes   int64              // 0 is the default
 	requests    int                // of the public listener; 0 is the default
-	connections int                // of the public listener; 0 is no bound
+	connections int                // of each listener; 0 is no bound
 	server      func(*http.Server) // of the public listener
 }
 
@@ -129,7 +129,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 			}
 			return all
 		},
-	}), logger))
+	}), logger), s.connections)
 
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -165,7 +165,7 @@ func serve(t *testing.T, server *http.Server, connections ...int) (addr string) 
 	served := make(chan error, 1)
 	for _, most := range connections {
 		if most > 0 {
-			listener = handlers.LimitConnections(listener, most)
+			listener = handlers.BoundConnections(server, listener, most)
 		}
 	}
 	go func() { served <- server.Serve(listener) }()
