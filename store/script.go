@@ -34,6 +34,7 @@ var (
 	trimScript       = load("trim")
 	beatScript       = load("beat")
 	censusScript     = load("census")
+	asideScript      = load("aside")
 )
 
 func load(name string) *redis.Script {
