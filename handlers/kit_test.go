@@ -330,3 +330,4 @@ func (*metrics) WaitedForPermit(time.Duration)         {}
 func (*metrics) Callbacks(string, int64)               {}
 func (*metrics) OldestAge(string, time.Duration)       {}
 func (*metrics) NearDeadline(int64)                    {}
+func (*metrics) SetAside(int64)                        {}

@@ -76,6 +76,7 @@ func sdkLogger(logger *slog.Logger) logging.Logger {
 // Sender calls Step Functions. It is safe for concurrent use.
 type Sender struct {
 	client      *sfn.Client
+	region      string
 	endpoint    *url.URL
 	http        *httpClient
 	credentials *credentials
@@ -108,7 +109,7 @@ func New(cfg aws.Config, opts Options) (*Sender, error) {
 		return nil, fmt.Errorf("step functions: %w", err)
 	}
 	return &Sender{
-		client: client, endpoint: endpoint, http: http, credentials: signing,
+		client: client, region: cfg.Region, endpoint: endpoint, http: http, credentials: signing,
 		timeout: cmp.Or(opts.Timeout, 5*time.Second), metrics: opts.Metrics,
 	}, nil
 }

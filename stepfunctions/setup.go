@@ -105,7 +105,7 @@ func endpointSetting() string {
 
 // Setup returns where calls go.
 func (s *Sender) Setup() Setup {
-	return Setup{Region: s.client.Options().Region, Endpoint: s.endpoint.Host, Credentials: s.credentials.sources()}
+	return Setup{Region: s.region, Endpoint: s.endpoint.Host, Credentials: s.credentials.sources()}
 }
 
 // sourceNames has words for where credentials come from, for the sources that
@@ -164,7 +164,7 @@ func (s *Sender) Reach(ctx context.Context) error {
 	}
 	conn, err := s.http.transport.DialContext(ctx, "tcp", addressOf(target))
 	if err != nil {
-		return fmt.Errorf("%s cannot be reached%s, with AWS_REGION %s: %w", s.endpoint.Host, through, s.client.Options().Region, err)
+		return fmt.Errorf("%s cannot be reached%s, with AWS_REGION %s: %w", s.endpoint.Host, through, s.region, err)
 	}
 	return conn.Close()
 }

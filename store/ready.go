@@ -190,11 +190,13 @@ func (s *Store) lookAtServers(ctx context.Context, c *Condition) error {
 		return s.lookAt(ctx, s.redis, c)
 	}
 	var one sync.Mutex // servers are asked side by side
-	return cluster.ForEachMaster(ctx, func(ctx context.Context, server *redis.Client) error {
+	primaries := map[*redis.Client]bool{}
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, server *redis.Client) error {
 		var of Condition
 		err := s.lookAt(ctx, server, &of)
 		one.Lock()
 		defer one.Unlock()
+		primaries[server] = true
 		c.Obstacles = append(c.Obstacles, of.Obstacles...)
 		c.Memory = max(c.Memory, of.Memory)
 		if of.Skew.Abs() >= c.Skew.Abs() {
@@ -202,6 +204,10 @@ func (s *Store) lookAtServers(ctx context.Context, c *Condition) error {
 		}
 		return err
 	})
+	if err == nil {
+		s.forgetPatient(primaries)
+	}
+	return err
 }
 
 // lookAt asks one server about itself in one round trip. Some services block

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -91,7 +92,8 @@ func texts(values []any) []string {
 }
 
 // view reads the fields in the order of viewFields, and the delivery's score
-// in the due set (0 when it is not in it).
+// in the due set (0 when it is not in it). With [relay.ErrSealed] approvers or
+// decisions are missing.
 func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (relay.Callback, spec, error) {
 	field := make(map[string]string, len(viewFields))
 	for i, name := range viewFields {
@@ -104,13 +106,10 @@ func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (re
 		return relay.Callback{}, spec{}, unavailable(fmt.Errorf("callback %s: unreadable registration", id))
 	}
 	var approvers map[string]string
-	if err := s.open(id, approversField, field["approvers"], &approvers); err != nil {
-		return relay.Callback{}, spec{}, err
-	}
 	var decisions []decision
-	if err := s.open(id, decisionsField, field["decisions"], &decisions); err != nil {
-		return relay.Callback{}, spec{}, err
-	}
+	sealed := cmp.Or(
+		s.open(id, approversField, field["approvers"], &approvers),
+		s.open(id, decisionsField, field["decisions"], &decisions))
 	cb := relay.Callback{
 		ID:        id,
 		State:     relay.State(field["state"]),
@@ -125,7 +124,7 @@ func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (re
 		cb.Decisions = append(cb.Decisions, d.relay())
 	}
 	if field["type"] == "" {
-		return cb, sp, nil
+		return cb, sp, sealed
 	}
 	cb.Outcome = &relay.OutcomeView{
 		Type:  relay.OutcomeType(field["type"]),
@@ -147,7 +146,7 @@ func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (re
 	if cb.State == relay.StateAnswered && dueScore > 0 {
 		cb.Delivery.NextAttemptAt = time.UnixMilli(int64(dueScore)).UTC()
 	}
-	return cb, sp, nil
+	return cb, sp, sealed
 }
 
 // author turns the stored author, a link's number or [relay.ByExpiry], into

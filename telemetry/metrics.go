@@ -49,7 +49,7 @@ type Metrics struct {
 	registrations, answers *prometheus.CounterVec
 	cancellations, expired prometheus.Counter
 	callbacks, oldest      *prometheus.GaugeVec
-	nearDeadline           prometheus.Gauge
+	nearDeadline, setAside prometheus.Gauge
 
 	attempts, settled *prometheus.CounterVec
 	lag               *prometheus.HistogramVec
@@ -110,6 +110,8 @@ func (m *Metrics) makeCallbacks(f maker) {
 		"Age of the oldest callback, of those that are next: pending since its registration, answered since its answer.", "state")
 	m.nearDeadline = f.gauge("callbacks_near_deadline",
 		"Pending callbacks with less than an hour left until their deadline, of all replicas.")
+	m.setAside = f.gauge("entries_set_aside",
+		"Entries of Redis that cannot be read and were set aside for an operator, of all replicas.")
 }
 
 func (m *Metrics) makeDeliveries(f maker) {

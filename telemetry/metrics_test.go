@@ -40,6 +40,7 @@ func exercised() *telemetry.Metrics {
 	m.Callbacks("answered", 7)
 	m.OldestAge("answered", 90*time.Second)
 	m.NearDeadline(5)
+	m.SetAside(2)
 	m.Attempted("done")
 	m.Settled("refused", "TaskTimedOut", 1500*time.Millisecond)
 	m.WaitedForPermit(20 * time.Millisecond)
@@ -134,6 +135,7 @@ func TestValues(t *testing.T) {
 		`callback_relay_redis_call_duration_seconds_sum{operation="answer",result="error"} 0.002`,
 		`callback_relay_obstacle{check="clock"} 1`,
 		`callback_relay_warning{check="aws"} 1`,
+		`callback_relay_entries_set_aside 2`,
 		`callback_relay_redis_memory_ratio 0.5`,
 		`callback_relay_clock_skew_seconds -2`,
 		`callback_relay_http_requests_in_flight{listener="public"} 1`,

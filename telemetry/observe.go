@@ -35,6 +35,9 @@ func (m *Metrics) OldestAge(state string, age time.Duration) {
 // NearDeadline sets how many pending callbacks are near their deadline.
 func (m *Metrics) NearDeadline(n int64) { m.nearDeadline.Set(float64(n)) }
 
+// SetAside sets how many entries of Redis cannot be read.
+func (m *Metrics) SetAside(n int64) { m.setAside.Set(float64(n)) }
+
 // Attempted counts an attempt to deliver an outcome.
 func (m *Metrics) Attempted(class string) { m.attempts.WithLabelValues(class).Inc() }
 
