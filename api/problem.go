@@ -22,6 +22,7 @@ const (
 	CodeAlreadyAnswered      Code = codePrefix + "already-answered"
 	CodeSettingsDiffer       Code = codePrefix + "settings-differ"
 	CodeAlreadyCancelled     Code = codePrefix + "already-cancelled"
+	CodeTooManyLinks         Code = codePrefix + "too-many-links"
 	CodeExpired              Code = codePrefix + "expired"
 	CodeCancelled            Code = codePrefix + "cancelled"
 	CodeLinkClosed           Code = codePrefix + "link-closed"
@@ -64,6 +65,7 @@ var Codes = map[Code]Meaning{
 	CodeAlreadyAnswered:      {409, "Already answered"},
 	CodeSettingsDiffer:       {409, "Registered with other settings"},
 	CodeAlreadyCancelled:     {409, "Already cancelled"},
+	CodeTooManyLinks:         {409, "Too many links"},
 	CodeExpired:              {410, "The deadline has passed"},
 	CodeCancelled:            {410, "Cancelled"},
 	CodeLinkClosed:           {410, "The link is closed"},

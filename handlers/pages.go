@@ -163,23 +163,23 @@ func pageOf(v relay.View) pages.Page {
 
 // decisionsOf lists who decided; where that was no approval, who answered.
 func decisionsOf(v relay.View) []pages.Decision {
-	mine, _ := v.Mine()
+	mine, decided := v.Mine()
 	var all []pages.Decision
 	for _, d := range v.Decisions {
 		all = append(all, pages.Decision{
 			Approved: d.Approved, Action: pages.ActionApproval, Approver: d.Approver, Typed: d.Typed,
-			Yours: d.Link == mine.Link, At: d.At,
+			Yours: decided && d.Number == mine.Number, At: d.At,
 		})
 	}
 	o := v.Outcome
-	if o == nil || o.By == relay.ByExpiry || slices.ContainsFunc(v.Decisions, func(d relay.Decision) bool { return d.Link == o.By }) {
+	if o == nil || o.By == relay.ByExpiry || slices.ContainsFunc(v.Decisions, func(d relay.Decision) bool { return d.Number == o.Number }) {
 		return all
 	}
 	action := pages.ActionSuccess
 	if o.Type == relay.OutcomeFailure {
 		action = pages.ActionFailure
 	}
-	return append(all, pages.Decision{Approved: o.Type == relay.OutcomeSuccess, Action: action, Yours: o.By == v.Link.Name, At: o.At})
+	return append(all, pages.Decision{Approved: o.Type == relay.OutcomeSuccess, Action: action, Yours: o.Number == v.Link.Number, At: o.At})
 }
 
 // formOf is the form of a page that waits, or nil. What was typed before is

@@ -61,6 +61,8 @@ var problems = []struct {
 	{relay.ErrRefused, api.CodeRefused, "Step Functions did not accept this answer, and never will."},
 	{relay.ErrSettingsDiffer, api.CodeSettingsDiffer, "This task token is registered with other settings; nothing was changed."},
 	{relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled, "This task token was registered before, and that callback was cancelled. Its links stay dead. Start the task again: that gives it a new task token."},
+	{relay.ErrTooManyLinks, api.CodeTooManyLinks, "This callback has 32 open links, the most that there may be. Close one first, or replace one by giving its name."},
+	{relay.ErrLinksUsedUp, api.CodeTooManyLinks, "This callback has had 256 links, closed ones included, the most that there may be. Those that are open go on working."},
 	{errUnauthorized, api.CodeUnauthorized, "Send the header Authorization: Bearer and an API key of this relay."},
 	{echo.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{echo.ErrMethodNotAllowed, api.CodeMethodNotAllowed, "The Allow header names the methods that work here."},

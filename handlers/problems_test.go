@@ -35,6 +35,8 @@ var domainErrors = map[string]struct {
 	"ErrRefused":               {relay.ErrRefused, api.CodeRefused},
 	"ErrSettingsDiffer":        {relay.ErrSettingsDiffer, api.CodeSettingsDiffer},
 	"ErrRegistrationCancelled": {relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled},
+	"ErrTooManyLinks":          {relay.ErrTooManyLinks, api.CodeTooManyLinks},
+	"ErrLinksUsedUp":           {relay.ErrLinksUsedUp, api.CodeTooManyLinks},
 	"ErrUnavailable":           {relay.ErrUnavailable, api.CodeUnavailable},
 	"ErrSealed":                {relay.ErrSealed, api.CodeUnavailable},
 	"TooLargeError":            {&bodies.TooLargeError{Limit: 1, Actual: 2}, api.CodeTooLarge},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -35,6 +36,15 @@ func (h *private) readUpdate(c echo.Context) (relay.Expires, error) {
 		return relay.Expires{}, err
 	}
 	return expires(wire.ExpiresIn, wire.ExpiresAt), nil
+}
+
+// readLink reads the body that asks for one more link.
+func (h *private) readLink(c echo.Context) (name string, link relay.LinkRequest, err error) {
+	var wire api.AddLinkRequest
+	if err := h.readJSON(c, &wire); err != nil {
+		return "", relay.LinkRequest{}, err
+	}
+	return wire.Name, linkRequest(wire.LinkRequest), nil
 }
 
 // readJSON reads a body that is one JSON object. All its errors name what is
@@ -95,7 +105,8 @@ func decodeStrictly(body []byte, into any) error {
 		return nil
 	}
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-		field := cmp.Or(wrong.Field, "body")
+		// The decoder names what is embedded, and callers know no such field.
+		field := cmp.Or(strings.TrimPrefix(wrong.Field, "LinkRequest."), "body")
 		return &relay.InvalidFieldError{Field: field, Problem: "must be " + shape(field, wrong.Type)}
 	}
 	// What is left is a time that is not one.
@@ -210,10 +221,7 @@ func (h *private) render(cb relay.Callback) api.Callback {
 		Tags: cb.Tags, Links: make(map[string]api.Link, len(cb.Links)),
 	}
 	for _, link := range cb.Links {
-		wire.Links[link.Name] = api.Link{
-			Type: string(link.Type), URL: h.relay.URL(cb, link),
-			Page: link.Page, Approver: link.Approver, Closed: link.Closed,
-		}
+		wire.Links[link.Name] = h.renderLink(cb, link, nil)
 	}
 	for _, d := range cb.Decisions {
 		wire.Decisions = append(wire.Decisions, api.Decision{
@@ -236,15 +244,22 @@ func (h *private) render(cb relay.Callback) api.Callback {
 	return wire
 }
 
+// renderLink turns a link into the wire's form. With the approval it has the
+// code that its page asks for.
+func (h *private) renderLink(cb relay.Callback, link relay.Link, a *relay.Approval) api.Link {
+	return api.Link{
+		Type: string(link.Type), URL: h.relay.URL(cb, link), Code: h.relay.Code(cb, link, a),
+		Page: link.Page, Approver: link.Approver, Closed: link.Closed,
+	}
+}
+
 // renderWithCodes is render with the codes that pages ask for. Only who
-// registers gets them, to send them by another way than the links; and gets
-// them again by registering again, since an answer may be lost.
+// registers or adds a link gets them, to send them by another way than the
+// links; and gets them again by registering again, since an answer may be lost.
 func (h *private) renderWithCodes(cb relay.Callback, a *relay.Approval) api.Callback {
 	wire := h.render(cb)
 	for _, link := range cb.Links {
-		shown := wire.Links[link.Name]
-		shown.Code = h.relay.Code(cb, link, a)
-		wire.Links[link.Name] = shown
+		wire.Links[link.Name] = h.renderLink(cb, link, a)
 	}
 	return wire
 }

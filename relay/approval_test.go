@@ -142,7 +142,7 @@ func waitingView(a relay.Approval, decisions ...relay.Decision) relay.View {
 	return relay.View{
 		Callback: relay.Callback{
 			State: relay.StatePending, ExpiresAt: now.Add(time.Hour), Decisions: decisions,
-			Links: []relay.Link{{Name: "dana", Approver: "Dana"}, {Name: "lee", Approver: "Lee"}, {Name: "dana2", Approver: "DANA "}, {Name: "open"}},
+			Links: []relay.Link{{Name: "dana", Approver: "Dana"}, {Name: "lee", Number: 1, Approver: "Lee"}, {Name: "dana2", Number: 2, Approver: "DANA "}, {Name: "open", Number: 3}},
 		},
 		Link: relay.Link{Name: "dana", Approver: "Dana"}, Approval: a, Now: now,
 	}
@@ -153,19 +153,22 @@ func TestStanding(t *testing.T) {
 		change func(*relay.View)
 		want   relay.Standing
 	}{
-		"pending":           {func(*relay.View) {}, relay.StandingWaiting},
-		"at the deadline":   {func(v *relay.View) { v.ExpiresAt = v.Now }, relay.StandingTooLate},
-		"by this link":      {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana"}} }, relay.StandingCounted},
-		"by another's":      {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "lee", Approver: "Lee"}} }, relay.StandingWaiting},
-		"by my other link":  {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana2", Approver: "DANA "}} }, relay.StandingCounted},
-		"typed in my name":  {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "open", Approver: "Dana", Typed: true}} }, relay.StandingWaiting},
-		"answered":          {func(v *relay.View) { v.State, v.Outcome = relay.StateAnswered, &relay.OutcomeView{By: "lee"} }, relay.StandingOnItsWay},
-		"delivered":         {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: "lee"} }, relay.StandingDecided},
-		"refused":           {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: "lee"} }, relay.StandingTaskClosed},
-		"cancelled":         {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
-		"expired":           {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
-		"failed by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
-		"refused by expiry": {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"pending":          {func(*relay.View) {}, relay.StandingWaiting},
+		"at the deadline":  {func(v *relay.View) { v.ExpiresAt = v.Now }, relay.StandingTooLate},
+		"by this link":     {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana"}} }, relay.StandingCounted},
+		"by another's":     {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "lee", Number: 1, Approver: "Lee"}} }, relay.StandingWaiting},
+		"by my other link": {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana2", Number: 2, Approver: "DANA "}} }, relay.StandingCounted},
+		"typed in my name": {func(v *relay.View) {
+			v.Decisions = []relay.Decision{{Link: "open", Number: 3, Approver: "Dana", Typed: true}}
+		}, relay.StandingWaiting},
+		"by the link before": {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana", Number: 9, Approver: "Lee"}} }, relay.StandingWaiting},
+		"answered":           {func(v *relay.View) { v.State, v.Outcome = relay.StateAnswered, &relay.OutcomeView{By: "lee"} }, relay.StandingOnItsWay},
+		"delivered":          {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: "lee"} }, relay.StandingDecided},
+		"refused":            {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: "lee"} }, relay.StandingTaskClosed},
+		"cancelled":          {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
+		"expired":            {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
+		"failed by expiry":   {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"refused by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
 	} {
 		v := waitingView(relay.Approval{})
 		c.change(&v)

@@ -27,6 +27,11 @@ var (
 	// ErrRegistrationCancelled: the task token was registered, and its callback
 	// is cancelled, so that its links are dead.
 	ErrRegistrationCancelled = errors.New("this task token was registered and cancelled")
+	// ErrTooManyLinks: a callback has [MaxLinks] links that are open.
+	ErrTooManyLinks = errors.New("the callback has as many open links as there may be")
+	// ErrLinksUsedUp: a callback has had [MaxLinkNumbers] links, closed ones
+	// included, and none of their numbers is given again.
+	ErrLinksUsedUp = errors.New("the callback has had as many links as there may be")
 	// ErrMeanwhile: somebody else decided since the callback was read. Only
 	// [Store.Decide] reports it, and the service then reads again.
 	ErrMeanwhile = errors.New("decided by somebody else meanwhile")

@@ -61,10 +61,11 @@ func (v View) Standing() Standing {
 }
 
 // Mine returns the decision of the person whose link it is, through this link
-// or another one.
+// or another one. A closed link is nobody's: it stands for what was decided
+// through itself.
 func (v View) Mine() (Decision, bool) {
 	i := slices.IndexFunc(v.Decisions, func(d Decision) bool {
-		return d.Link == v.Link.Name || v.Link.Approver != "" && !d.Typed && sameName(d.Approver) == sameName(v.Link.Approver)
+		return d.Number == v.Link.Number || !v.Link.Closed && v.Link.Approver != "" && !d.Typed && sameName(d.Approver) == sameName(v.Link.Approver)
 	})
 	if i < 0 {
 		return Decision{}, false

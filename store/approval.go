@@ -23,12 +23,16 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 		return relay.View{}, s.refusal(ctx, "look up", id, got)
 	}
 	score, _ := strconv.ParseFloat(got.text(2), 64)
-	cb, _, err := s.view(id, got[viewHead:viewHead+len(viewFields)], score)
+	cb, rec, err := s.view(id, got[viewHead:viewHead+len(viewFields)], score)
 	if err != nil {
 		return relay.View{}, err
 	}
-	v := relay.View{Callback: cb, Link: cb.Links[link.Number], Now: got.time(1)}
-	if v.Link.Closed {
+	links := rec.links()
+	if int(link.Number) >= len(links) { // which the script would not say
+		return relay.View{}, unexpected("look up", id, got)
+	}
+	v := relay.View{Callback: cb, Link: links[link.Number], Now: got.time(1)}
+	if v.Link.Closed && !used(v) {
 		return relay.View{}, fmt.Errorf("look up %s: %w", id, relay.ErrLinkClosed)
 	}
 	var left *summary
@@ -40,7 +44,7 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 		return relay.View{}, err
 	}
 	if c == nil {
-		c = left.content(cb.Links)
+		c = left.content(v.Link, rec.added)
 	}
 	var remarks []remark
 	if err := s.open(id, remarksField, got.text(viewHead+len(viewFields)+2), &remarks); err != nil {
@@ -51,6 +55,12 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 		v.Decisions[i].Comment, v.Decisions[i].Fields = relay.Payload(r.Comment), relay.Payload(r.Fields)
 	}
 	return v, nil
+}
+
+// used tells whether something was decided or answered through the link.
+func used(v relay.View) bool {
+	return v.Outcome != nil && v.Outcome.By != relay.ByExpiry && v.Outcome.Number == v.Link.Number ||
+		slices.ContainsFunc(v.Decisions, func(d relay.Decision) bool { return d.Number == v.Link.Number })
 }
 
 // viewHead is how many elements of view.lua's reply stand before the fields.

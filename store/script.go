@@ -24,6 +24,7 @@ var (
 	decideScript     = load("decide")
 	guessScript      = load("guess")
 	revokeScript     = load("revoke")
+	addLinkScript    = load("addlink")
 	rescheduleScript = load("reschedule")
 	cancelScript     = load("cancel")
 	touchScript      = load("touch")

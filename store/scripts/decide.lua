@@ -23,7 +23,9 @@ if not has(cb[2], ARGV[2], ARGV[6], ARGV[7]) then
   return {'unknown'}
 end
 if string.find(cb[5] or '', ' ' .. ARGV[2] .. ' ', 1, true) then
-  return {'closed'}
+  -- This very decision may be what was recorded before the link was closed: then
+  -- the caller looks again.
+  return {(cb[6] or '0') ~= ARGV[3] and 'meanwhile' or 'closed'}
 end
 if state ~= ARGV[1] then
   return {'state', state, '', cb[3] or '', cb[4] or ''}

@@ -5,6 +5,7 @@
 -- link proves only that the relay made it: perhaps for an earlier registration.
 local function has(registration, number, kind, generation)
   local asked = cjson.decode(string.match(registration, '^%d+ %d+ (.*)$'))
-  local link = asked.links[tonumber(number) + 1]
+  local place = tonumber(number) + 1
+  local link = asked.links[place] or (asked.added or {})[place - #asked.links]
   return link ~= nil and link[2] == kind and (asked.generation or '') == generation
 end

@@ -10,7 +10,7 @@
 --          as ""} | {"unknown"} | {"missing"}
 
 local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'type', 'error', 'by', 'answered',
-  'attempts', 'reason', 'lastError', 'confirmed', 'settled', 'approvers', 'revoked', 'decisions',
+  'attempts', 'reason', 'lastError', 'confirmed', 'settled', 'approvers', 'revoked', 'decisions', 'added',
   'content', 'summary', 'remarks')
 if not cb[1] then
   return {'missing'}

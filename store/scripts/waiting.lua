@@ -5,10 +5,11 @@
 -- ARGV[2] number of the link
 -- ARGV[3] its kind
 -- ARGV[4] its generation
--- Returns {"waiting", task token, sealed summary or ""} | {"state", state, "", by, reason}
+-- Returns {"waiting", task token, sealed summary or "", sealed, what stays of
+--          the links that were added, or ""} | {"state", state, "", by, reason}
 --          | {"overdue"} | {"closed"} | {"unknown"} | {"missing"}
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'by', 'reason', 'revoked', 'summary')
+local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'by', 'reason', 'revoked', 'summary', 'added')
 local state = cb[1]
 if not state then
   return {'missing'}
@@ -26,4 +27,4 @@ local time = redis.call('TIME')
 if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(string.match(cb[2], '^%d+ (%d+) ')) then
   return {'overdue'}
 end
-return {'waiting', cb[3], cb[7] or ''}
+return {'waiting', cb[3], cb[7] or '', cb[8] or ''}
