@@ -25,6 +25,7 @@ var bodies = []any{
 	api.AnswerResponse{},
 	api.Problem{},
 	api.Health{},
+	api.Warning{},
 }
 
 // TestTypesMatchSchemas holds Go and OpenAPI together, both ways: each struct
@@ -162,7 +163,7 @@ func TestEnums(t *testing.T) {
 			api.OutcomeSuccess, api.OutcomeFailure,
 		}},
 		{"AnswerResponse.status", property("AnswerResponse", "status"), []any{
-			api.StatusDelivered, api.StatusAccepted, api.StatusAlive,
+			api.StatusDelivered, api.StatusAccepted, api.StatusAlive, api.StatusIgnored,
 		}},
 		{"Health.status", property("Health", "status"), []any{
 			api.HealthOK, api.HealthReady,

@@ -28,7 +28,7 @@ type script struct {
 
 var (
 	scriptKey  = regexp.MustCompile(`(?m)^-- KEYS\[\d+\] (\S+(?: \S+)*?)(?:   .*)?$`)
-	scriptCall = regexp.MustCompile(`redis\.call\('(\w+)', KEYS\[1\]`)
+	scriptCall = regexp.MustCompile(`redis\.p?call\('(\w+)', KEYS\[1\]`)
 	luaText    = regexp.MustCompile(`^'([^']*)'$`)
 )
 

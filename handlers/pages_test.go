@@ -202,10 +202,10 @@ func TestLongForms(t *testing.T) {
 // What was posted and not read is known to the browser alone: the page says how
 // to send it once more, and offers no link that would lose it.
 func TestTroubleBeforeTheForm(t *testing.T) {
-	n := start(t, func(s *setup) { s.inFlight = 10 })
+	n := start(t, func(s *setup) { s.pageBytes = 32 << 10 })
 	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana","title":"Deploy?"}}`)
 	_, nonce := k.open("dana")
-	got := k.submit("dana", url.Values{"nonce": {nonce}, "decision": {"approved"}})
+	got := k.submit("dana", url.Values{"nonce": {nonce}, "decision": {"approved"}, "comment": {strings.Repeat("x", 33_000)}})
 	if got.is(http.StatusServiceUnavailable); !strings.Contains(string(got.body), "reload this page") || strings.Contains(string(got.body), `href=""`) {
 		t.Errorf("the page says %s", got.body)
 	}

@@ -27,8 +27,10 @@ type PrivateOptions struct {
 
 	Keys       []APIKey
 	Exposition http.Handler // of the metrics
-	// Ready says what keeps the relay from serving; it is shown.
-	Ready func(context.Context) []api.Obstacle
+	// Ready says what keeps the relay from serving, and Warnings what may be
+	// wrong besides; both are shown.
+	Ready    func(context.Context) []api.Obstacle
+	Warnings func() []api.Warning
 }
 
 // privateBytesInFlight bounds the bodies that are being handled.
@@ -36,10 +38,11 @@ const privateBytesInFlight = 32 << 20
 
 // private serves the API.
 type private struct {
-	relay   *relay.Service
-	metrics Metrics
-	bodies  *bodyReader
-	ready   func(context.Context) []api.Obstacle
+	relay    *relay.Service
+	metrics  Metrics
+	bodies   *bodyReader
+	ready    func(context.Context) []api.Obstacle
+	warnings func() []api.Warning
 }
 
 // Private returns the handler of the private listener: the API behind its
@@ -48,8 +51,8 @@ func Private(o PrivateOptions) http.Handler {
 	a := newApp("private", o.Logger, o.Metrics, o.Tracer)
 	a.trusted = true
 	h := &private{
-		relay: o.Relay, metrics: o.Metrics, ready: o.Ready,
-		bodies: &bodyReader{limit: maxRegistration, capacity: a.bodyCapacity(privateBytesInFlight)},
+		relay: o.Relay, metrics: o.Metrics, ready: o.Ready, warnings: o.Warnings,
+		bodies: &bodyReader{limit: maxRegistration, capacity: a.byteCapacity(privateBytesInFlight)},
 	}
 	guard, bound := requireKey(o.Keys), bounded(requestsInFlight)
 	auth := func(handler echo.HandlerFunc) echo.HandlerFunc { return bound(guard(handler)) }
@@ -225,14 +228,4 @@ func readQuery(c echo.Context) (relay.Query, error) {
 		}
 	}
 	return q, errors.Join(errs...)
-}
-
-// readyz says whether the relay can serve, and if not, why.
-func (h *private) readyz(c echo.Context) error {
-	if obstacles := h.ready(c.Request().Context()); len(obstacles) > 0 {
-		p := api.NewProblem(api.CodeUnavailable, "Not ready, for the reasons that obstacles lists.")
-		p.Obstacles = obstacles
-		return writeProblem(c, p)
-	}
-	return c.JSON(http.StatusOK, api.Health{Status: api.HealthReady})
 }

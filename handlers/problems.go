@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -28,11 +29,6 @@ var (
 	// errForeignSite is of a form that another site sent.
 	errForeignSite = errors.New("the form was sent from another site")
 )
-
-// unsupportedError reports a body of a kind that is not taken.
-type unsupportedError struct{ problem string }
-
-func (e *unsupportedError) Error() string { return e.problem }
 
 // tryAgain is said of trouble that passes without the caller.
 const tryAgain = "Nothing is wrong with the request. Send it again in a moment."
@@ -91,9 +87,9 @@ func problemOf(err error) api.Problem {
 // detailed handles the errors that know more than their kind.
 func detailed(err error) (api.Problem, bool) {
 	var (
-		large   *relay.TooLargeError
-		invalid *relay.InvalidBodyError
-		kind    *unsupportedError
+		large   *bodies.TooLargeError
+		invalid *bodies.InvalidError
+		kind    *bodies.UnsupportedError
 		form    *relay.FormError
 	)
 	switch {
@@ -111,7 +107,7 @@ func detailed(err error) (api.Problem, bool) {
 		p.Offset = pointer(invalid.Offset)
 		return p, true
 	case errors.As(err, &kind):
-		return api.NewProblem(api.CodeUnsupportedMediaType, sentence(kind.problem)), true
+		return api.NewProblem(api.CodeUnsupportedMediaType, sentence(kind.Problem)), true
 	case errors.As(err, &form):
 		return formProblem(form), true
 	}
@@ -163,10 +159,14 @@ func (a *app) renderError(err error, c echo.Context) {
 	}
 	a.report(c, p, err)
 	write := writeProblem
-	if a.wantsPage(c) {
+	if a.wantsPage(c) || p.Type == api.CodeMethodNotAllowed && a.opensInBrowser(c) {
 		write = a.errorPage
 	}
-	if err := write(c, p); err != nil {
+	err = write(c, p)
+	if errors.Is(err, errOverloaded) { // there is no room even for this page
+		err = writeProblem(c, p)
+	}
+	if err != nil {
 		a.logger.Debug("answer not written", "request", c.Get(requestIDAttr), "error", err)
 	}
 }
@@ -174,10 +174,22 @@ func (a *app) renderError(err error, c echo.Context) {
 // wantsPage tells whether a request is for a page, by a browser: those say that
 // they take HTML, and programs as a rule do not.
 func (a *app) wantsPage(c echo.Context) bool {
-	isPage := slices.ContainsFunc(a.pagePaths, func(prefix string) bool {
+	return below(c, a.pagePaths) && acceptsHTML(c)
+}
+
+// opensInBrowser tells whether a person opens a link that is for programs.
+func (a *app) opensInBrowser(c echo.Context) bool {
+	return c.Request().Method == http.MethodGet && below(c, a.linkPaths) && acceptsHTML(c)
+}
+
+func below(c echo.Context, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool {
 		return strings.HasPrefix(c.Request().URL.Path, prefix)
 	})
-	return isPage && accepts(c, api.ProblemMediaType, echo.MIMEApplicationJSON, echo.MIMETextHTML) == echo.MIMETextHTML
+}
+
+func acceptsHTML(c echo.Context) bool {
+	return accepts(c, api.ProblemMediaType, echo.MIMEApplicationJSON, echo.MIMETextHTML) == echo.MIMETextHTML
 }
 
 // report logs what a caller is told nothing of.

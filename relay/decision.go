@@ -25,6 +25,9 @@ const (
 	Rejected = "rejected"
 )
 
+// Confirmed is what a page with one button sends in place of a decision.
+const Confirmed = "confirmed"
+
 // Word returns [Approved] or [Rejected].
 func (d Decision) Word() string {
 	if d.Approved {

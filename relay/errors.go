@@ -2,7 +2,6 @@ package relay
 
 import (
 	"errors"
-	"fmt"
 )
 
 // The ways in which a request can fail. Adapters wrap them with the operation
@@ -40,33 +39,6 @@ var (
 	// asked may or may not have happened; asking again is safe.
 	ErrUnavailable = errors.New("temporarily unavailable")
 )
-
-// TooLargeError reports an output or a body over its limit. Actual is 0 when the size
-// is not known, because reading stopped at the limit.
-type TooLargeError struct {
-	Limit  int // bytes
-	Actual int // bytes
-}
-
-// Error implements error.
-func (e *TooLargeError) Error() string {
-	if e.Actual == 0 {
-		return fmt.Sprintf("more than %d bytes", e.Limit)
-	}
-	return fmt.Sprintf("%d bytes, at most %d are taken", e.Actual, e.Limit)
-}
-
-// InvalidBodyError reports bytes that cannot be an output. Nothing of them
-// is in its text.
-type InvalidBodyError struct {
-	Offset  int // where in the body, in bytes from 0
-	Problem string
-}
-
-// Error implements error.
-func (e *InvalidBodyError) Error() string {
-	return fmt.Sprintf("the body is %s (at byte %d)", e.Problem, e.Offset)
-}
 
 // InvalidFieldError reports a field of a registration or a query that cannot
 // be accepted. Problem says what would be right.

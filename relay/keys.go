@@ -37,6 +37,7 @@ type masterKey struct {
 	link   []byte
 	page   []byte
 	digest []byte
+	proof  []byte
 	seal   cipher.AEAD
 }
 
@@ -101,7 +102,8 @@ func deriveKeys(name string, secret []byte) (*masterKey, error) {
 		return nil, err
 	}
 	return &masterKey{
-		name: name, id: derive("id"), link: derive("link"), page: derive("page"), digest: derive("digest"), seal: seal,
+		name: name, id: derive("id"), link: derive("link"), page: derive("page"), digest: derive("digest"),
+		proof: derive("proof"), seal: seal,
 	}, nil
 }
 

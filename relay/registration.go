@@ -144,13 +144,8 @@ func (m *mistakes) text(field, text string, most int) {
 // judge, by the clock of Redis.
 func (r *Registration) check(maxExpiry time.Duration, maxOutput int, schemas Schemas) []error {
 	var m mistakes
-	switch n := utf8.RuneCountInString(string(r.TaskToken)); {
-	case n == 0:
-		m.add("taskToken", "is required: pass the state's $$.Task.Token")
-	case n > MaxTaskTokenChars:
-		m.add("taskToken", "has %d characters, Step Functions takes at most %d", n, MaxTaskTokenChars)
-	case !utf8.ValidString(string(r.TaskToken)):
-		m.add("taskToken", "is not valid UTF-8")
+	if problem := r.TaskToken.check(); problem != "" {
+		m.add("taskToken", "%s", problem)
 	}
 	m = append(m, r.Expires.check(maxExpiry)...)
 	if r.OnExpiry != OnExpiryFail && r.OnExpiry != OnExpiryIgnore {

@@ -136,6 +136,13 @@ func (s *Service) Press(ctx context.Context, link LinkRef) (Answered, error) {
 	return s.Answer(ctx, link, v.Request.Outcome())
 }
 
+// Waits tells whether a link's callback still takes an answer: nil, or the error
+// that [Service.Answer] would return.
+func (s *Service) Waits(ctx context.Context, link LinkRef) error {
+	_, _, err := s.Store.Waiting(ctx, link)
+	return err
+}
+
 // Heartbeat tells Step Functions at once that the task is being worked on.
 // Nothing is stored, and nothing is tried again: the result is the answer.
 // It returns what the link's registration wants said besides. Besides the

@@ -12,7 +12,7 @@ import (
 // Submission is what a person sends from a page. Texts are as they were typed.
 type Submission struct {
 	Nonce    string
-	Decision string // [Approved] or [Rejected]; anything else on a page with one button
+	Decision string // [Approved] or [Rejected]; [Confirmed] on a page with one button
 	Approver string // where the link names none
 	Comment  string
 	Field    func(name string) string
@@ -35,6 +35,7 @@ const (
 	ProblemNameUsed  ProblemKind = "name-used"  // somebody with this name has decided
 	ProblemWrongWord ProblemKind = "wrong-word"
 	ProblemWrongCode ProblemKind = "wrong-code" // Limit tells how many tries are left
+	ProblemTwice     ProblemKind = "twice"      // the form has the input more than once
 )
 
 // FormError reports a submission that cannot be taken as it is. Nothing was
@@ -150,6 +151,9 @@ func (v View) tooLate(sub Submission) error {
 func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submission) (View, error) {
 	if !link.CheckNonce(sub.Nonce, v.Now) {
 		return v, &FormError{Stale: true}
+	}
+	if link.Type != LinkApproval && sub.Decision != Confirmed {
+		return v, mistake(InputDecision, ProblemMissing, "")
 	}
 	if link.Type == LinkHeartbeat {
 		_, err := s.Heartbeat(ctx, link)

@@ -119,7 +119,8 @@ func texts(values []any) []string {
 }
 
 // view reads the fields in the order of viewFields, and the delivery's score
-// in the due set (0 when it is not in it).
+// in the due set (0 when it is not in it). With [relay.ErrSealed] approvers,
+// decisions or added links are missing.
 func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (relay.Callback, record, error) {
 	field := make(map[string]string, len(viewFields))
 	for i, name := range viewFields {
@@ -132,13 +133,10 @@ func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (re
 		return relay.Callback{}, record{}, unavailable(fmt.Errorf("callback %s: unreadable registration", id))
 	}
 	var decisions []decision
-	if err := cmp.Or(
+	sealed := cmp.Or(
 		s.open(id, approversField, field["approvers"], &rec.approvers),
 		s.open(id, addedField, field["added"], &rec.added),
-		s.open(id, decisionsField, field["decisions"], &decisions),
-	); err != nil {
-		return relay.Callback{}, record{}, err
-	}
+		s.open(id, decisionsField, field["decisions"], &decisions))
 	cb := relay.Callback{
 		ID:        id,
 		State:     relay.State(field["state"]),
@@ -153,7 +151,7 @@ func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (re
 		cb.Decisions = append(cb.Decisions, d.relay(rec.spec))
 	}
 	if field["type"] == "" {
-		return cb, rec, nil
+		return cb, rec, sealed
 	}
 	cb.Outcome = &relay.OutcomeView{
 		Type:   relay.OutcomeType(field["type"]),
@@ -176,7 +174,7 @@ func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (re
 	if cb.State == relay.StateAnswered && dueScore > 0 {
 		cb.Delivery.NextAttemptAt = time.UnixMilli(int64(dueScore)).UTC()
 	}
-	return cb, rec, nil
+	return cb, rec, sealed
 }
 
 // author turns the stored author, a link's number or [relay.ByExpiry], into

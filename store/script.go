@@ -35,6 +35,7 @@ var (
 	trimScript       = load("trim")
 	beatScript       = load("beat")
 	censusScript     = load("census")
+	asideScript      = load("aside")
 )
 
 // load returns a script with the prelude in front of it.

@@ -290,6 +290,9 @@ func (s *Store) Get(ctx context.Context, id relay.CallbackID) (relay.Callback, e
 
 func (s *Store) read(ctx context.Context, id relay.CallbackID) (relay.Callback, record, error) {
 	views, err := s.readAll(ctx, []relay.CallbackID{id})
+	if err == nil {
+		err = views[0].err
+	}
 	if err == nil && views[0].record == nil {
 		err = s.missing(ctx)
 	}
@@ -299,11 +302,16 @@ func (s *Store) read(ctx context.Context, id relay.CallbackID) (relay.Callback, 
 	return views[0].Callback, *views[0].record, nil
 }
 
-// found is a callback that was read; its record is nil when there is none.
+// found is a callback that was read; its record is nil when there is none. With
+// an error it cannot be read, or only in part: see [Store.view].
 type found struct {
 	relay.Callback
 	record *record
+	err    error
 }
+
+// noHash begins the error about a key that is something else.
+const noHash = "WRONGTYPE"
 
 // readAll reads callbacks in one round trip.
 func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, error) {
@@ -312,19 +320,23 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, e
 	}
 	hashes := make([]*redis.SliceCmd, len(ids))
 	scores := make([]*redis.FloatCmd, len(ids))
-	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+	// Its error is that of the first command that failed; each has its own.
+	_, _ = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
 			hashes[i] = p.HMGet(ctx, callbackKey(id), viewFields...)
 			scores[i] = p.ZScore(ctx, dueKey(id.Partition()), string(id))
 		}
 		return nil
 	})
-	if err != nil && err != redis.Nil { //nolint:errorlint // Nil: not in the due set; wrapped, trouble with a Sentinel
-		return nil, unavailable(err)
-	}
 	views := make([]found, len(ids))
 	for i := range ids {
-		if err := hashes[i].Err(); err != nil {
+		if err := hashes[i].Err(); redis.HasErrorPrefix(err, noHash) {
+			views[i].err = unavailable(fmt.Errorf("callback %s: %w", ids[i], err))
+			continue
+		} else if err != nil {
+			return nil, unavailable(err)
+		}
+		if err := scores[i].Err(); err != nil && err != redis.Nil { //nolint:errorlint // Nil: not in the due set; wrapped, trouble with a Sentinel
 			return nil, unavailable(err)
 		}
 		values := hashes[i].Val()
@@ -335,10 +347,7 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, e
 			continue
 		}
 		cb, rec, err := s.view(ids[i], texts(values), scores[i].Val())
-		if err != nil {
-			return nil, err
-		}
-		views[i] = found{cb, &rec}
+		views[i] = found{cb, &rec, err}
 	}
 	return views, nil
 }

@@ -73,6 +73,8 @@ func (c *contract) requests() []exchange {
 
 		{method: "GET", target: "/healthz", want: 200},
 		{method: "GET", target: publicURL + "/healthz", want: 200},
+		{method: "GET", target: publicURL + "/healthz?nonce=0123456789abcdef", want: 200},
+		invalid(exchange{method: "GET", target: publicURL + "/healthz?nonce=short", want: 400}),
 		{method: "GET", target: "/readyz", want: 200},
 		{method: "GET", target: "/metrics", want: 200},
 		{method: "GET", target: "/metrics", header: []string{"Accept", "application/openmetrics-text"}, want: 200},
@@ -214,7 +216,7 @@ func (c *contract) linkRequests() []exchange {
 		invalid(post(publicURL+"/c/guessed", "application/json", `{}`, 404)),
 		invalid(post(pending, "application/json", `{"a": }`, 400)),
 		post(pending, "application/json", `"`+strings.Repeat("x", 262_143)+`"`, 413),
-		invalid(post(pending, "image/png", `x`, 415)),
+		invalid(post(pending, "image/png", "\x89PNG", 415)),
 	}
 	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"} {
 		rows = append(rows, stranger(exchange{method: method, target: pending, want: http.StatusMethodNotAllowed}))
