@@ -43,6 +43,11 @@ soak: setup ## put the relay through faults for FOR, an hour by default, from SE
 breaks: setup ## break the relay on purpose and see that the fault suite notices
 	$(GO) test -timeout 0 -v -run '^TestBreaks$$' ./faults -breaks
 
+# Against another release: make attacks BINARY=/path/to/relay
+.PHONY: attacks
+attacks: setup ## attack the release binary with idle connections, slow bodies, large pages and heartbeats
+	$(GO) test -count 1 -timeout 0 -v -run '^TestAttack' ./faults -test.parallel 1 $(if $(BINARY),-binary $(abspath $(BINARY)))
+
 .PHONY: backlog
 backlog: setup ## deliver 100,000 waiting answers through a quota of 500 calls a second
 	$(GO) test -timeout 0 -v -run '^TestBacklog$$' ./faults -backlog 100000

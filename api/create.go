@@ -55,6 +55,13 @@ type LinkRequest struct {
 	Response *LinkResponse `json:"response,omitempty"`
 }
 
+// AddLinkRequest asks for one more link of a callback that waits.
+type AddLinkRequest struct {
+	// Name is the link's. One that has it already is replaced, and closed.
+	Name string `json:"name"`
+	LinkRequest
+}
+
 // LinkResponse is what whoever used a link is told.
 type LinkResponse struct {
 	Text string `json:"text,omitempty"`

@@ -37,19 +37,30 @@ type capacity struct {
 	changed func(by int64) // is told; nil for nobody
 }
 
-// take takes n, or reports that there is not enough left. The caller calls
-// release when it needs them no longer.
-func (c *capacity) take(n int64) (release func(), err error) {
-	if c.taken.Add(n) > c.most {
-		c.taken.Add(-n)
-		return nil, errOverloaded
+// take takes n, or reports that there is not enough left, and then takes
+// nothing, not even for a moment: what is smaller may fit. The caller gives it
+// back when it is needed no longer.
+func (c *capacity) take(n int64) error {
+	for {
+		taken := c.taken.Load()
+		if n > c.most-taken {
+			return errOverloaded
+		}
+		if c.taken.CompareAndSwap(taken, taken+n) {
+			c.tell(n)
+			return nil
+		}
 	}
-	c.tell(n)
-	return func() {
-		c.taken.Add(-n)
-		c.tell(-n)
-	}, nil
 }
+
+// give gives n back.
+func (c *capacity) give(n int64) {
+	c.taken.Add(-n)
+	c.tell(-n)
+}
+
+// fits reports whether there is room for n at the moment, without taking it.
+func (c *capacity) fits(n int64) bool { return n <= c.most-c.taken.Load() }
 
 func (c *capacity) tell(by int64) {
 	if c.changed != nil {
@@ -57,8 +68,8 @@ func (c *capacity) tell(by int64) {
 	}
 }
 
-// bodyCapacity is room for bodies, of which the metrics are told.
-func (a *app) bodyCapacity(most int64) *capacity {
+// byteCapacity is room for bodies or pages, of which the metrics are told.
+func (a *app) byteCapacity(most int64) *capacity {
 	return &capacity{most: most, changed: func(by int64) { a.metrics.BodyBytes(a.listener, by) }}
 }
 
@@ -68,11 +79,10 @@ func bounded(most int) echo.MiddlewareFunc {
 	requests := &capacity{most: int64(most)}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			release, err := requests.take(1)
-			if err != nil {
+			if err := requests.take(1); err != nil {
 				return err
 			}
-			defer release()
+			defer requests.give(1)
 			return next(c)
 		}
 	}
@@ -86,29 +96,22 @@ const requestsPerLink = 8
 // from taking all the room that others need too.
 type perLink struct {
 	mu   sync.Mutex
-	busy map[seat]int
-}
-
-// seat is one link of one callback.
-type seat struct {
-	id     relay.CallbackID
-	number byte
+	busy map[relay.LinkRef]int
 }
 
 // enter counts a request, or refuses it. The caller calls leave when it is done.
 func (p *perLink) enter(link relay.LinkRef) (leave func(), err error) {
-	at := seat{link.ID, link.Number}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.busy[at] == requestsPerLink {
+	if p.busy[link] == requestsPerLink {
 		return nil, errOverloaded
 	}
-	p.busy[at]++
+	p.busy[link]++
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.busy[at]--; p.busy[at] == 0 {
-			delete(p.busy, at)
+		if p.busy[link]--; p.busy[link] == 0 {
+			delete(p.busy, link)
 		}
 	}, nil
 }

@@ -1,93 +1,72 @@
 package handlers
 
 import (
-	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
-	"mime"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
-	"callback-relay/relay"
+	"callback-relay/bodies"
 )
 
-// bodyReader turns request bodies into outputs, within bounds.
+// bodyReader reads request bodies within bounds.
 type bodyReader struct {
-	limit    int       // of one body and of one output, in bytes
+	limit    int       // of one body, or of the output that it becomes, in bytes
 	capacity *capacity // of all bodies being handled, in bytes
 }
 
-// admit makes room for a body, or refuses it before the first read, so that no
-// "100 Continue" invites what is turned away. The caller calls release when it
-// needs the output no longer.
-func (r *bodyReader) admit(c echo.Context) (release func(), err error) {
-	if err := checkDeclared(c, r.limit); err != nil {
+// admit refuses a body that there is no room for before the first read, so that
+// no "100 Continue" invites what is turned away. It sets no room aside: that is
+// taken as bytes arrive, or a few of them could hold the room of many. The
+// caller releases the share when it needs the body no longer.
+func (r *bodyReader) admit(c echo.Context, limit int) (*share, error) {
+	if err := checkDeclared(c, limit); err != nil {
 		return nil, err
 	}
-	req := c.Request()
-	need := req.ContentLength // -1 when there is none
-	if need < 0 || req.Header.Get(echo.HeaderContentEncoding) != "" {
-		need = int64(r.limit) // for it may unfold to that
+	if !r.capacity.fits(c.Request().ContentLength) {
+		return nil, errOverloaded
 	}
-	return r.capacity.take(need)
+	return &share{of: r.capacity}, nil
 }
 
-// read returns the output that a body stands for, and nothing of a body that
-// did not arrive whole.
-func (r *bodyReader) read(c echo.Context) (relay.Payload, error) {
-	req := c.Request()
-	compressed, err := isGzip(req.Header)
+// read returns what a body becomes, which may have r.limit bytes, and nothing of
+// one that did not arrive whole. The share holds the room of it.
+func (r *bodyReader) read(c echo.Context, room *share) ([]byte, error) {
+	kind := bodies.KindOf(c.Request().Header)
+	most := kind.MaxBytes(r.limit)
+	body, err := readAll(c, most, room)
 	if err != nil {
 		return nil, err
 	}
-	kind, err := parseKind(req.Header.Get(echo.HeaderContentType))
-	if err != nil {
+	if body, err = unpack(kind, body, most, room); err != nil {
 		return nil, err
 	}
-	body, err := readAll(c, r.limit)
-	if err != nil {
+	if err := room.add(kind.Growth(len(body), r.limit)); err != nil {
 		return nil, err
 	}
-	if compressed {
-		if body, err = r.decompress(body); err != nil {
-			return nil, err
-		}
-	}
-	return kind.output(body)
+	return kind.JSON(body, r.limit)
 }
 
-// readForm returns the inputs of a form that a browser posts.
-func (r *bodyReader) readForm(c echo.Context) (url.Values, error) {
-	mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-	if err != nil || mediaType != echo.MIMEApplicationForm {
-		return nil, &unsupportedError{"want Content-Type: " + echo.MIMEApplicationForm}
+// unpack undoes the compression of a body and stops one byte past the limit,
+// however much more there would be.
+func unpack(kind bodies.Kind, body []byte, limit int, room *share) ([]byte, error) {
+	if !kind.Packed() || len(body) == 0 {
+		return body, nil
 	}
-	body, err := readAll(c, r.limit)
+	unpacker, err := kind.Unpacker(body)
 	if err != nil {
 		return nil, err
 	}
-	if bytes.Count(body, []byte("&")) >= maxFields {
-		return nil, tooManyFields(0)
+	plain := buffer{room: room, most: limit}
+	err = plain.fill(unpacker, len(body)+unknownStep)
+	if errors.Is(err, io.ErrShortBuffer) {
+		return nil, &bodies.TooLargeError{Limit: limit}
 	}
-	typed, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, &relay.InvalidBodyError{Problem: "not a valid form"}
-	}
-	for _, values := range typed {
-		for _, value := range values {
-			if !utf8.ValidString(value) {
-				return nil, &relay.InvalidBodyError{Problem: "not valid UTF-8"}
-			}
-		}
-	}
-	return typed, nil
+	return plain.bytes, err
 }
 
 // checkDeclared refuses a body that says itself that it is too long.
@@ -97,34 +76,39 @@ func checkDeclared(c echo.Context, limit int) error {
 		return nil
 	}
 	hangUp(c)
-	return &relay.TooLargeError{Limit: limit, Actual: int(declared)}
+	return &bodies.TooLargeError{Limit: limit, Actual: int(declared)}
 }
 
-// readAll reads a body of at most limit bytes. Of one that is longer, or did
-// not arrive whole, it returns nothing.
-func readAll(c echo.Context, limit int) ([]byte, error) {
+// readAll reads a body of at most limit bytes into its share of the room. Of one
+// that is longer, or did not arrive whole, it returns nothing.
+func readAll(c echo.Context, limit int, room *share) ([]byte, error) {
 	// In HTTP/1.0 a POST without a length is a mistake (RFC 1945, 8.3). net/http
 	// takes its body, chunks too, for an empty one.
 	if req := c.Request(); !req.ProtoAtLeast(1, 1) && req.Header.Get(echo.HeaderContentLength) == "" {
 		hangUp(c)
-		return nil, &relay.InvalidBodyError{Problem: "incomplete or badly framed"}
+		return nil, &bodies.InvalidError{Problem: "incomplete or badly framed"}
 	}
-	// Room for all of it at once, where its length is known and was admitted,
-	// and for the read that finds its end.
-	var read bytes.Buffer
-	read.Grow(int(max(c.Request().ContentLength, 0)) + bytes.MinRead)
-	_, err := read.ReadFrom(http.MaxBytesReader(c.Response(), c.Request().Body, int64(limit)))
-	body := read.Bytes()
+	read := buffer{room: room, most: limit}
+	step := unknownStep
+	if declared := c.Request().ContentLength; declared >= 0 {
+		read.most, step = int(declared), declaredStep
+	}
+	err := read.fill(paced(c, http.MaxBytesReader(c.Response(), c.Request().Body, int64(limit))), step)
+	body := read.bytes
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		hangUp(c)
-		return nil, &relay.TooLargeError{Limit: limit}
+		return nil, &bodies.TooLargeError{Limit: limit}
+	}
+	if errors.Is(err, errOverloaded) {
+		hangUp(c)
+		return nil, err
 	}
 	if slow, ok := errors.AsType[net.Error](err); ok && slow.Timeout() {
 		hangUp(c)
 		return nil, errSlow
 	}
 	if err != nil {
-		return nil, &relay.InvalidBodyError{Offset: len(body), Problem: "incomplete or badly framed"}
+		return nil, &bodies.InvalidError{Offset: len(body), Problem: "incomplete or badly framed"}
 	}
 	return body, nil
 }
@@ -140,35 +124,4 @@ func hangUp(c echo.Context) {
 	// It would still read on after the answer. Only a writer that is no
 	// server's cannot be told not to.
 	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now())
-}
-
-// isGzip tells whether a body is compressed, or that we cannot say.
-func isGzip(h http.Header) (bool, error) {
-	switch strings.ToLower(strings.Join(h.Values(echo.HeaderContentEncoding), ",")) {
-	case "", "identity":
-		return false, nil
-	case "gzip", "x-gzip":
-		return true, nil
-	}
-	return false, &unsupportedError{"the content encoding is not supported: send the body as it is, or with gzip"}
-}
-
-// decompress unpacks a body and stops one byte past the limit, however much
-// more there would be.
-func (r *bodyReader) decompress(body []byte) ([]byte, error) {
-	bad := &relay.InvalidBodyError{Problem: "not valid gzip"}
-	packed := bytes.NewReader(body)
-	unpacker, err := gzip.NewReader(packed)
-	if err != nil {
-		return nil, bad
-	}
-	plain, err := io.ReadAll(io.LimitReader(unpacker, int64(r.limit)+1))
-	if len(plain) > r.limit {
-		return nil, &relay.TooLargeError{Limit: r.limit}
-	}
-	if err != nil {
-		bad.Offset = len(body) - packed.Len()
-		return nil, bad
-	}
-	return plain, nil
 }

@@ -1,60 +1,202 @@
 package handlers
 
 import (
+	"container/list"
+	"context"
 	"net"
+	"net/http"
 	"sync"
+	"time"
 )
 
-// LimitConnections returns a listener that has at most so many connections
-// open. Further ones wait to be accepted: an open connection takes memory and a
-// file descriptor, and without descriptors there is no way to Redis, to Step
-// Functions or for a health check either.
-func LimitConnections(l net.Listener, most int) net.Listener {
-	return &limitedListener{Listener: l, room: make(chan struct{}, most), closed: make(chan struct{})}
+// BoundConnections returns a listener for a server that has at most so many
+// connections open: an open connection takes memory and a file descriptor, and
+// without descriptors there is no way to Redis, to Step Functions or for a
+// health check either.
+//
+// When the bound is reached, a new connection takes the place of the one that
+// has waited longest for its client: for a request or the rest of its headers,
+// or for a body that nobody wants to read. Those whose request is being handled
+// are not touched; while all of them are, new ones wait to be accepted.
+//
+// The server must not be serving yet, and serves with this listener alone.
+func BoundConnections(server *http.Server, l net.Listener, most int) net.Listener {
+	b := &boundedListener{Listener: l, most: most, changed: make(chan struct{}, 1), closed: make(chan struct{})}
+	follow := server.ConnState
+	server.ConnState = func(conn net.Conn, state http.ConnState) {
+		if c, ok := conn.(*boundedConn); ok {
+			b.follow(c, state)
+			conn = c.TCPConn
+		}
+		if follow != nil {
+			follow(conn, state)
+		}
+	}
+	contextOf := server.ConnContext
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		if contextOf != nil {
+			ctx = contextOf(ctx, conn)
+		}
+		return context.WithValue(ctx, connKey{}, conn)
+	}
+	next := server.Handler
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(*boundedConn); ok {
+			b.put(c, nil)
+			defer b.put(c, &b.unhandled)
+		}
+		next.ServeHTTP(w, r)
+	})
+	return b
 }
 
-type limitedListener struct {
+type connKey struct{}
+
+// spared is how long a connection is left alone whose request has come and is
+// not handled yet, or was handled while its body has not been drained: the
+// server reads it to the end, before it answers.
+const spared = time.Second
+
+type boundedListener struct {
 	net.Listener
-	room   chan struct{} // one for each open connection
-	closed chan struct{}
-	once   sync.Once
+	most    int
+	changed chan struct{} // tells a connection that waits to be accepted
+	closed  chan struct{}
+	once    sync.Once
+
+	mu   sync.Mutex
+	open int
+	// Connections in which nothing is handled, those that wait longest first:
+	// without a request, and with one that is before or behind its handler.
+	idle, unhandled list.List
 }
 
 // Accept implements [net.Listener].
-func (l *limitedListener) Accept() (net.Conn, error) {
-	select {
-	case l.room <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
+func (l *boundedListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
-		<-l.room
 		return nil, err
 	}
-	release := sync.OnceFunc(func() { <-l.room })
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		return &limitedConn{tcp, release}, nil
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return conn, nil // no network is behind it
 	}
-	release() // no network is behind it
-	return conn, nil
+	c := &boundedConn{TCPConn: tcp, of: l}
+	for {
+		longest, admitted := l.admit(c)
+		if admitted {
+			return c, nil
+		}
+		if longest != nil {
+			_ = longest.Close() // and its place is free
+			continue
+		}
+		select {
+		case <-l.changed:
+		case <-time.After(spared / 10):
+		case <-l.closed:
+			_ = tcp.Close()
+			return nil, net.ErrClosed
+		}
+	}
 }
 
 // Close implements [net.Listener].
-func (l *limitedListener) Close() error {
+func (l *boundedListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return l.Listener.Close()
 }
 
-// limitedConn embeds the TCP connection itself: the server closes one side of
+// admit counts a connection, or returns the one to be closed for it; nil where
+// none can be.
+func (l *boundedListener) admit(c *boundedConn) (longest *boundedConn, admitted bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open < l.most {
+		l.open++
+		c.counted = true
+		l.move(c, &l.idle)
+		return nil, true
+	}
+	for _, waiting := range []*list.List{&l.idle, &l.unhandled} {
+		if first := waiting.Front(); first != nil {
+			if c := first.Value.(*boundedConn); longest == nil || c.since.Before(longest.since) {
+				longest = c
+			}
+		}
+	}
+	if longest != nil && longest.in == &l.unhandled && time.Since(longest.since) < spared {
+		longest = nil
+		if first := l.idle.Front(); first != nil {
+			longest = first.Value.(*boundedConn)
+		}
+	}
+	return longest, false
+}
+
+// follow takes note of what the server says of a connection.
+func (l *boundedListener) follow(c *boundedConn, state http.ConnState) {
+	switch state {
+	case http.StateIdle:
+		l.put(c, &l.idle)
+	case http.StateActive:
+		l.put(c, &l.unhandled)
+	}
+}
+
+// put puts a connection at the end of a list, or into none.
+func (l *boundedListener) put(c *boundedConn, into *list.List) {
+	l.mu.Lock()
+	l.move(c, into)
+	l.mu.Unlock()
+	l.tell()
+}
+
+func (l *boundedListener) move(c *boundedConn, into *list.List) {
+	if c.in != nil {
+		c.in.Remove(c.at)
+	}
+	if !c.counted { // it was closed meanwhile
+		into = nil
+	}
+	if c.in, c.since = into, time.Now(); into != nil {
+		c.at = into.PushBack(c)
+	}
+}
+
+func (l *boundedListener) gone(c *boundedConn) {
+	l.mu.Lock()
+	if c.counted {
+		c.counted = false
+		l.open--
+	}
+	l.move(c, nil)
+	l.mu.Unlock()
+	l.tell()
+}
+
+func (l *boundedListener) tell() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// boundedConn embeds the TCP connection itself: the server closes one side of
 // it after an answer that cuts a request short.
-type limitedConn struct {
+type boundedConn struct {
 	*net.TCPConn
-	release func()
+	of *boundedListener
+
+	// Guarded by of.mu.
+	counted bool
+	in      *list.List // nil while a request is handled
+	at      *list.Element
+	since   time.Time
 }
 
 // Close implements [net.Conn].
-func (c *limitedConn) Close() error {
-	defer c.release()
+func (c *boundedConn) Close() error {
+	defer c.of.gone(c)
 	return c.TCPConn.Close()
 }

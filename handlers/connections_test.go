@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"testing"
@@ -8,25 +9,30 @@ import (
 	"callback-relay/handlers"
 )
 
-// Row 25: connections that say nothing take no more than their part of what the
-// process has. Those over the bound wait, and are served when others have gone.
+// Rows 25 and 77: connections that are handled take no more than their part of
+// what the process has. Those over the bound wait, and are served when others
+// have gone.
 func TestConnectionsAreBounded(t *testing.T) {
 	const most = 4
 	var conns connections
 	n := start(t, func(s *setup) { s.connections, s.server = most, conns.follow })
 	k := n.register()
-	idle := n.dial()
-	for range most - 1 {
-		n.dial()
+	var busy []*wire
+	for range most {
+		w := n.open(n.register().path("default"), "", jsonType, "Content-Length: 2", "Expect: 100-continue")
+		w.continues() // so it is handled
+		busy = append(busy, w)
 	}
-	conns.become(t, most)
 	waiting := n.open(k.path("default"), "{}", jsonType, "Content-Length: 2", "Connection: close")
 	n.call("GET", "/healthz", "").is(http.StatusOK) // the private listener has its own
 	n.call("GET", "/readyz", "").is(http.StatusOK)
 	if got := conns.count(); got != most {
 		t.Errorf("%d connections are served, want %d", got, most)
 	}
-	must(t, idle.Close())
+	for _, w := range busy { // nobody was cut off for it
+		w.write("{}")
+		w.answer().is(http.StatusOK)
+	}
 	waiting.answer().is(http.StatusOK)
 	k.gets("{}")
 	for range 2 * most { // each gives its place back
@@ -34,24 +40,97 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
+// Row 77: connections in which nothing happens give way to new ones, the longest
+// idle first, whatever they wait with; one whose request is handled does not.
+func TestIdleConnectionsGiveWay(t *testing.T) {
+	const most = 4
+	ask := func(w *wire, idle chan struct{}) *wire {
+		w.write("GET /healthz HTTP/1.1\r\nHost: relay.test\r\n\r\n")
+		w.answer().is(http.StatusOK)
+		<-idle // the answer comes a little before
+		return w
+	}
+	for name, hold := range map[string]func(n *node, idle chan struct{}) *wire{
+		"silent from the beginning": func(n *node, _ chan struct{}) *wire { return n.dial() },
+		"within the headers": func(n *node, _ chan struct{}) *wire {
+			w := n.dial()
+			w.write("POST /c/x HTTP/1.1\r\nHost: relay.te")
+			return w
+		},
+		"after a request": func(n *node, idle chan struct{}) *wire { return ask(n.dial(), idle) },
+		"after a request, within the next": func(n *node, idle chan struct{}) *wire {
+			w := ask(n.dial(), idle)
+			w.write("GET /healthz")
+			return w
+		},
+		"with a body that nobody wants": func(n *node, _ chan struct{}) *wire {
+			return n.open("/nowhere", "", "Content-Length: 1000")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conns := connections{idle: make(chan struct{}, 1)}
+			n := start(t, func(s *setup) { s.connections, s.server = most, conns.follow })
+			k := n.register()
+			handled := n.open(k.path("default"), "", jsonType, "Content-Length: 2", "Expect: 100-continue")
+			handled.continues()
+			var held []*wire
+			for i := range most - 1 {
+				held = append(held, hold(n, conns.idle))
+				conns.become(t, i+2)
+			}
+			for range 3 * most {
+				held = append(held, ask(n.dial(), conns.idle))
+			}
+			conns.become(t, most)
+			for _, w := range held[:len(held)-most+1] {
+				w.gone()
+			}
+			ask(held[len(held)-1], conns.idle) // the last is still there
+			handled.write("{}")
+			handled.answer().is(http.StatusOK)
+			<-conns.idle
+			k.gets("{}")
+		})
+	}
+}
+
+// Row 77: the health probe gets through to a private listener that is full.
+func TestProbeOfAFullListener(t *testing.T) {
+	const most = 4
+	n := start(t, func(s *setup) { s.connections = most })
+	for range 3 * most {
+		conn, err := net.Dial("tcp", n.private)
+		must(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		_, err = fmt.Fprint(conn, "GET /metrics HTTP/1.1\r\nHost: relay.test\r\n\r\n")
+		must(t, err)
+	}
+	for range 3 {
+		n.client.CloseIdleConnections()
+		n.call("GET", "/healthz", "").is(http.StatusOK)
+		n.call("GET", "/readyz", "").is(http.StatusOK)
+	}
+}
+
 // A listener that is closed while it is full gives up at once.
 func TestFullListenerCloses(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	l := handlers.LimitConnections(inner, 1)
-	client, err := net.Dial("tcp", inner.Addr().String())
-	must(t, err)
-	defer client.Close()
-	conn, err := l.Accept()
-	must(t, err)
-	defer conn.Close()
+	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })}
+	l := handlers.BoundConnections(server, inner, 1)
 	ended := make(chan error, 1)
-	go func() {
-		_, err := l.Accept()
-		ended <- err
-	}()
+	go func() { ended <- server.Serve(l) }()
+	for range 2 { // one that is handled, and one that waits for its place
+		client, err := net.Dial("tcp", inner.Addr().String())
+		must(t, err)
+		defer client.Close()
+		_, err = fmt.Fprint(client, "GET / HTTP/1.1\r\nHost: relay.test\r\n\r\n")
+		must(t, err)
+	}
 	must(t, l.Close())
 	if err := <-ended; err == nil {
 		t.Error("accepted")
 	}
+	must(t, server.Close())
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,9 +113,13 @@ type wire struct {
 }
 
 // dial connects to the public listener. The deadline is for broken code only.
-func (n *node) dial() *wire {
+func (n *node) dial(control ...func(network, address string, c syscall.RawConn) error) *wire {
 	n.t.Helper()
-	conn, err := net.Dial("tcp", n.public)
+	var dialer net.Dialer
+	for _, c := range control {
+		dialer.Control = c
+	}
+	conn, err := dialer.Dial("tcp", n.public)
 	must(n.t, err)
 	n.t.Cleanup(func() { _ = conn.Close() })
 	must(n.t, conn.SetDeadline(time.Now().Add(20*time.Second)))
@@ -151,6 +156,15 @@ func (w *wire) continues() {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusContinue {
 		w.n.t.Fatalf("got %s, want 100 Continue", resp.Status)
+	}
+}
+
+// gone waits until the server ends the connection, whatever it says before.
+func (w *wire) gone() {
+	w.n.t.Helper()
+	_, err := io.Copy(io.Discard, w.r)
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		w.n.t.Error("the server keeps the connection open")
 	}
 }
 

@@ -62,8 +62,9 @@ type node struct {
 type setup struct {
 	service     relay.ServiceOptions
 	inFlight    int64
+	pageBytes   int64              // 0 is the default
 	requests    int                // of the public listener; 0 is the default
-	connections int                // of the public listener; 0 is no bound
+	connections int                // of each listener; 0 is no bound
 	server      func(*http.Server) // of the public listener
 }
 
@@ -110,7 +111,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 	n.service = relay.NewService(s.service)
 	public := handlers.NewServer(handlers.Public(handlers.PublicOptions{
 		Relay: n.service, Logger: logger, Metrics: n.metrics, Tracer: untraced, Pages: plainPages(t),
-		MaxOutput: s.service.MaxOutput, BytesInFlight: s.inFlight, RequestsInFlight: s.requests,
+		MaxOutput: s.service.MaxOutput, BytesInFlight: s.inFlight, RequestsInFlight: s.requests, PageBytesInFlight: s.pageBytes,
 	}), logger)
 	s.server(public)
 	n.public = serve(t, public, s.connections)
@@ -128,7 +129,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 			}
 			return all
 		},
-	}), logger))
+	}), logger), s.connections)
 
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -164,7 +165,7 @@ func serve(t *testing.T, server *http.Server, connections ...int) (addr string) 
 	served := make(chan error, 1)
 	for _, most := range connections {
 		if most > 0 {
-			listener = handlers.LimitConnections(listener, most)
+			listener = handlers.BoundConnections(server, listener, most)
 		}
 	}
 	go func() { served <- server.Serve(listener) }()

@@ -6,14 +6,16 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"callback-relay/relay"
 )
 
-// Row 70: bodies that are being handled have a bound together. Over it callers
-// are told to come back, and what a body held is given back however it ends.
+// Rows 70 and 81: bodies that are being handled have a bound together. Over it
+// callers are told to come back, and what a body held is given back however it
+// ends. Room is taken as bytes arrive, and as they are unpacked.
 func TestBytesInFlight(t *testing.T) {
-	n := start(t, limited, func(s *setup) { s.inFlight = 1500 })
+	n := start(t, limited, func(s *setup) { s.inFlight = 1600 })
 	body := `"` + strings.Repeat("x", 998) + `"`
 	k := n.register()
 	w := n.open(k.path("default"), "", jsonType, "Content-Length: 1000", "Expect: 100-continue")
@@ -28,11 +30,14 @@ func TestBytesInFlight(t *testing.T) {
 	if got.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	// One of unknown length counts as the longest, a compressed one too.
-	n.open(other.path("default"), "1\r\n1\r\n0\r\n\r\n", jsonType, "Transfer-Encoding: chunked").
+	long := strconv.Quote(strings.Repeat("x", 700))
+	n.open(other.path("default"), "2be\r\n"+long+"\r\n0\r\n\r\n", jsonType, "Transfer-Encoding: chunked").
 		answer().isProblem(http.StatusServiceUnavailable, "overloaded")
-	n.post(other.path("default"), "application/json", packed(t, "1"), "Content-Encoding", "gzip").
+	n.post(other.path("default"), "application/json", packed(t, long), "Content-Encoding", "gzip").
 		isProblem(http.StatusServiceUnavailable, "overloaded")
+	// What is short finds room, though it does not say how long it is.
+	n.open(n.register().path("default"), "1\r\n1\r\n0\r\n\r\n", jsonType, "Transfer-Encoding: chunked").answer().is(http.StatusOK)
+	n.post(n.register().path("default"), "application/json", packed(t, "1"), "Content-Encoding", "gzip").is(http.StatusOK)
 	// A small one still finds room.
 	n.register().unharmed()
 
@@ -41,9 +46,10 @@ func TestBytesInFlight(t *testing.T) {
 	k.gets(body)
 	other.unharmed()
 
+	n = start(t, limited, func(s *setup) { s.inFlight = 4000 }) // converting takes room, too
 	spoilt := body[:999] + "x"
 	for i, refused := range []struct{ contentType, body string }{
-		{"application/json", spoilt}, {"application/nothing", body}, {"application/json", body + " "}, {"text/plain", strings.Repeat(`"`, 1000)},
+		{"application/json", spoilt}, {"application/nothing", body[:999] + "\xff"}, {"application/json", body + " "}, {"text/plain", strings.Repeat(`"`, 1000)},
 	} {
 		if got := n.register().post(refused.contentType, refused.body); got.status == http.StatusOK || got.status >= 500 {
 			t.Errorf("refused body %d: got %d", i, got.status)
@@ -57,6 +63,46 @@ func TestBytesInFlight(t *testing.T) {
 	n.register().post("application/json", body).is(http.StatusOK)
 	if requests, bytes := n.metrics.requests.Load(), n.metrics.bytes.Load(); requests != 0 || bytes != 0 {
 		t.Errorf("the metrics were told of %d requests and %d bytes in flight after all", requests, bytes)
+	}
+}
+
+// Row 81: hundreds of bodies that have only begun hold next to nothing, whatever
+// length they say, so that others find room; and they are cut off when they fall
+// behind, long before the deadline of the request.
+func TestSlowBodiesHoldLittle(t *testing.T) {
+	t.Parallel()
+	n := start(t, func(s *setup) {
+		s.inFlight = 2 << 20 // of eight large bodies
+		s.server = func(public *http.Server) { public.ReadTimeout = time.Hour }
+	})
+	var hung []*wire
+	for range 25 {
+		k := n.register()
+		for _, headers := range [][]string{
+			{"Content-Length: 262144"}, {"Transfer-Encoding: chunked"}, {"Transfer-Encoding: chunked", "Content-Encoding: gzip"},
+			{"Content-Length: 200000", "Content-Encoding: gzip"},
+		} {
+			for range 2 {
+				w := n.open(k.path("default"), "", append(headers, jsonType, "Expect: 100-continue")...)
+				w.continues()
+				w.write("1")
+				hung = append(hung, w)
+			}
+		}
+	}
+	k := n.register()
+	large := strconv.Quote(strings.Repeat("x", relay.MaxOutputBytes-2))
+	k.post("application/json", large).is(http.StatusOK)
+	k.gets(large)
+	if held := n.metrics.bytes.Load(); held > 1<<20 {
+		t.Errorf("%d bytes are held for %d bytes that have arrived", held, len(hung))
+	}
+	for _, w := range hung {
+		got := w.answer()
+		if got.status < 400 || got.status >= 500 && got.status != http.StatusServiceUnavailable {
+			t.Errorf("told %d %s", got.status, got.body)
+		}
+		w.closed()
 	}
 }
 

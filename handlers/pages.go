@@ -1,12 +1,13 @@
 package handlers
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/munnerz/goautoneg"
@@ -15,10 +16,6 @@ import (
 	"callback-relay/pages"
 	"callback-relay/relay"
 )
-
-// maxForm bounds what a page posts, in bytes. One person's share of an output
-// is at most half of it, and each byte of that is at most three of a form.
-const maxForm = 2 * relay.MaxOutputBytes
 
 // page shows a link's page. It changes nothing.
 func (h *public) page(c echo.Context) error {
@@ -46,9 +43,20 @@ func (h *public) submit(c echo.Context) error {
 	if err := h.sameSite.Check(c.Request()); err != nil {
 		return h.counted(errForeignSite)
 	}
-	typed, err := h.readForm(c)
+	// What the form may have is known before it is read. Where Redis cannot be
+	// asked, the form is read all the same, to be shown again.
+	v, unseen := h.relay.View(c.Request().Context(), link)
+	if unseen != nil && !errors.Is(unseen, relay.ErrUnavailable) {
+		return h.counted(unseen)
+	}
+	room := &share{of: h.pageRoom}
+	defer room.release() // once the page that repeats the text is written
+	typed, err := h.readForm(c, formBytes(v), room)
 	if err != nil {
 		return h.counted(err)
+	}
+	if err := cmp.Or(unseen, checkOnce(v, typed)); err != nil {
+		return h.refused(c, link, v, typed, err)
 	}
 	v, duplicate, err := h.relay.Submit(c.Request().Context(), link, submission(typed))
 	if err != nil {
@@ -70,7 +78,7 @@ func (h *public) submit(c echo.Context) error {
 	return h.show(c, http.StatusOK, page)
 }
 
-// refused shows why a submission was not taken, with all that was typed.
+// refused shows why a submission was not taken, with what was typed.
 func (h *public) refused(c echo.Context, link relay.LinkRef, v relay.View, typed url.Values, err error) error {
 	p := problemOf(h.counted(err))
 	form := (*relay.FormError)(nil)
@@ -82,7 +90,10 @@ func (h *public) refused(c echo.Context, link relay.LinkRef, v relay.View, typed
 		page.Form = formOf(link, v, typed)
 		page.Form.Stale = form.Stale
 		for _, wrong := range form.Problems {
-			page.Form.Problems = append(page.Form.Problems, pages.Problem{Input: wrong.Field, Kind: string(wrong.Kind), Limit: wrong.Limit})
+			isCut := func(p pages.Problem) bool { return p.Input == wrong.Field } // which says more
+			if !slices.ContainsFunc(page.Form.Problems, isCut) {
+				page.Form.Problems = append(page.Form.Problems, pages.Problem{Input: wrong.Field, Kind: string(wrong.Kind), Limit: wrong.Limit})
+			}
 		}
 		return h.show(c, p.Status, page)
 	case p.Status >= http.StatusInternalServerError:
@@ -90,7 +101,7 @@ func (h *public) refused(c echo.Context, link relay.LinkRef, v relay.View, typed
 		// The nonce is as good as it was: what it is worth is looked at anew.
 		return h.show(c, p.Status, pages.Page{
 			State: pages.Trouble, Reference: reference(string(link.ID)),
-			Form: &pages.Form{Action: pages.Action(link.Type), Nonce: typed.Get("nonce"), Values: typed},
+			Form: &pages.Form{Action: pages.Action(link.Type), Nonce: firstChars(typed.Get("nonce"), maxNonceChars), Values: keepUnknown(typed)},
 		})
 	case v.ID == "":
 		return err
@@ -100,24 +111,6 @@ func (h *public) refused(c echo.Context, link relay.LinkRef, v relay.View, typed
 		page.State, page.Form = errorStates[p.Type], nil
 	}
 	return h.show(c, p.Status, page)
-}
-
-// readForm reads the inputs of a page.
-func (h *public) readForm(c echo.Context) (url.Values, error) {
-	release, err := h.forms.admit(c)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	return h.forms.readForm(c)
-}
-
-func submission(typed url.Values) relay.Submission {
-	return relay.Submission{
-		Nonce: typed.Get("nonce"), Decision: typed.Get(relay.InputDecision), Approver: typed.Get(relay.InputApprover),
-		Comment: typed.Get(relay.InputComment), Confirm: typed.Get(relay.InputConfirm),
-		Field: func(name string) string { return typed.Get(relay.InputField + name) },
-	}
 }
 
 // standings are the states of a page by what the callback's view means.
@@ -170,27 +163,27 @@ func pageOf(v relay.View) pages.Page {
 
 // decisionsOf lists who decided; where that was no approval, who answered.
 func decisionsOf(v relay.View) []pages.Decision {
-	mine, _ := v.Mine()
+	mine, decided := v.Mine()
 	var all []pages.Decision
 	for _, d := range v.Decisions {
 		all = append(all, pages.Decision{
 			Approved: d.Approved, Action: pages.ActionApproval, Approver: d.Approver, Typed: d.Typed,
-			Yours: d.Link == mine.Link, At: d.At,
+			Yours: decided && d.Number == mine.Number, At: d.At,
 		})
 	}
 	o := v.Outcome
-	if o == nil || o.By == relay.ByExpiry || slices.ContainsFunc(v.Decisions, func(d relay.Decision) bool { return d.Link == o.By }) {
+	if o == nil || o.By == relay.ByExpiry || slices.ContainsFunc(v.Decisions, func(d relay.Decision) bool { return d.Number == o.Number }) {
 		return all
 	}
 	action := pages.ActionSuccess
 	if o.Type == relay.OutcomeFailure {
 		action = pages.ActionFailure
 	}
-	return append(all, pages.Decision{Approved: o.Type == relay.OutcomeSuccess, Action: action, Yours: o.By == v.Link.Name, At: o.At})
+	return append(all, pages.Decision{Approved: o.Type == relay.OutcomeSuccess, Action: action, Yours: o.Number == v.Link.Number, At: o.At})
 }
 
 // formOf is the form of a page that waits, or nil. What was typed before is
-// shown again.
+// shown again, as far as the form asks for it.
 func formOf(link relay.LinkRef, v relay.View, typed url.Values) *pages.Form {
 	if v.Standing() != relay.StandingWaiting {
 		return nil
@@ -198,14 +191,13 @@ func formOf(link relay.LinkRef, v relay.View, typed url.Values) *pages.Form {
 	nonce := typed.Get("nonce")
 	if !link.CheckNonce(nonce, v.Now) {
 		nonce = link.NewNonce(v.Now)
-		if v.Approval.Confirm == relay.ConfirmWord { // which goes with the nonce
-			typed = maps.Clone(typed)
-			typed.Del(relay.InputConfirm)
-		}
 	}
-	form := &pages.Form{
-		Action: pages.Action(link.Type), Nonce: nonce, Approver: v.Link.Approver,
-		Values: typed,
+	form := &pages.Form{Action: pages.Action(link.Type), Nonce: nonce, Approver: v.Link.Approver}
+	if typed != nil {
+		form.Values, form.Problems = keep(typed, v.Inputs())
+		if nonce != typed.Get("nonce") && v.Approval.Confirm == relay.ConfirmWord { // which goes with the nonce
+			form.Values.Del(relay.InputConfirm)
+		}
 	}
 	switch link.Type {
 	case relay.LinkApproval:
@@ -256,6 +248,8 @@ var errorStates = map[api.Code]pages.State{
 	api.CodeRefused:         pages.NotTaken,
 	api.CodeAlreadyAnswered: pages.Decided,
 	api.CodeTooLarge:        pages.TooMuch,
+	// The pages themselves know every method that a browser has for them.
+	api.CodeMethodNotAllowed: pages.ForPrograms,
 }
 
 // errorPage shows a problem to a person.
@@ -273,9 +267,17 @@ func (h *public) errorPage(c echo.Context, p api.Problem) error {
 	})
 }
 
-// show answers with a page.
+// A page must be taken off our hands at this pace, in bytes a second, after a
+// while in which nothing need happen. Whoever does not read holds its room.
+const (
+	pagePace  = 16 << 10
+	pageGrace = 10 * time.Second
+)
+
+// show answers with a page, whose bytes are counted until they are written.
 func (h *public) show(c echo.Context, status int, page pages.Page) error {
-	var html bytes.Buffer
+	html := buffer{room: &share{of: h.pageRoom}}
+	defer html.room.release()
 	if err := h.pages.Render(&html, c.Request().Header.Get("Accept-Language"), page); err != nil {
 		return err
 	}
@@ -284,7 +286,13 @@ func (h *public) show(c echo.Context, status int, page pages.Page) error {
 		c.Response().Header().Set(name, value)
 	}
 	c.Response().Header().Add(echo.HeaderVary, "Accept-Language")
-	return c.HTMLBlob(status, html.Bytes())
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(html.bytes)))
+	within := pageGrace + time.Duration(len(html.bytes))*time.Second/pagePace
+	if server, ok := c.Request().Context().Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
+		within = min(within, server.WriteTimeout)
+	}
+	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(within)) // only a writer that is no server's cannot
+	return c.HTMLBlob(status, html.bytes)
 }
 
 // accepts returns which of the media types a request would like best; the first

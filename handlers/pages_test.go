@@ -114,10 +114,10 @@ func TestLongForms(t *testing.T) {
 // What was posted and not read is known to the browser alone: the page says how
 // to send it once more, and offers no link that would lose it.
 func TestTroubleBeforeTheForm(t *testing.T) {
-	n := start(t, func(s *setup) { s.inFlight = 10 })
+	n := start(t, func(s *setup) { s.pageBytes = 32 << 10 })
 	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana"}}`)
 	_, nonce := k.open("dana")
-	got := k.submit("dana", url.Values{"nonce": {nonce}, "decision": {"approved"}})
+	got := k.submit("dana", url.Values{"nonce": {nonce}, "decision": {"approved"}, "comment": {strings.Repeat("x", 33_000)}})
 	if got.is(http.StatusServiceUnavailable); !strings.Contains(string(got.body), "reload this page") || strings.Contains(string(got.body), `href=""`) {
 		t.Errorf("the page says %s", got.body)
 	}
@@ -193,12 +193,13 @@ func TestContentGoesWithTheFinalState(t *testing.T) {
 				t.Errorf("the page says %s", page.body)
 			}
 			again := `{"taskToken":` + quoted(k.taskToken) + `,"links":` + links + `,"approval":` + approval + `}`
-			n.call(http.MethodPost, "/v1/callbacks", strings.Replace(again, `{"a": 1}`, `{"a":1}`, 1)).is(http.StatusOK)
-			n.call(http.MethodPost, "/v1/callbacks", strings.Replace(again, `{"a": 1}`, `{"a":2}`, 1)).isProblem(http.StatusConflict, "settings-differ")
 			if name != "delivered" {
+				n.call(http.MethodPost, "/v1/callbacks", again).isProblem(http.StatusConflict, "already-cancelled")
 				n.post(k.path("done"), "", "").isProblem(http.StatusGone, "cancelled")
 				return
 			}
+			n.call(http.MethodPost, "/v1/callbacks", strings.Replace(again, `{"a": 1}`, `{"a":1}`, 1)).is(http.StatusOK)
+			n.call(http.MethodPost, "/v1/callbacks", strings.Replace(again, `{"a": 1}`, `{"a":2}`, 1)).isProblem(http.StatusConflict, "settings-differ")
 			var repeated api.AnswerResponse
 			got := n.post(k.path("done"), "", "")
 			got.is(http.StatusOK)

@@ -52,7 +52,7 @@ func Private(o PrivateOptions) http.Handler {
 	a.trusted = true
 	h := &private{
 		relay: o.Relay, metrics: o.Metrics, ready: o.Ready, warnings: o.Warnings,
-		bodies: &bodyReader{limit: maxRegistration, capacity: a.bodyCapacity(privateBytesInFlight)},
+		bodies: &bodyReader{limit: maxRegistration, capacity: a.byteCapacity(privateBytesInFlight)},
 	}
 	guard, bound := requireKey(o.Keys), bounded(requestsInFlight)
 	auth := func(handler echo.HandlerFunc) echo.HandlerFunc { return bound(guard(handler)) }
@@ -60,6 +60,7 @@ func Private(o PrivateOptions) http.Handler {
 	a.handle("/v1/callbacks/:id", methods{
 		http.MethodGet: auth(h.inspect), http.MethodPatch: auth(h.update), http.MethodDelete: auth(h.cancel),
 	})
+	a.handle("/v1/callbacks/:id/links", methods{http.MethodPost: auth(h.addLink)})
 	a.handle("/v1/callbacks/:id/links/:name", methods{http.MethodDelete: auth(h.revoke)})
 	a.get("/healthz", healthz)
 	a.get("/readyz", h.readyz)
@@ -109,6 +110,24 @@ func (h *private) update(c echo.Context) error {
 	return h.one(c, func(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
 		return h.relay.Reschedule(ctx, id, e)
 	})
+}
+
+// addLink gives one callback one more link, or replaces one.
+func (h *private) addLink(c echo.Context) error {
+	id, err := relay.ParseCallbackID(c.Param("id"))
+	if err != nil {
+		return unknownID(err)
+	}
+	noteCallback(c, id)
+	name, request, err := h.readLink(c)
+	if err != nil {
+		return err
+	}
+	v, err := h.relay.AddLink(c.Request().Context(), id, name, request)
+	if err != nil {
+		return unknownID(err)
+	}
+	return c.JSON(http.StatusCreated, h.renderLink(v.Callback, v.Link, &v.Approval))
 }
 
 // revoke closes one link of a callback.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/pages"
 	"callback-relay/relay"
 )
@@ -31,14 +32,21 @@ type PublicOptions struct {
 	// to come back.
 	BytesInFlight    int64
 	RequestsInFlight int
+	// PageBytesInFlight likewise bounds the forms that people post and the pages
+	// that they are shown, by default 16 MiB. Pages have room of their own, so
+	// that who does not read them keeps no webhook out.
+	PageBytesInFlight int64
 }
+
+// pageBytesInFlight is enough for several hundred pages of the usual length.
+const pageBytesInFlight = 16 << 20
 
 // public serves links.
 type public struct {
 	*app
 	relay    *relay.Service
 	bodies   *bodyReader // of what machines post
-	forms    *bodyReader // of what pages post
+	pageRoom *capacity   // of what pages post and show
 	crowds   perLink
 	pages    *pages.Pages
 	sameSite *http.CrossOriginProtection
@@ -50,12 +58,11 @@ type public struct {
 // that path too, so it does not matter whether a proxy takes it off.
 func Public(o PublicOptions) http.Handler {
 	a := newApp("public", o.Logger, o.Metrics, o.Tracer)
-	room := a.bodyCapacity(o.BytesInFlight)
 	h := &public{
 		app: a, relay: o.Relay, pages: o.Pages,
-		bodies:   &bodyReader{limit: o.MaxOutput, capacity: room},
-		forms:    &bodyReader{limit: maxForm, capacity: room},
-		crowds:   perLink{busy: map[seat]int{}},
+		bodies:   &bodyReader{limit: o.MaxOutput, capacity: a.byteCapacity(o.BytesInFlight)},
+		pageRoom: a.byteCapacity(cmp.Or(o.PageBytesInFlight, pageBytesInFlight)),
+		crowds:   perLink{busy: map[relay.LinkRef]int{}},
 		proofs:   rate.NewLimiter(missRate, missBurst),
 		sameSite: http.NewCrossOriginProtection(),
 	}
@@ -68,11 +75,13 @@ func Public(o PublicOptions) http.Handler {
 	a.echo.Use(limitMisses())
 	bound := bounded(cmp.Or(o.RequestsInFlight, requestsInFlight))
 	prefixes := []string{""}
-	if prefix := strings.TrimSuffix(o.Relay.PublicURL.Path, "/"); prefix != "" {
+	prefix := strings.TrimSuffix(o.Relay.PublicURL.Path, "/")
+	if prefix != "" {
 		prefixes = append(prefixes, prefix)
 	}
+	a.echo.Pre(repairLinks(prefix))
 	for _, prefix := range prefixes {
-		a.pagePaths = append(a.pagePaths, prefix+"/a/")
+		a.pagePaths, a.linkPaths = append(a.pagePaths, prefix+"/a/"), append(a.linkPaths, prefix+"/c/")
 		a.handle(prefix+"/c/:key", methods{http.MethodPost: bound(h.post)})
 		a.handle(prefix+"/a/:key", methods{
 			http.MethodGet: bound(h.page), http.MethodHead: bound(h.page), http.MethodPost: bound(h.submit),
@@ -106,25 +115,35 @@ func (h *public) post(c echo.Context) error {
 		return err
 	}
 	defer leave()
-	switch link.Type {
-	case relay.LinkHeartbeat:
-		return h.heartbeat(c, link)
-	case relay.LinkWebhook:
+	if link.Type == relay.LinkWebhook {
 		return h.answer(c, link)
+	}
+	body, err := h.shortBody(c)
+	if err != nil {
+		return h.counted(err)
+	}
+	if reply, found := handshakeOf(c, body); found {
+		return h.shakeHands(c, link, reply)
+	}
+	if link.Type == relay.LinkHeartbeat {
+		return h.heartbeat(c, link)
 	}
 	return h.press(c, link)
 }
 
 // answer records what was posted as the task's output.
 func (h *public) answer(c echo.Context, link relay.LinkRef) error {
-	release, err := h.bodies.admit(c)
+	room, err := h.bodies.admit(c, bodies.KindOf(c.Request().Header).MaxBytes(h.bodies.limit))
 	if err != nil {
 		return h.counted(err)
 	}
-	defer release()
-	output, err := h.bodies.read(c)
+	defer room.release()
+	output, err := h.bodies.read(c, room)
 	if err != nil {
 		return h.counted(err)
+	}
+	if reply, found := handshakeOf(c, output); found {
+		return h.shakeHands(c, link, reply)
 	}
 	answered, err := h.relay.Answer(c.Request().Context(), link,
 		relay.Outcome{Type: relay.OutcomeSuccess, Output: output})

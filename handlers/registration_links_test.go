@@ -22,10 +22,10 @@ func entries(n int, format string) string {
 	return strings.Join(all, ",")
 }
 
-// A link carries what its type has a use for, and nothing else.
-func TestLinkMistakes(t *testing.T) {
-	n := start(t)
-	for _, c := range []struct{ name, link, wrong string }{
+// linkMistakes are links that cannot be, each with the fields that are wrong
+// where it is the link a of a registration.
+func linkMistakes() []struct{ name, link, wrong string } {
+	return []struct{ name, link, wrong string }{
 		{"page that is no truth value", `{"type":"success","page":"CANARY"}`, "links.page"},
 		{"error that is a number", `{"type":"failure","error":1}`, "links.error"},
 		{"cause that is a list", `{"type":"failure","error":"E","cause":["CANARY"]}`, "links.cause"},
@@ -68,7 +68,13 @@ func TestLinkMistakes(t *testing.T) {
 
 		{"all at once", `{"type":"heartbeat","output":1,"error":"CANARY","approver":"CANARY","response":{"redirect":"CANARY"}}`,
 			"links.a.output links.a.error links.a.approver links.a.response.redirect"},
-	} {
+	}
+}
+
+// A link carries what its type has a use for, and nothing else.
+func TestLinkMistakes(t *testing.T) {
+	n := start(t)
+	for _, c := range linkMistakes() {
 		t.Run(c.name, func(t *testing.T) {
 			n.on(t).refuses(`{"taskToken":"CANARY","links":{"a":`+c.link+`}}`, 400, "invalid-request", c.wrong)
 		})

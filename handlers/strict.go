@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -70,7 +71,7 @@ func (d checker) token(field string) (json.Token, error) {
 	before := d.InputOffset()
 	token, err := d.Token()
 	if err != nil {
-		return nil, &relay.InvalidBodyError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
+		return nil, &bodies.InvalidError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
 	}
 	if _, isText := token.(string); isText && halfCharacter(d.text[before:d.InputOffset()]) {
 		return nil, halved(field)
@@ -83,7 +84,7 @@ func (d checker) token(field string) (json.Token, error) {
 func (d checker) raw(field string) error {
 	var raw json.RawMessage
 	if err := d.Decode(&raw); err != nil {
-		return &relay.InvalidBodyError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
+		return &bodies.InvalidError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
 	}
 	if strings.HasPrefix(field, "approval.") && halfCharacter(raw) {
 		return halved(field)

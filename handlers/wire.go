@@ -5,13 +5,14 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"mime"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -37,21 +38,31 @@ func (h *private) readUpdate(c echo.Context) (relay.Expires, error) {
 	return expires(wire.ExpiresIn, wire.ExpiresAt), nil
 }
 
+// readLink reads the body that asks for one more link.
+func (h *private) readLink(c echo.Context) (name string, link relay.LinkRequest, err error) {
+	var wire api.AddLinkRequest
+	if err := h.readJSON(c, &wire); err != nil {
+		return "", relay.LinkRequest{}, err
+	}
+	return wire.Name, linkRequest(wire.LinkRequest), nil
+}
+
 // readJSON reads a body that is one JSON object. All its errors name what is
 // wrong, and quote no value: one of them is the task token.
 func (h *private) readJSON(c echo.Context, into any) error {
-	if mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType)); err != nil || mediaType != echo.MIMEApplicationJSON {
-		return &unsupportedError{"want Content-Type: application/json"}
+	kind := bodies.KindOf(c.Request().Header)
+	if kind.MediaType() != echo.MIMEApplicationJSON {
+		return &bodies.UnsupportedError{Problem: "set the Content-Type header to application/json"}
 	}
-	if c.Request().Header.Get(echo.HeaderContentEncoding) != "" {
-		return &unsupportedError{"send the body as it is, without a content encoding"}
+	if kind.Packed() {
+		return &bodies.UnsupportedError{Problem: "send the body as it is, without a content encoding"}
 	}
-	release, err := h.bodies.admit(c)
+	room, err := h.bodies.admit(c, h.bodies.limit)
 	if err != nil {
 		return err
 	}
-	defer release()
-	body, err := readAll(c, h.bodies.limit)
+	defer room.release()
+	body, err := readAll(c, h.bodies.limit, room)
 	if err != nil {
 		return err
 	}
@@ -83,7 +94,7 @@ func shape(field string, t reflect.Type) string {
 // decodeStrictly decodes one JSON object. A field that is not known is a
 // mistake, most likely a misspelt one, and so is one that is given twice.
 func decodeStrictly(body []byte, into any) error {
-	if err := relay.CheckJSON(body); err != nil {
+	if err := bodies.CheckJSON(body); err != nil {
 		return err
 	}
 	if err := (checker{json.NewDecoder(bytes.NewReader(body)), body}).value(reflect.TypeOf(into), "body"); err != nil {
@@ -94,7 +105,8 @@ func decodeStrictly(body []byte, into any) error {
 		return nil
 	}
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-		field := cmp.Or(wrong.Field, "body")
+		// The decoder names what is embedded, and callers know no such field.
+		field := cmp.Or(strings.TrimPrefix(wrong.Field, "LinkRequest."), "body")
 		return &relay.InvalidFieldError{Field: field, Problem: "must be " + shape(field, wrong.Type)}
 	}
 	// What is left is a time that is not one.
@@ -209,10 +221,7 @@ func (h *private) render(cb relay.Callback) api.Callback {
 		Tags: cb.Tags, Links: make(map[string]api.Link, len(cb.Links)),
 	}
 	for _, link := range cb.Links {
-		wire.Links[link.Name] = api.Link{
-			Type: string(link.Type), URL: h.relay.URL(cb, link),
-			Page: link.Page, Approver: link.Approver, Closed: link.Closed,
-		}
+		wire.Links[link.Name] = h.renderLink(cb, link, nil)
 	}
 	for _, d := range cb.Decisions {
 		wire.Decisions = append(wire.Decisions, api.Decision{
@@ -235,15 +244,22 @@ func (h *private) render(cb relay.Callback) api.Callback {
 	return wire
 }
 
+// renderLink turns a link into the wire's form. With the approval it has the
+// code that its page asks for.
+func (h *private) renderLink(cb relay.Callback, link relay.Link, a *relay.Approval) api.Link {
+	return api.Link{
+		Type: string(link.Type), URL: h.relay.URL(cb, link), Code: h.relay.Code(cb, link, a),
+		Page: link.Page, Approver: link.Approver, Closed: link.Closed,
+	}
+}
+
 // renderWithCodes is render with the codes that pages ask for. Only who
-// registers gets them, to send them by another way than the links; and gets
-// them again by registering again, since an answer may be lost.
+// registers or adds a link gets them, to send them by another way than the
+// links; and gets them again by registering again, since an answer may be lost.
 func (h *private) renderWithCodes(cb relay.Callback, a *relay.Approval) api.Callback {
 	wire := h.render(cb)
 	for _, link := range cb.Links {
-		shown := wire.Links[link.Name]
-		shown.Code = h.relay.Code(cb, link, a)
-		wire.Links[link.Name] = shown
+		wire.Links[link.Name] = h.renderLink(cb, link, a)
 	}
 	return wire
 }

@@ -1,11 +1,13 @@
 package pages
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 )
@@ -200,16 +202,25 @@ func TestHeaders(t *testing.T) {
 	same(t, "the pages' own headers", p.Headers()["X-Frame-Options"], "DENY")
 }
 
-// strict is a writer that notes how it is written to.
-type strict struct{ writes int }
+// strict is a writer that takes so much and no more.
+type strict struct{ writes, most int }
 
-func (w *strict) Write(b []byte) (int, error) { w.writes++; return len(b), nil }
+var errFull = errors.New("full")
 
-func TestWholeOrNothing(t *testing.T) {
+func (w *strict) Write(b []byte) (int, error) {
+	if w.writes++; len(b) > w.most {
+		return 0, errFull
+	}
+	w.most -= len(b)
+	return len(b), nil
+}
+
+// What is known to be wrong with a page is found before the first byte; a writer
+// that takes no more ends it.
+func TestPagesThatFail(t *testing.T) {
 	p := pagesOf(t, Brand{})
-	good := &strict{}
-	if err := p.Render(good, "", about(Cancelled)); err != nil || good.writes != 1 {
-		t.Errorf("a page took %d writes: %v", good.writes, err)
+	if err := p.Render(&strict{most: 1000}, "", about(Cancelled)); !errors.Is(err, errFull) {
+		t.Errorf("a writer that is full: %v", err)
 	}
 	for name, page := range map[string]Page{
 		`page "": no such state`:                                {},
@@ -228,13 +239,11 @@ func TestWholeOrNothing(t *testing.T) {
 	}
 }
 
-// TestTemplateFails breaks a page where its first half has been made.
-func TestTemplateFails(t *testing.T) {
-	p := pagesOf(t, Brand{})
-	delete(p.languages.all[0].texts, "reference")
-	w := &strict{}
-	if err := p.Render(w, "", about(Cancelled)); err == nil || w.writes != 0 {
-		t.Errorf("%d writes and %v", w.writes, err)
+// What is not UTF-8 is shown as such, wherever it stands.
+func TestNotUTF8(t *testing.T) {
+	page := render(t, pagesOf(t, Brand{}), "", with(about(Cancelled), func(p *Page) { p.Title = "a\xffb\xc3" }))
+	if !utf8.ValidString(page) || !strings.Contains(page, "a\uFFFDb\uFFFD") {
+		t.Errorf("the page is %q", page)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 var (
@@ -101,18 +102,32 @@ func hash(content string) string {
 }
 
 // Render writes a page in the language that the reader's Accept-Language asks
-// for, English if there is none to be had. It writes nothing when it fails.
+// for, English if there is none to be had. It writes piece by piece, so that the
+// writer can count them; when it fails, what was written is worth nothing.
 func (p *Pages) Render(w io.Writer, acceptLanguage string, page Page) error {
 	v, err := p.view(p.languages.choose(acceptLanguage), page)
+	if err == nil {
+		err = p.template.Execute(validUTF8{w}, v)
+	}
 	if err != nil {
 		return fmt.Errorf("page %q: %w", page.State, err)
 	}
-	var whole bytes.Buffer
-	if err := p.template.Execute(&whole, v); err != nil {
-		return fmt.Errorf("page %q: %w", page.State, err)
+	return nil
+}
+
+// validUTF8 replaces what is not UTF-8. A template writes each of its values at
+// once, so no character is cut in two.
+type validUTF8 struct{ io.Writer }
+
+// Write implements [io.Writer].
+func (w validUTF8) Write(b []byte) (int, error) {
+	if utf8.Valid(b) {
+		return w.Writer.Write(b)
 	}
-	_, err = w.Write(bytes.ToValidUTF8(whole.Bytes(), []byte("\uFFFD")))
-	return err
+	if _, err := w.Writer.Write(bytes.ToValidUTF8(b, []byte("\uFFFD"))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // cssComment is what readers of the style sheet's source alone need.

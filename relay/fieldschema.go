@@ -11,11 +11,16 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"callback-relay/bodies"
 )
 
 const fieldsAt = "approval.fields"
 
 var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
+
+// IsFieldName reports whether a field can have the name.
+func IsFieldName(name string) bool { return fieldName.MatchString(name) }
 
 // ParseFields reads the fields of an approval form from its JSON Schema, in the
 // order of the document. It judges what a form can show; the rest of the schema
@@ -26,7 +31,7 @@ func ParseFields(schema []byte) ([]Field, error) {
 		return nil, &InvalidFieldError{fieldsAt, fmt.Sprintf("has %d bytes, at most %d are allowed", len(schema), MaxFieldsBytes)}
 	}
 	top, isObject := membersOf(schema)
-	if CheckJSON(schema) != nil || !isObject {
+	if bodies.CheckJSON(schema) != nil || !isObject {
 		return nil, &InvalidFieldError{fieldsAt, "must be a JSON Schema: an object with type object and properties"}
 	}
 	d := json.NewDecoder(bytes.NewReader(schema))

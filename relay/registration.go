@@ -60,7 +60,8 @@ const (
 	MaxTaskTokenChars = 2048
 	MaxErrorChars     = 256
 	MaxCauseChars     = 32_768
-	MaxLinks          = 32
+	MaxLinks          = 32  // that are open at a time
+	MaxLinkNumbers    = 256 // of one callback, closed links included
 	MaxTags           = 16
 	MaxTagValueChars  = 256
 	MaxApproverChars  = 100
@@ -90,15 +91,20 @@ func (r *Registration) normalize(defaultExpiry time.Duration) {
 	}
 	r.Links = maps.Clone(r.Links)
 	for name, link := range r.Links {
-		link.Page = link.Page || link.Type == LinkApproval
-		if link.Type == LinkSuccess && link.Output == nil {
-			link.Output = Payload("{}")
-		}
-		r.Links[name] = link
+		r.Links[name] = link.normal()
 	}
 	if r.Approval != nil || len(r.pages()) > 0 {
 		r.Approval = r.Approval.normal()
 	}
+}
+
+// normal returns the link with what was left out filled in.
+func (l LinkRequest) normal() LinkRequest {
+	l.Page = l.Page || l.Type == LinkApproval
+	if l.Type == LinkSuccess && l.Output == nil {
+		l.Output = Payload("{}")
+	}
+	return l
 }
 
 // pages returns the names of the links that open a page, sorted.
@@ -182,45 +188,65 @@ func (m *mistakes) checkLinks(links map[string]LinkRequest, maxOutput int) {
 		case !slices.Contains(LinkTypes, links[name].Type):
 			m.add("links."+name+".type", "must be one of %v", LinkTypes)
 		default:
-			m.checkLink("links."+name, links[name], maxOutput)
+			m.checkLink("links."+name+".", links[name], maxOutput)
 		}
 	}
 }
 
-// checkLink checks what a link of a known type carries. What its type has no
-// use for is a mistake: it would be silently lost.
-func (m *mistakes) checkLink(field string, l LinkRequest, maxOutput int) {
+// checkAdded checks a link that is to be added to a callback with this approval,
+// nil for none.
+func (m *mistakes) checkAdded(name string, l LinkRequest, a *Approval, maxOutput int) {
+	switch {
+	case !linkName.MatchString(name):
+		m.add("name", "must be 1 to 64 characters a-z, 0-9 or -, a letter first, such as dana")
+	case name == ByExpiry:
+		m.add("name", "is a reserved name")
+	}
+	if !slices.Contains(LinkTypes, l.Type) {
+		m.add("type", "must be one of %v", LinkTypes)
+		return
+	}
+	m.checkLink("", l, maxOutput)
+	if l.Type == LinkApproval && a == nil {
+		m.add("type", "cannot be approval: the callback was registered without an approval, so there is nothing to decide; success or failure with page can be added")
+	}
+}
+
+// checkLink checks what a link of a known type carries; at is what stands before
+// the names of its fields. What its type has no use for is a mistake: it would
+// be silently lost.
+func (m *mistakes) checkLink(at string, l LinkRequest, maxOutput int) {
 	if l.Page && l.Type == LinkWebhook {
-		m.add(field+".page", "is for links that carry no body: success, failure and heartbeat")
+		m.add(at+"page", "is for links that carry no body: success, failure and heartbeat")
 	}
 	switch l.Type {
 	case LinkSuccess:
 		if err := CheckOutput(l.Output, maxOutput); err != nil {
-			m.add(field+".output", "cannot be sent: %v", err)
+			m.add(at+"output", "cannot be sent: %v", err)
 		}
 	case LinkFailure:
 		if l.Error == "" {
-			m.add(field+".error", "is required: it is the name by which the workflow catches the failure")
+			m.add(at+"error", "is required: it is the name by which the workflow catches the failure")
 		}
-		m.text(field+".error", l.Error, MaxErrorChars)
-		m.text(field+".cause", l.Cause, MaxCauseChars)
+		m.text(at+"error", l.Error, MaxErrorChars)
+		m.text(at+"cause", l.Cause, MaxCauseChars)
 	}
 	if l.Output != nil && l.Type != LinkSuccess {
-		m.add(field+".output", "is for links of type success")
+		m.add(at+"output", "is for links of type success")
 	}
 	if (l.Error != "" || l.Cause != "") && l.Type != LinkFailure {
-		m.add(field+".error", "is for links of type failure, as cause is")
+		m.add(at+"error", "is for links of type failure, as cause is")
 	}
 	if l.Approver != "" && l.Type != LinkApproval {
-		m.add(field+".approver", "is for links of type approval")
+		m.add(at+"approver", "is for links of type approval")
 	}
-	m.text(field+".approver", l.Approver, MaxApproverChars)
+	m.text(at+"approver", l.Approver, MaxApproverChars)
 	if l.Approver != "" && sameName(l.Approver) == "" {
-		m.add(field+".approver", "is blank: give a name, or leave it out and the page asks for one")
+		m.add(at+"approver", "is blank: give a name, or leave it out and the page asks for one")
 	}
-	m.text(field+".response.text", l.Response.Text, MaxResponseChars)
+	m.text(at+"response.text", l.Response.Text, MaxResponseChars)
 	if l.Response.Redirect != "" {
-		m.checkRedirect(field+".response.redirect", l)
+		m.checkRedirect(at+"response.redirect", l)
 	}
 }
 

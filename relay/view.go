@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // View is a callback as one of its links shows it to whoever has the link.
@@ -60,10 +61,11 @@ func (v View) Standing() Standing {
 }
 
 // Mine returns the decision of the person whose link it is, through this link
-// or another one.
+// or another one. A closed link is nobody's: it stands for what was decided
+// through itself.
 func (v View) Mine() (Decision, bool) {
 	i := slices.IndexFunc(v.Decisions, func(d Decision) bool {
-		return d.Link == v.Link.Name || v.Link.Approver != "" && !d.Typed && sameName(d.Approver) == sameName(v.Link.Approver)
+		return d.Number == v.Link.Number || !v.Link.Closed && v.Link.Approver != "" && !d.Typed && sameName(d.Approver) == sameName(v.Link.Approver)
 	})
 	if i < 0 {
 		return Decision{}, false
@@ -78,4 +80,47 @@ func (v View) Fields() []Field {
 	}
 	fields, _ := ParseFields(v.Approval.Fields) // checked when it was registered
 	return fields
+}
+
+// maxEntryChars bounds what is typed into an input for a word, a number, a date
+// or a code.
+const maxEntryChars = 100
+
+// Inputs returns the inputs of the link's page by their names, and how many
+// characters each of them takes at most. A view of nothing has those that a page
+// can have besides the fields of its approval.
+func (v View) Inputs() map[string]int {
+	unknown, asks := v.ID == "", v.Link.Type == LinkApproval
+	inputs := map[string]int{InputDecision: maxEntryChars}
+	if unknown || asks && v.Link.Approver == "" {
+		inputs[InputApprover] = MaxApproverChars
+	}
+	if unknown || asks && v.Approval.Comment != CommentNone {
+		inputs[InputComment] = MaxCommentChars
+	}
+	if unknown || v.Approval.Confirm != ConfirmNone && v.Link.Type != LinkHeartbeat {
+		inputs[InputConfirm] = maxEntryChars
+	}
+	if asks {
+		for _, f := range v.Fields() {
+			inputs[InputField+f.Name] = f.maxChars()
+		}
+	}
+	return inputs
+}
+
+// maxChars is how many characters a field's input takes. A text's own maximum
+// does not count here: what is a little longer is shown again to be shortened.
+func (f Field) maxChars() int {
+	switch f.Kind {
+	case FieldText, FieldLongText:
+		return MaxFieldChars
+	case FieldChoice:
+		longest := maxEntryChars
+		for _, choice := range f.Choices {
+			longest = max(longest, utf8.RuneCountInString(choice.Value))
+		}
+		return longest
+	}
+	return maxEntryChars
 }

@@ -74,7 +74,7 @@ func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
 		}
 		for i, v := range views {
 			// What cannot be read must not hide the rest.
-			readable := v.spec != nil && (v.err == nil || errors.Is(v.err, relay.ErrSealed))
+			readable := v.record != nil && (v.err == nil || errors.Is(v.err, relay.ErrSealed))
 			if readable && matches(v.Callback, q) {
 				page.Callbacks = append(page.Callbacks, v.Callback)
 			}

@@ -187,11 +187,12 @@ func (s *Store) ripeOnce(ctx context.Context, set sortedSet, limit, each int) ([
 // Beat gives a sign of life of the named replica and returns how many replicas
 // gave one within the last ttl, itself included.
 func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (int, error) {
-	got, err := s.run(ctx, beatScript, []string{replicasKey}, replica, ttl.Milliseconds())
+	got, err := s.run(ctx, beatScript, []string{replicasKey}, replica+knowsGenerations, ttl.Milliseconds(), knowsGenerations)
 	if err != nil {
 		return 0, err
 	}
 	if n := int(got.number(1)); got.verdict() == "live" && n > 0 {
+		s.noteGenerations(int(got.number(2)) == n)
 		return n, nil
 	}
 	return 0, unavailable(fmt.Errorf("beat: unexpected verdict %.20q", got.verdict()))
@@ -199,7 +200,7 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (in
 
 // Leave takes the named replica out, so that the others get its share at once.
 func (s *Store) Leave(ctx context.Context, replica string) error {
-	if err := s.redis.ZRem(ctx, replicasKey, replica).Err(); err != nil {
+	if err := s.redis.ZRem(ctx, replicasKey, replica+knowsGenerations).Err(); err != nil {
 		return unavailable(err)
 	}
 	return nil

@@ -30,6 +30,7 @@ var notProvoked = map[string]string{
 	"updateCallback 500": "as above",
 	"cancelCallback 500": "as above",
 	"revokeLink 500":     "as above",
+	"addLink 500":        "as above",
 	"answerLink 500":     "as above",
 	"getPage 500":        "as above",
 	"headPage 500":       "as above",

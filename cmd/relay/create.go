@@ -55,7 +55,7 @@ func (c *createCommand) Run(ctx context.Context, t terminal) error {
 func (c *createCommand) request() (api.CreateRequest, error) {
 	var request api.CreateRequest
 	if c.From != "" {
-		if err := readRequest(c.From, &request); err != nil {
+		if err := readRequest(c.From, &request, `a registration in JSON, such as {"links":{"dana":{"type":"approval"}}}`); err != nil {
 			return request, &config.Mistake{Setting: "--from", Problem: err.Error()}
 		}
 	}
@@ -79,9 +79,9 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 	return request, nil
 }
 
-// readRequest reads a registration from a file. What a mistake is in is named,
-// and nothing that the file says is shown.
-func readRequest(path string, into *api.CreateRequest) error {
+// readRequest reads a file that has to be what is wanted. What a mistake is in is
+// named, and nothing that the file says is shown.
+func readRequest(path string, into any, wanted string) error {
 	text, err := os.ReadFile(path) //nolint:gosec // whoever runs the command names the file
 	if err != nil {
 		return config.WithoutPath(err)
@@ -91,7 +91,7 @@ func readRequest(path string, into *api.CreateRequest) error {
 	err = decoder.Decode(into)
 	if err == nil {
 		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-			return errors.New("has more than one registration in it")
+			return errors.New("has more in it than " + wanted)
 		}
 		return nil
 	}
@@ -105,7 +105,7 @@ func readRequest(path string, into *api.CreateRequest) error {
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("has a field that is not known: %s", name)
 	}
-	return errors.New(`is not a registration in JSON, such as {"links":{"dana":{"type":"approval"}}}`)
+	return errors.New("is not " + wanted)
 }
 
 // parseTime reads a time that was given with a flag; nil for none.

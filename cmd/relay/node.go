@@ -39,10 +39,13 @@ const (
 	watchEvery = time.Second
 	// bytesInFlight bounds the bodies that are being handled, so that the
 	// process stays under 256 MiB whatever is posted: each is there several
-	// times over, as it came, sealed, and as JSON for AWS.
+	// times over, as it came, sealed, and as JSON for AWS. Pages have a bound
+	// of their own, which package handlers sets.
 	bytesInFlight = 32 << 20
-	// publicConnections bounds the open connections of the public listener.
-	publicConnections = 2048
+	// connections bounds the open connections of each listener. It is twice the
+	// number of requests that one handles at once, so that a health check finds
+	// a connection that can give way to it.
+	connections = 2048
 	// stopWithin is how long requests and deliveries that are under way may
 	// take to end, together. Orchestrators kill after 30 s, as a rule.
 	stopWithin = 25 * time.Second
@@ -182,8 +185,8 @@ func (n *node) run(ctx context.Context) error {
 		watch.Wait()
 	}()
 	failed := make(chan error, 2)
-	go func() { failed <- n.public.Serve(handlers.LimitConnections(n.ports.public, publicConnections)) }()
-	go func() { failed <- n.private.Serve(n.ports.private) }()
+	go func() { failed <- n.public.Serve(handlers.BoundConnections(n.public, n.ports.public, connections)) }()
+	go func() { failed <- n.private.Serve(handlers.BoundConnections(n.private, n.ports.private, connections)) }()
 
 	var err error
 	select {
