@@ -34,6 +34,7 @@ var domainErrors = map[string]struct {
 	"ErrRefused":         {relay.ErrRefused, api.CodeRefused},
 	"ErrSettingsDiffer":  {relay.ErrSettingsDiffer, api.CodeSettingsDiffer},
 	"ErrUnavailable":     {relay.ErrUnavailable, api.CodeUnavailable},
+	"ErrOverloaded":      {relay.ErrOverloaded, api.CodeOverloaded},
 	"ErrSealed":          {relay.ErrSealed, api.CodeUnavailable},
 	"TooLargeError":      {&relay.TooLargeError{Limit: 1, Actual: 2}, api.CodeTooLarge},
 	"InvalidBodyError":   {&relay.InvalidBodyError{Problem: "bad"}, api.CodeInvalidBody},
