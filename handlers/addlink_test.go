@@ -20,7 +20,7 @@ func (k task) addLink(body string) answer {
 // with it changes nothing.
 func TestAddLinkMistakes(t *testing.T) {
 	n := start(t)
-	k := n.register("links", `{"dana":{"type":"approval"},"a":{"type":"webhook"}}`, "approval", `{"title":"Deploy?"}`)
+	k := n.register("links", `{"dana":{"type":"approval","title":"Deploy?"},"a":{"type":"webhook"}}`)
 	before := n.call(http.MethodGet, "/v1/callbacks/"+k.ID, "").body
 	refuses := func(t *testing.T, k task, body, code, wrong string) {
 		t.Helper()

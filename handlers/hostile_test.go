@@ -169,7 +169,7 @@ const formType = "Content-Type: application/x-www-form-urlencoded"
 // decides nothing, and the page can be used as before.
 func TestHostileForms(t *testing.T) {
 	n := start(t, shortened)
-	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana"}}`)
+	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana","title":"Deploy?"}}`)
 	nonce := formNonce.FindStringSubmatch(string(n.do("GET", "http://"+n.public+k.path("dana"), "").body))
 	if nonce == nil {
 		t.Fatal("the page has no nonce")
@@ -407,7 +407,7 @@ func TestRequestsOnOneConnection(t *testing.T) {
 	}
 	inside := n.register("links", `{"default":{"type":"webhook"},"progress":{"type":"heartbeat"}}`)
 	smuggled := post(inside.path("default"), `"smuggled"`, jsonType)
-	fixed := n.register("links", `{"done":{"type":"success"},"skip":{"type":"success","page":true}}`)
+	fixed := n.register("links", `{"done":{"type":"success"},"skip":{"type":"success","page":true,"title":"Skip?"}}`)
 	for _, c := range []struct {
 		name, request string
 		status        int

@@ -141,7 +141,7 @@ func statusOf(s relay.Standing) int {
 // pageOf is what a view shows, apart from its form.
 func pageOf(v relay.View) pages.Page {
 	page := pages.Page{
-		State: standings[v.Standing()], Title: v.Approval.Title, Reference: reference(string(v.ID)),
+		State: standings[v.Standing()], Title: v.Title(), Reference: reference(string(v.ID)),
 		Decisions: decisionsOf(v),
 	}
 	if v.Approval.Quorum() {
@@ -152,7 +152,7 @@ func pageOf(v relay.View) pages.Page {
 	}
 	switch page.State {
 	case pages.Waiting, pages.Counted:
-		page.Until, page.Message = v.ExpiresAt, v.Approval.Message
+		page.Until, page.Message = v.ExpiresAt, v.Message()
 		for _, d := range v.Approval.Details {
 			page.Details = append(page.Details, pages.Detail(d))
 		}
@@ -207,9 +207,10 @@ func formOf(link relay.LinkRef, v relay.View, typed url.Values) *pages.Form {
 	case relay.LinkApproval:
 		form.ApproveLabel, form.RejectLabel = v.Approval.ApproveLabel, v.Approval.RejectLabel
 	case relay.LinkSuccess:
-		form.ApproveLabel = v.Approval.ApproveLabel
-	case relay.LinkFailure:
-		form.ApproveLabel = v.Approval.RejectLabel
+		form.ApproveLabel = cmp.Or(v.Request.ButtonLabel, v.Approval.ApproveLabel)
+	default:
+		// Not the approval's rejectLabel: "Not now" would not say that the task fails.
+		form.ApproveLabel = v.Request.ButtonLabel
 	}
 	if link.Type != relay.LinkHeartbeat {
 		form.Confirm = string(v.Approval.Confirm)

@@ -159,17 +159,20 @@ func (h *public) press(c echo.Context, link relay.LinkRef) error {
 	if err != nil {
 		return h.counted(err)
 	}
+	if link.Type == relay.LinkFailure { // which a page must not thank for as for a success
+		return h.answered(c, answered, pages.Decision{Action: pages.ActionFailure, Yours: true})
+	}
 	return h.answered(c, answered)
 }
 
-// answered says that an answer was taken.
-func (h *public) answered(c echo.Context, answered relay.Answered) error {
+// answered says that an answer was taken, and of which kind if that matters.
+func (h *public) answered(c echo.Context, answered relay.Answered, kind ...pages.Decision) error {
 	body := api.AnswerResponse{
 		ID: string(answered.ID), Status: api.StatusAccepted, Duplicate: answered.Duplicate, Text: answered.Response.Text,
 	}
-	page := pages.OnItsWay
+	page := pages.Page{State: pages.OnItsWay, Decisions: kind}
 	if answered.State == relay.StateDelivered {
-		body.Status, page = api.StatusDelivered, pages.Decided
+		body.Status, page.State = api.StatusDelivered, pages.Decided
 	}
 	if answered.Duplicate {
 		h.metrics.Answered("duplicate", "")
@@ -181,11 +184,12 @@ func (h *public) answered(c echo.Context, answered relay.Answered) error {
 
 // said tells whoever used a machine's link what came of it: as JSON, unless the
 // link has a text and the caller would rather read that.
-func (h *public) said(c echo.Context, body api.AnswerResponse, page pages.State) error {
+func (h *public) said(c echo.Context, body api.AnswerResponse, page pages.Page) error {
 	if body.Text != "" {
 		switch accepts(c, echo.MIMEApplicationJSON, echo.MIMETextHTML, echo.MIMETextPlain) {
 		case echo.MIMETextHTML:
-			return h.show(c, http.StatusOK, pages.Page{State: page, Text: body.Text, Reference: reference(body.ID)})
+			page.Text, page.Reference = body.Text, reference(body.ID)
+			return h.show(c, http.StatusOK, page)
 		case echo.MIMETextPlain:
 			return c.String(http.StatusOK, body.Text+"\n")
 		}
@@ -200,7 +204,7 @@ func (h *public) heartbeat(c echo.Context, link relay.LinkRef) error {
 		return h.counted(err)
 	}
 	h.metrics.Answered(api.StatusAlive, "")
-	return h.said(c, api.AnswerResponse{ID: string(link.ID), Status: api.StatusAlive, Text: response.Text}, pages.Alive)
+	return h.said(c, api.AnswerResponse{ID: string(link.ID), Status: api.StatusAlive, Text: response.Text}, pages.Page{State: pages.Alive})
 }
 
 // counted counts an answer that was not taken.

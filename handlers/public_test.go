@@ -107,7 +107,7 @@ func TestDamagedLinks(t *testing.T) {
 		changes []func(*setup)
 	}{{"", nil}, {"/some/prefix", []func(*setup){withPrefix}}} {
 		n := start(t, node.changes...)
-		k := n.register("links", `{"default":{"type":"webhook"},"page":{"type":"success","page":true}}`)
+		k := n.register("links", `{"default":{"type":"webhook"},"page":{"type":"success","page":true,"title":"Done?"}}`)
 		path := node.prefix + strings.TrimPrefix(k.path("default"), node.prefix)
 		key := path[strings.LastIndex(path, "/")+1:]
 		page := strings.ToUpper(k.path("page"))

@@ -123,7 +123,7 @@ func TestLongestRegistration(t *testing.T) {
 			`"`+strings.Repeat(id, 63)+`":{"type":"approval","approver":"`+strings.Repeat(emoji, 100)+`"}`)
 	}
 	got := n.call("POST", "/v1/callbacks", `{"taskToken":"`+strings.Repeat(`\u0041`, 2048)+
-		`","tags":{`+strings.Join(tags, ",")+`},"links":{`+strings.Join(links, ",")+`}}`)
+		`","tags":{`+strings.Join(tags, ",")+`},"links":{`+strings.Join(links, ",")+`},"approval":{"title":"`+strings.Repeat(emoji, 200)+`"}}`)
 	got.is(http.StatusCreated)
 }
 

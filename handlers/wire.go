@@ -162,6 +162,7 @@ func linkRequest(wire api.LinkRequest) relay.LinkRequest {
 	link := relay.LinkRequest{
 		LinkKind: relay.LinkKind{Type: relay.LinkType(wire.Type), Page: wire.Page},
 		Output:   relay.Payload(wire.Output), Error: wire.Error, Cause: wire.Cause, Approver: wire.Approver,
+		Title: wire.Title, Message: wire.Message, ButtonLabel: wire.ButtonLabel,
 	}
 	if wire.Response != nil {
 		link.Response = relay.Response(*wire.Response)

@@ -20,7 +20,19 @@ func wrongFields(t *testing.T, r relay.Registration) []string {
 	r.TaskToken = "t"
 	s := service(t, &scripted{})
 	s.Schemas, s.MaxOutput = forms.New(), relay.MaxOutputBytes
+	for name, l := range r.Links { // TestTitles is about pages without one
+		if l.Title == "" && (l.Page || l.Type == relay.LinkApproval) && l.Type != relay.LinkWebhook {
+			l.Title = "Deploy?"
+			r.Links[name] = l
+		}
+	}
 	_, _, err := s.Create(t.Context(), r)
+	return fieldsOf(t, err)
+}
+
+// fieldsOf are the fields that an error complains about.
+func fieldsOf(t *testing.T, err error) []string {
+	t.Helper()
 	var fields []string
 	var collect func(error)
 	collect = func(err error) {
@@ -41,6 +53,48 @@ func wrongFields(t *testing.T, r relay.Registration) []string {
 	collect(err)
 	slices.Sort(fields)
 	return fields
+}
+
+// A page has a title, of its own or the approval's. Without one a registration is
+// refused, unless its callback is there already: the release before let pages
+// have none.
+func TestTitles(t *testing.T) {
+	page := relay.LinkKind{Type: relay.LinkFailure, Page: true}
+	untitled := relay.LinkRequest{LinkKind: page, Error: "E"}
+	titled, blank := untitled, untitled
+	titled.Title, blank.Title = "Import of March", " \t"
+	for name, c := range map[string]struct {
+		links map[string]relay.LinkRequest
+		a     *relay.Approval
+		want  []string
+	}{
+		"none":           {map[string]relay.LinkRequest{"l": untitled}, nil, []string{"links.l.title"}},
+		"blank":          {map[string]relay.LinkRequest{"l": blank}, &relay.Approval{Title: " "}, []string{"links.l.title"}},
+		"an approval's":  {map[string]relay.LinkRequest{"l": untitled, "d": asked(relay.LinkApproval)}, &relay.Approval{Title: "Deploy?"}, nil},
+		"its own":        {map[string]relay.LinkRequest{"l": titled}, nil, nil},
+		"one of two":     {map[string]relay.LinkRequest{"l": titled, "d": asked(relay.LinkApproval)}, nil, []string{"links.d.title"}},
+		"all at once":    {map[string]relay.LinkRequest{"l": untitled, "w": {LinkKind: kind(relay.LinkWebhook), Error: "E"}}, nil, []string{"links.l.title", "links.w.error"}},
+		"of machines":    {map[string]relay.LinkRequest{"l": {LinkKind: kind(relay.LinkSuccess), Title: "T", Message: "M", ButtonLabel: "B"}}, nil, []string{"links.l.buttonLabel", "links.l.message", "links.l.title"}},
+		"of two buttons": {map[string]relay.LinkRequest{"l": {LinkKind: kind(relay.LinkApproval), Title: "T", Message: "M", ButtonLabel: "B"}}, nil, []string{"links.l.buttonLabel"}},
+		"with all there is": {map[string]relay.LinkRequest{"l": {LinkKind: relay.LinkKind{Type: relay.LinkHeartbeat, Page: true}, Title: strings.Repeat("ä", 200),
+			Message: strings.Repeat("ä", 5000), ButtonLabel: strings.Repeat("ä", 40)}}, nil, nil},
+		"too long": {map[string]relay.LinkRequest{"l": {LinkKind: relay.LinkKind{Type: relay.LinkSuccess, Page: true}, Title: strings.Repeat("x", 201),
+			Message: strings.Repeat("x", 5001), ButtonLabel: strings.Repeat("x", 41)}}, nil, []string{"links.l.buttonLabel", "links.l.message", "links.l.title"}},
+	} {
+		kept := &scripted{}
+		s := service(t, kept)
+		s.Schemas, s.MaxOutput = forms.New(), relay.MaxOutputBytes
+		_, _, err := s.Create(t.Context(), relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a})
+		if err == nil { // the store says so where nothing else is wrong
+			err = kept.registration.Refused
+		}
+		if diff := cmp.Diff(c.want, fieldsOf(t, err)); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, diff)
+		}
+		if name == "none" && !strings.Contains(err.Error(), `"Deploy 4.2.0 to production?"`) {
+			t.Errorf("no example: %v", err)
+		}
+	}
 }
 
 func TestLinksWithOutcomes(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -28,6 +29,10 @@ type Registration struct {
 	Tags      map[string]string
 	Links     map[string]LinkRequest
 	Approval  *Approval // what the pages show and ask; nil for a callback without pages
+	// Refused says why no callback may be made of it, while one that the release
+	// before made of it is still found: it let pages have no title. It can go
+	// when none of these can be waiting any more.
+	Refused error
 }
 
 // LinkRequest is what is asked of one link.
@@ -37,7 +42,12 @@ type LinkRequest struct {
 	Error    string  // of a failure
 	Cause    string  // of a failure
 	Approver string  // of an approval: who decides there; "" lets the page ask for a name
-	Response Response
+	// Of a page. Title and Message are in place of the approval's, ButtonLabel is
+	// what the one button says.
+	Title       string
+	Message     string // Markdown
+	ButtonLabel string // "" is what the type says
+	Response    Response
 }
 
 // Response is what whoever used a link is told besides the status.
@@ -101,6 +111,7 @@ func (r *Registration) normalize(defaultExpiry time.Duration) {
 // normal returns the link with what was left out filled in.
 func (l LinkRequest) normal() LinkRequest {
 	l.Page = l.Page || l.Type == LinkApproval
+	l.Title = strings.TrimSpace(l.Title)
 	if l.Type == LinkSuccess && l.Output == nil {
 		l.Output = Payload("{}")
 	}
@@ -209,7 +220,9 @@ func (m *mistakes) checkAdded(name string, l LinkRequest, a *Approval, maxOutput
 	m.checkLink("", l, maxOutput)
 	if l.Type == LinkApproval && a == nil {
 		m.add("type", "cannot be approval: the callback was registered without an approval, so there is nothing to decide; success or failure with page can be added")
+		return
 	}
+	m.checkTitle("", l, a)
 }
 
 // checkLink checks what a link of a known type carries; at is what stands before
@@ -244,10 +257,43 @@ func (m *mistakes) checkLink(at string, l LinkRequest, maxOutput int) {
 	if l.Approver != "" && sameName(l.Approver) == "" {
 		m.add(at+"approver", "is blank: give a name, or leave it out and the page asks for one")
 	}
+	m.checkPage(at, l)
 	m.text(at+"response.text", l.Response.Text, MaxResponseChars)
 	if l.Response.Redirect != "" {
 		m.checkRedirect(at+"response.redirect", l)
 	}
+}
+
+// checkPage checks what a link says of its page.
+func (m *mistakes) checkPage(at string, l LinkRequest) {
+	for _, text := range []struct {
+		field, text string
+		most        int
+	}{{"title", l.Title, MaxTitleChars}, {"message", l.Message, MaxMessageChars}, {"buttonLabel", l.ButtonLabel, MaxLabelChars}} {
+		m.text(at+text.field, text.text, text.most)
+		if text.text != "" && !l.Page {
+			m.add(at+text.field, "is for links that open a page")
+		}
+	}
+	if l.ButtonLabel != "" && l.Type == LinkApproval {
+		m.add(at+"buttonLabel", "is for pages with one button; those of an approval are named by approval.approveLabel and approval.rejectLabel")
+	}
+}
+
+// checkTitle refuses a page that says nothing of what it is about.
+func (m *mistakes) checkTitle(at string, l LinkRequest, a *Approval) {
+	if l.Page && l.Type != LinkWebhook && l.Title == "" && (a == nil || strings.TrimSpace(a.Title) == "") {
+		m.add(at+"title", `is required, here or as approval.title, since the link opens a page: say what it is about, such as "Deploy 4.2.0 to production?"`)
+	}
+}
+
+// untitled returns which pages have no title, each an *InvalidFieldError.
+func (r *Registration) untitled() []error {
+	var m mistakes
+	for _, name := range r.pages() {
+		m.checkTitle("links."+name+".", r.Links[name], r.Approval)
+	}
+	return m
 }
 
 func (m *mistakes) checkRedirect(field string, l LinkRequest) {

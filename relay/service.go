@@ -54,9 +54,11 @@ func NewService(o ServiceOptions) *Service {
 // are all reported, as joined [*InvalidFieldError]s.
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.DefaultExpiry)
-	if err := errors.Join(r.check(s.MaxExpiry, s.MaxOutput, s.Schemas)...); err != nil {
-		return Callback{}, false, err
+	wrong, untitled := r.check(s.MaxExpiry, s.MaxOutput, s.Schemas), r.untitled()
+	if len(wrong) > 0 {
+		return Callback{}, false, errors.Join(append(wrong, untitled...)...)
 	}
+	r.Refused = errors.Join(untitled...)
 	return s.Store.Create(ctx, r, s.MaxExpiry)
 }
 

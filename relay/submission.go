@@ -110,7 +110,7 @@ func (s *Service) repeat(ctx context.Context, v View, sub Submission) (View, boo
 	if err := v.late(sub); err != nil {
 		return View{}, false, fmt.Errorf("submit %s: %w", v.ID, err)
 	}
-	v.Approval = Approval{Title: v.Approval.Title}
+	v.Approval, v.Request.Message = Approval{Title: v.Approval.Title}, ""
 	if mine, ok := v.Mine(); ok {
 		v.Decisions, v.Outcome = []Decision{mine}, nil
 	}

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -72,6 +73,12 @@ func (v View) Mine() (Decision, bool) {
 	}
 	return v.Decisions[i], true
 }
+
+// Title and Message are what the link's page is about.
+func (v View) Title() string { return cmp.Or(v.Request.Title, v.Approval.Title) }
+
+// Message is Markdown.
+func (v View) Message() string { return cmp.Or(v.Request.Message, v.Approval.Message) }
 
 // Fields returns the inputs of the approval's form.
 func (v View) Fields() []Field {

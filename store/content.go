@@ -29,6 +29,9 @@ type linkContent struct {
 	Cause    string `json:"cause,omitempty"`
 	Text     string `json:"text,omitempty"`
 	Redirect string `json:"redirect,omitempty"`
+	Title    string `json:"title,omitempty"`
+	Message  string `json:"message,omitempty"`
+	Button   string `json:"button,omitempty"`
 }
 
 // approval is [relay.Approval] as it is stored.
@@ -47,12 +50,14 @@ type approval struct {
 }
 
 func newLinkContent(l relay.LinkRequest) linkContent {
-	return linkContent{string(l.Output), l.Error, l.Cause, l.Response.Text, l.Response.Redirect}
+	return linkContent{
+		string(l.Output), l.Error, l.Cause, l.Response.Text, l.Response.Redirect, l.Title, l.Message, l.ButtonLabel,
+	}
 }
 
 // lasting is what stays of it when all is over.
 func (l linkContent) lasting() linkContent {
-	return linkContent{Text: l.Text, Redirect: l.Redirect}
+	return linkContent{Text: l.Text, Redirect: l.Redirect, Title: l.Title}
 }
 
 // newContent returns nil where there is nothing to keep.
@@ -207,6 +212,7 @@ func (c *content) request(link relay.Link) relay.LinkRequest {
 	}
 	r := relay.LinkRequest{
 		LinkKind: link.LinkKind, Error: kept.Error, Cause: kept.Cause, Approver: link.Approver,
+		Title: kept.Title, Message: kept.Message, ButtonLabel: kept.Button,
 		Response: relay.Response{Text: kept.Text, Redirect: kept.Redirect},
 	}
 	if kept.Output != "" {

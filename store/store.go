@@ -81,7 +81,7 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 	ids := s.Keys.Identify(r.TaskToken)
 	// A callback made before the newest key came is found under an older one.
 	// And where none can be made, one that there is can still be found.
-	full := s.last.Load().full()
+	full := cmp.Or(s.last.Load().full(), r.Refused)
 	look := ids[1:]
 	if full != nil {
 		look = ids

@@ -108,6 +108,7 @@ type addLinkCommand struct {
 	Type     string `help:"webhook, success, failure, heartbeat or approval." placeholder:"TYPE"`
 	Page     bool   `help:"Open a page for a person, where machines could call the type too."`
 	Approver string `help:"Who decides, of an approval; the page asks for a name otherwise." placeholder:"NAME"`
+	Title    string `help:"What its page is about, where that is not the approval's title." placeholder:"TEXT"`
 	From     string `help:"File with the link as JSON, in the form that it has in a registration. Other flags win." placeholder:"PATH"`
 }
 
@@ -124,7 +125,7 @@ func (c *addLinkCommand) Run(ctx context.Context, t terminal) error {
 		}
 	}
 	request.Type, request.Approver = cmp.Or(c.Type, request.Type), cmp.Or(c.Approver, request.Approver)
-	request.Page = c.Page || request.Page
+	request.Page, request.Title = c.Page || request.Page, cmp.Or(c.Title, request.Title)
 	link, err := relay.AddLink(ctx, c.ID, request)
 	if err != nil {
 		return explain(err)

@@ -25,6 +25,7 @@ type createCommand struct {
 	OnExpiry  string            `help:"What happens then: fail the task, or ignore." placeholder:"fail|ignore"`
 	Tag       map[string]string `help:"Tag to find it by, as key=value. May be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
 	Link      map[string]string `help:"Link to make, as name=webhook, name=heartbeat or name=approval. May be repeated; one webhook named default otherwise." placeholder:"NAME=TYPE" mapsep:"none"`
+	Title     string            `help:"What the pages are about, such as \"Deploy 4.2.0?\". Each needs a title, this or one of its own." placeholder:"TEXT"`
 	From      string            `help:"File with the registration as JSON, in the form of POST /v1/callbacks without the task token. Other flags win." placeholder:"PATH"`
 }
 
@@ -69,6 +70,12 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 	request.OnExpiry = cmp.Or(c.OnExpiry, request.OnExpiry)
 	if len(c.Tag) > 0 {
 		request.Tags = c.Tag
+	}
+	if c.Title != "" {
+		if request.Approval == nil {
+			request.Approval = &api.Approval{}
+		}
+		request.Approval.Title = c.Title
 	}
 	for name, kind := range c.Link {
 		if request.Links == nil {
