@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -34,13 +35,13 @@ func New() *Checker { return &Checker{} }
 
 // Check implements [relay.Schemas].
 func (*Checker) Check(schema []byte) error {
-	_, err := compile(schema)
+	_, err := compile(schema, maxSteps)
 	return err
 }
 
 // Validate implements [relay.Schemas].
 func (*Checker) Validate(schema, object []byte, partial bool) ([]relay.FieldProblem, error) {
-	compiled, err := compile(schema)
+	compiled, err := compile(schema, maxStepsKept)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,7 @@ func (*Checker) Validate(schema, object []byte, partial bool) ([]relay.FieldProb
 }
 
 // compile makes a schema ready to use, or says what is wrong with it.
-func compile(schema []byte) (*jsonschema.Schema, error) {
+func compile(schema []byte, maxSteps int) (*jsonschema.Schema, error) {
 	if len(schema) > relay.MaxFieldsBytes {
 		return nil, refuse("has %d bytes, at most %d are allowed", len(schema), relay.MaxFieldsBytes)
 	}
@@ -81,21 +82,22 @@ func compile(schema []byte) (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := guardAgainst(top); err != nil {
+	longest, err := guardAgainst(top, maxSteps)
+	if err != nil {
 		return nil, err
 	}
-	return compileAs(draft, top)
+	return compileAs(draft, top, longest)
 }
 
 // here is the name that a schema has while it is compiled.
 const here = "urn:callback-relay:fields"
 
-func compileAs(draft *jsonschema.Draft, schema map[string]any) (*jsonschema.Schema, error) {
+func compileAs(draft *jsonschema.Draft, schema map[string]any, longest map[string]int) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(draft)
 	c.AssertFormat()
 	c.UseLoader(nowhere{}) // the guard lets no such reference through: a second lock
-	c.UseRegexpEngine(compilePattern)
+	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) { return compilePattern(text, longest) })
 	if err := c.AddResource(here, schema); err != nil {
 		return nil, refuse("is not a valid JSON Schema")
 	}
@@ -138,12 +140,28 @@ func (nowhere) Load(string) (any, error) {
 }
 
 // compilePattern compiles a pattern of a bounded cost. Some texts that are
-// typed come here too: those of the format regex.
-func compilePattern(text string) (jsonschema.Regexp, error) {
+// typed come here too: those of the format regex, which are not matched.
+func compilePattern(text string, longest map[string]int) (jsonschema.Regexp, error) {
 	if _, err := patternCost(text); err != nil {
 		return nil, err
 	}
-	return regexp.Compile(text)
+	compiled, err := regexp.Compile(text)
+	if err != nil {
+		return nil, err
+	}
+	return pattern{compiled, longest[text]}, nil
+}
+
+// pattern matches texts that are not longer than was counted. Any that is
+// longer does not fit the schema, whatever the pattern says of it.
+type pattern struct {
+	*regexp.Regexp
+	longest int // characters
+}
+
+// MatchString implements [jsonschema.Regexp].
+func (p pattern) MatchString(text string) bool {
+	return utf8.RuneCountInString(text) <= p.longest && p.Regexp.MatchString(text)
 }
 
 // decode reads JSON, keeping numbers as they are written, and refuses numbers

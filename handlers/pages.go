@@ -44,9 +44,13 @@ func (h *public) submit(c echo.Context) error {
 		return h.counted(errForeignSite)
 	}
 	// What the form may have is known before it is read. Where Redis cannot be
-	// asked, the form is read all the same, to be shown again.
+	// asked, the form is read all the same, to be shown again; and whoever decided
+	// through a link that is closed by now may repeat that.
 	v, unseen := h.relay.View(c.Request().Context(), link)
-	if unseen != nil && !errors.Is(unseen, relay.ErrUnavailable) {
+	switch {
+	case errors.Is(unseen, relay.ErrLinkClosed):
+		unseen = nil
+	case unseen != nil && !errors.Is(unseen, relay.ErrUnavailable):
 		return h.counted(unseen)
 	}
 	room := &share{of: h.pageRoom}

@@ -47,6 +47,7 @@ var problems = []struct {
 	{relay.ErrSealed, api.CodeUnavailable, tryAgain},
 	{relay.ErrMeanwhile, api.CodeUnavailable, tryAgain},
 	{errOverloaded, api.CodeOverloaded, tryAgain},
+	{relay.ErrOverloaded, api.CodeOverloaded, tryAgain},
 	{errTooManyMisses, api.CodeTooManyRequests, "Too many requests lead nowhere. If this one should not, check its address and come again in a moment."},
 	{errSlow, api.CodeUnavailable, "The body did not arrive in time. Send it again."},
 	{errNoLink, api.CodeNotFound, "No callback has this id and a link of this name."},

@@ -38,6 +38,7 @@ var domainErrors = map[string]struct {
 	"ErrTooManyLinks":          {relay.ErrTooManyLinks, api.CodeTooManyLinks},
 	"ErrLinksUsedUp":           {relay.ErrLinksUsedUp, api.CodeTooManyLinks},
 	"ErrUnavailable":           {relay.ErrUnavailable, api.CodeUnavailable},
+	"ErrOverloaded":            {relay.ErrOverloaded, api.CodeOverloaded},
 	"ErrSealed":                {relay.ErrSealed, api.CodeUnavailable},
 	"TooLargeError":            {&bodies.TooLargeError{Limit: 1, Actual: 2}, api.CodeTooLarge},
 	"UnsupportedError":         {&bodies.UnsupportedError{Problem: "bad"}, api.CodeUnsupportedMediaType},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -178,6 +179,31 @@ type sender struct {
 	mu    sync.Mutex
 	calls []time.Time
 	do    func(call int) error // nil takes everything; call counts from 1
+	beats []beat
+	beat  func(call int) error // likewise, of heartbeats
+}
+
+// beat is one heartbeat.
+type beat struct {
+	task relay.TaskToken
+	at   time.Time
+}
+
+func (s *sender) Heartbeat(ctx context.Context, t relay.TaskToken) error {
+	s.mu.Lock()
+	s.beats = append(s.beats, beat{t, time.Now()})
+	n, do := len(s.beats), s.beat
+	s.mu.Unlock()
+	if do == nil {
+		return ctx.Err()
+	}
+	return do(n)
+}
+
+func (s *sender) beaten() []beat {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.beats)
 }
 
 func (s *sender) Send(context.Context, relay.TaskToken, relay.Outcome) error {

@@ -46,6 +46,7 @@ const (
 type limiter struct {
 	fleet   float64 // calls a second; 0 is no limit
 	permits *rate.Limiter
+	beats   *rate.Limiter // what heartbeats may take of them
 
 	mu      sync.Mutex
 	ceiling float64 // this replica's share
@@ -64,7 +65,7 @@ type sample struct {
 }
 
 func newLimiter(fleet float64) *limiter {
-	l := &limiter{fleet: fleet, permits: rate.NewLimiter(rate.Inf, 1), allowed: math.Inf(1)}
+	l := &limiter{fleet: fleet, permits: rate.NewLimiter(rate.Inf, 1), beats: rate.NewLimiter(rate.Inf, 1), allowed: math.Inf(1)}
 	l.share(1)
 	l.bottom = l.ceiling
 	return l
@@ -93,6 +94,17 @@ func (l *limiter) wait(ctx context.Context, n int) bool {
 	}
 	l.giveBack(returned)
 	return false
+}
+
+// waitHeartbeat takes a permit for a heartbeat, and tells whether one was to be
+// had before ctx ends. Heartbeats have half of the permits at most: they are
+// asked for by whoever has a link, and must not keep deliveries waiting. Within
+// that half they stand in the same queue as deliveries do, for which half of
+// the time is left.
+func (l *limiter) waitHeartbeat(ctx context.Context) bool {
+	among, cancel := context.WithTimeout(ctx, permitWait/2)
+	defer cancel()
+	return l.beats.Wait(among) == nil && l.wait(ctx, 1)
 }
 
 // giveBack returns n permits that were taken and not used.
@@ -162,8 +174,13 @@ func (l *limiter) allow(perSecond float64) {
 	l.allowed = min(perSecond, l.ceiling)
 	if math.IsInf(l.allowed, 1) {
 		l.permits.SetLimit(rate.Inf)
+		l.beats.SetLimit(rate.Inf)
 		return
 	}
-	l.permits.SetLimit(rate.Limit(l.allowed))
-	l.permits.SetBurst(int(max(l.allowed/4, 1)))
+	set := func(permits *rate.Limiter, perSecond float64) {
+		permits.SetLimit(rate.Limit(perSecond))
+		permits.SetBurst(int(max(perSecond/4, 1)))
+	}
+	set(l.permits, l.allowed)
+	set(l.beats, l.allowed/2)
 }

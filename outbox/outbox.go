@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"sync"
 	"time"
@@ -30,10 +31,11 @@ type Queue interface {
 	Leave(ctx context.Context, replica string) error
 }
 
-// Sender makes the call to Step Functions. Its errors are [*relay.SendError].
+// Sender makes the calls to Step Functions. Its errors are [*relay.SendError].
 // It bounds each call by a deadline of its own.
 type Sender interface {
 	Send(ctx context.Context, t relay.TaskToken, o relay.Outcome) error
+	Heartbeat(ctx context.Context, t relay.TaskToken) error
 }
 
 // Metrics is told what happens. Classes are those of [relay.SendClass], and
@@ -90,9 +92,11 @@ type Outbox struct {
 	slots  chan struct{}  // one for each delivery that Run started
 	fresh  chan struct{}  // one for each delivery that Deliver started
 	going  sync.WaitGroup // every delivery under way
-	behind bool           // the last claim found something; of the claim loop alone
+	beats  heartbeats
+	behind bool // the last claim found something; of the claim loop alone
 
 	mu      sync.Mutex
+	ending  bool                 // Run waits for the last deliveries: none may begin
 	trouble map[string]time.Time // what fails, and when that was last logged
 }
 
@@ -113,6 +117,7 @@ func New(o Options) *Outbox {
 		limit:   newLimiter(o.Rate),
 		slots:   make(chan struct{}, o.Workers),
 		fresh:   make(chan struct{}, o.Fresh),
+		beats:   heartbeats{calls: map[[sha256.Size]byte]*heartbeat{}},
 		trouble: map[string]time.Time{},
 	}
 }
@@ -121,7 +126,8 @@ func New(o Options) *Outbox {
 // and waits for the result for at most AnswerWait, or until ctx ends. The
 // delivery itself goes on in either case. While too many go on already, because
 // Step Functions is slow, it goes back into the queue: each holds its payload,
-// and the process' memory is bounded.
+// and the process' memory is bounded. So it does when Run is about to end, or
+// nobody would wait for it.
 func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement {
 	select {
 	case o.fresh <- struct{}{}:
@@ -129,10 +135,14 @@ func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement
 		return o.putBack(ctx, d)
 	}
 	result := make(chan relay.Settlement, 1)
-	o.going.Go(func() {
+	begun := o.begin(func() {
 		defer func() { <-o.fresh }()
 		result <- o.deliver(d, false)
 	})
+	if !begun {
+		<-o.fresh
+		return o.putBack(ctx, d)
+	}
 	timer := time.NewTimer(o.AnswerWait)
 	defer timer.Stop()
 	select {
@@ -142,6 +152,19 @@ func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement
 	case <-ctx.Done():
 	}
 	return relay.Settlement{State: relay.StateAnswered}
+}
+
+// begin starts a delivery that Run waits for, or reports that Run no longer
+// does. Without the lock one could be counted while Run waits for the count to
+// become 0, which is a misuse of a WaitGroup.
+func (o *Outbox) begin(deliver func()) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ending {
+		return false
+	}
+	o.going.Go(deliver)
+	return true
 }
 
 // Run takes up due deliveries, watches deadlines and keeps house until ctx
@@ -155,6 +178,9 @@ func (o *Outbox) Run(ctx context.Context) {
 	loops.Go(func() { o.every(ctx, censusEvery, o.count) })
 	loops.Go(func() { o.every(ctx, trimEvery, o.trim) })
 	loops.Wait()
+	o.mu.Lock()
+	o.ending = true
+	o.mu.Unlock()
 	o.going.Wait()
 
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

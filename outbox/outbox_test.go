@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -250,4 +253,47 @@ func TestGivesUpWhenNoTaskCanWait(t *testing.T) {
 			t.Errorf("after it: %+v", got)
 		}
 	})
+}
+
+// An answer whose request outlives Run goes back into the queue: nobody would
+// wait for its delivery.
+func TestDeliverAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, s := newQueue(), &sender{}
+		o, _ := setUp(t, q, s)
+		start(o)()
+		if end := o.Deliver(t.Context(), q.lease("late")); end.State != relay.StateAnswered || s.made() != 0 {
+			t.Errorf("%+v after %d calls", end, s.made())
+		}
+		if q.look(func() {}); q.end("late").State != relay.StateAnswered {
+			t.Errorf("not put back: %+v", q.end("late"))
+		}
+	})
+}
+
+// Every delivery that begins is waited for, however close to the end it comes.
+// Otherwise the runtime would see a WaitGroup misused, now and then.
+func TestDeliverAtTheEnd(t *testing.T) {
+	for round := range 200 {
+		q := newQueue()
+		var under atomic.Int64
+		s := &sender{do: func(int) error {
+			under.Add(1)
+			defer under.Add(-1)
+			runtime.Gosched()
+			return nil
+		}}
+		o, _ := setUp(t, q, s)
+		var senders sync.WaitGroup
+		stop := start(o)
+		for i := range 8 {
+			d := q.lease(relay.CallbackID(fmt.Sprint(i)))
+			senders.Go(func() { o.Deliver(t.Context(), d) })
+		}
+		stop()
+		if n := under.Load(); n != 0 {
+			t.Fatalf("round %d: %d deliveries go on after Run has returned", round, n)
+		}
+		senders.Wait()
+	}
 }

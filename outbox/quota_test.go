@@ -43,6 +43,11 @@ func (q *quota) Send(context.Context, relay.TaskToken, relay.Outcome) error {
 	return q.answer
 }
 
+// Heartbeat implements [outbox.Sender]. They share the bucket.
+func (q *quota) Heartbeat(ctx context.Context, t relay.TaskToken) error {
+	return q.Send(ctx, t, relay.Outcome{})
+}
+
 func (q *quota) take() (passed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -17,8 +17,9 @@ type Deliverer interface {
 	Deliver(ctx context.Context, d Delivery) Settlement
 }
 
-// Heartbeater tells Step Functions that the work on a task goes on. Its error
-// is a [*SendError].
+// Heartbeater tells Step Functions that the work on a task goes on, or knows what
+// it was told when it did so a moment ago. Its error is a [*SendError], of
+// [ErrOverloaded] where the rate limit leaves no room for a call.
 type Heartbeater interface {
 	Heartbeat(ctx context.Context, t TaskToken) error
 }
@@ -146,8 +147,8 @@ func (s *Service) Waits(ctx context.Context, link LinkRef) error {
 // Heartbeat tells Step Functions at once that the task is being worked on.
 // Nothing is stored, and nothing is tried again: the result is the answer.
 // It returns what the link's registration wants said besides. Besides the
-// errors of [Store.Waiting] it reports [ErrTaskClosed], [ErrRefused] and
-// [ErrUnavailable].
+// errors of [Store.Waiting] it reports [ErrTaskClosed], [ErrRefused],
+// [ErrOverloaded] and [ErrUnavailable].
 func (s *Service) Heartbeat(ctx context.Context, link LinkRef) (Response, error) {
 	task, said, err := s.Store.Waiting(ctx, link)
 	if err != nil {
@@ -157,14 +158,14 @@ func (s *Service) Heartbeat(ctx context.Context, link LinkRef) (Response, error)
 	if err == nil {
 		return said, nil
 	}
-	kind := ErrUnavailable
-	if send := (*SendError)(nil); errors.As(err, &send) {
-		switch send.Class {
-		case SendClosed:
-			kind = ErrTaskClosed
-		case SendNever:
-			kind = ErrRefused
-		}
+	kind, send := ErrUnavailable, (*SendError)(nil)
+	switch {
+	case errors.Is(err, ErrOverloaded):
+		kind = ErrOverloaded
+	case errors.As(err, &send) && send.Class == SendClosed:
+		kind = ErrTaskClosed
+	case errors.As(err, &send) && send.Class == SendNever:
+		kind = ErrRefused
 	}
 	return Response{}, fmt.Errorf("heartbeat %s: %w: %w", link.ID, kind, err)
 }

@@ -211,6 +211,10 @@ func TestHeartbeat(t *testing.T) {
 			t.Errorf("%s: %v, want %v", class, err, want)
 		}
 	}
+	full := &relay.SendError{Class: relay.SendThrottled, Code: "busy", Err: relay.ErrOverloaded}
+	if _, err := service(t, &scripted{beatErr: full}).Heartbeat(t.Context(), relay.LinkRef{}); !errors.Is(err, relay.ErrOverloaded) || errors.Is(err, relay.ErrUnavailable) {
+		t.Errorf("no room: %v", err)
+	}
 	if _, err := service(t, &scripted{}).Heartbeat(t.Context(), relay.LinkRef{}); err != nil {
 		t.Errorf("taken: %v", err)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // The two ways in which a state passes its task token on.
-const taskTokenExample = `in JSONPath "taskToken.$": "$$.Task.Token", in JSONata "taskToken": "{% $states.context.Task.Token %}"`
+const taskTokenExample = `in JSONPath "taskToken.$": "$$.Task.Token", in JSONata "taskToken": "{% $states.context.Task.Token %}"` //nolint:gosec // no credential
 
 // placeholder finds what a template should have replaced.
 var placeholder = regexp.MustCompile(`\$\{|\{\{|^<.*>$`)

@@ -8,7 +8,7 @@ import (
 // TestTaskTokenThatCannotBe (row 85): what the mistake looks like is said, with
 // what would be right, and nothing of the text is repeated.
 func TestTaskTokenThatCannotBe(t *testing.T) {
-	const real = "AQCEAAAAKgAAAAMAAAAAAAAAAf0vT4nNtTZ5Zq2yJ1o6p7Hf+/Zq2y==J1o6p7Hf="
+	const token = "AQCEAAAAKgAAAAMAAAAAAAAAAf0vT4nNtTZ5Zq2yJ1o6p7Hf+/Zq2y==J1o6p7Hf="
 	for text, want := range map[string]string{
 		"":                                       "is required",
 		"   ":                                    "is blank",
@@ -23,17 +23,17 @@ func TestTaskTokenThatCannotBe(t *testing.T) {
 		"${TaskToken}":                           "placeholder",
 		"{{ task_token }}":                       "placeholder",
 		"<TASK_TOKEN>":                           "placeholder",
-		`"` + real + `"`:                         "quotation marks",
-		"'" + real + "'":                         "quotation marks",
-		"“" + real + "”":                         "no task token has, at character 1",
-		`{"taskToken":"` + real + `"}`:           "is JSON",
-		`["` + real + `"]`:                       "is JSON",
-		real + "\n":                              "white space, at character 66",
-		" " + real:                               "white space, at character 1:",
+		`"` + token + `"`:                        "quotation marks",
+		"'" + token + "'":                        "quotation marks",
+		"“" + token + "”":                        "no task token has, at character 1",
+		`{"taskToken":"` + token + `"}`:          "is JSON",
+		`["` + token + `"]`:                      "is JSON",
+		token + "\n":                             "white space, at character 66",
+		" " + token:                              "white space, at character 1:",
 		"AQCE AAAA":                              "white space, at character 5",
 		"AQCE\u00a0AAAA":                         "white space, at character 5",
 		"AQCE\u2028AAAA":                         "white space, at character 5",
-		"\ufeff" + real:                          "byte order mark",
+		"\ufeff" + token:                         "byte order mark",
 		"AQCE\ufffdAAAA":                         "damaged",
 		"AQCE\xffAAAA":                           "not valid UTF-8",
 		"AQCE%2BAAA%3D":                          "percent-encoded, at character 5",
@@ -56,7 +56,7 @@ func TestTaskTokenThatCannotBe(t *testing.T) {
 		}
 	}
 	for _, good := range []string{
-		real, "t", "AQCE-_.~:;,@#!*()[]?|^&", strings.Repeat("A", MaxTaskTokenChars), "nullable", "e30=",
+		token, "t", "AQCE-_.~:;,@#!*()[]?|^&", strings.Repeat("A", MaxTaskTokenChars), "nullable", "e30=",
 	} {
 		if problem := TaskToken(good).check(); problem != "" {
 			t.Errorf("%.40s: %s", good, problem)

@@ -278,7 +278,7 @@ func TestWrongClock(t *testing.T) {
 					}
 					if now.Sub(signed).Abs() > 5*time.Minute {
 						w.WriteHeader(http.StatusBadRequest)
-						fmt.Fprintf(w, `{"__type":"%s","message":"Signature expired: %s is now earlier than %s (%[3]s + 5 min.)"}`,
+						fmt.Fprintf(w, `{"__type":"%s","message":"Signature expired: %s is now earlier than %s (%[3]s + 5 min.)"}`, //nolint:gosec // no page
 							code, signed.Format("20060102T150405Z"), now.UTC().Format("20060102T150405Z"))
 					}
 				})

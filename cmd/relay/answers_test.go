@@ -221,7 +221,7 @@ func badBody(w *world) {
 func heartbeats(w *world) {
 	task := w.register()
 	beat := task.Links["progress"].URL
-	for range 2 {
+	for range 2 { // one for each replica, which passes on one a second (row 78)
 		w.wantTaken(w.post(beat, `ignored`), task, api.StatusAlive, false)
 	}
 	beaten := 0
@@ -233,8 +233,9 @@ func heartbeats(w *world) {
 	if beaten != 2 {
 		w.Errorf("step functions took %d heartbeats, want 2", beaten)
 	}
-	w.steps.Inject(standin.Fault{Kind: standin.Unavailable, TaskToken: task.token})
-	w.wantProblem(w.post(beat, ``), api.CodeUnavailable)
+	failing := w.register()
+	w.steps.Inject(standin.Fault{Kind: standin.Unavailable, TaskToken: failing.token})
+	w.wantProblem(w.post(failing.Links["progress"].URL, ``), api.CodeUnavailable)
 	w.wantTaken(w.post(task.URL, `{}`), task, api.StatusDelivered, false)
 	w.wantProblem(w.post(beat, ``), api.CodeAlreadyAnswered)
 

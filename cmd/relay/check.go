@@ -181,7 +181,7 @@ func checkCalls(ctx context.Context, sender *stepfunctions.Sender) finding {
 }
 
 // adviceOn says what to do about a code. docs/operations.md has more.
-var adviceOn = map[string]string{
+var adviceOn = map[string]string{ //nolint:gosec // codes and words, and no credentials
 	"AccessDenied":                allowCalls,
 	"AccessDeniedException":       allowCalls,
 	"ExpiredToken":                "renew the credentials",

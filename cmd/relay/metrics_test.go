@@ -57,7 +57,7 @@ func TestLabelsAreBounded(t *testing.T) {
 			w.steps.Inject(standin.Fault{
 				Kind: standin.Refuse, Action: standin.SendTaskHeartbeat, Status: status, Code: "MadeUp" + strings.Repeat("X", i), Message: name,
 			})
-			w.post(task.Links["progress"].URL, name)
+			w.post(w.register().Links["progress"].URL, name) // of a task each: see row 78
 		}
 		w.steps.Inject(standin.Fault{
 			Kind: standin.Refuse, Action: standin.SendTaskSuccess, Status: 500, Code: "MadeUp" + strings.Repeat("X", i), Message: name,

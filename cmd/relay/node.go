@@ -145,7 +145,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Rate:       cfg.StepFunctionsRate,
 	})
 	n.service = relay.NewService(relay.ServiceOptions{
-		Store: n.store, Keys: keys, Deliverer: n.outbox, Heartbeater: n.sender, Schemas: forms.New(),
+		Store: n.store, Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox, Schemas: forms.New(),
 		PublicURL:     cfg.PublicURL,
 		DefaultExpiry: cfg.DefaultExpiry,
 		MaxExpiry:     cfg.MaxExpiry,

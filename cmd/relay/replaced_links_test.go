@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"callback-relay/api"
+	"callback-relay/relay"
 )
 
 // replace puts another link in the place of one, of the same kind.
@@ -20,11 +21,14 @@ func (w *world) replace(t task, name string) api.Link {
 }
 
 // use does with a link what it is for: as a sender, or as a person who presses
-// a button on its page.
+// a button on its page: one of the two of an approval, or the only one.
 func (w *world) use(t task, name, link, decision string) answer {
 	w.Helper()
 	if !strings.Contains(link, "/a/") {
 		return w.post(link, `{"by":"`+name+`"}`)
+	}
+	if t.Links[name].Type != api.LinkApproval {
+		decision = relay.Confirmed
 	}
 	t.Links = map[string]api.Link{name: {URL: link, Type: t.Links[name].Type}}
 	form := "nonce=" + w.nonce(t, name, 0) + "&decision=" + decision + "&approver=Kim"

@@ -300,6 +300,10 @@ func (panicking) Send(_ context.Context, t relay.TaskToken, o relay.Outcome) err
 	panic(fmt.Sprintf("not %s for %s", t.Reveal(), []byte(o.Output)))
 }
 
+func (panicking) Heartbeat(_ context.Context, taskToken relay.TaskToken) error {
+	panic(taskToken.Reveal())
+}
+
 // raw sends bytes to a public listener and searches what comes back until the
 // connection ends.
 func (h *hunt) raw(text string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,21 +23,26 @@ func TestWarnings(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		wrong := errors.New("leads elsewhere")
-		looks, result := 0, wrong
-		go n.lookAt(ctx, checkPublicURL, func(context.Context) error { looks++; return result })
+		var looks atomic.Int32
+		var right atomic.Bool
+		go n.lookAt(ctx, checkPublicURL, func(context.Context) error {
+			if looks.Add(1); right.Load() {
+				return nil
+			}
+			return errors.New("leads elsewhere")
+		})
 		wait := func(d time.Duration, looked, warned int) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
-			if len(n.warnings.all()) != warned || looks != looked {
-				t.Errorf("after %d looks: %v, want %d looks and %d warnings", looks, n.warnings.all(), looked, warned)
+			if all := n.warnings.all(); len(all) != warned || int(looks.Load()) != looked {
+				t.Errorf("after %d looks: %v, want %d looks and %d warnings", looks.Load(), all, looked, warned)
 			}
 		}
 		wait(time.Second, 1, 0)
 		wait(lookAgainSoon, 2, 1)
 		wait(lookAgainIn, 3, 1)
-		result = nil
+		right.Store(true)
 		wait(lookAgainIn, 4, 0)
 		wait(lookAgainIn, 4, 0)
 		wait(lookOutsideEvery, 5, 0)

@@ -123,7 +123,7 @@ func TestRequestIDs(t *testing.T) {
 	form := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	seen := map[string]bool{}
 	for range 3 {
-		response, err := http.Post(url, "application/x-amz-json-1.0", strings.NewReader("{}")) //nolint:noctx // loopback
+		response, err := http.Post(url, "application/x-amz-json-1.0", strings.NewReader("{}")) //nolint:noctx,gosec // loopback
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,125 @@
+package outbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"sync"
+	"time"
+
+	"callback-relay/relay"
+)
+
+// heartbeatEvery is how often a task's heartbeat clock is reset at most, and so
+// how old the result may be that a caller is told. Step Functions counts the
+// clock in whole seconds.
+const heartbeatEvery = time.Second
+
+// maxHeartbeats bounds the tasks whose last result is remembered.
+const maxHeartbeats = 16_384
+
+var (
+	errNoCall        = &relay.SendError{Class: relay.SendThrottled, Code: reasonBusy, Err: relay.ErrOverloaded}
+	errNeverReturned = &relay.SendError{Class: relay.SendUnclear, Code: "unknown", Err: errors.New("the call did not return")}
+)
+
+// Heartbeat implements [relay.Heartbeater]. Of each task it makes one call a
+// second at most, within the rate limit: whoever asks meanwhile is told what
+// that call came to, a failure as well as a success. Its error is a
+// [*relay.SendError].
+func (o *Outbox) Heartbeat(ctx context.Context, t relay.TaskToken) error {
+	b, mine := o.beats.join(sha256.Sum256([]byte(t.Reveal())))
+	switch {
+	case b == nil:
+		return errNoCall
+	case mine:
+		// Others wait for the result too, so it does not end with this caller.
+		return o.beats.end(b, func() error { return o.makeHeartbeat(context.WithoutCancel(ctx), t) })
+	}
+	select {
+	case <-b.done:
+		return b.err
+	case <-ctx.Done():
+		return &relay.SendError{Class: relay.SendUnclear, Code: "canceled", Err: ctx.Err()}
+	}
+}
+
+// makeHeartbeat makes one call, if a permit for it is to be had in time.
+func (o *Outbox) makeHeartbeat(ctx context.Context, t relay.TaskToken) error {
+	within, cancel := context.WithTimeout(ctx, permitWait)
+	defer cancel()
+	began := time.Now()
+	got := o.limit.waitHeartbeat(within)
+	o.Metrics.WaitedForPermit(time.Since(began))
+	if !got {
+		return errNoCall
+	}
+	err := o.Sender.Heartbeat(ctx, t)
+	o.limit.learn(err)
+	return err
+}
+
+// heartbeats are the calls under way and those of the last second, by a digest
+// of the task token.
+type heartbeats struct {
+	mu      sync.Mutex
+	calls   map[[sha256.Size]byte]*heartbeat
+	sweepAt int // how many calls there may be before old ones are dropped
+}
+
+// heartbeat is one call.
+type heartbeat struct {
+	task  [sha256.Size]byte
+	began time.Time
+	done  chan struct{}
+	err   error // once done is closed
+}
+
+// join returns the call for a task, to be made by the caller if it is new. It is
+// nil while there are too many.
+func (h *heartbeats) join(task [sha256.Size]byte) (b *heartbeat, isNew bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if b := h.calls[task]; b != nil && !b.old() {
+		return b, false
+	}
+	if len(h.calls) >= h.sweepAt {
+		for other, b := range h.calls {
+			if b.old() {
+				delete(h.calls, other)
+			}
+		}
+		h.sweepAt = min(max(2*len(h.calls), 64), maxHeartbeats)
+	}
+	if len(h.calls) >= maxHeartbeats {
+		return nil, false
+	}
+	b = &heartbeat{task: task, began: time.Now(), done: make(chan struct{}), err: errNeverReturned}
+	h.calls[task] = b
+	return b, true
+}
+
+// old tells whether a call is over and its result too old to be told.
+func (b *heartbeat) old() bool {
+	select {
+	case <-b.done:
+		return time.Since(b.began) >= heartbeatEvery
+	default:
+		return false
+	}
+}
+
+// end makes the call and tells those who wait for it. A call that was not made
+// said nothing that would be worth remembering.
+func (h *heartbeats) end(b *heartbeat, call func() error) error {
+	defer func() {
+		if errors.Is(b.err, errNoCall) {
+			h.mu.Lock()
+			delete(h.calls, b.task)
+			h.mu.Unlock()
+		}
+		close(b.done)
+	}()
+	b.err = call()
+	return b.err
+}
