@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 	"unicode/utf8"
+
+	"callback-relay/names"
 )
 
 // Expires is a deadline as it was asked for: after a time, or at a time. The
@@ -190,6 +192,9 @@ func (m *mistakes) checkLinks(links map[string]LinkRequest, maxOutput int) {
 			m.checkLink("links."+name, links[name], maxOutput)
 		}
 	}
+	if len(links) <= MaxLinks {
+		m.checkAlike(links)
+	}
 }
 
 // checkLink checks what a link of a known type carries. What its type has no
@@ -219,13 +224,38 @@ func (m *mistakes) checkLink(field string, l LinkRequest, maxOutput int) {
 	if l.Approver != "" && l.Type != LinkApproval {
 		m.add(field+".approver", "is for links of type approval")
 	}
-	m.text(field+".approver", l.Approver, MaxApproverChars)
-	if l.Approver != "" && sameName(l.Approver) == "" {
-		m.add(field+".approver", "is blank: give a name, or leave it out and the page asks for one")
-	}
+	m.checkApprover(field+".approver", l.Approver)
 	m.text(field+".response.text", l.Response.Text, MaxResponseChars)
 	if l.Response.Redirect != "" {
 		m.checkRedirect(field+".response.redirect", l)
+	}
+}
+
+func (m *mistakes) checkApprover(field, name string) {
+	if name == "" {
+		return
+	}
+	m.text(field, name, MaxApproverChars)
+	switch names.Check(name) {
+	case names.Unreadable:
+		m.add(field, "is blank, or has control characters: give a name that people can read, or leave it out and the page asks for one")
+	case names.Mixed:
+		m.add(field, "has letters of several alphabets in one word, and could pass for another name: write each word in one, as in Dana or Дана")
+	}
+}
+
+// checkAlike refuses approvers whose names look the same and are not: people
+// could not tell who decided, nor the relay whether one of them decided twice.
+func (m *mistakes) checkAlike(links map[string]LinkRequest) {
+	order := slices.Sorted(maps.Keys(links))
+	for i, name := range order {
+		for _, before := range order[:i] {
+			a, b := links[before].Approver, links[name].Approver
+			if a != "" && b != "" && !names.Same(a, b) && names.Alike(a, b) {
+				m.add("links."+name+".approver", "looks like the approver of links.%s, with other letters: give names that people can tell apart", before)
+				break
+			}
+		}
 	}
 }
 
