@@ -5,6 +5,7 @@ const (
 	StatusDelivered = "delivered" // Step Functions has it
 	StatusAccepted  = "accepted"  // stored; delivery goes on without the sender
 	StatusAlive     = "alive"     // the heartbeat reached Step Functions
+	StatusIgnored   = "ignored"   // nothing changed: the post only tried the link
 )
 
 // AnswerResponse is the success of a public link.

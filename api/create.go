@@ -51,8 +51,21 @@ type LinkRequest struct {
 	Error string `json:"error,omitempty"`
 	Cause string `json:"cause,omitempty"`
 	// Approver names whose approval link it is.
-	Approver string        `json:"approver,omitempty"`
-	Response *LinkResponse `json:"response,omitempty"`
+	Approver string `json:"approver,omitempty"`
+	// Title and Message are shown by the link's page in place of the approval's.
+	// A page has to have a title, of its own or the approval's.
+	Title   string `json:"title,omitempty"`
+	Message string `json:"message,omitempty"`
+	// ButtonLabel is what the button of a success, failure or heartbeat page says.
+	ButtonLabel string        `json:"buttonLabel,omitempty"`
+	Response    *LinkResponse `json:"response,omitempty"`
+}
+
+// AddLinkRequest asks for one more link of a callback that waits.
+type AddLinkRequest struct {
+	// Name is the link's. One that has it already is replaced, and closed.
+	Name string `json:"name"`
+	LinkRequest
 }
 
 // LinkResponse is what whoever used a link is told.

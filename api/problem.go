@@ -21,6 +21,8 @@ const (
 	CodeMethodNotAllowed     Code = codePrefix + "method-not-allowed"
 	CodeAlreadyAnswered      Code = codePrefix + "already-answered"
 	CodeSettingsDiffer       Code = codePrefix + "settings-differ"
+	CodeAlreadyCancelled     Code = codePrefix + "already-cancelled"
+	CodeTooManyLinks         Code = codePrefix + "too-many-links"
 	CodeExpired              Code = codePrefix + "expired"
 	CodeCancelled            Code = codePrefix + "cancelled"
 	CodeLinkClosed           Code = codePrefix + "link-closed"
@@ -62,6 +64,8 @@ var Codes = map[Code]Meaning{
 	CodeMethodNotAllowed:     {405, "Method not allowed"},
 	CodeAlreadyAnswered:      {409, "Already answered"},
 	CodeSettingsDiffer:       {409, "Registered with other settings"},
+	CodeAlreadyCancelled:     {409, "Already cancelled"},
+	CodeTooManyLinks:         {409, "Too many links"},
 	CodeExpired:              {410, "The deadline has passed"},
 	CodeCancelled:            {410, "Cancelled"},
 	CodeLinkClosed:           {410, "The link is closed"},

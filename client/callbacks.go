@@ -63,6 +63,14 @@ func (c *Client) Update(ctx context.Context, id string, request api.UpdateReques
 	return c.one(ctx, "update", http.MethodPatch, id, "", request)
 }
 
+// AddLink gives a pending callback one more link and returns it, with its URL
+// and, if its page asks for one, its code. If the callback has a link of that
+// name, the new one replaces it and the old one is closed for good: so do not
+// repeat it unless the answer was lost.
+func (c *Client) AddLink(ctx context.Context, id string, request api.AddLinkRequest) (api.Link, error) {
+	return call[api.Link](ctx, c, "add link to", http.MethodPost, id, "/links", request)
+}
+
 // RevokeLink closes one link of a callback, by its name, and returns the
 // callback. Closing it again is no error.
 func (c *Client) RevokeLink(ctx context.Context, id, name string) (api.Callback, error) {
@@ -78,20 +86,25 @@ func (c *Client) Cancel(ctx context.Context, id string) (api.Callback, error) {
 	return c.one(ctx, "cancel", http.MethodDelete, id, "", nil)
 }
 
-// one calls the path of a single callback, or one below it.
+// one makes a call that returns the callback.
 func (c *Client) one(ctx context.Context, verb, method, id, below string, request any) (api.Callback, error) {
+	return call[api.Callback](ctx, c, verb, method, id, below, request)
+}
+
+// call calls the path of a single callback, or one below it.
+func call[T any](ctx context.Context, c *Client, verb, method, id, below string, request any) (T, error) {
+	var answer, none T
 	// An empty id, or dots that a proxy resolves, would make this another route.
 	if strings.Trim(id, ".") == "" {
-		return api.Callback{}, fmt.Errorf("%s callback: %q is not a callback id", verb, id)
+		return none, fmt.Errorf("%s callback: %q is not a callback id", verb, id)
 	}
-	var callback api.Callback
-	if _, err := c.do(ctx, method, callbacksPath+"/"+url.PathEscape(id)+below, request, &callback); err != nil {
+	if _, err := c.do(ctx, method, callbacksPath+"/"+url.PathEscape(id)+below, request, &answer); err != nil {
 		if len(id) > idChars {
 			id = "with an id that is too long" // most likely a link: not to be shown
 		}
-		return api.Callback{}, fmt.Errorf("%s callback %s: %w", verb, id, err)
+		return none, fmt.Errorf("%s callback %s: %w", verb, id, err)
 	}
-	return callback, nil
+	return answer, nil
 }
 
 // List returns one page of callbacks, newest first.

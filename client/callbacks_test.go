@@ -87,6 +87,16 @@ func TestRequests(t *testing.T) {
 			`PATCH /relay/v1/callbacks/..%2Fk5f2 application/json {"expiresAt":"2026-03-01T09:30:00Z"}`, sample("k5f2"),
 		},
 		{
+			"add a link",
+			func(c *client.Client) (any, error) {
+				return c.AddLink(t.Context(), "k5f2", api.AddLinkRequest{
+					Name: "dana", LinkRequest: api.LinkRequest{Type: api.LinkApproval, Approver: "Kim Sato"},
+				})
+			},
+			`POST /relay/v1/callbacks/k5f2/links application/json {"name":"dana","type":"approval","approver":"Kim Sato"}`,
+			api.Link{Type: api.LinkApproval, URL: "https://relay.example.com/a/x", Page: true, Code: "123456"},
+		},
+		{
 			"revoke a link",
 			func(c *client.Client) (any, error) { return c.RevokeLink(t.Context(), "k5f2", "dana") },
 			"DELETE /relay/v1/callbacks/k5f2/links/dana", sample("k5f2"),

@@ -28,7 +28,7 @@ type script struct {
 
 var (
 	scriptKey  = regexp.MustCompile(`(?m)^-- KEYS\[\d+\] (\S+(?: \S+)*?)(?:   .*)?$`)
-	scriptCall = regexp.MustCompile(`redis\.call\('(\w+)', KEYS\[1\]`)
+	scriptCall = regexp.MustCompile(`redis\.p?call\('(\w+)', KEYS\[1\]`)
 	luaText    = regexp.MustCompile(`^'([^']*)'$`)
 )
 
@@ -68,6 +68,7 @@ func scripts(t *testing.T) map[string]script {
 		}
 		all[strings.TrimSuffix(filepath.Base(file), ".lua")] = s
 	})
+	delete(all, "prelude") // no script, but what stands in front of them
 	return all
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -166,7 +167,7 @@ func (p pattern) MatchString(text string) bool {
 // decode reads JSON, keeping numbers as they are written, and refuses numbers
 // that are too costly. The errors continue a sentence.
 func decode(text []byte) (value any, err error) {
-	if relay.CheckJSON(text) != nil {
+	if bodies.CheckJSON(text) != nil {
 		return nil, errors.New("is not one JSON value")
 	}
 	d := json.NewDecoder(bytes.NewReader(text))

@@ -96,29 +96,22 @@ const requestsPerLink = 8
 // from taking all the room that others need too.
 type perLink struct {
 	mu   sync.Mutex
-	busy map[seat]int
-}
-
-// seat is one link of one callback.
-type seat struct {
-	id     relay.CallbackID
-	number byte
+	busy map[relay.LinkRef]int
 }
 
 // enter counts a request, or refuses it. The caller calls leave when it is done.
 func (p *perLink) enter(link relay.LinkRef) (leave func(), err error) {
-	at := seat{link.ID, link.Number}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.busy[at] == requestsPerLink {
+	if p.busy[link] == requestsPerLink {
 		return nil, errOverloaded
 	}
-	p.busy[at]++
+	p.busy[link]++
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.busy[at]--; p.busy[at] == 0 {
-			delete(p.busy, at)
+		if p.busy[link]--; p.busy[link] == 0 {
+			delete(p.busy, link)
 		}
 	}, nil
 }

@@ -62,6 +62,7 @@ type app struct {
 	// errorPage shows an error to a person; nil where no people come.
 	errorPage func(echo.Context, api.Problem) error
 	pagePaths []string      // what the paths of pages begin with
+	linkPaths []string      // and those of links for programs
 	refusals  *rate.Limiter // of the answers of 400 and over that are logged
 }
 

@@ -1,8 +1,6 @@
 package handlers
 
 import (
-	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"net"
@@ -12,21 +10,21 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"callback-relay/relay"
+	"callback-relay/bodies"
 )
 
-// bodyReader turns request bodies into outputs, within bounds.
+// bodyReader reads request bodies within bounds.
 type bodyReader struct {
-	limit    int       // of one body and of one output, in bytes
+	limit    int       // of one body, or of the output that it becomes, in bytes
 	capacity *capacity // of all bodies being handled, in bytes
 }
 
 // admit refuses a body that there is no room for before the first read, so that
 // no "100 Continue" invites what is turned away. It sets no room aside: that is
 // taken as bytes arrive, or a few of them could hold the room of many. The
-// caller releases the share when it needs the output no longer.
-func (r *bodyReader) admit(c echo.Context) (*share, error) {
-	if err := checkDeclared(c, r.limit); err != nil {
+// caller releases the share when it needs the body no longer.
+func (r *bodyReader) admit(c echo.Context, limit int) (*share, error) {
+	if err := checkDeclared(c, limit); err != nil {
 		return nil, err
 	}
 	if !r.capacity.fits(c.Request().ContentLength) {
@@ -35,28 +33,40 @@ func (r *bodyReader) admit(c echo.Context) (*share, error) {
 	return &share{of: r.capacity}, nil
 }
 
-// read returns the output that a body stands for, and nothing of a body that
-// did not arrive whole.
-func (r *bodyReader) read(c echo.Context, room *share) (relay.Payload, error) {
-	req := c.Request()
-	compressed, err := isGzip(req.Header)
+// read returns what a body becomes, which may have r.limit bytes, and nothing of
+// one that did not arrive whole. The share holds the room of it.
+func (r *bodyReader) read(c echo.Context, room *share) ([]byte, error) {
+	kind := bodies.KindOf(c.Request().Header)
+	most := kind.MaxBytes(r.limit)
+	body, err := readAll(c, most, room)
 	if err != nil {
 		return nil, err
 	}
-	kind, err := parseKind(req.Header.Get(echo.HeaderContentType))
+	if body, err = unpack(kind, body, most, room); err != nil {
+		return nil, err
+	}
+	if err := room.add(kind.Growth(len(body), r.limit)); err != nil {
+		return nil, err
+	}
+	return kind.JSON(body, r.limit)
+}
+
+// unpack undoes the compression of a body and stops one byte past the limit,
+// however much more there would be.
+func unpack(kind bodies.Kind, body []byte, limit int, room *share) ([]byte, error) {
+	if !kind.Packed() || len(body) == 0 {
+		return body, nil
+	}
+	unpacker, err := kind.Unpacker(body)
 	if err != nil {
 		return nil, err
 	}
-	body, err := readAll(c, r.limit, room)
-	if err != nil {
-		return nil, err
+	plain := buffer{room: room, most: limit}
+	err = plain.fill(unpacker, len(body)+unknownStep)
+	if errors.Is(err, io.ErrShortBuffer) {
+		return nil, &bodies.TooLargeError{Limit: limit}
 	}
-	if compressed {
-		if body, err = r.decompress(body, room); err != nil {
-			return nil, err
-		}
-	}
-	return kind.output(body)
+	return plain.bytes, err
 }
 
 // checkDeclared refuses a body that says itself that it is too long.
@@ -66,7 +76,7 @@ func checkDeclared(c echo.Context, limit int) error {
 		return nil
 	}
 	hangUp(c)
-	return &relay.TooLargeError{Limit: limit, Actual: int(declared)}
+	return &bodies.TooLargeError{Limit: limit, Actual: int(declared)}
 }
 
 // readAll reads a body of at most limit bytes into its share of the room. Of one
@@ -76,7 +86,7 @@ func readAll(c echo.Context, limit int, room *share) ([]byte, error) {
 	// takes its body, chunks too, for an empty one.
 	if req := c.Request(); !req.ProtoAtLeast(1, 1) && req.Header.Get(echo.HeaderContentLength) == "" {
 		hangUp(c)
-		return nil, &relay.InvalidBodyError{Problem: "incomplete or badly framed"}
+		return nil, &bodies.InvalidError{Problem: "incomplete or badly framed"}
 	}
 	read := buffer{room: room, most: limit}
 	step := unknownStep
@@ -87,7 +97,7 @@ func readAll(c echo.Context, limit int, room *share) ([]byte, error) {
 	body := read.bytes
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 		hangUp(c)
-		return nil, &relay.TooLargeError{Limit: limit}
+		return nil, &bodies.TooLargeError{Limit: limit}
 	}
 	if errors.Is(err, errOverloaded) {
 		hangUp(c)
@@ -98,7 +108,7 @@ func readAll(c echo.Context, limit int, room *share) ([]byte, error) {
 		return nil, errSlow
 	}
 	if err != nil {
-		return nil, &relay.InvalidBodyError{Offset: len(body), Problem: "incomplete or badly framed"}
+		return nil, &bodies.InvalidError{Offset: len(body), Problem: "incomplete or badly framed"}
 	}
 	return body, nil
 }
@@ -114,35 +124,4 @@ func hangUp(c echo.Context) {
 	// It would still read on after the answer. Only a writer that is no
 	// server's cannot be told not to.
 	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now())
-}
-
-// isGzip tells whether a body is compressed, or that we cannot say.
-func isGzip(h http.Header) (bool, error) {
-	switch strings.ToLower(strings.Join(h.Values(echo.HeaderContentEncoding), ",")) {
-	case "", "identity":
-		return false, nil
-	case "gzip", "x-gzip":
-		return true, nil
-	}
-	return false, &unsupportedError{"the content encoding is not supported: send the body as it is, or with gzip"}
-}
-
-// decompress unpacks a body and stops one byte past the limit, however much
-// more there would be.
-func (r *bodyReader) decompress(body []byte, room *share) ([]byte, error) {
-	packed := bytes.NewReader(body)
-	plain := buffer{room: room, most: r.limit}
-	unpacker, err := gzip.NewReader(packed)
-	if err == nil {
-		err = plain.fill(unpacker, len(body)+unknownStep)
-	}
-	switch {
-	case err == nil:
-		return plain.bytes, nil
-	case errors.Is(err, io.ErrShortBuffer):
-		return nil, &relay.TooLargeError{Limit: r.limit}
-	case errors.Is(err, errOverloaded):
-		return nil, err
-	}
-	return nil, &relay.InvalidBodyError{Offset: len(body) - packed.Len(), Problem: "not valid gzip"}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -24,14 +25,13 @@ import (
 // and nothing of what was sent.
 var refusals = regexp.MustCompile(`^(At most \d+ bytes are taken` +
 	`|The body is (not valid UTF-8|nested deeper than 512 levels|not one JSON value|incomplete or badly framed` +
-	`|not valid gzip|not a valid form|not a valid multipart form|a multipart form without its end` +
+	`|not valid gzip|not valid deflate|not a valid multipart form|a multipart form without its end` +
+	`|not one JSON value, which a form that begins with a brace or bracket must be|not valid in the charset that it names` +
 	`|a form of more than 1000 fields) \(at byte \d+\)` +
 	`|The content encoding is not supported: send the body as it is, or with gzip` +
-	`|The Content-Type cannot be read: want for example application/json` +
 	`|The Content-Type of a multipart form needs a boundary` +
-	`|The Content-Type is not supported: send JSON, text, a form or XML` +
-	`|The charset is not supported: send UTF-8` +
-	`|Files are not accepted: send the form's fields only)\.$`)
+	`|The Content-Type is not supported, and the body is not text in UTF-8: send JSON, text, a form or XML` +
+	`|The charset is not known, and the body is not UTF-8: send UTF-8)\.$`)
 
 // How a body of the fuzzer is sent.
 const (
@@ -109,8 +109,13 @@ func FuzzBody(f *testing.F) {
 		if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
 			t.Errorf("it took %d bytes of memory", took)
 		}
-		// One byte more tells a body at the limit from one over it.
-		if source.read > fuzzLimit+1 || how != chunked && len(sent) > fuzzLimit && source.read > 0 {
+		// One byte more tells a body at the limit from one over it. Of forms, and
+		// of what is called UTF-16, up to three times as much is read.
+		limit := fuzzLimit
+		if mediaType := strings.ToLower(contentType); strings.Contains(mediaType, "form") || mediaType != "" && strings.Contains(mediaType, "charset") {
+			limit *= 3
+		}
+		if source.read > limit+1 || how != chunked && len(sent) > limit && source.read > 0 {
 			t.Errorf("%d bytes were read of %d", source.read, len(sent))
 		}
 		if got.Header().Get("Set-Cookie") != "" || got.Header().Get("Location") != "" {
@@ -148,12 +153,19 @@ func judge(t *testing.T, contentType string, how uint8, sent, body []byte, statu
 	t.Helper()
 	want := 0
 	plain := bytes.TrimPrefix(body, []byte("\ufeff"))
-	isJSON := json.Valid(plain) && relay.CheckJSON(plain) == nil
+	isJSON := json.Valid(plain) && bodies.CheckJSON(plain) == nil
 	mediaType, params, err := mime.ParseMediaType(contentType)
 	if charset := strings.ToLower(params["charset"]); contentType != "" && (err != nil || charset != "" && charset != "utf-8") {
 		return
 	}
-	switch tooLong := len(sent) > fuzzLimit || how != cutShort && len(body) > fuzzLimit; {
+	if bytes.HasPrefix(body, []byte("\xff\xfe")) || bytes.HasPrefix(body, []byte("\xfe\xff")) { // UTF-16
+		return
+	}
+	isForm, limit := mediaType == "application/x-www-form-urlencoded", fuzzLimit
+	if isForm {
+		limit *= 3
+	}
+	switch tooLong := len(sent) > limit || how != cutShort && len(body) > limit; {
 	case !slices.Contains([]string{"", "application/json", "text/plain", "application/xml", "application/x-www-form-urlencoded"}, mediaType):
 		return
 	case tooLong:
@@ -172,8 +184,7 @@ func judge(t *testing.T, contentType string, how uint8, sent, body []byte, statu
 		return
 	}
 	output := []byte(outcomes[0].Output)
-	isForm := mediaType == "application/x-www-form-urlencoded"
-	bracketed := bytes.HasPrefix(bytes.TrimSpace(plain), []byte("{")) || bytes.HasPrefix(bytes.TrimSpace(plain), []byte("["))
+	bracketed := beginsLikeJSON.Match(plain)
 	var text string
 	switch {
 	case len(plain) == 0:
@@ -184,6 +195,7 @@ func judge(t *testing.T, contentType string, how uint8, sent, body []byte, statu
 		if !bytes.Equal(output, plain) {
 			t.Errorf("JSON was changed into %q", output)
 		}
+	case isForm && bracketed: // JSON that was escaped
 	case isForm:
 		sameForm(t, string(plain), output)
 	default:
@@ -193,12 +205,31 @@ func judge(t *testing.T, contentType string, how uint8, sent, body []byte, statu
 	}
 }
 
+// beginsLikeJSON finds the bracket with which no form begins, however it is
+// escaped, and behind whatever quote.
+var (
+	beginsLikeJSON = regexp.MustCompile(`^(\s|\+|%20|%09|%0[AaDd])*(["'` + "`" + `‘’“”„«]|%2[27]|%60|%E2%80%9[89CDEcde]|%C2%AB)?(\s|\+|%20|%09|%0[AaDd])*([{[]|%7[Bb]|%5[Bb])`)
+	escapes        = regexp.MustCompile(`%[0-9A-Fa-f]{2}|%`)
+)
+
 // sameForm compares a form with the object that was made of it.
 func sameForm(t *testing.T, plain string, output []byte) {
 	t.Helper()
-	// The standard library takes a semicolon for a mistake, and we do not.
-	want, err := url.ParseQuery(strings.ReplaceAll(plain, ";", "%3B"))
+	// The standard library takes a semicolon for a mistake, and a percent sign
+	// that escapes nothing. We do not.
+	plain = escapes.ReplaceAllStringFunc(strings.ReplaceAll(plain, ";", "%3B"), func(found string) string {
+		if len(found) == 3 {
+			return found
+		}
+		return "%25"
+	})
+	want, err := url.ParseQuery(plain)
 	must(t, err)
+	for name, values := range want {
+		if !utf8.ValidString(name + strings.Join(values, "")) {
+			return // it is in a charset that it names
+		}
+	}
 	var object map[string]any
 	must(t, json.Unmarshal(output, &object))
 	got := url.Values{}

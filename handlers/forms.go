@@ -1,9 +1,7 @@
 package handlers
 
 import (
-	"bytes"
 	"maps"
-	"mime"
 	"net/url"
 	"slices"
 	"strconv"
@@ -12,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"callback-relay/bodies"
 	"callback-relay/pages"
 	"callback-relay/relay"
 )
@@ -44,9 +43,8 @@ func formBytes(v relay.View) int {
 // readForm reads the inputs of a form that a browser posts, of at most limit
 // bytes. They are counted twice: as they came, and as they are read.
 func (h *public) readForm(c echo.Context, limit int, room *share) (url.Values, error) {
-	mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-	if err != nil || mediaType != echo.MIMEApplicationForm {
-		return nil, &unsupportedError{"set the Content-Type header to " + echo.MIMEApplicationForm}
+	if bodies.KindOf(c.Request().Header).MediaType() != echo.MIMEApplicationForm {
+		return nil, &bodies.UnsupportedError{Problem: "set the Content-Type header to " + echo.MIMEApplicationForm}
 	}
 	if err := checkDeclared(c, limit); err != nil {
 		return nil, err
@@ -58,61 +56,26 @@ func (h *public) readForm(c echo.Context, limit int, room *share) (url.Values, e
 	if err != nil {
 		return nil, err
 	}
-	if bytes.Count(body, []byte("&")) >= maxFields {
-		return nil, tooManyFields(0)
-	}
 	if err := room.add(len(body)); err != nil {
 		return nil, err
 	}
-	return parseForm(string(body))
+	return parseForm(body)
 }
 
-// parseForm reads a form as browsers do (WHATWG URL, 5.1): a percent sign that
-// escapes nothing is itself, and so is a semicolon.
-func parseForm(body string) (url.Values, error) {
+// parseForm reads a form as browsers do (WHATWG URL, 5.1).
+func parseForm(body []byte) (url.Values, error) {
+	form, err := bodies.ParseForm(body)
+	if err != nil {
+		return nil, err
+	}
 	typed := url.Values{}
-	for pair := range strings.SplitSeq(body, "&") {
-		if pair == "" {
-			continue
+	for _, field := range form {
+		if !utf8.ValidString(field.Name) || !utf8.ValidString(field.Value) {
+			return nil, &bodies.InvalidError{Problem: "not valid UTF-8"}
 		}
-		name, value, _ := strings.Cut(pair, "=")
-		name, value = unescape(name), unescape(value)
-		if !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return nil, &relay.InvalidBodyError{Problem: "not valid UTF-8"}
-		}
-		typed.Add(name, value)
+		typed.Add(field.Name, field.Value)
 	}
 	return typed, nil
-}
-
-// unescape undoes the escapes of a form's name or value. What escapes nothing
-// stays as it is.
-func unescape(text string) string {
-	if !strings.ContainsAny(text, "%+") {
-		return text
-	}
-	plain := make([]byte, 0, len(text))
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] == '+':
-			plain = append(plain, ' ')
-		case text[i] == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]):
-			plain = append(plain, hexDigit(text[i+1])<<4|hexDigit(text[i+2]))
-			i += 2
-		default:
-			plain = append(plain, text[i])
-		}
-	}
-	return string(plain)
-}
-
-func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
-
-func hexDigit(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c&0xf + 9
 }
 
 // submission is what was typed, as package relay takes it.

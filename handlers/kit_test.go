@@ -53,6 +53,8 @@ type node struct {
 	metrics *metrics
 	client  *http.Client
 
+	warnings []api.Warning // of /readyz
+
 	public, private string // host:port
 }
 
@@ -120,6 +122,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 			{Name: "test", Hash: sha256.Sum256([]byte(apiKey))},
 		},
 		Exposition: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics\n") }),
+		Warnings:   func() []api.Warning { return n.warnings },
 		Ready: func(ctx context.Context) (all []api.Obstacle) {
 			for _, found := range kept.Ready(ctx) {
 				all = append(all, api.Obstacle(found))
@@ -327,3 +330,4 @@ func (*metrics) WaitedForPermit(time.Duration)         {}
 func (*metrics) Callbacks(string, int64)               {}
 func (*metrics) OldestAge(string, time.Duration)       {}
 func (*metrics) NearDeadline(int64)                    {}
+func (*metrics) SetAside(int64)                        {}

@@ -46,9 +46,10 @@ func TestBytesInFlight(t *testing.T) {
 	k.gets(body)
 	other.unharmed()
 
+	n = start(t, limited, func(s *setup) { s.inFlight = 4000 }) // converting takes room, too
 	spoilt := body[:999] + "x"
 	for i, refused := range []struct{ contentType, body string }{
-		{"application/json", spoilt}, {"application/nothing", body}, {"application/json", body + " "}, {"text/plain", strings.Repeat(`"`, 1000)},
+		{"application/json", spoilt}, {"application/nothing", body[:999] + "\xff"}, {"application/json", body + " "}, {"text/plain", strings.Repeat(`"`, 1000)},
 	} {
 		if got := n.register().post(refused.contentType, refused.body); got.status == http.StatusOK || got.status >= 500 {
 			t.Errorf("refused body %d: got %d", i, got.status)

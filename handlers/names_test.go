@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"callback-relay/stepfunctions/standin"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 // it, or refused with a reason; so is one that nobody can read.
 func TestTypedNames(t *testing.T) {
 	n := start(t)
-	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana Ökafor"},"lee":{"type":"approval","approver":"Ilse Copa"},"open":{"type":"approval"}}`)
+	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana Ökafor"},"lee":{"type":"approval","approver":"Ilse Copa"},"open":{"type":"approval"}}`, "approval", `{"title":"Deploy?"}`)
 	for typed, want := range map[string]string{
 		"Dana Ökafor":                   nameTaken,
 		"DANA  ökafor":                  nameTaken,
@@ -58,7 +60,7 @@ func TestTypedNames(t *testing.T) {
 func TestTypedNamesOfAQuorum(t *testing.T) {
 	n := start(t)
 	for _, second := range []string{"kim  lee", "Kim Lee\ufe0f", "Ｋｉｍ Lee", "K\u0456m Lee", "Kim \u217cee", "\u041a\u0456m Lee"} {
-		k := n.register("links", `{"a":{"type":"approval"},"b":{"type":"approval"}}`, "approval", `{"required":2}`)
+		k := n.register("links", `{"a":{"type":"approval"},"b":{"type":"approval"}}`, "approval", `{"title":"Deploy?","required":2}`)
 		k.submit("a", url.Values{"nonce": {nonceOf(k, "a")}, "decision": {"approved"}, "approver": {"Kim Lee"}}).is(http.StatusOK)
 		got := k.submit("b", url.Values{"nonce": {nonceOf(k, "b")}, "decision": {"approved"}, "approver": {second}})
 		if got.is(http.StatusBadRequest); !strings.Contains(string(got.body), nameUsed) && !strings.Contains(string(got.body), nameMixed) {
@@ -91,7 +93,7 @@ func TestApproversOfARegistration(t *testing.T) {
 		{"Иван О'Нил", "हरि शर्मा"}:          "",
 		{"José", "Jose"}:                     "",
 	} {
-		got := n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":`+quoted(approvers[0]+approvers[1])+`,"approval":{"title":"?","required":2},"links":{`+
+		got := n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":`+quoted(n.aws.NewTask(standin.TaskOptions{}))+`,"approval":{"title":"?","required":2},"links":{`+
 			`"a":{"type":"approval","approver":`+quoted(approvers[0])+`},"b":{"type":"approval","approver":`+quoted(approvers[1])+`}}}`)
 		if want == "" {
 			got.is(http.StatusCreated)
@@ -101,4 +103,15 @@ func TestApproversOfARegistration(t *testing.T) {
 			t.Errorf("%q: %+v, want %q", approvers, p, want)
 		}
 	}
+}
+
+// Row 79: nor can a link be added for somebody who looks like another approver;
+// the one that it replaces does not count.
+func TestApproverOfAnAddedLink(t *testing.T) {
+	n := start(t)
+	k := n.register("links", `{"dana":{"type":"approval","approver":"Ilse"},"lee":{"type":"approval","approver":"Lee"}}`, "approval", `{"title":"Deploy?"}`)
+	k.addLink(`{"name":"more","type":"approval","approver":"llse"}`).isProblem(http.StatusBadRequest, "invalid-request")
+	k.addLink(`{"name":"more","type":"approval","approver":"L\u0435e"}`).isProblem(http.StatusBadRequest, "invalid-request")
+	k.addLink(`{"name":"more","type":"approval","approver":"ILSE"}`).is(http.StatusCreated) // one person, two links
+	k.addLink(`{"name":"lee","type":"approval","approver":"1ee"}`).is(http.StatusCreated)
 }

@@ -44,9 +44,13 @@ func (h *public) submit(c echo.Context) error {
 		return h.counted(errForeignSite)
 	}
 	// What the form may have is known before it is read. Where Redis cannot be
-	// asked, the form is read all the same, to be shown again.
+	// asked, the form is read all the same, to be shown again; and whoever decided
+	// through a link that is closed by now may repeat that.
 	v, unseen := h.relay.View(c.Request().Context(), link)
-	if unseen != nil && !errors.Is(unseen, relay.ErrUnavailable) {
+	switch {
+	case errors.Is(unseen, relay.ErrLinkClosed):
+		unseen = nil
+	case unseen != nil && !errors.Is(unseen, relay.ErrUnavailable):
 		return h.counted(unseen)
 	}
 	room := &share{of: h.pageRoom}
@@ -137,7 +141,7 @@ func statusOf(s relay.Standing) int {
 // pageOf is what a view shows, apart from its form.
 func pageOf(v relay.View) pages.Page {
 	page := pages.Page{
-		State: standings[v.Standing()], Title: v.Approval.Title, Reference: reference(string(v.ID)),
+		State: standings[v.Standing()], Title: v.Title(), Reference: reference(string(v.ID)),
 		Decisions: decisionsOf(v),
 	}
 	if v.Approval.Quorum() {
@@ -148,7 +152,7 @@ func pageOf(v relay.View) pages.Page {
 	}
 	switch page.State {
 	case pages.Waiting, pages.Counted:
-		page.Until, page.Message = v.ExpiresAt, v.Approval.Message
+		page.Until, page.Message = v.ExpiresAt, v.Message()
 		for _, d := range v.Approval.Details {
 			page.Details = append(page.Details, pages.Detail(d))
 		}
@@ -163,23 +167,23 @@ func pageOf(v relay.View) pages.Page {
 
 // decisionsOf lists who decided; where that was no approval, who answered.
 func decisionsOf(v relay.View) []pages.Decision {
-	mine, _ := v.Mine()
+	mine, decided := v.Mine()
 	var all []pages.Decision
 	for _, d := range v.Decisions {
 		all = append(all, pages.Decision{
 			Approved: d.Approved, Action: pages.ActionApproval, Approver: d.Approver, Typed: d.Typed,
-			Yours: d.Link == mine.Link, At: d.At,
+			Yours: decided && d.Number == mine.Number, At: d.At,
 		})
 	}
 	o := v.Outcome
-	if o == nil || o.By == relay.ByExpiry || slices.ContainsFunc(v.Decisions, func(d relay.Decision) bool { return d.Link == o.By }) {
+	if o == nil || o.By == relay.ByExpiry || slices.ContainsFunc(v.Decisions, func(d relay.Decision) bool { return d.Number == o.Number }) {
 		return all
 	}
 	action := pages.ActionSuccess
 	if o.Type == relay.OutcomeFailure {
 		action = pages.ActionFailure
 	}
-	return append(all, pages.Decision{Approved: o.Type == relay.OutcomeSuccess, Action: action, Yours: o.By == v.Link.Name, At: o.At})
+	return append(all, pages.Decision{Approved: o.Type == relay.OutcomeSuccess, Action: action, Yours: o.Number == v.Link.Number, At: o.At})
 }
 
 // formOf is the form of a page that waits, or nil. What was typed before is
@@ -203,9 +207,10 @@ func formOf(link relay.LinkRef, v relay.View, typed url.Values) *pages.Form {
 	case relay.LinkApproval:
 		form.ApproveLabel, form.RejectLabel = v.Approval.ApproveLabel, v.Approval.RejectLabel
 	case relay.LinkSuccess:
-		form.ApproveLabel = v.Approval.ApproveLabel
-	case relay.LinkFailure:
-		form.ApproveLabel = v.Approval.RejectLabel
+		form.ApproveLabel = cmp.Or(v.Request.ButtonLabel, v.Approval.ApproveLabel)
+	default:
+		// Not the approval's rejectLabel: "Not now" would not say that the task fails.
+		form.ApproveLabel = v.Request.ButtonLabel
 	}
 	if link.Type != relay.LinkHeartbeat {
 		form.Confirm = string(v.Approval.Confirm)
@@ -248,6 +253,8 @@ var errorStates = map[api.Code]pages.State{
 	api.CodeRefused:         pages.NotTaken,
 	api.CodeAlreadyAnswered: pages.Decided,
 	api.CodeTooLarge:        pages.TooMuch,
+	// The pages themselves know every method that a browser has for them.
+	api.CodeMethodNotAllowed: pages.ForPrograms,
 }
 
 // errorPage shows a problem to a person.

@@ -13,8 +13,8 @@ import (
 	"callback-relay/relay"
 )
 
-const oneApprover = `{"dana":{"type":"approval","approver":"Dana"},"open":{"type":"approval"},"beat":{"type":"heartbeat","page":true},` +
-	`"yes":{"type":"success","page":true},"no":{"type":"failure","error":"E","page":true}}`
+const oneApprover = `{"dana":{"type":"approval","title":"T","approver":"Dana"},"open":{"type":"approval","title":"T"},"beat":{"type":"heartbeat","page":true,"title":"T"},` +
+	`"yes":{"type":"success","page":true,"title":"T"},"no":{"type":"failure","error":"E","page":true,"title":"T"}}`
 
 // Row 76: a form that is shown again repeats the inputs that it has, each up to
 // as many characters as it takes, and says where something is missing.

@@ -4,10 +4,14 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"callback-relay/api"
+	"callback-relay/relay"
+	"callback-relay/stepfunctions/standin"
 )
 
 const formMedia = "application/x-www-form-urlencoded"
@@ -30,6 +34,9 @@ func (k task) submit(link string, form url.Values) answer {
 	return k.n.post(k.path(link), formMedia, form.Encode(), "Accept", "text/html")
 }
 
+// decisionButton finds the buttons of a page: class, value and label.
+var decisionButton = regexp.MustCompile(`<button type="?submit"?(?: class="?(\w+)"?)? name="?decision"? value="?(\w+)"?[^>]*>([^<]*)<`)
+
 // wordShown finds the word that a page asks to be typed.
 var wordShown = regexp.MustCompile(`<code>([a-z]+)</code>`)
 
@@ -37,7 +44,7 @@ var wordShown = regexp.MustCompile(`<code>([a-z]+)</code>`)
 // one whose page is too old is asked for anew.
 func TestWordIsKept(t *testing.T) {
 	n := start(t)
-	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana"}}`, "approval", `{"confirm":"word","comment":"required"}`)
+	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana"}}`, "approval", `{"title":"Deploy?","confirm":"word","comment":"required"}`)
 	page, nonce := k.open("dana")
 	word := wordShown.FindStringSubmatch(page)[1]
 	form := url.Values{"nonce": {nonce}, "decision": {"approved"}, "confirm": {word}}
@@ -58,17 +65,98 @@ func TestWordIsKept(t *testing.T) {
 	}
 }
 
-// A button says what it does: an approval's labels are for approving.
+// A button says what it does. An approval's labels are for approving: what fails
+// the task says so by itself, or as its own link has it.
 func TestLabelsOfPages(t *testing.T) {
 	n := start(t)
 	k := n.register("links", `{"dana":{"type":"approval"},"yes":{"type":"success","page":true},`+
-		`"no":{"type":"failure","error":"E","page":true},"beat":{"type":"heartbeat","page":true}}`,
-		"approval", `{"title":"Deploy 4.2.0?","approveLabel":"DEPLOY","rejectLabel":"LATER"}`)
-	for link, want := range map[string][2]bool{"dana": {true, true}, "yes": {true, false}, "no": {false, true}, "beat": {false, false}} {
+		`"no":{"type":"failure","error":"E","page":true},"beat":{"type":"heartbeat","page":true},`+
+		`"yes-own":{"type":"success","page":true,"title":"Imported?","message":"**All** rows","buttonLabel":"It is in"},`+
+		`"no-own":{"type":"failure","error":"E","page":true,"title":"Import of March","message":"Did it work?","buttonLabel":"It broke"},`+
+		`"beat-own":{"type":"heartbeat","page":true,"title":"Import of March","buttonLabel":"I am on it"},`+
+		`"lee":{"type":"approval","title":"Deploy it now?","message":"Lee, *you* know why."}}`,
+		"approval", `{"title":"Deploy 4.2.0?","message":"The approval's","approveLabel":"DEPLOY","rejectLabel":"LATER"}`)
+	for link, want := range map[string]struct {
+		title, message string
+		buttons        []string
+	}{
+		"dana":     {"Deploy 4.2.0?", "The approval’s", []string{"main approved DEPLOY", " rejected LATER"}},
+		"lee":      {"Deploy it now?", "Lee, <em>you</em> know why.", []string{"main approved DEPLOY", " rejected LATER"}},
+		"yes":      {"Deploy 4.2.0?", "The approval’s", []string{"main confirmed DEPLOY"}},
+		"yes-own":  {"Imported?", "<strong>All</strong> rows", []string{"main confirmed It is in"}},
+		"no":       {"Deploy 4.2.0?", "The approval’s", []string{"danger confirmed Report a failure"}},
+		"no-own":   {"Import of March", "Did it work?", []string{"danger confirmed It broke"}},
+		"beat":     {"Deploy 4.2.0?", "The approval’s", []string{"main confirmed The work goes on"}},
+		"beat-own": {"Import of March", "The approval’s", []string{"main confirmed I am on it"}},
+	} {
 		page, _ := k.open(link)
-		if got := [2]bool{strings.Contains(page, ">DEPLOY<"), strings.Contains(page, ">LATER<")}; got != want {
-			t.Errorf("%s: approve and reject labels %v, want %v", link, got, want)
+		var got []string
+		for _, button := range decisionButton.FindAllStringSubmatch(page, -1) {
+			got = append(got, button[1]+" "+button[2]+" "+button[3])
 		}
+		if !slices.Equal(got, want.buttons) || !strings.Contains(page, ">"+want.title+"</h1>") || !strings.Contains(strings.ReplaceAll(page, "&#39;", "’"), want.message) {
+			t.Errorf("%s: buttons %q, want %q, %q and %q: %s", link, got, want.buttons, want.title, want.message, page)
+		}
+	}
+
+	// The page keeps its own title when all is over, and shows no failure as a success.
+	_, nonce := k.open("no-own")
+	got := k.submit("no-own", url.Values{"nonce": {nonce}, "decision": {"confirmed"}})
+	if got.is(http.StatusOK); !strings.Contains(string(got.body), "You reported this as failed") ||
+		!strings.Contains(string(got.body), `class="symbol no"`) || !strings.Contains(string(got.body), "Import of March") {
+		t.Errorf("reported: %s", got.body)
+	}
+	again := n.do(http.MethodGet, "http://"+n.public+k.path("no-own"), "", "Accept", "text/html")
+	if !strings.Contains(string(again.body), "Import of March") || strings.Contains(string(again.body), "Did it work?") {
+		t.Errorf("afterwards: %s", again.body)
+	}
+}
+
+// A machine's failure link that is opened in a browser does not look like a
+// success either.
+func TestFailureToldInHTML(t *testing.T) {
+	n := start(t)
+	for range 2 {
+		k := n.register("links", `{"failed":{"type":"failure","error":"E","response":{"text":"The partner has been told."}}}`)
+		got := n.do(http.MethodPost, "http://"+n.public+k.path("failed"), "", "Accept", "text/html")
+		if got.is(http.StatusOK); !strings.Contains(string(got.body), "The partner has been told.") ||
+			!strings.Contains(string(got.body), "failed") || strings.Contains(string(got.body), `class="symbol ok"`) || strings.Contains(string(got.body), "Thank you") {
+			t.Errorf("told %s", got.body)
+		}
+		n.aws.SetFault(standin.Fault{Kind: standin.Throttle}) // the second is still on its way
+	}
+}
+
+// The release before let pages have no title. What it made is shown, and found
+// again when it is registered again; nothing new is made like that.
+func TestUntitledPages(t *testing.T) {
+	n := start(t)
+	page := func(of relay.LinkType) relay.LinkKind { return relay.LinkKind{Type: of, Page: true} }
+	token := n.aws.NewTask(standin.TaskOptions{})
+	_, _, err := n.service.Store.Create(t.Context(), relay.Registration{
+		TaskToken: relay.TaskToken(token), Expires: relay.Expires{In: 24 * time.Hour, Default: true}, OnExpiry: relay.OnExpiryFail,
+		Links: map[string]relay.LinkRequest{
+			"dana": {LinkKind: page(relay.LinkApproval)}, "no": {LinkKind: page(relay.LinkFailure), Error: "E"},
+		},
+		Approval: &relay.Approval{Comment: relay.CommentOptional, OnReject: relay.OutcomeSuccess, Required: 1, Rejections: 1},
+	}, 365*24*time.Hour)
+	must(t, err)
+	const links = `"links":{"dana":{"type":"approval"},"no":{"type":"failure","error":"E","page":true}}`
+	again := n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":`+quoted(token)+`,`+links+`}`)
+	again.is(http.StatusOK)
+	k := task{n: n, taskToken: token}
+	again.decode(&k.Callback)
+	for link, want := range map[string]string{"dana": "Your decision is asked for", "no": "Did this go wrong?"} {
+		if page, _ := k.open(link); !strings.Contains(page, want+"</h1>") {
+			t.Errorf("%s: %s", link, page)
+		}
+	}
+	if _, nonce := k.open("no"); nonce != "" {
+		k.submit("no", url.Values{"nonce": {nonce}, "decision": {"confirmed"}}).is(http.StatusOK)
+	}
+	p := n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":"another",`+links+`}`).isProblem(http.StatusBadRequest, "invalid-request")
+	if fields(p) != "links.dana.title links.no.title" || !strings.Contains(p.Detail, "Deploy 4.2.0 to production?") {
+		t.Errorf("complains about %q: %s", fields(p), p.Detail)
 	}
 }
 
@@ -76,7 +164,7 @@ func TestLabelsOfPages(t *testing.T) {
 // a longer one is told so, and decides nothing.
 func TestLongForms(t *testing.T) {
 	n := start(t)
-	const approval = `{"fields":{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"},"c":{"type":"string"},` +
+	const approval = `{"title":"Deploy?","fields":{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"},"c":{"type":"string"},` +
 		`"d":{"type":"string"},"e":{"type":"string"},"f":{"type":"string"},"g":{"type":"string"}}}}`
 	long := func(text, names string) url.Values {
 		form := url.Values{"decision": {"approved"}, "comment": {strings.Repeat(text, 2000)}}
@@ -115,7 +203,7 @@ func TestLongForms(t *testing.T) {
 // to send it once more, and offers no link that would lose it.
 func TestTroubleBeforeTheForm(t *testing.T) {
 	n := start(t, func(s *setup) { s.pageBytes = 32 << 10 })
-	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana"}}`)
+	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana","title":"Deploy?"}}`)
 	_, nonce := k.open("dana")
 	got := k.submit("dana", url.Values{"nonce": {nonce}, "decision": {"approved"}, "comment": {strings.Repeat("x", 33_000)}})
 	if got.is(http.StatusServiceUnavailable); !strings.Contains(string(got.body), "reload this page") || strings.Contains(string(got.body), `href=""`) {
@@ -126,7 +214,7 @@ func TestTroubleBeforeTheForm(t *testing.T) {
 // Whoever holds up one link does not hold up the others of its callback.
 func TestCrowdOfOneLink(t *testing.T) {
 	n := start(t)
-	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana"},"lee":{"type":"approval","approver":"Lee"}}`)
+	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana"},"lee":{"type":"approval","approver":"Lee"}}`, "approval", `{"title":"Deploy?"}`)
 	for range 8 {
 		n.open(k.path("dana"), "", formType, "Content-Length: 100", "Expect: 100-continue").continues()
 	}
@@ -193,12 +281,13 @@ func TestContentGoesWithTheFinalState(t *testing.T) {
 				t.Errorf("the page says %s", page.body)
 			}
 			again := `{"taskToken":` + quoted(k.taskToken) + `,"links":` + links + `,"approval":` + approval + `}`
-			n.call(http.MethodPost, "/v1/callbacks", strings.Replace(again, `{"a": 1}`, `{"a":1}`, 1)).is(http.StatusOK)
-			n.call(http.MethodPost, "/v1/callbacks", strings.Replace(again, `{"a": 1}`, `{"a":2}`, 1)).isProblem(http.StatusConflict, "settings-differ")
 			if name != "delivered" {
+				n.call(http.MethodPost, "/v1/callbacks", again).isProblem(http.StatusConflict, "already-cancelled")
 				n.post(k.path("done"), "", "").isProblem(http.StatusGone, "cancelled")
 				return
 			}
+			n.call(http.MethodPost, "/v1/callbacks", strings.Replace(again, `{"a": 1}`, `{"a":1}`, 1)).is(http.StatusOK)
+			n.call(http.MethodPost, "/v1/callbacks", strings.Replace(again, `{"a": 1}`, `{"a":2}`, 1)).isProblem(http.StatusConflict, "settings-differ")
 			var repeated api.AnswerResponse
 			got := n.post(k.path("done"), "", "")
 			got.is(http.StatusOK)

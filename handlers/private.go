@@ -27,8 +27,10 @@ type PrivateOptions struct {
 
 	Keys       []APIKey
 	Exposition http.Handler // of the metrics
-	// Ready says what keeps the relay from serving; it is shown.
-	Ready func(context.Context) []api.Obstacle
+	// Ready says what keeps the relay from serving, and Warnings what may be
+	// wrong besides; both are shown.
+	Ready    func(context.Context) []api.Obstacle
+	Warnings func() []api.Warning
 }
 
 // privateBytesInFlight bounds the bodies that are being handled.
@@ -36,10 +38,11 @@ const privateBytesInFlight = 32 << 20
 
 // private serves the API.
 type private struct {
-	relay   *relay.Service
-	metrics Metrics
-	bodies  *bodyReader
-	ready   func(context.Context) []api.Obstacle
+	relay    *relay.Service
+	metrics  Metrics
+	bodies   *bodyReader
+	ready    func(context.Context) []api.Obstacle
+	warnings func() []api.Warning
 }
 
 // Private returns the handler of the private listener: the API behind its
@@ -48,7 +51,7 @@ func Private(o PrivateOptions) http.Handler {
 	a := newApp("private", o.Logger, o.Metrics, o.Tracer)
 	a.trusted = true
 	h := &private{
-		relay: o.Relay, metrics: o.Metrics, ready: o.Ready,
+		relay: o.Relay, metrics: o.Metrics, ready: o.Ready, warnings: o.Warnings,
 		bodies: &bodyReader{limit: maxRegistration, capacity: a.byteCapacity(privateBytesInFlight)},
 	}
 	guard, bound := requireKey(o.Keys), bounded(requestsInFlight)
@@ -57,6 +60,7 @@ func Private(o PrivateOptions) http.Handler {
 	a.handle("/v1/callbacks/:id", methods{
 		http.MethodGet: auth(h.inspect), http.MethodPatch: auth(h.update), http.MethodDelete: auth(h.cancel),
 	})
+	a.handle("/v1/callbacks/:id/links", methods{http.MethodPost: auth(h.addLink)})
 	a.handle("/v1/callbacks/:id/links/:name", methods{http.MethodDelete: auth(h.revoke)})
 	a.get("/healthz", healthz)
 	a.get("/readyz", h.readyz)
@@ -106,6 +110,24 @@ func (h *private) update(c echo.Context) error {
 	return h.one(c, func(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
 		return h.relay.Reschedule(ctx, id, e)
 	})
+}
+
+// addLink gives one callback one more link, or replaces one.
+func (h *private) addLink(c echo.Context) error {
+	id, err := relay.ParseCallbackID(c.Param("id"))
+	if err != nil {
+		return unknownID(err)
+	}
+	noteCallback(c, id)
+	name, request, err := h.readLink(c)
+	if err != nil {
+		return err
+	}
+	v, err := h.relay.AddLink(c.Request().Context(), id, name, request)
+	if err != nil {
+		return unknownID(err)
+	}
+	return c.JSON(http.StatusCreated, h.renderLink(v.Callback, v.Link, &v.Approval))
 }
 
 // revoke closes one link of a callback.
@@ -206,14 +228,4 @@ func readQuery(c echo.Context) (relay.Query, error) {
 		}
 	}
 	return q, errors.Join(errs...)
-}
-
-// readyz says whether the relay can serve, and if not, why.
-func (h *private) readyz(c echo.Context) error {
-	if obstacles := h.ready(c.Request().Context()); len(obstacles) > 0 {
-		p := api.NewProblem(api.CodeUnavailable, "Not ready, for the reasons that obstacles lists.")
-		p.Obstacles = obstacles
-		return writeProblem(c, p)
-	}
-	return c.JSON(http.StatusOK, api.Health{Status: api.HealthReady})
 }

@@ -143,6 +143,8 @@ func TestRendering(t *testing.T) {
 	if cb = inspect(); cb.State != "cancelled" {
 		t.Errorf("cancelled: %+v", cb)
 	}
+	n.call("POST", "/v1/callbacks", `{"taskToken":`+quoted(k.taskToken)+`,"links":{"progress":{"type":"heartbeat"}}}`).
+		isProblem(http.StatusConflict, "already-cancelled")
 	for _, id := range []string{strings.Repeat("a", 26), "short", strings.ToUpper(k.ID), k.ID + "%0a", "%2e%2e"} {
 		for _, method := range []string{"GET", "DELETE"} {
 			p := n.call(method, "/v1/callbacks/"+id, "").isProblem(http.StatusNotFound, "not-found")

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -28,11 +29,6 @@ var (
 	// errForeignSite is of a form that another site sent.
 	errForeignSite = errors.New("the form was sent from another site")
 )
-
-// unsupportedError reports a body of a kind that is not taken.
-type unsupportedError struct{ problem string }
-
-func (e *unsupportedError) Error() string { return e.problem }
 
 // tryAgain is said of trouble that passes without the caller.
 const tryAgain = "Nothing is wrong with the request. Send it again in a moment."
@@ -65,6 +61,9 @@ var problems = []struct {
 	{relay.ErrTaskClosed, api.CodeTaskClosed, "The workflow no longer waits for this answer."},
 	{relay.ErrRefused, api.CodeRefused, "Step Functions did not accept this answer, and never will."},
 	{relay.ErrSettingsDiffer, api.CodeSettingsDiffer, "This task token is registered with other settings; nothing was changed."},
+	{relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled, "This task token was registered before, and that callback was cancelled. Its links stay dead. Start the task again: that gives it a new task token."},
+	{relay.ErrTooManyLinks, api.CodeTooManyLinks, "This callback has 32 open links, the most that there may be. Close one first, or replace one by giving its name."},
+	{relay.ErrLinksUsedUp, api.CodeTooManyLinks, "This callback has had 256 links, closed ones included, the most that there may be. Those that are open go on working."},
 	{errUnauthorized, api.CodeUnauthorized, "Send the header Authorization: Bearer and an API key of this relay."},
 	{echo.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{echo.ErrMethodNotAllowed, api.CodeMethodNotAllowed, "The Allow header names the methods that work here."},
@@ -89,9 +88,9 @@ func problemOf(err error) api.Problem {
 // detailed handles the errors that know more than their kind.
 func detailed(err error) (api.Problem, bool) {
 	var (
-		large   *relay.TooLargeError
-		invalid *relay.InvalidBodyError
-		kind    *unsupportedError
+		large   *bodies.TooLargeError
+		invalid *bodies.InvalidError
+		kind    *bodies.UnsupportedError
 		form    *relay.FormError
 	)
 	switch {
@@ -109,7 +108,7 @@ func detailed(err error) (api.Problem, bool) {
 		p.Offset = pointer(invalid.Offset)
 		return p, true
 	case errors.As(err, &kind):
-		return api.NewProblem(api.CodeUnsupportedMediaType, sentence(kind.problem)), true
+		return api.NewProblem(api.CodeUnsupportedMediaType, sentence(kind.Problem)), true
 	case errors.As(err, &form):
 		return formProblem(form), true
 	}
@@ -161,7 +160,7 @@ func (a *app) renderError(err error, c echo.Context) {
 	}
 	a.report(c, p, err)
 	write := writeProblem
-	if a.wantsPage(c) {
+	if a.wantsPage(c) || p.Type == api.CodeMethodNotAllowed && a.opensInBrowser(c) {
 		write = a.errorPage
 	}
 	err = write(c, p)
@@ -176,10 +175,22 @@ func (a *app) renderError(err error, c echo.Context) {
 // wantsPage tells whether a request is for a page, by a browser: those say that
 // they take HTML, and programs as a rule do not.
 func (a *app) wantsPage(c echo.Context) bool {
-	isPage := slices.ContainsFunc(a.pagePaths, func(prefix string) bool {
+	return below(c, a.pagePaths) && acceptsHTML(c)
+}
+
+// opensInBrowser tells whether a person opens a link that is for programs.
+func (a *app) opensInBrowser(c echo.Context) bool {
+	return c.Request().Method == http.MethodGet && below(c, a.linkPaths) && acceptsHTML(c)
+}
+
+func below(c echo.Context, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool {
 		return strings.HasPrefix(c.Request().URL.Path, prefix)
 	})
-	return isPage && accepts(c, api.ProblemMediaType, echo.MIMEApplicationJSON, echo.MIMETextHTML) == echo.MIMETextHTML
+}
+
+func acceptsHTML(c echo.Context) bool {
+	return accepts(c, api.ProblemMediaType, echo.MIMEApplicationJSON, echo.MIMETextHTML) == echo.MIMETextHTML
 }
 
 // report logs what a caller is told nothing of.

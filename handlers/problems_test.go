@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -23,40 +24,45 @@ var domainErrors = map[string]struct {
 	err  error
 	code api.Code
 }{
-	"ErrNotFound":        {relay.ErrNotFound, api.CodeNotFound},
-	"ErrAlreadyAnswered": {relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered},
-	"ErrExpired":         {relay.ErrExpired, api.CodeExpired},
-	"ErrCancelled":       {relay.ErrCancelled, api.CodeCancelled},
-	"ErrLinkClosed":      {relay.ErrLinkClosed, api.CodeLinkClosed},
-	"ErrMeanwhile":       {relay.ErrMeanwhile, api.CodeUnavailable}, // the service looks again, and never says so
-	"FormError":          {&relay.FormError{Stale: true}, api.CodeInvalidRequest},
-	"ErrTaskClosed":      {relay.ErrTaskClosed, api.CodeTaskClosed},
-	"ErrRefused":         {relay.ErrRefused, api.CodeRefused},
-	"ErrSettingsDiffer":  {relay.ErrSettingsDiffer, api.CodeSettingsDiffer},
-	"ErrUnavailable":     {relay.ErrUnavailable, api.CodeUnavailable},
-	"ErrOverloaded":      {relay.ErrOverloaded, api.CodeOverloaded},
-	"ErrSealed":          {relay.ErrSealed, api.CodeUnavailable},
-	"TooLargeError":      {&relay.TooLargeError{Limit: 1, Actual: 2}, api.CodeTooLarge},
-	"InvalidBodyError":   {&relay.InvalidBodyError{Problem: "bad"}, api.CodeInvalidBody},
-	"InvalidFieldError":  {&relay.InvalidFieldError{Field: "f", Problem: "is bad"}, api.CodeInvalidRequest},
+	"ErrNotFound":              {relay.ErrNotFound, api.CodeNotFound},
+	"ErrAlreadyAnswered":       {relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered},
+	"ErrExpired":               {relay.ErrExpired, api.CodeExpired},
+	"ErrCancelled":             {relay.ErrCancelled, api.CodeCancelled},
+	"ErrLinkClosed":            {relay.ErrLinkClosed, api.CodeLinkClosed},
+	"ErrMeanwhile":             {relay.ErrMeanwhile, api.CodeUnavailable}, // the service looks again, and never says so
+	"FormError":                {&relay.FormError{Stale: true}, api.CodeInvalidRequest},
+	"ErrTaskClosed":            {relay.ErrTaskClosed, api.CodeTaskClosed},
+	"ErrRefused":               {relay.ErrRefused, api.CodeRefused},
+	"ErrSettingsDiffer":        {relay.ErrSettingsDiffer, api.CodeSettingsDiffer},
+	"ErrRegistrationCancelled": {relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled},
+	"ErrTooManyLinks":          {relay.ErrTooManyLinks, api.CodeTooManyLinks},
+	"ErrLinksUsedUp":           {relay.ErrLinksUsedUp, api.CodeTooManyLinks},
+	"ErrUnavailable":           {relay.ErrUnavailable, api.CodeUnavailable},
+	"ErrOverloaded":            {relay.ErrOverloaded, api.CodeOverloaded},
+	"ErrSealed":                {relay.ErrSealed, api.CodeUnavailable},
+	"TooLargeError":            {&bodies.TooLargeError{Limit: 1, Actual: 2}, api.CodeTooLarge},
+	"UnsupportedError":         {&bodies.UnsupportedError{Problem: "bad"}, api.CodeUnsupportedMediaType},
+	"InvalidError":             {&bodies.InvalidError{Problem: "bad"}, api.CodeInvalidBody},
+	"InvalidFieldError":        {&relay.InvalidFieldError{Field: "f", Problem: "is bad"}, api.CodeInvalidRequest},
 	// The service always says which of the above a failed call amounts to.
 	"SendError": {&relay.SendError{Class: relay.SendNever, Code: "InvalidToken", Err: errors.New("no")}, api.CodeInternal},
 }
 
 func TestEveryErrorHasItsProblem(t *testing.T) {
-	names := errorNames(t, "../relay")
-	if len(names) < 10 {
-		t.Fatalf("found only %q in package relay", names)
+	names, ofBodies := errorNames(t, "../relay"), errorNames(t, "../bodies")
+	if len(names) < 10 || len(ofBodies) < 3 {
+		t.Fatalf("found only %q in package relay, and %q in package bodies", names, ofBodies)
 	}
+	names = append(names, ofBodies...)
 	for _, name := range names {
 		want, ok := domainErrors[name]
 		if !ok {
-			t.Errorf("relay.%s is new: say what callers are told of it", name)
+			t.Errorf("%s is new: say what callers are told of it", name)
 			continue
 		}
 		for _, err := range []error{want.err, fmt.Errorf("answer k5f2: %w", want.err)} {
 			if p := problemOf(err); p.Type != want.code {
-				t.Errorf("relay.%s is answered with %s, want %s", name, p.Type, want.code)
+				t.Errorf("%s is answered with %s, want %s", name, p.Type, want.code)
 			}
 		}
 	}
@@ -117,15 +123,15 @@ func TestProblems(t *testing.T) {
 			`{"type":"urn:callback-relay:unavailable","title":"Unavailable for the moment","status":503,"detail":"Nothing is wrong with the request. Send it again in a moment."}`,
 		},
 		{
-			"both sizes", &relay.TooLargeError{Limit: 10, Actual: 11},
+			"both sizes", &bodies.TooLargeError{Limit: 10, Actual: 11},
 			`{"type":"urn:callback-relay:too-large","title":"Too large","status":413,"detail":"At most 10 bytes are taken.","limitBytes":10,"actualBytes":11}`,
 		},
 		{
-			"size not known", &relay.TooLargeError{Limit: 10},
+			"size not known", &bodies.TooLargeError{Limit: 10},
 			`{"type":"urn:callback-relay:too-large","title":"Too large","status":413,"detail":"At most 10 bytes are taken.","limitBytes":10}`,
 		},
 		{
-			"offset zero is told", &relay.InvalidBodyError{Problem: "not one JSON value"},
+			"offset zero is told", &bodies.InvalidError{Problem: "not one JSON value"},
 			`{"type":"urn:callback-relay:invalid-body","title":"The body cannot be read","status":400,"detail":"The body is not one JSON value (at byte 0).","offset":0}`,
 		},
 		{
@@ -135,7 +141,7 @@ func TestProblems(t *testing.T) {
 			`{"type":"urn:callback-relay:invalid-request","title":"The request is not valid","status":400,"detail":"a is bad.","errors":[{"field":"a","detail":"is bad"},{"field":"b","detail":"too"}]}`,
 		},
 		{
-			"kind of body", &unsupportedError{"files are not accepted"},
+			"kind of body", &bodies.UnsupportedError{Problem: "files are not accepted"},
 			`{"type":"urn:callback-relay:unsupported-media-type","title":"Unsupported media type","status":415,"detail":"Files are not accepted."}`,
 		},
 	} {

@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/pages"
 	"callback-relay/relay"
 )
@@ -48,6 +50,7 @@ type public struct {
 	crowds   perLink
 	pages    *pages.Pages
 	sameSite *http.CrossOriginProtection
+	proofs   *rate.Limiter
 }
 
 // Public returns the handler of the public listener: links, robots.txt and a
@@ -59,7 +62,8 @@ func Public(o PublicOptions) http.Handler {
 		app: a, relay: o.Relay, pages: o.Pages,
 		bodies:   &bodyReader{limit: o.MaxOutput, capacity: a.byteCapacity(o.BytesInFlight)},
 		pageRoom: a.byteCapacity(cmp.Or(o.PageBytesInFlight, pageBytesInFlight)),
-		crowds:   perLink{busy: map[seat]int{}},
+		crowds:   perLink{busy: map[relay.LinkRef]int{}},
+		proofs:   rate.NewLimiter(missRate, missBurst),
 		sameSite: http.NewCrossOriginProtection(),
 	}
 	// A proxy may have changed the Host, with which browsers' Origin is compared.
@@ -71,17 +75,19 @@ func Public(o PublicOptions) http.Handler {
 	a.echo.Use(limitMisses())
 	bound := bounded(cmp.Or(o.RequestsInFlight, requestsInFlight))
 	prefixes := []string{""}
-	if prefix := strings.TrimSuffix(o.Relay.PublicURL.Path, "/"); prefix != "" {
+	prefix := strings.TrimSuffix(o.Relay.PublicURL.Path, "/")
+	if prefix != "" {
 		prefixes = append(prefixes, prefix)
 	}
+	a.echo.Pre(repairLinks(prefix))
 	for _, prefix := range prefixes {
-		a.pagePaths = append(a.pagePaths, prefix+"/a/")
+		a.pagePaths, a.linkPaths = append(a.pagePaths, prefix+"/a/"), append(a.linkPaths, prefix+"/c/")
 		a.handle(prefix+"/c/:key", methods{http.MethodPost: bound(h.post)})
 		a.handle(prefix+"/a/:key", methods{
 			http.MethodGet: bound(h.page), http.MethodHead: bound(h.page), http.MethodPost: bound(h.submit),
 		})
 		a.get(prefix+"/robots.txt", robots)
-		a.get(prefix+"/healthz", healthz)
+		a.get(prefix+"/healthz", h.alive)
 	}
 	return a.echo
 }
@@ -109,18 +115,25 @@ func (h *public) post(c echo.Context) error {
 		return err
 	}
 	defer leave()
-	switch link.Type {
-	case relay.LinkHeartbeat:
-		return h.heartbeat(c, link)
-	case relay.LinkWebhook:
+	if link.Type == relay.LinkWebhook {
 		return h.answer(c, link)
+	}
+	body, err := h.shortBody(c)
+	if err != nil {
+		return h.counted(err)
+	}
+	if reply, found := handshakeOf(c, body); found {
+		return h.shakeHands(c, link, reply)
+	}
+	if link.Type == relay.LinkHeartbeat {
+		return h.heartbeat(c, link)
 	}
 	return h.press(c, link)
 }
 
 // answer records what was posted as the task's output.
 func (h *public) answer(c echo.Context, link relay.LinkRef) error {
-	room, err := h.bodies.admit(c)
+	room, err := h.bodies.admit(c, bodies.KindOf(c.Request().Header).MaxBytes(h.bodies.limit))
 	if err != nil {
 		return h.counted(err)
 	}
@@ -128,6 +141,9 @@ func (h *public) answer(c echo.Context, link relay.LinkRef) error {
 	output, err := h.bodies.read(c, room)
 	if err != nil {
 		return h.counted(err)
+	}
+	if reply, found := handshakeOf(c, output); found {
+		return h.shakeHands(c, link, reply)
 	}
 	answered, err := h.relay.Answer(c.Request().Context(), link,
 		relay.Outcome{Type: relay.OutcomeSuccess, Output: output})
@@ -143,17 +159,20 @@ func (h *public) press(c echo.Context, link relay.LinkRef) error {
 	if err != nil {
 		return h.counted(err)
 	}
+	if link.Type == relay.LinkFailure { // which a page must not thank for as for a success
+		return h.answered(c, answered, pages.Decision{Action: pages.ActionFailure, Yours: true})
+	}
 	return h.answered(c, answered)
 }
 
-// answered says that an answer was taken.
-func (h *public) answered(c echo.Context, answered relay.Answered) error {
+// answered says that an answer was taken, and of which kind if that matters.
+func (h *public) answered(c echo.Context, answered relay.Answered, kind ...pages.Decision) error {
 	body := api.AnswerResponse{
 		ID: string(answered.ID), Status: api.StatusAccepted, Duplicate: answered.Duplicate, Text: answered.Response.Text,
 	}
-	page := pages.OnItsWay
+	page := pages.Page{State: pages.OnItsWay, Decisions: kind}
 	if answered.State == relay.StateDelivered {
-		body.Status, page = api.StatusDelivered, pages.Decided
+		body.Status, page.State = api.StatusDelivered, pages.Decided
 	}
 	if answered.Duplicate {
 		h.metrics.Answered("duplicate", "")
@@ -165,11 +184,12 @@ func (h *public) answered(c echo.Context, answered relay.Answered) error {
 
 // said tells whoever used a machine's link what came of it: as JSON, unless the
 // link has a text and the caller would rather read that.
-func (h *public) said(c echo.Context, body api.AnswerResponse, page pages.State) error {
+func (h *public) said(c echo.Context, body api.AnswerResponse, page pages.Page) error {
 	if body.Text != "" {
 		switch accepts(c, echo.MIMEApplicationJSON, echo.MIMETextHTML, echo.MIMETextPlain) {
 		case echo.MIMETextHTML:
-			return h.show(c, http.StatusOK, pages.Page{State: page, Text: body.Text, Reference: reference(body.ID)})
+			page.Text, page.Reference = body.Text, reference(body.ID)
+			return h.show(c, http.StatusOK, page)
 		case echo.MIMETextPlain:
 			return c.String(http.StatusOK, body.Text+"\n")
 		}
@@ -184,7 +204,7 @@ func (h *public) heartbeat(c echo.Context, link relay.LinkRef) error {
 		return h.counted(err)
 	}
 	h.metrics.Answered(api.StatusAlive, "")
-	return h.said(c, api.AnswerResponse{ID: string(link.ID), Status: api.StatusAlive, Text: response.Text}, pages.Alive)
+	return h.said(c, api.AnswerResponse{ID: string(link.ID), Status: api.StatusAlive, Text: response.Text}, pages.Page{State: pages.Alive})
 }
 
 // counted counts an answer that was not taken.
@@ -196,9 +216,4 @@ func (h *public) counted(err error) error {
 // robots asks search engines to stay away.
 func robots(c echo.Context) error {
 	return c.String(http.StatusOK, "User-agent: *\nDisallow: /\n")
-}
-
-// healthz says that the process runs. It depends on nothing else.
-func healthz(c echo.Context) error {
-	return c.JSON(http.StatusOK, api.Health{Status: api.HealthOK})
 }

@@ -22,29 +22,29 @@ func entries(n int, format string) string {
 	return strings.Join(all, ",")
 }
 
-// A link carries what its type has a use for, and nothing else.
-func TestLinkMistakes(t *testing.T) {
-	n := start(t)
-	for _, c := range []struct{ name, link, wrong string }{
+// linkMistakes are links that cannot be, each with the fields that are wrong
+// where it is the link a of a registration.
+func linkMistakes() []struct{ name, link, wrong string } {
+	return []struct{ name, link, wrong string }{
 		{"page that is no truth value", `{"type":"success","page":"CANARY"}`, "links.page"},
 		{"error that is a number", `{"type":"failure","error":1}`, "links.error"},
 		{"cause that is a list", `{"type":"failure","error":"E","cause":["CANARY"]}`, "links.cause"},
-		{"approver that is an object", `{"type":"approval","approver":{"name":"CANARY"}}`, "links.approver"},
+		{"approver that is an object", `{"type":"approval","title":"T","approver":{"name":"CANARY"}}`, "links.approver"},
 		{"response that is a text", `{"type":"success","response":"CANARY"}`, "links.response"},
 		{"text of a response that is a number", `{"type":"success","response":{"text":1}}`, "links.response.text"},
-		{"redirect that is a list", `{"type":"success","page":true,"response":{"redirect":[]}}`, "links.response.redirect"},
+		{"redirect that is a list", `{"type":"success","page":true,"title":"T","response":{"redirect":[]}}`, "links.response.redirect"},
 
-		{"unknown member", `{"type":"approval","aprover":"CANARY"}`, "aprover"},
+		{"unknown member", `{"type":"approval","title":"T","aprover":"CANARY"}`, "aprover"},
 		{"unknown member of a response", `{"type":"success","response":{"url":"CANARY"}}`, "url"},
 		{"page twice", `{"type":"success","page":true,"page":false}`, "links.page"},
 		{"output twice", `{"type":"success","output":"CANARY","output":1}`, "links.output"},
-		{"approver twice", `{"type":"approval","approver":"CANARY","approver":"Lee"}`, "links.approver"},
+		{"approver twice", `{"type":"approval","title":"T","approver":"CANARY","approver":"Lee"}`, "links.approver"},
 		{"text of a response twice", `{"type":"success","response":{"text":"CANARY","text":""}}`, "links.response.text"},
 
 		{"webhook with a page", `{"type":"webhook","page":true}`, "links.a.page"},
 		{"output of a webhook", `{"type":"webhook","output":"CANARY"}`, "links.a.output"},
 		{"output of a failure", `{"type":"failure","error":"E","output":null}`, "links.a.output"},
-		{"output of an approval", `{"type":"approval","output":{}}`, "links.a.output"},
+		{"output of an approval", `{"type":"approval","title":"T","output":{}}`, "links.a.output"},
 		{"output that is too large", `{"type":"success","output":"` + strings.Repeat("CANARY", 43_691) + `"}`, "links.a.output"},
 		{"failure without an error", `{"type":"failure","cause":"CANARY"}`, "links.a.error"},
 		{"error of a success", `{"type":"success","error":"CANARY"}`, "links.a.error"},
@@ -52,23 +52,41 @@ func TestLinkMistakes(t *testing.T) {
 		{"error too long", `{"type":"failure","error":"` + long(257) + `"}`, "links.a.error"},
 		{"cause too long", `{"type":"failure","error":"E","cause":"` + long(32_769) + `"}`, "links.a.cause"},
 		{"approver of a webhook", `{"type":"webhook","approver":"CANARY"}`, "links.a.approver"},
-		{"approver of a page with one button", `{"type":"success","page":true,"approver":"CANARY"}`, "links.a.approver"},
-		{"approver that is blank", `{"type":"approval","approver":" \t"}`, "links.a.approver"},
-		{"approver too long", `{"type":"approval","approver":"` + long(101) + `"}`, "links.a.approver"},
+		{"approver of a page with one button", `{"type":"success","page":true,"title":"T","approver":"CANARY"}`, "links.a.approver"},
+		{"approver that is blank", `{"type":"approval","title":"T","approver":" \t"}`, "links.a.approver"},
+		{"approver too long", `{"type":"approval","title":"T","approver":"` + long(101) + `"}`, "links.a.approver"},
 
 		{"response too long", `{"type":"success","response":{"text":"` + long(1001) + `"}}`, "links.a.response.text"},
 		{"redirect of a machine", `{"type":"success","response":{"redirect":"https://example.com/CANARY"}}`, "links.a.response.redirect"},
-		{"redirect too long", `{"type":"approval","response":{"redirect":"https://example.com/` + long(2030) + `"}}`, "links.a.response.redirect"},
-		{"redirect without TLS", `{"type":"approval","response":{"redirect":"http://example.com/CANARY"}}`, "links.a.response.redirect"},
-		{"redirect that is a script", `{"type":"approval","response":{"redirect":"javascript:alert(CANARY)"}}`, "links.a.response.redirect"},
-		{"redirect with a user", `{"type":"approval","response":{"redirect":"https://CANARY@example.com/"}}`, "links.a.response.redirect"},
-		{"redirect to no host", `{"type":"approval","response":{"redirect":"https:///CANARY"}}`, "links.a.response.redirect"},
-		{"redirect to a path", `{"type":"approval","response":{"redirect":"/CANARY"}}`, "links.a.response.redirect"},
-		{"redirect to any scheme", `{"type":"approval","response":{"redirect":"//example.com/CANARY"}}`, "links.a.response.redirect"},
+		{"redirect too long", `{"type":"approval","title":"T","response":{"redirect":"https://example.com/` + long(2030) + `"}}`, "links.a.response.redirect"},
+		{"redirect without TLS", `{"type":"approval","title":"T","response":{"redirect":"http://example.com/CANARY"}}`, "links.a.response.redirect"},
+		{"redirect that is a script", `{"type":"approval","title":"T","response":{"redirect":"javascript:alert(CANARY)"}}`, "links.a.response.redirect"},
+		{"redirect with a user", `{"type":"approval","title":"T","response":{"redirect":"https://CANARY@example.com/"}}`, "links.a.response.redirect"},
+		{"redirect to no host", `{"type":"approval","title":"T","response":{"redirect":"https:///CANARY"}}`, "links.a.response.redirect"},
+		{"redirect to a path", `{"type":"approval","title":"T","response":{"redirect":"/CANARY"}}`, "links.a.response.redirect"},
+		{"redirect to any scheme", `{"type":"approval","title":"T","response":{"redirect":"//example.com/CANARY"}}`, "links.a.response.redirect"},
+
+		{"page without a title", `{"type":"failure","error":"E","page":true}`, "links.a.title"},
+		{"page with a blank title", `{"type":"heartbeat","page":true,"title":" \t"}`, "links.a.title"},
+		{"title that is a number", `{"type":"approval","title":1}`, "links.title"},
+		{"title too long", `{"type":"approval","title":"` + long(201) + `"}`, "links.a.title"},
+		{"title of a machine's", `{"type":"success","title":"CANARY"}`, "links.a.title"},
+		{"message too long", `{"type":"approval","title":"T","message":"` + long(5001) + `"}`, "links.a.message"},
+		{"message of a machine's", `{"type":"failure","error":"E","message":"CANARY"}`, "links.a.message"},
+		{"button too long", `{"type":"success","page":true,"title":"T","buttonLabel":"` + long(41) + `"}`, "links.a.buttonLabel"},
+		{"button of a machine's", `{"type":"webhook","buttonLabel":"CANARY"}`, "links.a.buttonLabel"},
+		{"button of an approval", `{"type":"approval","title":"T","buttonLabel":"CANARY"}`, "links.a.buttonLabel"},
+		{"button twice", `{"type":"success","page":true,"title":"T","buttonLabel":"CANARY","buttonLabel":"B"}`, "links.buttonLabel"},
 
 		{"all at once", `{"type":"heartbeat","output":1,"error":"CANARY","approver":"CANARY","response":{"redirect":"CANARY"}}`,
 			"links.a.output links.a.error links.a.approver links.a.response.redirect"},
-	} {
+	}
+}
+
+// A link carries what its type has a use for, and nothing else.
+func TestLinkMistakes(t *testing.T) {
+	n := start(t)
+	for _, c := range linkMistakes() {
 		t.Run(c.name, func(t *testing.T) {
 			n.on(t).refuses(`{"taskToken":"CANARY","links":{"a":`+c.link+`}}`, 400, "invalid-request", c.wrong)
 		})
@@ -139,15 +157,15 @@ func TestApprovalMistakes(t *testing.T) {
 		{"a draw", `"required":2,"rejections":3`, "approval.rejections"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			n.on(t).refuses(`{"taskToken":"CANARY","links":{"dana":{"type":"approval","approver":"Dana Okafor"},
-				"dana-2":{"type":"approval","approver":"dana  OKAFOR"},"lee":{"type":"approval","approver":"Lee Brandt"},
-				"anyone":{"type":"approval"}},"approval":{`+c.approval+`}}`, 400, "invalid-request", c.wrong)
+			n.on(t).refuses(`{"taskToken":"CANARY","links":{"dana":{"type":"approval","title":"T","approver":"Dana Okafor"},
+				"dana-2":{"type":"approval","title":"T","approver":"dana  OKAFOR"},"lee":{"type":"approval","title":"T","approver":"Lee Brandt"},
+				"anyone":{"type":"approval","title":"T"}},"approval":{`+c.approval+`}}`, 400, "invalid-request", c.wrong)
 		})
 	}
 	for _, c := range []struct{ name, body, wrong string }{
 		{"no page", `"approval":{"title":"CANARY"}`, "approval"},
 		{"no page among the links", `"links":{"a":{"type":"success"},"b":{"type":"webhook"}},"approval":{}`, "approval"},
-		{"quorum without approvers", `"links":{"a":{"type":"success","page":true}},"approval":{"required":2}`, "approval.required"},
+		{"quorum without approvers", `"links":{"a":{"type":"success","page":true,"title":"T"}},"approval":{"required":2}`, "approval.required"},
 		{"approval that is a list", `"links":{"a":{"type":"approval"}},"approval":["CANARY"]`, "approval"},
 		{"approval twice", `"links":{"a":{"type":"approval"}},"approval":{"title":"CANARY"},"approval":{}`, "approval"},
 	} {
@@ -224,7 +242,7 @@ func TestRegisteredAgain(t *testing.T) {
 	n.call("POST", "/v1/callbacks", body(links, strings.Replace(approval, `{`, `{"comment":"optional","onReject":"success","required":1,"rejections":1,`, 1))).is(http.StatusOK)
 	for old, changed := range map[string]string{
 		`{"a":1}`: `{"a":2}`, `"Dana"`: `"Dan"`, `"Deploy?"`: `"Deploy!"`, `{"a":"1","b":"2"}`: `{"b":"2","a":"1"}`, `"code"`: `"word"`,
-		`"approver"`: `"page":true,"approver"`, `{"type":"success",`: `{"type":"success","page":true,`, `"done"`: `"finished"`,
+		`"approver"`: `"page":true,"approver"`, `{"type":"success",`: `{"type":"success","page":true,"title":"T",`, `"done"`: `"finished"`,
 	} {
 		got := n.call("POST", "/v1/callbacks", strings.Replace(body(links, approval), old, changed, 1))
 		if old == `"approver"` { // it is a page anyway
@@ -241,7 +259,7 @@ func TestRegisteredAgain(t *testing.T) {
 // Details are shown in the order in which they were written.
 func TestDetailsKeepTheirOrder(t *testing.T) {
 	n := start(t)
-	k := n.register("links", `{"dana":{"type":"approval"}}`, "approval", `{"details":{"zeta":"1","10":"2","Alpha":"3","9":"4","mid":"5"}}`)
+	k := n.register("links", `{"dana":{"type":"approval"}}`, "approval", `{"title":"Deploy?","details":{"zeta":"1","10":"2","Alpha":"3","9":"4","mid":"5"}}`)
 	page := n.do("GET", "http://"+n.public+k.path("dana"), "")
 	page.is(http.StatusOK)
 	at := 0

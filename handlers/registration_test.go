@@ -122,8 +122,8 @@ func TestLongestRegistration(t *testing.T) {
 		links = append(links, `"`+strings.Repeat(id, 64)+`":{"type":"heartbeat"}`,
 			`"`+strings.Repeat(id, 63)+`":{"type":"approval","approver":"`+strings.Repeat(emoji, 100)+`"}`)
 	}
-	got := n.call("POST", "/v1/callbacks", `{"taskToken":"`+strings.Repeat(emoji, 2048)+
-		`","tags":{`+strings.Join(tags, ",")+`},"links":{`+strings.Join(links, ",")+`}}`)
+	got := n.call("POST", "/v1/callbacks", `{"taskToken":"`+strings.Repeat(`\u0041`, 2048)+
+		`","tags":{`+strings.Join(tags, ",")+`},"links":{`+strings.Join(links, ",")+`},"approval":{"title":"`+strings.Repeat(emoji, 200)+`"}}`)
 	got.is(http.StatusCreated)
 }
 

@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"mime"
 	"reflect"
 	"strings"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -39,16 +38,26 @@ func (h *private) readUpdate(c echo.Context) (relay.Expires, error) {
 	return expires(wire.ExpiresIn, wire.ExpiresAt), nil
 }
 
+// readLink reads the body that asks for one more link.
+func (h *private) readLink(c echo.Context) (name string, link relay.LinkRequest, err error) {
+	var wire api.AddLinkRequest
+	if err := h.readJSON(c, &wire); err != nil {
+		return "", relay.LinkRequest{}, err
+	}
+	return wire.Name, linkRequest(wire.LinkRequest), nil
+}
+
 // readJSON reads a body that is one JSON object. All its errors name what is
 // wrong, and quote no value: one of them is the task token.
 func (h *private) readJSON(c echo.Context, into any) error {
-	if mediaType, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType)); err != nil || mediaType != echo.MIMEApplicationJSON {
-		return &unsupportedError{"want Content-Type: application/json"}
+	kind := bodies.KindOf(c.Request().Header)
+	if kind.MediaType() != echo.MIMEApplicationJSON {
+		return &bodies.UnsupportedError{Problem: "set the Content-Type header to application/json"}
 	}
-	if c.Request().Header.Get(echo.HeaderContentEncoding) != "" {
-		return &unsupportedError{"send the body as it is, without a content encoding"}
+	if kind.Packed() {
+		return &bodies.UnsupportedError{Problem: "send the body as it is, without a content encoding"}
 	}
-	room, err := h.bodies.admit(c)
+	room, err := h.bodies.admit(c, h.bodies.limit)
 	if err != nil {
 		return err
 	}
@@ -85,10 +94,10 @@ func shape(field string, t reflect.Type) string {
 // decodeStrictly decodes one JSON object. A field that is not known is a
 // mistake, most likely a misspelt one, and so is one that is given twice.
 func decodeStrictly(body []byte, into any) error {
-	if err := relay.CheckJSON(body); err != nil {
+	if err := bodies.CheckJSON(body); err != nil {
 		return err
 	}
-	if err := checkNames(json.NewDecoder(bytes.NewReader(body)), reflect.TypeOf(into), "body"); err != nil {
+	if err := (checker{json.NewDecoder(bytes.NewReader(body)), body}).value(reflect.TypeOf(into), "body"); err != nil {
 		return err
 	}
 	err := json.Unmarshal(body, into)
@@ -96,79 +105,12 @@ func decodeStrictly(body []byte, into any) error {
 		return nil
 	}
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-		field := cmp.Or(wrong.Field, "body")
+		// The decoder names what is embedded, and callers know no such field.
+		field := cmp.Or(strings.TrimPrefix(wrong.Field, "LinkRequest."), "body")
 		return &relay.InvalidFieldError{Field: field, Problem: "must be " + shape(field, wrong.Type)}
 	}
 	// What is left is a time that is not one.
 	return &relay.InvalidFieldError{Field: "expiresAt", Problem: "must be an RFC 3339 time such as 2030-01-31T12:00:00Z"}
-}
-
-// checkNames reads one JSON value that is to become a t, and refuses what
-// encoding/json lets pass: names that are not quite those of a field, in other
-// case say, and names given twice, of which the last would count.
-func checkNames(d *json.Decoder, t reflect.Type, field string) error {
-	if t == reflect.TypeFor[json.RawMessage]() { // passed on as it is
-		var raw json.RawMessage
-		return d.Decode(&raw)
-	}
-	token, err := d.Token()
-	if err != nil {
-		return &relay.InvalidBodyError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
-	}
-	if token != json.Delim('{') && token != json.Delim('[') {
-		return nil
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		if token == json.Delim('[') {
-			if err := checkNames(d, nil, field); err != nil {
-				return err
-			}
-			continue
-		}
-		key, _ := d.Token() // of JSON that was checked
-		name := fmt.Sprint(key)
-		of, at, err := member(t, field, name)
-		if err == nil && seen[name] {
-			problem := "is given more than once"
-			if at == field {
-				problem = "has one name more than once"
-			}
-			err = &relay.InvalidFieldError{Field: at, Problem: problem}
-		}
-		if err != nil {
-			return err
-		}
-		seen[name] = true
-		if err := checkNames(d, of, at); err != nil {
-			return err
-		}
-	}
-	_, _ = d.Token() // the end of it
-	return nil
-}
-
-// member returns the type of what has the name in an object that is to become
-// a t, and the field that mistakes in it are reported of. The type is nil where
-// there should be no object: that is for the decoder to report.
-func member(t reflect.Type, field, name string) (reflect.Type, string, error) {
-	if t != nil && t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch {
-	case t == nil || t == reflect.TypeFor[time.Time]():
-		return nil, field, nil
-	case t.Kind() == reflect.Map:
-		return t.Elem(), field, nil
-	case t.Kind() != reflect.Struct:
-		return nil, field, nil
-	}
-	for _, f := range reflect.VisibleFields(t) {
-		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
-			return f.Type, strings.TrimPrefix(field+"."+name, "body."), nil
-		}
-	}
-	return nil, "", &relay.InvalidFieldError{Field: fmt.Sprintf("%.64s", name), Problem: "is not a known field"}
 }
 
 // never is how a deadline that cannot be read is passed on: package relay
@@ -220,6 +162,7 @@ func linkRequest(wire api.LinkRequest) relay.LinkRequest {
 	link := relay.LinkRequest{
 		LinkKind: relay.LinkKind{Type: relay.LinkType(wire.Type), Page: wire.Page},
 		Output:   relay.Payload(wire.Output), Error: wire.Error, Cause: wire.Cause, Approver: wire.Approver,
+		Title: wire.Title, Message: wire.Message, ButtonLabel: wire.ButtonLabel,
 	}
 	if wire.Response != nil {
 		link.Response = relay.Response(*wire.Response)
@@ -279,10 +222,7 @@ func (h *private) render(cb relay.Callback) api.Callback {
 		Tags: cb.Tags, Links: make(map[string]api.Link, len(cb.Links)),
 	}
 	for _, link := range cb.Links {
-		wire.Links[link.Name] = api.Link{
-			Type: string(link.Type), URL: h.relay.URL(cb, link),
-			Page: link.Page, Approver: link.Approver, Closed: link.Closed,
-		}
+		wire.Links[link.Name] = h.renderLink(cb, link, nil)
 	}
 	for _, d := range cb.Decisions {
 		wire.Decisions = append(wire.Decisions, api.Decision{
@@ -305,15 +245,22 @@ func (h *private) render(cb relay.Callback) api.Callback {
 	return wire
 }
 
+// renderLink turns a link into the wire's form. With the approval it has the
+// code that its page asks for.
+func (h *private) renderLink(cb relay.Callback, link relay.Link, a *relay.Approval) api.Link {
+	return api.Link{
+		Type: string(link.Type), URL: h.relay.URL(cb, link), Code: h.relay.Code(cb, link, a),
+		Page: link.Page, Approver: link.Approver, Closed: link.Closed,
+	}
+}
+
 // renderWithCodes is render with the codes that pages ask for. Only who
-// registers gets them, to send them by another way than the links; and gets
-// them again by registering again, since an answer may be lost.
+// registers or adds a link gets them, to send them by another way than the
+// links; and gets them again by registering again, since an answer may be lost.
 func (h *private) renderWithCodes(cb relay.Callback, a *relay.Approval) api.Callback {
 	wire := h.render(cb)
 	for _, link := range cb.Links {
-		shown := wire.Links[link.Name]
-		shown.Code = h.relay.Code(cb, link, a)
-		wire.Links[link.Name] = shown
+		wire.Links[link.Name] = h.renderLink(cb, link, a)
 	}
 	return wire
 }

@@ -7,7 +7,10 @@
 -- ARGV[1] id
 -- Returns {"ok"} | {"wrong", why}
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'outcome')
+local cb = redis.pcall('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'outcome')
+if cb.err then
+  return {'wrong', 'is no hash'}
+end
 local state = cb[1]
 if not state then
   return {'ok'} -- its retention is over, and the janitor will be here

@@ -21,8 +21,9 @@ type Migration struct {
 	// one. It is a script, so that no request comes between, with the keys
 	// callback, deadline, due and created, and the id as ARGV[1]; it returns
 	// {"changed"} or {"same"}. It may find a callback that it has rewritten
-	// already, one that is gone, and one in a form later than its own: it leaves
-	// all of them alone. Nil when the number is all there is.
+	// already, one that is gone, one in a form later than its own, and one that it
+	// cannot read, which may be no hash at all: it leaves all of them alone. Nil
+	// when the number is all there is.
 	Rewrite *redis.Script
 
 	// Check tells whether one callback is as this version has it. It takes what

@@ -42,24 +42,29 @@ type runner struct {
 	holder string
 	notice time.Duration
 	expiry time.Duration
+
+	loading, away time.Duration // how long Redis may take to be there
 }
 
 func newRunner(client redis.UniversalClient, all []Migration, report func(Progress)) *runner {
 	if report == nil {
 		report = func(Progress) {}
 	}
-	return &runner{client, all, report, newHolder(), noticeTime, lockExpiry}
+	return &runner{client, all, report, newHolder(), noticeTime, lockExpiry, loadingPatience, awayPatience}
 }
 
 // Up applies what is pending and returns how many migrations it completed:
 // those that another run completed first do not count. While another run holds
-// the lock it waits. It calls report, unless that is nil, again and again with
-// how far it has come.
+// the lock it waits, and for a while for a Redis that is not there yet. It calls
+// report, unless that is nil, again and again with how far it has come.
 func Up(ctx context.Context, client redis.UniversalClient, report func(Progress)) (int, error) {
 	return newRunner(client, All, report).up(ctx)
 }
 
 func (r *runner) up(ctx context.Context) (completed int, err error) {
+	if err := r.untilReady(ctx); err != nil {
+		return 0, err
+	}
 	state, err := r.status(ctx)
 	if err != nil || len(state.Pending) == 0 && !state.Remains {
 		return 0, err

@@ -43,8 +43,11 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 	taken := time.Now()
 	ctx, traced := o.Tracer.Delivery(string(d.ID), d.Attempt, d.Trace)
 	defer func() { traced(string(end.State), end.Reason) }()
-	result := o.attempt(ctx, d, permitted)
+	result, err := o.attempt(ctx, d, permitted)
 	log := o.Logger.With("callback", string(d.ID), "attempt", d.Attempt, "state", string(result.State), "reason", result.Reason)
+	if err != nil {
+		log = log.With("error", err)
+	}
 	if !o.settle(d, result) {
 		log.WarnContext(ctx, "delivery not settled: lease lost or redis away")
 		return end
@@ -70,29 +73,29 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 	return end
 }
 
-// attempt sends the outcome and judges what came of it.
-func (o *Outbox) attempt(ctx context.Context, d relay.Delivery, permitted bool) relay.Settlement {
+// attempt sends the outcome and judges what came of it. The error is what an
+// operator is told besides the reason.
+func (o *Outbox) attempt(ctx context.Context, d relay.Delivery, permitted bool) (relay.Settlement, error) {
 	if d.Unreadable != nil {
-		o.Logger.WarnContext(ctx, "delivery cannot be opened: put its master key back into the ring",
-			"callback", string(d.ID), "error", d.Unreadable)
 		o.Metrics.Attempted(relay.SendOursToMend.String())
 		end := retry(relay.SendOursToMend, d, reasonSealed)
 		end.NotMade = true
-		return end
+		return end, fmt.Errorf("it cannot be opened, put its master key back into RELAY_KEYS: %w", d.Unreadable)
 	}
 	if !permitted && !o.permitSoon() {
 		end := retry(relay.SendThrottled, d, reasonBusy)
 		end.NotMade = true
-		return end
+		return end, nil
 	}
 	err := o.Sender.Send(ctx, d.TaskToken, d.Outcome)
-	class := "done"
-	if failure := asSendError(err); failure != nil {
-		class = failure.Class.String()
-	}
-	o.Metrics.Attempted(class)
 	o.limit.learn(err)
-	return judge(d, err)
+	failure := asSendError(err)
+	if failure == nil {
+		o.Metrics.Attempted("done")
+		return judge(d, nil), nil
+	}
+	o.Metrics.Attempted(failure.Class.String())
+	return judge(d, failure), failure.Err
 }
 
 // permitSoon takes a permit of the rate limit, if one is to be had in time.

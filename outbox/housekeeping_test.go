@@ -94,7 +94,7 @@ func TestHousekeeping(t *testing.T) {
 		stop()
 		want := map[string]any{
 			"pending": int64(5), "answered": int64(0), "finished": int64(1), // delivered after its lease ended
-			"oldest pending": 2 * time.Hour, "oldest answered": 30 * time.Minute, "near": int64(3),
+			"oldest pending": 2 * time.Hour, "oldest answered": 30 * time.Minute, "near": int64(3), "aside": int64(2),
 		}
 		if diff := cmp.Diff(want, c.told); diff != "" || c.expired != 5 {
 			t.Errorf("%d expired, and of the census (-want +told):\n%s", c.expired, diff)

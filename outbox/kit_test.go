@@ -136,7 +136,7 @@ func (q *queue) Census(_ context.Context, near time.Duration) (relay.Census, err
 	defer q.mu.Unlock()
 	q.counts++
 	return relay.Census{
-		Pending: 5, Answered: int64(len(q.due)), Finished: int64(len(q.settled)), NearDeadline: 3,
+		Pending: 5, Answered: int64(len(q.due)), Finished: int64(len(q.settled)), NearDeadline: 3, SetAside: 2,
 		OldestPending: 2 * near, OldestAnswered: near / 2,
 	}, q.broken
 }
@@ -264,6 +264,7 @@ func (c *counted) WaitedForPermit(took time.Duration) {
 func (c *counted) Callbacks(state string, n int64)           { c.tell(state, n) }
 func (c *counted) OldestAge(state string, age time.Duration) { c.tell("oldest "+state, age) }
 func (c *counted) NearDeadline(n int64)                      { c.tell("near", n) }
+func (c *counted) SetAside(n int64)                          { c.tell("aside", n) }
 
 func (c *counted) tell(what string, value any) {
 	c.mu.Lock()

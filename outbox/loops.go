@@ -108,6 +108,7 @@ func (o *Outbox) count(ctx context.Context) (more bool) {
 	o.Metrics.OldestAge(string(relay.StatePending), c.OldestPending)
 	o.Metrics.OldestAge(string(relay.StateAnswered), c.OldestAnswered)
 	o.Metrics.NearDeadline(c.NearDeadline)
+	o.Metrics.SetAside(c.SetAside)
 	return false
 }
 

@@ -49,6 +49,7 @@ type Metrics interface {
 	Callbacks(state string, n int64)
 	OldestAge(state string, age time.Duration)
 	NearDeadline(n int64)
+	SetAside(n int64)
 }
 
 // Tracer follows deliveries.

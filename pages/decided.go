@@ -23,8 +23,11 @@ func (v *view) decided(page Page) error {
 	}
 	if page.State == OnItsWay {
 		v.Symbol = &symbol{"arrow", ""}
-		if last.Yours {
+		if last.Yours && last.agrees() {
 			v.Symbol.Tone = "ok"
+		}
+		if last.result() == "failure" {
+			kind = "failure" // so that nobody takes it for done
 		}
 		return v.words("on-its-way."+kind+"."+whose, "on-its-way.text."+whose)
 	}

@@ -30,6 +30,7 @@ type formView struct {
 	As              template.HTML
 	Inputs          []*input
 	Approve, Reject string // Reject is "" with one button
+	Danger          bool   // the one button does harm
 	Final           bool
 }
 
@@ -76,7 +77,7 @@ func (f *Form) typed(name, otherwise string) string {
 }
 
 func newForm(c *catalogue, f *Form) (*formView, error) {
-	v := &formView{catalogue: c, Nonce: f.Nonce, Stale: f.Stale, Final: f.action() != ActionHeartbeat}
+	v := &formView{catalogue: c, Nonce: f.Nonce, Stale: f.Stale, Final: f.action() != ActionHeartbeat, Danger: f.action() == ActionFailure}
 	var err error
 	if v.Approve, v.Reject, err = buttons(c, f); err != nil {
 		return nil, err
@@ -115,6 +116,8 @@ func buttons(c *catalogue, f *Form) (approve, reject string, err error) {
 			return "", "", err
 		}
 		reject = cmp.Or(f.RejectLabel, reject)
+	case ActionFailure:
+		key = "button.failure"
 	case ActionHeartbeat:
 		key = "button.heartbeat"
 	}

@@ -88,7 +88,8 @@ func TestButtons(t *testing.T) {
 		"approval": {Form{}, []button{{"Approve", "approved", false}, {"Reject", "rejected", true}}},
 		"named":    {Form{ApproveLabel: "Deploy", RejectLabel: "Not now"}, []button{{"Deploy", "approved", false}, {"Not now", "rejected", true}}},
 		"success":  {Form{Action: ActionSuccess}, []button{{"Confirm", "confirmed", false}}},
-		"failure":  {Form{Action: ActionFailure, ApproveLabel: "It broke"}, []button{{"It broke", "confirmed", false}}},
+		"failure":  {Form{Action: ActionFailure}, []button{{"Report a failure", "confirmed", false}}},
+		"failed":   {Form{Action: ActionFailure, ApproveLabel: "It broke"}, []button{{"It broke", "confirmed", false}}},
 		"alive":    {Form{Action: ActionHeartbeat}, []button{{"The work goes on", "confirmed", false}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,6 +102,16 @@ func TestButtons(t *testing.T) {
 			}
 			same(t, "buttons", got, test.want)
 		})
+	}
+}
+
+// A button that fails the task never looks like the one to press.
+func TestFailureLooksLikeOne(t *testing.T) {
+	for action, want := range map[Action]string{ActionFailure: "danger", ActionSuccess: "main", ActionHeartbeat: "main", ActionApproval: "main"} {
+		page := Page{State: Waiting, Title: "Import of March", Message: "Did the import work?", Form: &Form{Action: action}}
+		for _, n := range find(formIn(t, page), "button")[1:2] {
+			same(t, string(action), value(n, "class"), want)
+		}
 	}
 }
 

@@ -99,6 +99,9 @@ func samples() []sample {
 		{"waiting-bare", with(about(Waiting), plain, form(&Form{}))},
 		{"waiting-success", with(about(Waiting), plain, form(button(ActionSuccess)))},
 		{"waiting-failure", with(about(Waiting), plain, form(button(ActionFailure)))},
+		{"waiting-failure-about", with(about(Waiting), form(button(ActionFailure)), func(p *Page) {
+			p.Title, p.Message = "Import of March", "Did the import work?"
+		})},
 		{"waiting-heartbeat", with(about(Waiting), plain, form(&Form{Action: ActionHeartbeat, Approver: "Dana Okafor"}))},
 		{"counted", with(about(Counted), quorum, decisions(dana))},
 		{"decided-yours", with(about(Decided), decisions(dana), func(p *Page) {
@@ -121,6 +124,10 @@ func samples() []sample {
 		{"on-its-way-other", with(about(OnItsWay), decisions(no))},
 		{"on-its-way-confirmed", with(about(OnItsWay), decisions(only(ActionSuccess, true)))},
 		{"on-its-way-failed", with(about(OnItsWay), decisions(only(ActionFailure, false)))},
+		{"on-its-way-failed-you", with(about(OnItsWay), decisions(only(ActionFailure, true)))},
+		{"on-its-way-answered", with(about(OnItsWay), decisions(only(ActionSuccess, false)))},
+		{"on-its-way-rejected", with(about(OnItsWay), decisions(Decision{Yours: true, At: decided}))},
+		{"failed-with-text", Page{State: Decided, Text: "The partner has been told.", Decisions: []Decision{{Action: ActionFailure, Yours: true}}}},
 		{"too-late", about(TooLate)},
 		{"cancelled", about(Cancelled)},
 		{"task-closed", about(TaskClosed)},
@@ -132,6 +139,7 @@ func samples() []sample {
 		{"trouble-posted", Page{State: Trouble, Reference: "k5f2abcd", Posted: true}},
 		{"too-much", Page{State: TooMuch}},
 		{"foreign-site", Page{State: ForeignSite}},
+		{"for-programs", Page{State: ForPrograms}},
 		{"alive", with(about(Alive), func(p *Page) { p.Message, p.Details = "", nil })},
 	}
 }

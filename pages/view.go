@@ -65,6 +65,7 @@ var simple = map[State]symbol{
 	NotTaken:    {"warning", "note"},
 	ForeignSite: {"warning", "note"},
 	Alive:       {"check", "ok"},
+	ForPrograms: {"dash", ""},
 }
 
 func (p *Pages) view(c *catalogue, page Page) (*view, error) {

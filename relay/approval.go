@@ -148,8 +148,8 @@ func (m *mistakes) checkQuorum(r *Registration, maxOutput int) {
 	case a.Required+a.Rejections > people+1:
 		m.add("approval.rejections", "is too many: with %d people, %d approvals required and %d rejections, all could decide and nothing would be decided",
 			people, a.Required, a.Rejections)
-	case decisionBytes(maxOutput, people) < minDecisionBytes:
-		m.add("approval", "has %d approvers, and an output of at most %d bytes has no room for what they decide", people, maxOutput)
+	case a.decisionBytes(maxOutput) < minDecisionBytes:
+		m.add("approval.required", "and rejections are too many: an output of at most %d bytes has no room for what that many people decide", maxOutput)
 	}
 }
 

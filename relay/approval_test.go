@@ -20,7 +20,19 @@ func wrongFields(t *testing.T, r relay.Registration) []string {
 	r.TaskToken = "t"
 	s := service(t, &scripted{})
 	s.Schemas, s.MaxOutput = forms.New(), relay.MaxOutputBytes
+	for name, l := range r.Links { // TestTitles is about pages without one
+		if l.Title == "" && (l.Page || l.Type == relay.LinkApproval) && l.Type != relay.LinkWebhook {
+			l.Title = "Deploy?"
+			r.Links[name] = l
+		}
+	}
 	_, _, err := s.Create(t.Context(), r)
+	return fieldsOf(t, err)
+}
+
+// fieldsOf are the fields that an error complains about.
+func fieldsOf(t *testing.T, err error) []string {
+	t.Helper()
 	var fields []string
 	var collect func(error)
 	collect = func(err error) {
@@ -41,6 +53,48 @@ func wrongFields(t *testing.T, r relay.Registration) []string {
 	collect(err)
 	slices.Sort(fields)
 	return fields
+}
+
+// A page has a title, of its own or the approval's. Without one a registration is
+// refused, unless its callback is there already: the release before let pages
+// have none.
+func TestTitles(t *testing.T) {
+	page := relay.LinkKind{Type: relay.LinkFailure, Page: true}
+	untitled := relay.LinkRequest{LinkKind: page, Error: "E"}
+	titled, blank := untitled, untitled
+	titled.Title, blank.Title = "Import of March", " \t"
+	for name, c := range map[string]struct {
+		links map[string]relay.LinkRequest
+		a     *relay.Approval
+		want  []string
+	}{
+		"none":           {map[string]relay.LinkRequest{"l": untitled}, nil, []string{"links.l.title"}},
+		"blank":          {map[string]relay.LinkRequest{"l": blank}, &relay.Approval{Title: " "}, []string{"links.l.title"}},
+		"an approval's":  {map[string]relay.LinkRequest{"l": untitled, "d": asked(relay.LinkApproval)}, &relay.Approval{Title: "Deploy?"}, nil},
+		"its own":        {map[string]relay.LinkRequest{"l": titled}, nil, nil},
+		"one of two":     {map[string]relay.LinkRequest{"l": titled, "d": asked(relay.LinkApproval)}, nil, []string{"links.d.title"}},
+		"all at once":    {map[string]relay.LinkRequest{"l": untitled, "w": {LinkKind: kind(relay.LinkWebhook), Error: "E"}}, nil, []string{"links.l.title", "links.w.error"}},
+		"of machines":    {map[string]relay.LinkRequest{"l": {LinkKind: kind(relay.LinkSuccess), Title: "T", Message: "M", ButtonLabel: "B"}}, nil, []string{"links.l.buttonLabel", "links.l.message", "links.l.title"}},
+		"of two buttons": {map[string]relay.LinkRequest{"l": {LinkKind: kind(relay.LinkApproval), Title: "T", Message: "M", ButtonLabel: "B"}}, nil, []string{"links.l.buttonLabel"}},
+		"with all there is": {map[string]relay.LinkRequest{"l": {LinkKind: relay.LinkKind{Type: relay.LinkHeartbeat, Page: true}, Title: strings.Repeat("ä", 200),
+			Message: strings.Repeat("ä", 5000), ButtonLabel: strings.Repeat("ä", 40)}}, nil, nil},
+		"too long": {map[string]relay.LinkRequest{"l": {LinkKind: relay.LinkKind{Type: relay.LinkSuccess, Page: true}, Title: strings.Repeat("x", 201),
+			Message: strings.Repeat("x", 5001), ButtonLabel: strings.Repeat("x", 41)}}, nil, []string{"links.l.buttonLabel", "links.l.message", "links.l.title"}},
+	} {
+		kept := &scripted{}
+		s := service(t, kept)
+		s.Schemas, s.MaxOutput = forms.New(), relay.MaxOutputBytes
+		_, _, err := s.Create(t.Context(), relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a})
+		if err == nil { // the store says so where nothing else is wrong
+			err = kept.registration.Refused
+		}
+		if diff := cmp.Diff(c.want, fieldsOf(t, err)); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, diff)
+		}
+		if name == "none" && !strings.Contains(err.Error(), `"Deploy 4.2.0 to production?"`) {
+			t.Errorf("no example: %v", err)
+		}
+	}
 }
 
 func TestLinksWithOutcomes(t *testing.T) {
@@ -142,7 +196,7 @@ func waitingView(a relay.Approval, decisions ...relay.Decision) relay.View {
 	return relay.View{
 		Callback: relay.Callback{
 			State: relay.StatePending, ExpiresAt: now.Add(time.Hour), Decisions: decisions,
-			Links: []relay.Link{{Name: "dana", Approver: "Dana"}, {Name: "lee", Approver: "Lee"}, {Name: "dana2", Approver: "DANA "}, {Name: "open"}},
+			Links: []relay.Link{{Name: "dana", Approver: "Dana"}, {Name: "lee", Number: 1, Approver: "Lee"}, {Name: "dana2", Number: 2, Approver: "DANA "}, {Name: "open", Number: 3}},
 		},
 		Link: relay.Link{Name: "dana", Approver: "Dana"}, Approval: a, Now: now,
 	}
@@ -153,19 +207,22 @@ func TestStanding(t *testing.T) {
 		change func(*relay.View)
 		want   relay.Standing
 	}{
-		"pending":           {func(*relay.View) {}, relay.StandingWaiting},
-		"at the deadline":   {func(v *relay.View) { v.ExpiresAt = v.Now }, relay.StandingTooLate},
-		"by this link":      {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana"}} }, relay.StandingCounted},
-		"by another's":      {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "lee", Approver: "Lee"}} }, relay.StandingWaiting},
-		"by my other link":  {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana2", Approver: "DANA "}} }, relay.StandingCounted},
-		"typed in my name":  {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "open", Approver: "Dana", Typed: true}} }, relay.StandingWaiting},
-		"answered":          {func(v *relay.View) { v.State, v.Outcome = relay.StateAnswered, &relay.OutcomeView{By: "lee"} }, relay.StandingOnItsWay},
-		"delivered":         {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: "lee"} }, relay.StandingDecided},
-		"refused":           {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: "lee"} }, relay.StandingTaskClosed},
-		"cancelled":         {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
-		"expired":           {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
-		"failed by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
-		"refused by expiry": {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"pending":          {func(*relay.View) {}, relay.StandingWaiting},
+		"at the deadline":  {func(v *relay.View) { v.ExpiresAt = v.Now }, relay.StandingTooLate},
+		"by this link":     {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana"}} }, relay.StandingCounted},
+		"by another's":     {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "lee", Number: 1, Approver: "Lee"}} }, relay.StandingWaiting},
+		"by my other link": {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana2", Number: 2, Approver: "DANA "}} }, relay.StandingCounted},
+		"typed in my name": {func(v *relay.View) {
+			v.Decisions = []relay.Decision{{Link: "open", Number: 3, Approver: "Dana", Typed: true}}
+		}, relay.StandingWaiting},
+		"by the link before": {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana", Number: 9, Approver: "Lee"}} }, relay.StandingWaiting},
+		"answered":           {func(v *relay.View) { v.State, v.Outcome = relay.StateAnswered, &relay.OutcomeView{By: "lee"} }, relay.StandingOnItsWay},
+		"delivered":          {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: "lee"} }, relay.StandingDecided},
+		"refused":            {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: "lee"} }, relay.StandingTaskClosed},
+		"cancelled":          {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
+		"expired":            {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
+		"failed by expiry":   {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"refused by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
 	} {
 		v := waitingView(relay.Approval{})
 		c.change(&v)
@@ -178,9 +235,11 @@ func TestStanding(t *testing.T) {
 // A nonce is good for its link, for an hour.
 func TestNonce(t *testing.T) {
 	ring := keys(t, "k2", "k1")
-	ref := func(task relay.TaskToken, k relay.LinkKind, number byte) relay.LinkRef {
-		id := ring.Identify(task)[0].ID
-		got, err := ring.Resolve(ring.LinkKey(id, relay.Link{LinkKind: k, Number: number}, "k2").Reveal(), everyKind)
+	ref := func(task relay.TaskToken, k relay.LinkKind, number byte, of ...relay.Generation) relay.LinkRef {
+		id, link := ring.Identify(task)[0].ID, relay.Link{LinkKind: k, Number: number}
+		for _, link.Generation = range of {
+		}
+		got, err := ring.Resolve(ring.LinkKey(id, link, "k2").Reveal(), everyKind)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,6 +265,7 @@ func TestNonce(t *testing.T) {
 		"another number":   {ref("task", page, 2), nonce, 0, false},
 		"another kind":     {ref("task", relay.LinkKind{Type: relay.LinkSuccess, Page: true}, 1), nonce, 0, false},
 		"another callback": {ref("another", page, 1), nonce, 0, false},
+		"a generation":     {ref("task", page, 1, "00c0ffee"), nonce, 0, false},
 		"none":             {link, "", 0, false},
 		"changed":          {link, nonce[:20] + "a" + nonce[21:], 0, nonce[20] == 'a'},
 		"longer":           {link, nonce + "a", 0, false},
@@ -231,5 +291,17 @@ func TestCode(t *testing.T) {
 	}
 	if len(seen) < 195 {
 		t.Errorf("200 links have %d codes", len(seen))
+	}
+	link := relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkApproval, Page: true}}
+	if got := ring.Code(id, link, "k1"); got != "740082" {
+		t.Errorf("without a generation the code is %s: codes that are out do not work", got)
+	}
+	seen = map[string]int{}
+	for n := range 200 { // registered anew again and again
+		link.Generation = relay.Generation(fmt.Sprintf("%08x", n))
+		seen[ring.Code(id, link, "k1")]++
+	}
+	if len(seen) < 195 {
+		t.Errorf("200 registrations have %d codes", len(seen))
 	}
 }

@@ -20,7 +20,7 @@ type Callback struct {
 	ExpiresAt time.Time
 	OnExpiry  OnExpiry
 	Tags      map[string]string
-	Links     []Link
+	Links     []Link     // of each name the one that was made last
 	Key       string     // name of the master key that made the id and the links
 	Decisions []Decision // of people, in their order, without what they wrote
 	Outcome   *OutcomeView
@@ -29,10 +29,11 @@ type Callback struct {
 
 // OutcomeView is an outcome without its payload.
 type OutcomeView struct {
-	Type  OutcomeType
-	By    string // a link's name, or [ByExpiry]
-	At    time.Time
-	Error string // of a failure
+	Type   OutcomeType
+	By     string // a link's name, or [ByExpiry]
+	Number byte   // of that link
+	At     time.Time
+	Error  string // of a failure
 }
 
 // DeliveryView tells how bringing the outcome to Step Functions goes.

@@ -8,6 +8,7 @@ type Census struct {
 	Answered     int64 // the backlog: recorded outcomes that are not settled
 	Finished     int64 // in a final state, and not yet forgotten
 	NearDeadline int64 // of the pending ones
+	SetAside     int64 // entries that cannot be read, and wait for an operator
 
 	// OldestPending is the age of the oldest callback among those that are next
 	// to expire, and OldestAnswered the age of the oldest outcome among those

@@ -11,6 +11,7 @@ import (
 type Decision struct {
 	Approved bool
 	Link     string // the link's name
+	Number   byte   // and its number: a link that replaced it has the same name
 	Approver string
 	Typed    bool // the approver's name was typed on the page: nobody vouches for it
 	At       time.Time
@@ -46,11 +47,12 @@ const (
 	outputMargin     = 1024
 )
 
-// decisionBytes returns how long one of so many people's decisions may be,
-// encoded, so that all of them fit into one output.
-func decisionBytes(maxOutput, people int) int {
-	// With a quorum the last one is in it twice.
-	return (maxOutput - outputMargin) / (max(people, 1) + 1)
+// decisionBytes returns how long a decision may be, encoded, so that all those
+// that it can take to end it fit into one output.
+func (a *Approval) decisionBytes(maxOutput int) int {
+	// At most Required-1 and Rejections-1 do not end it, and the last one is in
+	// the output twice. More people than these change nothing.
+	return (maxOutput - outputMargin) / max(a.Required+a.Rejections, 2)
 }
 
 // The JSON of a decision. Every member is always there, since a path that leads

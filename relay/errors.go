@@ -2,7 +2,6 @@ package relay
 
 import (
 	"errors"
-	"fmt"
 )
 
 // The ways in which a request can fail. Adapters wrap them with the operation
@@ -25,6 +24,14 @@ var (
 	ErrRefused = errors.New("step functions refused the outcome")
 	// ErrSettingsDiffer: the task token is registered with other settings.
 	ErrSettingsDiffer = errors.New("this task token is registered with other settings")
+	// ErrRegistrationCancelled: the task token was registered, and its callback
+	// is cancelled, so that its links are dead.
+	ErrRegistrationCancelled = errors.New("this task token was registered and cancelled")
+	// ErrTooManyLinks: a callback has [MaxLinks] links that are open.
+	ErrTooManyLinks = errors.New("the callback has as many open links as there may be")
+	// ErrLinksUsedUp: a callback has had [MaxLinkNumbers] links, closed ones
+	// included, and none of their numbers is given again.
+	ErrLinksUsedUp = errors.New("the callback has had as many links as there may be")
 	// ErrMeanwhile: somebody else decided since the callback was read. Only
 	// [Store.Decide] reports it, and the service then reads again.
 	ErrMeanwhile = errors.New("decided by somebody else meanwhile")
@@ -35,33 +42,6 @@ var (
 	// asked may or may not have happened; asking again is safe.
 	ErrUnavailable = errors.New("temporarily unavailable")
 )
-
-// TooLargeError reports an output or a body over its limit. Actual is 0 when the size
-// is not known, because reading stopped at the limit.
-type TooLargeError struct {
-	Limit  int // bytes
-	Actual int // bytes
-}
-
-// Error implements error.
-func (e *TooLargeError) Error() string {
-	if e.Actual == 0 {
-		return fmt.Sprintf("more than %d bytes", e.Limit)
-	}
-	return fmt.Sprintf("%d bytes, at most %d are taken", e.Actual, e.Limit)
-}
-
-// InvalidBodyError reports bytes that cannot be an output. Nothing of them
-// is in its text.
-type InvalidBodyError struct {
-	Offset  int // where in the body, in bytes from 0
-	Problem string
-}
-
-// Error implements error.
-func (e *InvalidBodyError) Error() string {
-	return fmt.Sprintf("the body is %s (at byte %d)", e.Problem, e.Offset)
-}
 
 // InvalidFieldError reports a field of a registration or a query that cannot
 // be accepted. Problem says what would be right.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"callback-relay/bodies"
 )
 
 const fieldsAt = "approval.fields"
@@ -29,7 +31,7 @@ func ParseFields(schema []byte) ([]Field, error) {
 		return nil, &InvalidFieldError{fieldsAt, fmt.Sprintf("has %d bytes, at most %d are allowed", len(schema), MaxFieldsBytes)}
 	}
 	top, isObject := membersOf(schema)
-	if CheckJSON(schema) != nil || !isObject {
+	if bodies.CheckJSON(schema) != nil || !isObject {
 		return nil, &InvalidFieldError{fieldsAt, "must be a JSON Schema: an object with type object and properties"}
 	}
 	d := json.NewDecoder(bytes.NewReader(schema))

@@ -37,6 +37,7 @@ type masterKey struct {
 	link   []byte
 	page   []byte
 	digest []byte
+	proof  []byte
 	seal   cipher.AEAD
 }
 
@@ -101,7 +102,8 @@ func deriveKeys(name string, secret []byte) (*masterKey, error) {
 		return nil, err
 	}
 	return &masterKey{
-		name: name, id: derive("id"), link: derive("link"), page: derive("page"), digest: derive("digest"), seal: seal,
+		name: name, id: derive("id"), link: derive("link"), page: derive("page"), digest: derive("digest"),
+		proof: derive("proof"), seal: seal,
 	}, nil
 }
 
@@ -149,7 +151,8 @@ func (r *KeyRing) LinkKey(id CallbackID, link Link, keyName string) LinkKey {
 	}
 	raw, _ := decodeBase32(string(id), idChars)
 	raw = append(raw, link.Number)
-	raw = append(raw, key.linkMAC(link.LinkKind, id, link.Number)...)
+	raw = append(raw, link.Generation.raw()...)
+	raw = append(raw, key.linkMAC(link.LinkKind, id, link.Number, link.Generation)...)
 	return LinkKey(base32Lower.EncodeToString(raw))
 }
 
@@ -157,14 +160,15 @@ func (r *KeyRing) LinkKey(id CallbackID, link Link, keyName string) LinkKey {
 // that are served in that place. It costs arithmetic only. Malformed and forged
 // keys, and those of another kind, are all [ErrNotFound].
 func (r *KeyRing) Resolve(key string, kinds []LinkKind) (LinkRef, error) {
-	id, number, got, ok := parseLinkKey(key)
+	link, got, ok := parseLinkKey(key)
 	if !ok {
 		return LinkRef{}, ErrNotFound
 	}
 	for _, master := range r.keys {
 		for _, kind := range kinds {
-			if subtle.ConstantTimeCompare(got, master.linkMAC(kind, id, number)) == 1 {
-				return LinkRef{ID: id, LinkKind: kind, Number: number, key: master}, nil
+			if subtle.ConstantTimeCompare(got, master.linkMAC(kind, link.ID, link.Number, link.Generation)) == 1 {
+				link.LinkKind, link.key = kind, master
+				return link, nil
 			}
 		}
 	}
@@ -180,9 +184,10 @@ func (r *KeyRing) named(name string) (*masterKey, bool) {
 	return nil, false
 }
 
-func (k *masterKey) linkMAC(kind LinkKind, id CallbackID, number byte) []byte {
-	// The zero byte keeps kind and id apart: neither contains one.
-	return mac(k.link, []byte(kind.String()), []byte{0}, []byte(id), []byte{number})[:linkMACBytes]
+func (k *masterKey) linkMAC(kind LinkKind, id CallbackID, number byte, of Generation) []byte {
+	// The zero byte keeps kind and id apart: neither contains one. What follows
+	// has a fixed length, and one more with a generation than without.
+	return mac(k.link, []byte(kind.String()), []byte{0}, []byte(id), []byte{number}, of.raw())[:linkMACBytes]
 }
 
 func (k *masterKey) digestOf(id CallbackID, o Outcome) string {

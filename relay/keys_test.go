@@ -59,20 +59,29 @@ func TestDerivationIsStable(t *testing.T) {
 	if got, want := link.Reveal(), "ed55mp72lqcv7lxk2qk533kau4b5zp6atgbsqiucaamtn3u4uq3a"; got != want {
 		t.Errorf("link key %s, want %s", got, want)
 	}
+	link = ring.LinkKey(identity.ID, relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}, Number: 3, Generation: "00c0ffee"}, "k1")
+	if got, want := link.Reveal(), "ed55mp72lqcv7lxk2qk533kau4bqbqh75z2bo34p32sao4mbmrk52juyim"; got != want {
+		t.Errorf("link key with a generation %s, want %s", got, want)
+	}
 }
 
 func TestResolve(t *testing.T) {
+	t.Run("with a generation", func(t *testing.T) { testResolve(t, relay.NewGeneration(), 58) })
+	t.Run("without one", func(t *testing.T) { testResolve(t, "", 52) })
+}
+
+func testResolve(t *testing.T, generation relay.Generation, chars int) {
 	ring := keys(t, "k2", "k1")
 	id := ring.Identify("task")[1].ID // k1's
-	webhook := relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}, Number: 7}
+	webhook := relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}, Number: 7, Generation: generation}
 	key := ring.LinkKey(id, webhook, "k1").Reveal()
-	if len(key) != 52 || key != strings.ToLower(key) {
+	if len(key) != chars || key != strings.ToLower(key) {
 		t.Fatalf("link key has the form %q", key)
 	}
 
 	for name, spelled := range map[string]string{"as made": key, "in upper case": strings.ToUpper(key)} {
 		ref, err := ring.Resolve(spelled, []relay.LinkKind{{Type: relay.LinkHeartbeat}, {Type: relay.LinkWebhook}})
-		if err != nil || ref.ID != id || ref.Number != 7 || ref.Type != relay.LinkWebhook {
+		if err != nil || ref.ID != id || ref.Number != 7 || ref.Type != relay.LinkWebhook || ref.Generation != generation {
 			t.Errorf("%s: %v, %v", name, ref, err)
 		}
 	}
@@ -90,8 +99,9 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	for name, bad := range map[string]string{
-		"empty": "", "short": key[1:], "long": key + "a", "padding": key[:51] + "=",
-		"line end": key[:51] + "\n", "digit 1": "1" + key[1:], "not ASCII": "ä" + key[2:],
+		"empty": "", "short": key[1:], "long": key + "a", "padding": key[:chars-1] + "=",
+		"the other length": (key + key)[:52+58-chars],
+		"line end":         key[:chars-1] + "\n", "digit 1": "1" + key[1:], "not ASCII": "ä" + key[2:],
 	} {
 		if _, err := ring.Resolve(bad, []relay.LinkKind{{Type: relay.LinkWebhook}}); !errors.Is(err, relay.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)

@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -72,14 +74,15 @@ func (k LinkKind) Path() string {
 	return "/c/"
 }
 
-// Link is one URL of a callback. Number tells the callback's links apart
-// inside their keys.
+// Link is one URL of a callback. Number tells the links of one registration
+// apart inside their keys, and Generation those of several registrations.
 type Link struct {
 	Name string
 	LinkKind
-	Number   byte
-	Approver string // whose link it is; "" where the page asks for a name, or there is none
-	Closed   bool   // withdrawn, or closed after too many wrong codes
+	Number     byte
+	Generation Generation
+	Approver   string // whose link it is; "" where the page asks for a name, or there is none
+	Closed     bool   // withdrawn, or closed after too many wrong codes
 }
 
 // LinkKey is the last segment of a link's URL, and the whole of its secret: who
@@ -98,19 +101,43 @@ func (LinkKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText implements [encoding.TextMarshaler], and so covers JSON.
 func (LinkKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// A link key is 32 bytes, and so 52 characters: the callback id, the link's
-// number, and the first 15 bytes of a MAC over both and the kind.
+// Generation tells the registrations of one task token apart, which all have
+// one callback id: a link of an earlier one is no link of a later one. It is
+// random, 8 hexadecimal digits, and no secret. "" is that of registrations made
+// by a release that knew none.
+type Generation string
+
+const generationBytes = 4
+
+// NewGeneration makes a random generation.
+func NewGeneration() Generation {
+	raw := make([]byte, generationBytes)
+	rand.Read(raw) // never fails since Go 1.24
+	return Generation(hex.EncodeToString(raw))
+}
+
+// raw returns the bytes of a generation, none for "".
+func (g Generation) raw() []byte {
+	raw, _ := hex.DecodeString(string(g)) // what is no generation makes a key that resolves to nothing
+	return raw
+}
+
+// A link key is 36 bytes, and so 58 characters: the callback id, the link's
+// number, the registration's generation, and the first 15 bytes of a MAC over
+// these and the kind. Without a generation it is 32 bytes, 52 characters.
 const (
-	linkMACBytes = 15
-	linkKeyChars = 52
+	linkMACBytes      = 15
+	linkKeyChars      = 58
+	shortLinkKeyChars = 52
 )
 
 // LinkRef is a link whose key was found authentic. Only [KeyRing.Resolve]
-// makes one.
+// makes one. That a registration has such a link is for the store to find out.
 type LinkRef struct {
 	ID CallbackID
 	LinkKind
-	Number byte
+	Number     byte
+	Generation Generation
 
 	key *masterKey
 }
@@ -120,17 +147,21 @@ type LinkRef struct {
 // computed from a guessed payload without the master key.
 func (r LinkRef) Digest(o Outcome) string { return r.key.digestOf(r.ID, o) }
 
-// parseLinkKey takes a key apart. Upper case is accepted, as some mail systems
-// rewrite it.
-func parseLinkKey(s string) (id CallbackID, number byte, mac []byte, ok bool) {
+// parseLinkKey takes a key apart: what it says of itself, and the MAC that has
+// to prove it. Upper case is accepted, as some mail systems rewrite it.
+func parseLinkKey(s string) (claimed LinkRef, mac []byte, ok bool) {
 	// Two letters outside of ASCII have lower case inside of it, and get shorter.
-	if len(s) != linkKeyChars {
-		return "", 0, nil, false
+	if len(s) != linkKeyChars && len(s) != shortLinkKeyChars {
+		return LinkRef{}, nil, false
 	}
-	raw, ok := decodeBase32(strings.ToLower(s), linkKeyChars)
+	raw, ok := decodeBase32(strings.ToLower(s), len(s))
 	if !ok {
-		return "", 0, nil, false
+		return LinkRef{}, nil, false
 	}
-	id = CallbackID(base32Lower.EncodeToString(raw[:idBytes]))
-	return id, raw[idBytes], raw[idBytes+1:], true
+	head, mac := raw[:len(raw)-linkMACBytes], raw[len(raw)-linkMACBytes:]
+	claimed = LinkRef{
+		ID: CallbackID(base32Lower.EncodeToString(head[:idBytes])), Number: head[idBytes],
+		Generation: Generation(hex.EncodeToString(head[idBytes+1:])),
+	}
+	return claimed, mac, true
 }

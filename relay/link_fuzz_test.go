@@ -19,8 +19,10 @@ func made(t testing.TB) []string {
 	var links []string
 	for _, identity := range ring.Identify("task") {
 		for number, kind := range everyKind {
-			link := relay.Link{LinkKind: kind, Number: byte(number)}
-			links = append(links, ring.LinkKey(identity.ID, link, identity.Key).Reveal())
+			for _, generation := range []relay.Generation{"", "00c0ffee"} {
+				link := relay.Link{LinkKind: kind, Number: byte(number), Generation: generation}
+				links = append(links, ring.LinkKey(identity.ID, link, identity.Key).Reveal())
+			}
 		}
 	}
 	return links
@@ -35,11 +37,13 @@ func FuzzResolve(f *testing.F) {
 		f.Add(key)
 		f.Add(strings.ToUpper(key))
 		f.Add(key[:26] + strings.ToUpper(key[26:]))
-		f.Add(key[:51])
+		f.Add(key[:len(key)-1])
 		f.Add(key + "a")
-		f.Add(key[:51] + "\n")
+		f.Add(key[:len(key)-1] + "\n")
 		f.Add(key[:40] + "\r\n" + key[40:])
-		f.Add(key[:51] + "=")
+		f.Add(key[:len(key)-1] + "=")
+		f.Add(key[:52])
+		f.Add((key + key)[:58])
 		// Letters whose lower case is ASCII: the Kelvin sign and the dotted I.
 		f.Add(strings.NewReplacer("k", "\u212a", "i", "\u0130").Replace(key))
 	}
@@ -47,6 +51,8 @@ func FuzzResolve(f *testing.F) {
 	f.Add(strings.Repeat("a", 52))
 	f.Add(strings.Repeat("7", 52))
 	f.Add(strings.Repeat("\xff", 52))
+	f.Add(strings.Repeat("a", 58))
+	f.Add(strings.Repeat("7", 58))
 	f.Fuzz(func(t *testing.T, key string) {
 		ref, err := ring.Resolve(key, everyKind)
 		if err != nil {
@@ -57,7 +63,7 @@ func FuzzResolve(f *testing.F) {
 				t.Errorf("%q: refused, and yet a link: %s %s", key, ref.ID, ref.Type)
 			}
 		} else {
-			of := relay.Link{LinkKind: ref.LinkKind, Number: ref.Number}
+			of := relay.Link{LinkKind: ref.LinkKind, Number: ref.Number, Generation: ref.Generation}
 			lower := strings.ToLower(key)
 			if lower != ring.LinkKey(ref.ID, of, "k1").Reveal() && lower != ring.LinkKey(ref.ID, of, "k2").Reveal() {
 				t.Errorf("%q is not what the ring makes for the link", key)
@@ -79,22 +85,27 @@ func FuzzResolve(f *testing.F) {
 
 // Row 2: no change of a character makes a good key a key of another link.
 func FuzzForgedLink(f *testing.F) {
-	for at := range uint8(52) {
+	for at := range uint8(58) {
 		for _, c := range "abcdefghijklmnopqrstuvwxyz234567" {
-			f.Add("task", uint8(0), uint8(0), at, string(c))
+			f.Add("task", uint8(0), uint8(0), false, at, string(c))
+			f.Add("task", uint8(0), uint8(0), true, at, string(c))
 		}
 	}
-	f.Add("task", uint8(15), uint8(3), uint8(51), "q")
-	f.Add("a task token", uint8(255), uint8(0), uint8(26), "77")
-	f.Add("", uint8(1), uint8(3), uint8(25), "")
-	f.Add("task", uint8(3), uint8(0), uint8(20), "\u017f")
-	f.Fuzz(func(t *testing.T, task string, number uint8, kind uint8, at uint8, instead string) {
+	f.Add("task", uint8(15), uint8(3), false, uint8(51), "q")
+	f.Add("task", uint8(15), uint8(3), true, uint8(57), "q")
+	f.Add("a task token", uint8(255), uint8(0), true, uint8(26), "77")
+	f.Add("", uint8(1), uint8(3), false, uint8(25), "")
+	f.Add("task", uint8(3), uint8(0), false, uint8(20), "\u017f")
+	f.Fuzz(func(t *testing.T, task string, number uint8, kind uint8, generation bool, at uint8, instead string) {
 		ring := keys(t, "k2", "k1")
 		identity := ring.Identify(relay.TaskToken(task))[number%2]
 		link := relay.Link{LinkKind: everyKind[int(kind)%len(everyKind)], Number: number}
+		if generation {
+			link.Generation = "00c0ffee"
+		}
 		key := ring.LinkKey(identity.ID, link, identity.Key).Reveal()
 		ref, err := ring.Resolve(key, everyKind)
-		if err != nil || ref.ID != identity.ID || ref.LinkKind != link.LinkKind || ref.Number != number {
+		if err != nil || ref.ID != identity.ID || ref.LinkKind != link.LinkKind || ref.Number != number || ref.Generation != link.Generation {
 			t.Fatalf("a good key resolves to %s %s %d, %v", ref.ID, ref.Type, ref.Number, err)
 		}
 		for _, other := range everyKind {

@@ -50,9 +50,11 @@ func (r LinkRef) nonceMAC(made []byte) []byte {
 	return r.pageMAC("nonce", made)[:nonceMACBytes]
 }
 
-// pageMAC authenticates something for one purpose on the page of one link.
+// pageMAC authenticates something for one purpose on the page of one link. What
+// is authenticated for one purpose always has one length, so that no generation
+// can pass for a part of it.
 func (r LinkRef) pageMAC(purpose string, parts ...[]byte) []byte {
-	head := [][]byte{[]byte(purpose), {0}, []byte(r.LinkKind.String()), {0}, []byte(r.ID), {r.Number}}
+	head := [][]byte{[]byte(purpose), {0}, []byte(r.LinkKind.String()), {0}, []byte(r.ID), {r.Number}, r.Generation.raw()}
 	return mac(r.key.page, append(head, parts...)...)
 }
 
@@ -94,5 +96,5 @@ func (r *KeyRing) Code(id CallbackID, link Link, keyName string) string {
 	if !ok {
 		key = r.keys[0]
 	}
-	return LinkRef{ID: id, LinkKind: link.LinkKind, Number: link.Number, key: key}.code()
+	return LinkRef{ID: id, LinkKind: link.LinkKind, Number: link.Number, Generation: link.Generation, key: key}.code()
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -33,13 +34,13 @@ func FuzzCheckOutput(f *testing.F) {
 		if !bytes.Equal(before, text) {
 			t.Error("the bytes were changed")
 		}
-		large, invalid := (*relay.TooLargeError)(nil), (*relay.InvalidBodyError)(nil)
+		large, invalid := (*bodies.TooLargeError)(nil), (*bodies.InvalidError)(nil)
 		switch {
 		case len(text) > limit:
 			if !errors.As(err, &large) || large.Actual != len(text) || large.Limit != limit {
 				t.Errorf("%d bytes: %v", len(text), err)
 			}
-		case !utf8.Valid(text) || !json.Valid(text) || depth(text) > relay.MaxDepth:
+		case !utf8.Valid(text) || !json.Valid(text) || depth(text) > bodies.MaxDepth:
 			if !errors.As(err, &invalid) {
 				t.Fatalf("%q passes: %v", text, err)
 			}

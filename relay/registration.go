@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -30,6 +31,10 @@ type Registration struct {
 	Tags      map[string]string
 	Links     map[string]LinkRequest
 	Approval  *Approval // what the pages show and ask; nil for a callback without pages
+	// Refused says why no callback may be made of it, while one that the release
+	// before made of it is still found: it let pages have no title. It can go
+	// when none of these can be waiting any more.
+	Refused error
 }
 
 // LinkRequest is what is asked of one link.
@@ -39,7 +44,12 @@ type LinkRequest struct {
 	Error    string  // of a failure
 	Cause    string  // of a failure
 	Approver string  // of an approval: who decides there; "" lets the page ask for a name
-	Response Response
+	// Of a page. Title and Message are in place of the approval's, ButtonLabel is
+	// what the one button says.
+	Title       string
+	Message     string // Markdown
+	ButtonLabel string // "" is what the type says
+	Response    Response
 }
 
 // Response is what whoever used a link is told besides the status.
@@ -62,7 +72,8 @@ const (
 	MaxTaskTokenChars = 2048
 	MaxErrorChars     = 256
 	MaxCauseChars     = 32_768
-	MaxLinks          = 32
+	MaxLinks          = 32  // that are open at a time
+	MaxLinkNumbers    = 256 // of one callback, closed links included
 	MaxTags           = 16
 	MaxTagValueChars  = 256
 	MaxApproverChars  = 100
@@ -92,15 +103,21 @@ func (r *Registration) normalize(defaultExpiry time.Duration) {
 	}
 	r.Links = maps.Clone(r.Links)
 	for name, link := range r.Links {
-		link.Page = link.Page || link.Type == LinkApproval
-		if link.Type == LinkSuccess && link.Output == nil {
-			link.Output = Payload("{}")
-		}
-		r.Links[name] = link
+		r.Links[name] = link.normal()
 	}
 	if r.Approval != nil || len(r.pages()) > 0 {
 		r.Approval = r.Approval.normal()
 	}
+}
+
+// normal returns the link with what was left out filled in.
+func (l LinkRequest) normal() LinkRequest {
+	l.Page = l.Page || l.Type == LinkApproval
+	l.Title = strings.TrimSpace(l.Title)
+	if l.Type == LinkSuccess && l.Output == nil {
+		l.Output = Payload("{}")
+	}
+	return l
 }
 
 // pages returns the names of the links that open a page, sorted.
@@ -129,13 +146,8 @@ func (m *mistakes) text(field, text string, most int) {
 // judge, by the clock of Redis.
 func (r *Registration) check(maxExpiry time.Duration, maxOutput int, schemas Schemas) []error {
 	var m mistakes
-	switch n := utf8.RuneCountInString(string(r.TaskToken)); {
-	case n == 0:
-		m.add("taskToken", "is required: pass the state's $$.Task.Token")
-	case n > MaxTaskTokenChars:
-		m.add("taskToken", "has %d characters, Step Functions takes at most %d", n, MaxTaskTokenChars)
-	case !utf8.ValidString(string(r.TaskToken)):
-		m.add("taskToken", "is not valid UTF-8")
+	if problem := r.TaskToken.check(); problem != "" {
+		m.add("taskToken", "%s", problem)
 	}
 	m = append(m, r.Expires.check(maxExpiry)...)
 	if r.OnExpiry != OnExpiryFail && r.OnExpiry != OnExpiryIgnore {
@@ -189,7 +201,7 @@ func (m *mistakes) checkLinks(links map[string]LinkRequest, maxOutput int) {
 		case !slices.Contains(LinkTypes, links[name].Type):
 			m.add("links."+name+".type", "must be one of %v", LinkTypes)
 		default:
-			m.checkLink("links."+name, links[name], maxOutput)
+			m.checkLink("links."+name+".", links[name], maxOutput)
 		}
 	}
 	if len(links) <= MaxLinks {
@@ -197,37 +209,60 @@ func (m *mistakes) checkLinks(links map[string]LinkRequest, maxOutput int) {
 	}
 }
 
-// checkLink checks what a link of a known type carries. What its type has no
-// use for is a mistake: it would be silently lost.
-func (m *mistakes) checkLink(field string, l LinkRequest, maxOutput int) {
+// checkAdded checks a link that is to be added to a callback with this approval,
+// nil for none.
+func (m *mistakes) checkAdded(name string, l LinkRequest, a *Approval, maxOutput int) {
+	switch {
+	case !linkName.MatchString(name):
+		m.add("name", "must be 1 to 64 characters a-z, 0-9 or -, a letter first, such as dana")
+	case name == ByExpiry:
+		m.add("name", "is a reserved name")
+	}
+	if !slices.Contains(LinkTypes, l.Type) {
+		m.add("type", "must be one of %v", LinkTypes)
+		return
+	}
+	m.checkLink("", l, maxOutput)
+	if l.Type == LinkApproval && a == nil {
+		m.add("type", "cannot be approval: the callback was registered without an approval, so there is nothing to decide; success or failure with page can be added")
+		return
+	}
+	m.checkTitle("", l, a)
+}
+
+// checkLink checks what a link of a known type carries; at is what stands before
+// the names of its fields. What its type has no use for is a mistake: it would
+// be silently lost.
+func (m *mistakes) checkLink(at string, l LinkRequest, maxOutput int) {
 	if l.Page && l.Type == LinkWebhook {
-		m.add(field+".page", "is for links that carry no body: success, failure and heartbeat")
+		m.add(at+"page", "is for links that carry no body: success, failure and heartbeat")
 	}
 	switch l.Type {
 	case LinkSuccess:
 		if err := CheckOutput(l.Output, maxOutput); err != nil {
-			m.add(field+".output", "cannot be sent: %v", err)
+			m.add(at+"output", "cannot be sent: %v", err)
 		}
 	case LinkFailure:
 		if l.Error == "" {
-			m.add(field+".error", "is required: it is the name by which the workflow catches the failure")
+			m.add(at+"error", "is required: it is the name by which the workflow catches the failure")
 		}
-		m.text(field+".error", l.Error, MaxErrorChars)
-		m.text(field+".cause", l.Cause, MaxCauseChars)
+		m.text(at+"error", l.Error, MaxErrorChars)
+		m.text(at+"cause", l.Cause, MaxCauseChars)
 	}
 	if l.Output != nil && l.Type != LinkSuccess {
-		m.add(field+".output", "is for links of type success")
+		m.add(at+"output", "is for links of type success")
 	}
 	if (l.Error != "" || l.Cause != "") && l.Type != LinkFailure {
-		m.add(field+".error", "is for links of type failure, as cause is")
+		m.add(at+"error", "is for links of type failure, as cause is")
 	}
 	if l.Approver != "" && l.Type != LinkApproval {
-		m.add(field+".approver", "is for links of type approval")
+		m.add(at+"approver", "is for links of type approval")
 	}
-	m.checkApprover(field+".approver", l.Approver)
-	m.text(field+".response.text", l.Response.Text, MaxResponseChars)
+	m.checkApprover(at+"approver", l.Approver)
+	m.checkPage(at, l)
+	m.text(at+"response.text", l.Response.Text, MaxResponseChars)
 	if l.Response.Redirect != "" {
-		m.checkRedirect(field+".response.redirect", l)
+		m.checkRedirect(at+"response.redirect", l)
 	}
 }
 
@@ -244,19 +279,57 @@ func (m *mistakes) checkApprover(field, name string) {
 	}
 }
 
+const alike = "looks like the approver of links.%s, with other letters: give names that people can tell apart"
+
+// looksLike tells whether two people's names look the same and are not.
+func looksLike(a, b string) bool {
+	return a != "" && b != "" && !names.Same(a, b) && names.Alike(a, b)
+}
+
 // checkAlike refuses approvers whose names look the same and are not: people
 // could not tell who decided, nor the relay whether one of them decided twice.
 func (m *mistakes) checkAlike(links map[string]LinkRequest) {
 	order := slices.Sorted(maps.Keys(links))
 	for i, name := range order {
 		for _, before := range order[:i] {
-			a, b := links[before].Approver, links[name].Approver
-			if a != "" && b != "" && !names.Same(a, b) && names.Alike(a, b) {
-				m.add("links."+name+".approver", "looks like the approver of links.%s, with other letters: give names that people can tell apart", before)
+			if looksLike(links[name].Approver, links[before].Approver) {
+				m.add("links."+name+".approver", alike, before)
 				break
 			}
 		}
 	}
+}
+
+// checkPage checks what a link says of its page.
+func (m *mistakes) checkPage(at string, l LinkRequest) {
+	for _, text := range []struct {
+		field, text string
+		most        int
+	}{{"title", l.Title, MaxTitleChars}, {"message", l.Message, MaxMessageChars}, {"buttonLabel", l.ButtonLabel, MaxLabelChars}} {
+		m.text(at+text.field, text.text, text.most)
+		if text.text != "" && !l.Page {
+			m.add(at+text.field, "is for links that open a page")
+		}
+	}
+	if l.ButtonLabel != "" && l.Type == LinkApproval {
+		m.add(at+"buttonLabel", "is for pages with one button; those of an approval are named by approval.approveLabel and approval.rejectLabel")
+	}
+}
+
+// checkTitle refuses a page that says nothing of what it is about.
+func (m *mistakes) checkTitle(at string, l LinkRequest, a *Approval) {
+	if l.Page && l.Type != LinkWebhook && l.Title == "" && (a == nil || strings.TrimSpace(a.Title) == "") {
+		m.add(at+"title", `is required, here or as approval.title, since the link opens a page: say what it is about, such as "Deploy 4.2.0 to production?"`)
+	}
+}
+
+// untitled returns which pages have no title, each an *InvalidFieldError.
+func (r *Registration) untitled() []error {
+	var m mistakes
+	for _, name := range r.pages() {
+		m.checkTitle("links."+name+".", r.Links[name], r.Approval)
+	}
+	return m
 }
 
 func (m *mistakes) checkRedirect(field string, l LinkRequest) {

@@ -11,7 +11,8 @@ type SendClass int
 
 // The classes. A call that succeeded has none: it returned no error.
 const (
-	// SendNotExecuted: the request provably never reached Step Functions.
+	// SendNotExecuted: the request provably never reached Step Functions, or was
+	// refused for a reason that is mended already. Worth trying again soon.
 	SendNotExecuted SendClass = iota + 1
 	// SendThrottled: refused by a quota, and not executed. Calls must slow down.
 	SendThrottled

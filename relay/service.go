@@ -54,9 +54,11 @@ func NewService(o ServiceOptions) *Service {
 // are all reported, as joined [*InvalidFieldError]s.
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.DefaultExpiry)
-	if err := errors.Join(r.check(s.MaxExpiry, s.MaxOutput, s.Schemas)...); err != nil {
-		return Callback{}, false, err
+	wrong, untitled := r.check(s.MaxExpiry, s.MaxOutput, s.Schemas), r.untitled()
+	if len(wrong) > 0 {
+		return Callback{}, false, errors.Join(append(wrong, untitled...)...)
 	}
+	r.Refused = errors.Join(untitled...)
 	return s.Store.Create(ctx, r, s.MaxExpiry)
 }
 
@@ -125,7 +127,7 @@ func (s *Service) Press(ctx context.Context, link LinkRef) (Answered, error) {
 	}
 	// What the link would say is wiped with the final state, so that a repetition
 	// is recognised by whose answer it was.
-	if v.Standing() != StandingWaiting {
+	if v.Standing() != StandingWaiting || v.Link.Closed {
 		if err := v.late(Submission{}); err != nil {
 			return Answered{}, fmt.Errorf("answer %s: %w", v.ID, err)
 		}
@@ -133,6 +135,13 @@ func (s *Service) Press(ctx context.Context, link LinkRef) (Answered, error) {
 		return Answered{ID: v.ID, State: v.State, Duplicate: true, Response: v.Request.Response}, err
 	}
 	return s.Answer(ctx, link, v.Request.Outcome())
+}
+
+// Waits tells whether a link's callback still takes an answer: nil, or the error
+// that [Service.Answer] would return.
+func (s *Service) Waits(ctx context.Context, link LinkRef) error {
+	_, _, err := s.Store.Waiting(ctx, link)
+	return err
 }
 
 // Heartbeat tells Step Functions at once that the task is being worked on.
@@ -178,6 +187,26 @@ func (s *Service) Reschedule(ctx context.Context, id CallbackID, e Expires) (Cal
 // and neither is what was decided through it before.
 func (s *Service) Revoke(ctx context.Context, id CallbackID, name string) (Callback, error) {
 	return s.Store.Revoke(ctx, id, name)
+}
+
+// AddLink gives a pending callback one more link, or replaces the one that has
+// the name: that is closed for good, and the new one has a URL of its own, a
+// code of its own, and nobody has guessed at that yet. Mistakes are all
+// reported, as joined [*InvalidFieldError]s; for the rest see [Store.AddLink].
+// Repeating it replaces what it made before.
+func (s *Service) AddLink(ctx context.Context, id CallbackID, name string, l LinkRequest) (View, error) {
+	l = l.normal()
+	return s.Store.AddLink(ctx, id, name, l, func(links []Link, a *Approval) error {
+		var m mistakes
+		m.checkAdded(name, l, a, s.MaxOutput)
+		for _, other := range links {
+			if !other.Closed && other.Name != name && looksLike(l.Approver, other.Approver) {
+				m.add("approver", alike, other.Name)
+				break
+			}
+		}
+		return errors.Join(m...)
+	})
 }
 
 // Cancel withdraws a pending callback: its links end, and the task is told

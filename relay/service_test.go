@@ -111,7 +111,7 @@ func TestCreateReportsEveryMistake(t *testing.T) {
 		"too long":       {relay.Registration{TaskToken: "t", Expires: relay.Expires{In: 49 * time.Hour}}, []string{"expiresIn"}},
 		"in the past":    {relay.Registration{TaskToken: "t", Expires: relay.Expires{In: -time.Hour}}, []string{"expiresIn"}},
 		"many tags":      {relay.Registration{TaskToken: "t", Tags: many}, []string{"tags"}},
-		"at the longest": {relay.Registration{TaskToken: relay.TaskToken(strings.Repeat("ä", 2048)), Expires: relay.Expires{In: 48 * time.Hour}}, nil},
+		"at the longest": {relay.Registration{TaskToken: relay.TaskToken(strings.Repeat("A", 2048)), Expires: relay.Expires{In: 48 * time.Hour}}, nil},
 	} {
 		s := &scripted{}
 		_, _, err := service(t, s).Create(t.Context(), c.r)

@@ -10,8 +10,9 @@ import (
 // whatever is wrong with the store itself is [ErrUnavailable].
 type Store interface {
 	// Create keeps a callback for a task token, or finds the one that is kept:
-	// created tells which. It reports [ErrSettingsDiffer] and, for a deadline
-	// that is past or further than maxExpiry away, [*InvalidFieldError].
+	// created tells which. It reports [ErrSettingsDiffer],
+	// [ErrRegistrationCancelled] and, for a deadline that is past or further
+	// than maxExpiry away, [*InvalidFieldError].
 	Create(ctx context.Context, r Registration, maxExpiry time.Duration) (cb Callback, created bool, err error)
 
 	// Answer records the first answer and leases its delivery to the caller.
@@ -26,7 +27,8 @@ type Store interface {
 	Waiting(ctx context.Context, link LinkRef) (TaskToken, Response, error)
 
 	// View returns a callback as its link shows it, or [ErrNotFound] or
-	// [ErrLinkClosed].
+	// [ErrLinkClosed]. It shows a closed link too, if something was decided or
+	// answered through it: whoever did that may ask what became of it.
 	View(ctx context.Context, link LinkRef) (View, error)
 
 	// Vouch makes what View has shown as durable as what Answer acknowledges.
@@ -46,6 +48,14 @@ type Store interface {
 	// Revoke closes one link of a callback, by its name, or reports
 	// [ErrNotFound]. Closing it again is not an error.
 	Revoke(ctx context.Context, id CallbackID, name string) (Callback, error)
+
+	// AddLink gives a pending callback one more link. One that has the name
+	// already is closed for good, as Revoke does it, in the same step. Before
+	// that judge is shown the links that there are, and what the callback's pages
+	// show, nil for a callback without pages; what judge reports is returned, and
+	// nothing is changed.
+	// Otherwise the error is [ErrTooManyLinks], [ErrLinksUsedUp] or as for Answer.
+	AddLink(ctx context.Context, id CallbackID, name string, l LinkRequest, judge func([]Link, *Approval) error) (View, error)
 
 	// Reschedule gives a pending callback another deadline. It reports
 	// [*InvalidFieldError] as Create does, and otherwise the same errors as

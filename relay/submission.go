@@ -67,7 +67,11 @@ const submitTries = MaxLinks
 // View returns a callback as a link shows it, or [ErrNotFound],
 // [ErrLinkClosed] or [ErrUnavailable].
 func (s *Service) View(ctx context.Context, link LinkRef) (View, error) {
-	return s.Store.View(ctx, link)
+	v, err := s.Store.View(ctx, link)
+	if err == nil && v.Link.Closed {
+		return View{}, fmt.Errorf("look up %s: %w", v.ID, ErrLinkClosed)
+	}
+	return v, err
 }
 
 // Submit takes what a person sent from a link's page. It returns the callback
@@ -82,7 +86,10 @@ func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (v V
 		if err != nil {
 			return View{}, false, err
 		}
-		if standing := v.Standing(); standing != StandingWaiting {
+		if v.Link.Closed {
+			return s.repeat(ctx, v, sub)
+		}
+		if v.Standing() != StandingWaiting {
 			if err := v.late(sub); err != nil {
 				return v, false, err
 			}
@@ -100,9 +107,31 @@ func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (v V
 	return View{}, false, fmt.Errorf("submit %s: %w", link.ID, ErrUnavailable)
 }
 
+// repeat takes what was sent to a closed link, if it is what was decided or
+// answered through it before: whoever sent that may not have heard what came of
+// it. More than that a closed link does not show.
+func (s *Service) repeat(ctx context.Context, v View, sub Submission) (View, bool, error) {
+	if err := v.late(sub); err != nil {
+		return View{}, false, fmt.Errorf("submit %s: %w", v.ID, err)
+	}
+	v.Approval, v.Request.Message = Approval{Title: v.Approval.Title}, ""
+	if mine, ok := v.Mine(); ok {
+		v.Decisions, v.Outcome = []Decision{mine}, nil
+	}
+	return v, true, s.Store.Vouch(ctx, v.ID)
+}
+
 // late says why a submission to what no longer waits for it is an error, or nil
 // where it says what was recorded of the same person already.
 func (v View) late(sub Submission) error {
+	err := v.tooLate(sub)
+	if err != nil && v.Link.Closed {
+		return ErrLinkClosed // whatever became of the callback
+	}
+	return err
+}
+
+func (v View) tooLate(sub Submission) error {
 	switch v.Standing() {
 	case StandingTooLate:
 		return ErrExpired
@@ -117,7 +146,7 @@ func (v View) late(sub Submission) error {
 		}
 		return ErrAlreadyAnswered
 	}
-	if v.Outcome != nil && v.Outcome.By == v.Link.Name {
+	if v.Outcome != nil && v.Outcome.Number == v.Link.Number {
 		return nil
 	}
 	return ErrAlreadyAnswered
@@ -176,7 +205,7 @@ func (s *Service) finish(ctx context.Context, v View, decisions []Decision, reco
 		return v, nil
 	}
 	v.Outcome = &OutcomeView{
-		By: v.Link.Name, Type: recorded.Delivery.Outcome.Type, Error: recorded.Delivery.Outcome.Error, At: recorded.Delivery.AnsweredAt,
+		By: v.Link.Name, Number: v.Link.Number, Type: recorded.Delivery.Outcome.Type, Error: recorded.Delivery.Outcome.Error, At: recorded.Delivery.AnsweredAt,
 	}
 	settled := s.Deliverer.Deliver(ctx, *recorded.Delivery)
 	v.State, v.Delivery = settled.State, &DeliveryView{LastError: settled.Reason}
@@ -220,7 +249,7 @@ func (s *Service) read(v View, sub Submission) (Decision, []FieldProblem) {
 		problems = append(problems, FieldProblem{input, kind, limit})
 	}
 	d := Decision{
-		Approved: sub.Decision == Approved, Link: v.Link.Name, Approver: v.Link.Approver, At: v.Now,
+		Approved: sub.Decision == Approved, Link: v.Link.Name, Number: v.Link.Number, Approver: v.Link.Approver, At: v.Now,
 		Comment: Payload(cleanText(sub.Comment)), Fields: Payload("{}"),
 	}
 	if sub.Decision != Approved && sub.Decision != Rejected {
@@ -244,7 +273,7 @@ func (s *Service) read(v View, sub Submission) (Decision, []FieldProblem) {
 	} else if kind, limit := v.Approval.checkComment(d); kind != "" {
 		add(InputComment, kind, limit)
 	}
-	if len(problems) == 0 && len(encode(d.json())) > decisionBytes(s.MaxOutput, people(v.Links)) {
+	if len(problems) == 0 && len(encode(d.json())) > v.Approval.decisionBytes(s.MaxOutput) {
 		add(InputComment, ProblemTooLong, "")
 	}
 	return d, problems

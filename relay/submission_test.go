@@ -77,11 +77,11 @@ func (b *ballot) service() *relay.Service {
 }
 
 // decidedBy is what View shows once somebody's decision is recorded.
-func decidedBy(link, name string, approved bool) func(*relay.View) {
+func decidedBy(number byte, name string, approved bool) func(*relay.View) {
 	return func(v *relay.View) {
 		v.State = relay.StateAnswered
-		v.Decisions = []relay.Decision{{Approved: approved, Link: link, Approver: name}}
-		v.Outcome = &relay.OutcomeView{By: link, Type: relay.OutcomeSuccess}
+		v.Decisions = []relay.Decision{{Approved: approved, Link: "a link", Number: number, Approver: name}}
+		v.Outcome = &relay.OutcomeView{By: "a link", Number: number, Type: relay.OutcomeSuccess}
 		v.Delivery = &relay.DeliveryView{}
 	}
 }
@@ -135,9 +135,9 @@ func TestSubmitMeanwhile(t *testing.T) {
 		want      error
 		duplicate bool
 	}{
-		"the same person, the same": {decidedBy("dana", "Dana", true), nil, true},
-		"the same person, another":  {decidedBy("dana", "Dana", false), relay.ErrAlreadyAnswered, false},
-		"another person":            {decidedBy("lee", "Lee", true), relay.ErrAlreadyAnswered, false},
+		"the same person, the same": {decidedBy(0, "Dana", true), nil, true},
+		"the same person, another":  {decidedBy(0, "Dana", false), relay.ErrAlreadyAnswered, false},
+		"another person":            {decidedBy(1, "Lee", true), relay.ErrAlreadyAnswered, false},
 		"nobody: it was cancelled":  {func(v *relay.View) { v.State = relay.StateCancelled }, relay.ErrCancelled, false},
 		"nobody: it is too late":    {func(v *relay.View) { v.Now = v.ExpiresAt }, relay.ErrExpired, false},
 	} {
@@ -159,7 +159,7 @@ func TestSubmitMeanwhile(t *testing.T) {
 
 // A repetition is acknowledged only with the durability of the first (row 59).
 func TestRepetitionIsVouchedFor(t *testing.T) {
-	v, ref, sub := cast(t, decidedBy("dana", "Dana", true))
+	v, ref, sub := cast(t, decidedBy(0, "Dana", true))
 	b := &ballot{views: []relay.View{v}, vouch: relay.ErrUnavailable}
 	if _, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("submit: %v", err)

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -63,16 +64,23 @@ func (v View) Standing() Standing {
 }
 
 // Mine returns the decision of the person whose link it is, through this link
-// or another one.
+// or another one. A closed link is nobody's: it stands for what was decided
+// through itself.
 func (v View) Mine() (Decision, bool) {
 	i := slices.IndexFunc(v.Decisions, func(d Decision) bool {
-		return d.Link == v.Link.Name || v.Link.Approver != "" && !d.Typed && names.Same(d.Approver, v.Link.Approver)
+		return d.Number == v.Link.Number || !v.Link.Closed && v.Link.Approver != "" && !d.Typed && names.Same(d.Approver, v.Link.Approver)
 	})
 	if i < 0 {
 		return Decision{}, false
 	}
 	return v.Decisions[i], true
 }
+
+// Title and Message are what the link's page is about.
+func (v View) Title() string { return cmp.Or(v.Request.Title, v.Approval.Title) }
+
+// Message is Markdown.
+func (v View) Message() string { return cmp.Or(v.Request.Message, v.Approval.Message) }
 
 // Fields returns the inputs of the approval's form.
 func (v View) Fields() []Field {

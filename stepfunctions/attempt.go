@@ -13,11 +13,14 @@ import (
 // attempt is how far one call came. The SDK's errors do not tell reliably: a
 // deadline reads the same before the connection was made and after.
 type attempt struct {
-	handedOver bool  // the signed request was given to the transport
-	connected  bool  // the transport had a connection to write it to
-	err        error // the transport's, before the SDK wraps or replaces it
-	status     int   // of the answer; 0 without one
-	requestID  string
+	signedWith   aws.Credentials
+	unsignedCode string        // why there were no credentials
+	handedOver   bool          // the signed request was given to the transport
+	connected    bool          // the transport had a connection to write it to
+	err          error         // the transport's, before the SDK wraps or replaces it
+	status       int           // of the answer; 0 without one
+	skew         time.Duration // how far the time that was signed is behind that of the answer
+	requestID    string
 }
 
 type attemptKey struct{}
@@ -85,5 +88,20 @@ func (c *httpClient) Do(r *http.Request) (*http.Response, error) {
 	}
 	a.status = response.StatusCode
 	a.requestID = response.Header.Get("X-Amzn-RequestId")
+	a.skew = skew(r, response)
 	return response, nil
+}
+
+// skew compares the time that was signed with the server's; 0 when one of them
+// is not known.
+func skew(r *http.Request, response *http.Response) time.Duration {
+	signed, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	if err != nil {
+		return 0
+	}
+	answered, err := http.ParseTime(response.Header.Get("Date"))
+	if err != nil {
+		return 0
+	}
+	return answered.Sub(signed)
 }

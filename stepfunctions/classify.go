@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/aws/smithy-go"
 
@@ -16,13 +17,47 @@ import (
 // Codes of ours, for failures to which AWS gave none.
 const (
 	codeInvalid      = "invalid-request"   // refused before it was sent
-	codeCannotSign   = "cannot-sign"       // no credentials, no endpoint
 	codeCancelled    = "cancelled"         // the caller gave up
 	codeTimeout      = "timeout"           // no answer in time
 	codeNoConnection = "no-connection"     // dial, TLS or name resolution failed
 	codeNoAnswer     = "no-answer"         // the connection broke
 	codeUnreadable   = "unreadable-answer" // a 2xx that the SDK cannot parse
+
+	codeNoCredentials      = "no-credentials"      // nothing says where to get any
+	codeCredentialsFailed  = "credentials-failed"  // whoever gives them did not
+	codeCredentialsTimeout = "credentials-timeout" // they did not come in time
+	codeCannotSign         = "cannot-sign"         // no endpoint, or a reason nobody knows
 )
+
+// refusedCredentials are the codes after which credentials are asked for anew.
+var refusedCredentials = map[string]bool{
+	"ExpiredToken":                true,
+	"ExpiredTokenException":       true,
+	"InvalidClientTokenId":        true,
+	"InvalidSignatureException":   true,
+	"SignatureDoesNotMatch":       true,
+	"UnrecognizedClientException": true,
+}
+
+// refusedClocks are the codes with which a time that is too far off is refused.
+var refusedClocks = map[string]bool{
+	"InvalidSignatureException": true,
+	"RequestExpired":            true,
+	"RequestTimeTooSkewed":      true,
+	"SignatureDoesNotMatch":     true,
+}
+
+// skewHeals is from when on the SDK signs its next call by the server's clock.
+const skewHeals = 4 * time.Minute
+
+// healing tells whether what was refused is put right by itself: with other
+// credentials, which are fetched here, or with the server's time.
+func (s *Sender) healing(ctx context.Context, a *attempt, code string) bool {
+	if refusedClocks[code] && a.skew.Abs() > skewHeals {
+		return true
+	}
+	return refusedCredentials[code] && s.credentials.renew(ctx, a.signedWith)
+}
 
 // classes says what each of AWS's error codes means for a delivery. Codes are
 // matched as text because those that the service model lacks, throttling
@@ -114,7 +149,7 @@ type verdict struct {
 func (a *attempt) judge(ctx context.Context, err error) verdict {
 	switch {
 	case !a.handedOver:
-		return judgeUnsent(ctx, err)
+		return a.judgeUnsent(ctx, err)
 	case a.status == 0 && !a.connected:
 		return verdict{relay.SendNotExecuted, interruption(err, codeNoConnection)}
 	case a.status == 0:
@@ -133,7 +168,7 @@ func (a *attempt) judge(ctx context.Context, err error) verdict {
 }
 
 // judgeUnsent judges a request that the SDK did not hand to the network.
-func judgeUnsent(ctx context.Context, err error) verdict {
+func (a *attempt) judgeUnsent(ctx context.Context, err error) verdict {
 	if ctx.Err() != nil {
 		return verdict{relay.SendNotExecuted, interruption(ctx.Err(), codeCancelled)}
 	}
@@ -143,9 +178,13 @@ func judgeUnsent(ctx context.Context, err error) verdict {
 	if _, bad := errors.AsType[smithy.InvalidParamsError](err); bad {
 		return verdict{relay.SendNever, codeInvalid}
 	}
-	// Credentials that did not come within the call's deadline are here too: a
-	// request that cannot be signed will not mend itself by being sent faster.
-	return verdict{relay.SendOursToMend, codeCannotSign}
+	switch a.unsignedCode {
+	case "":
+		return verdict{relay.SendOursToMend, codeCannotSign}
+	case codeCredentialsTimeout:
+		return verdict{relay.SendNotExecuted, a.unsignedCode} // they may be there next time
+	}
+	return verdict{relay.SendOursToMend, a.unsignedCode}
 }
 
 // classOfStatus judges an answer whose code is missing or not in the table. A

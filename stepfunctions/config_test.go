@@ -2,9 +2,7 @@ package stepfunctions_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"callback-relay/relay"
 	"callback-relay/stepfunctions"
 	"callback-relay/stepfunctions/standin"
 )
@@ -72,42 +69,6 @@ func TestNewRefuses(t *testing.T) {
 		if _, err := stepfunctions.New(cfg, stepfunctions.Options{}); err == nil {
 			t.Errorf("%s: taken", name)
 		}
-	}
-}
-
-// TestCredentials: without them nothing is sent, and an operator must act,
-// unless it was the caller who did not wait.
-func TestCredentials(t *testing.T) {
-	server := standin.New(standin.Options{AcceptAny: true})
-	url, stop, err := server.Listen("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
-	retrieve := func(f func(context.Context) error) aws.Config {
-		cfg := awsConfig(url)
-		cfg.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
-			return aws.Credentials{}, f(ctx)
-		})
-		return cfg
-	}
-	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
-
-	t.Run("refused", func(t *testing.T) {
-		sender := newSender(t, retrieve(func(context.Context) error { return errors.New("no role") }), stepfunctions.Options{})
-		want(t, sender.Send(t.Context(), "t", success), relay.SendOursToMend, "cannot-sign")
-	})
-	t.Run("too slow", func(t *testing.T) {
-		sender := newSender(t, retrieve(wait), stepfunctions.Options{Timeout: impatient})
-		want(t, sender.Send(t.Context(), "t", success), relay.SendOursToMend, "cannot-sign")
-	})
-	t.Run("the caller went", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		sender := newSender(t, retrieve(func(ctx context.Context) error { cancel(); return wait(ctx) }), stepfunctions.Options{})
-		want(t, sender.Send(ctx, "t", success), relay.SendNotExecuted, "cancelled")
-	})
-	if n := server.Calls().Total(); n != 0 {
-		t.Errorf("%d calls without a signature", n)
 	}
 }
 

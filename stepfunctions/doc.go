@@ -10,14 +10,20 @@
 // What a failure means is decided by how far the request came:
 //
 //	not handed to the network  the SDK found no credentials, region or endpoint:
-//	                           ours to mend; the request itself is bad: never
+//	                           ours to mend; the credentials are late: not
+//	                           executed; the request itself is bad: never
 //	no connection              not executed, whatever the reason
 //	connection, no answer      unclear: the request may have arrived whole
 //	answer 2xx, unreadable     unclear: taken, in all likelihood
 //	answer with an error code  the table in classify.go
 //	any other answer           by its HTTP status
 //
+// Credentials that AWS refuses are asked for anew, and a clock that is wrong is
+// put right by the SDK after the first refusal. Either way the next attempt has
+// better chances, so it follows on the ordinary schedule.
+//
 // The text of an error comes with no part of the task token or the payload.
 // AWS quotes both in some of its messages, so its words are passed on only for
-// a few errors that an operator cannot mend without them.
+// the errors that an operator cannot mend without them, and what is secret among
+// them is replaced.
 package stepfunctions

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"time"
 
 	"github.com/aws/smithy-go"
 )
@@ -21,30 +23,34 @@ func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.cause }
 
 // quotable are the errors whose message is passed on: it names the role, the
-// action or the key that an operator must look at. Other messages quote the
-// request that they refuse, and those about signatures its headers, among
-// which is the session's credential.
+// action or the key that an operator must look at, or says what is wrong with
+// the credentials. Other messages quote the request that they refuse, and those
+// about signatures its headers, among which is the session's credential.
 var quotable = map[string]bool{
-	"AccessDenied":             true,
-	"AccessDeniedException":    true,
-	"KmsAccessDeniedException": true,
-	"KmsInvalidStateException": true,
+	"AccessDenied":                        true,
+	"AccessDeniedException":               true,
+	"ExpiredToken":                        true,
+	"ExpiredTokenException":               true,
+	"InvalidClientTokenId":                true,
+	"KmsAccessDeniedException":            true,
+	"KmsInvalidStateException":            true,
+	"KmsThrottlingException":              true,
+	"MissingAuthenticationToken":          true,
+	"MissingAuthenticationTokenException": true,
+	"NotAuthorized":                       true,
+	"OptInRequired":                       true,
+	"RequestExpired":                      true,
+	"RequestTimeTooSkewed":                true,
+	"UnrecognizedClientException":         true,
 }
 
-// shortSecret is the length under which a secret is too common to look for: a
-// payload of "1" is in every second message.
-const shortSecret = 8
-
-// telltale is how many bytes in a row of a secret give it away: AWS shortens
-// what it quotes. longestQuote bounds what is passed on.
-const (
-	telltale     = 16
-	longestQuote = 1 << 10
-)
+// aboutTime begins the messages about signatures that speak of nothing but time.
+var aboutTime = regexp.MustCompile(`^Signature (expired|not yet current): [0-9TZ a-z.()+-]+$`)
 
 // explain words a failure for an operator: operation, HTTP status, AWS's
-// request id, and the reason. Whatever contains one of the secrets is left out.
-func (a *attempt) explain(err error, secrets []string) error {
+// request id, and the reason, without the secrets that it contains.
+func (a *attempt) explain(err error, s secrets) error {
+	s = s.with(a.signedWith)
 	f := &failure{}
 	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, end) {
@@ -59,13 +65,19 @@ func (a *attempt) explain(err error, secrets []string) error {
 	if a.status != 0 {
 		fmt.Fprintf(&text, ", HTTP %d", a.status)
 	}
-	if a.requestID != "" && !containsAny(a.requestID, secrets) {
-		fmt.Fprintf(&text, ", request %s", a.requestID)
+	if id := s.removed(a.requestID); id != "" {
+		fmt.Fprintf(&text, ", request %s", id)
 	}
-	if reason := a.reason(err); reason != "" && !containsAny(reason, secrets) {
+	if !a.handedOver && a.unsignedCode == codeNoCredentials {
+		text.WriteString(": nothing names AWS credentials, neither the environment nor a shared file, and the machine has no role")
+	}
+	if a.skew.Abs() > skewHeals {
+		fmt.Fprintf(&text, ": our clock is %s off", a.skew.Abs().Round(time.Second))
+	}
+	if reason := s.removed(a.reason(err)); reason != "" {
 		fmt.Fprintf(&text, ": %s", reason)
 	}
-	f.text = text.String()
+	f.text = strings.TrimLeft(text.String(), ":, ") // without an operation
 	return f
 }
 
@@ -74,9 +86,9 @@ func (a *attempt) reason(err error) string {
 	if a.err != nil {
 		return a.err.Error()
 	}
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		if quotable[api.ErrorCode()] && len(api.ErrorMessage()) <= longestQuote {
-			return api.ErrorMessage()
+	if api, ok := errors.AsType[smithy.APIError](err); ok && a.status != 0 {
+		if message := api.ErrorMessage(); quotable[api.ErrorCode()] || aboutTime.MatchString(message) {
+			return message
 		}
 		return ""
 	}
@@ -84,25 +96,4 @@ func (a *attempt) reason(err error) string {
 		return unreadable.Error()
 	}
 	return err.Error()
-}
-
-// containsAny tells whether a text holds a secret or a part of one, with or
-// without the backslashes that quoting adds.
-func containsAny(text string, secrets []string) bool {
-	plain := strings.ReplaceAll(text, `\`, "")
-	for _, secret := range secrets {
-		if len(secret) < shortSecret {
-			continue
-		}
-		if strings.Contains(text, secret) {
-			return true
-		}
-		bare := strings.ReplaceAll(secret, `\`, "")
-		for at := 0; at+telltale <= len(plain); at++ {
-			if strings.Contains(bare, plain[at:at+telltale]) {
-				return true
-			}
-		}
-	}
-	return false
 }

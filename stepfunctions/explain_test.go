@@ -115,6 +115,14 @@ func TestErrorsExplain(t *testing.T) {
 		}
 	}
 
+	// Secrets among the words are replaced, and the words stay.
+	server.Inject(standin.Fault{Kind: standin.Refuse, Code: "KmsAccessDeniedException", Message: "no " + taskToken.Reveal() +
+		" with ASIAIOSFODNN7EXAMPLE: session-of-the-role, " + strings.Repeat("0a", 32) + " may use key arn:aws:kms:eu-west-1:1:key/k"})
+	err = sender.Send(t.Context(), taskToken, success)
+	if words := "no [redacted] with [redacted]: [redacted], [redacted] may use key arn:aws:kms:eu-west-1:1:key/k"; !strings.HasSuffix(err.Error(), words) {
+		t.Errorf("got %v", err)
+	}
+
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func awsConfig(url string) aws.Config {
 		Region:       "eu-west-1",
 		BaseEndpoint: &url,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: "session"}, nil
+			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: "session-of-the-role"}, nil
 		}),
 	}
 }

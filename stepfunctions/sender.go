@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,10 +47,17 @@ type Metrics interface {
 // AWS_ENDPOINT_URL_SFN and AWS_CA_BUNDLE are heeded. What the SDK has to say
 // goes to the logger, and not to standard error as it would by itself.
 func LoadConfig(ctx context.Context, logger *slog.Logger) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(sdkLogger(logger)))
+	load := func(ctx context.Context) (aws.Config, error) {
+		return config.LoadDefaultConfig(ctx, config.WithLogger(sdkLogger(logger)))
+	}
+	cfg, err := load(ctx)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("step functions: load AWS configuration: %w", err)
 	}
+	cfg.Credentials = newCredentials(cfg.Credentials, func(ctx context.Context) (aws.CredentialsProvider, error) {
+		anew, err := load(ctx)
+		return anew.Credentials, err
+	})
 	return cfg, nil
 }
 
@@ -67,21 +75,27 @@ func sdkLogger(logger *slog.Logger) logging.Logger {
 
 // Sender calls Step Functions. It is safe for concurrent use.
 type Sender struct {
-	client  *sfn.Client
-	http    *httpClient
-	timeout time.Duration
-	metrics Metrics
+	client      *sfn.Client
+	region      string
+	endpoint    *url.URL
+	http        *httpClient
+	credentials *credentials
+	timeout     time.Duration
+	metrics     Metrics
 }
 
-// New returns a sender for the account and region of cfg. It makes no call:
-// credentials are fetched when the first one is sent. From cfg's HTTP client
-// only the proxy and TLS settings are taken.
+// New returns a sender for the account and region of cfg, or says what of cfg can
+// never work, as [CheckConfig] does. It makes no call: credentials are fetched
+// when the first one is sent. From cfg's HTTP client only the proxy and TLS
+// settings are taken.
 func New(cfg aws.Config, opts Options) (*Sender, error) {
-	if cfg.Region == "" {
-		return nil, errors.New("step functions: no AWS region, set AWS_REGION")
-	}
 	if cfg.Credentials == nil { // the SDK would send the request unsigned
 		return nil, errors.New("step functions: no source of AWS credentials")
+	}
+	signing, ok := cfg.Credentials.(*credentials)
+	if !ok {
+		signing = newCredentials(cfg.Credentials, nil)
+		cfg.Credentials = signing
 	}
 	http := newHTTPClient(cfg.HTTPClient, cmp.Or(opts.MaxIdleConns, 512))
 	client := sfn.NewFromConfig(cfg, func(o *sfn.Options) {
@@ -90,7 +104,14 @@ func New(cfg aws.Config, opts Options) (*Sender, error) {
 		o.RetryMaxAttempts = 0 // AWS_MAX_ATTEMPTS does not count here
 		o.ClientLogMode = 0    // a logged request is a logged task token
 	})
-	return &Sender{client: client, http: http, timeout: cmp.Or(opts.Timeout, 5*time.Second), metrics: opts.Metrics}, nil
+	endpoint, err := endpointOf(client.Options())
+	if err != nil {
+		return nil, fmt.Errorf("step functions: %w", err)
+	}
+	return &Sender{
+		client: client, region: cfg.Region, endpoint: endpoint, http: http, credentials: signing,
+		timeout: cmp.Or(opts.Timeout, 5*time.Second), metrics: opts.Metrics,
+	}, nil
 }
 
 // Close gives the idle connections back. Calls under way are not disturbed.
@@ -103,7 +124,7 @@ func (s *Sender) Send(ctx context.Context, taskToken relay.TaskToken, outcome re
 	switch outcome.Type {
 	case relay.OutcomeSuccess:
 		output := string(outcome.Output)
-		return s.call(ctx, "SendTaskSuccess", []string{secret, output}, func(ctx context.Context) error {
+		return s.call(ctx, "SendTaskSuccess", secrets{all: []string{secret, output}}, func(ctx context.Context) error {
 			_, err := s.client.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &secret, Output: &output})
 			return err
 		})
@@ -112,7 +133,7 @@ func (s *Sender) Send(ctx context.Context, taskToken relay.TaskToken, outcome re
 		if outcome.Cause != "" {
 			in.Cause = &outcome.Cause
 		}
-		return s.call(ctx, "SendTaskFailure", []string{secret, outcome.Cause}, func(ctx context.Context) error {
+		return s.call(ctx, "SendTaskFailure", secrets{all: []string{secret, outcome.Cause}}, func(ctx context.Context) error {
 			_, err := s.client.SendTaskFailure(ctx, in)
 			return err
 		})
@@ -125,15 +146,15 @@ func (s *Sender) Send(ctx context.Context, taskToken relay.TaskToken, outcome re
 // [*relay.SendError].
 func (s *Sender) Heartbeat(ctx context.Context, taskToken relay.TaskToken) error {
 	secret := taskToken.Reveal()
-	return s.call(ctx, "SendTaskHeartbeat", []string{secret}, func(ctx context.Context) error {
+	return s.call(ctx, "SendTaskHeartbeat", secrets{all: []string{secret}, partial: true}, func(ctx context.Context) error {
 		_, err := s.client.SendTaskHeartbeat(ctx, &sfn.SendTaskHeartbeatInput{TaskToken: &secret})
 		return err
 	})
 }
 
-// call runs one SDK operation within the time-out. The secrets are what no
-// error text may contain.
-func (s *Sender) call(ctx context.Context, name string, secrets []string, operation func(context.Context) error) error {
+// call runs one SDK operation within the time-out. What is hidden is in no
+// error text.
+func (s *Sender) call(ctx context.Context, name string, hidden secrets, operation func(context.Context) error) error {
 	var a attempt
 	limited, cancel := context.WithTimeout(withAttempt(ctx, &a), s.timeout)
 	defer cancel()
@@ -144,8 +165,11 @@ func (s *Sender) call(ctx context.Context, name string, secrets []string, operat
 		return nil
 	}
 	verdict := a.judge(ctx, err)
+	if verdict.class == relay.SendOursToMend && s.healing(limited, &a, verdict.code) {
+		verdict.class = relay.SendNotExecuted
+	}
 	s.called(name, verdict.class.String(), began)
-	return &relay.SendError{Class: verdict.class, Code: verdict.code, Err: a.explain(err, secrets)}
+	return &relay.SendError{Class: verdict.class, Code: verdict.code, Err: a.explain(err, hidden)}
 }
 
 func (s *Sender) called(name, class string, began time.Time) {

@@ -140,15 +140,28 @@ func TestServerGone(t *testing.T) {
 	}
 }
 
+// answering returns a sender to a server that says the same with every 200.
+func answering(t *testing.T, body string) *stepfunctions.Sender {
+	t.Helper()
+	return startHandler(t, stepfunctions.Options{}, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, body)
+	})
+}
+
 // TestReadableAnswers: what AWS may say with a 200, and success it is.
 func TestReadableAnswers(t *testing.T) {
-	for _, body := range []string{"", "{}", `{"later": "additions"}`, "null"} {
-		sender := startHandler(t, stepfunctions.Options{}, func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = io.WriteString(w, body)
-		})
-		if err := sender.Send(t.Context(), "t", success); err != nil {
+	for _, body := range []string{"", "{}", `{"later": "additions"}`} {
+		if err := answering(t, body).Send(t.Context(), "t", success); err != nil {
 			t.Errorf("%q: %v", body, err)
 		}
+	}
+}
+
+// TestUnreadableAnswers: a 200 that the SDK cannot read was taken, in all
+// likelihood. AWS sends none of these; something in between may.
+func TestUnreadableAnswers(t *testing.T) {
+	for _, body := range []string{"null", "[]", "<html>", `{"cut":`} {
+		want(t, answering(t, body).Send(t.Context(), "t", success), relay.SendUnclear, "unreadable-answer")
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 // View implements [relay.Store].
 func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error) {
 	id := link.ID
-	got, err := s.run(ctx, viewScript, []string{callbackKey(id), dueKey(id.Partition())}, string(id))
+	got, err := s.run(ctx, viewScript, []string{callbackKey(id), dueKey(id.Partition())},
+		string(id), strconv.Itoa(int(link.Number)), link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return relay.View{}, fmt.Errorf("look up %s: %w", id, err)
 	}
@@ -22,16 +23,16 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 		return relay.View{}, s.refusal(ctx, "look up", id, got)
 	}
 	score, _ := strconv.ParseFloat(got.text(2), 64)
-	cb, _, err := s.view(id, got[viewHead:viewHead+len(viewFields)], score)
+	cb, rec, err := s.view(id, got[viewHead:viewHead+len(viewFields)], score)
 	if err != nil {
 		return relay.View{}, err
 	}
-	if int(link.Number) >= len(cb.Links) || cb.Links[link.Number].LinkKind != link.LinkKind {
-		// An authentic key of a link that this registration does not have.
-		return relay.View{}, fmt.Errorf("look up %s: %w", id, relay.ErrNotFound)
+	links := rec.links()
+	if int(link.Number) >= len(links) { // which the script would not say
+		return relay.View{}, unexpected("look up", id, got)
 	}
-	v := relay.View{Callback: cb, Link: cb.Links[link.Number], Now: got.time(1)}
-	if v.Link.Closed {
+	v := relay.View{Callback: cb, Link: links[link.Number], Now: got.time(1)}
+	if v.Link.Closed && !used(v) {
 		return relay.View{}, fmt.Errorf("look up %s: %w", id, relay.ErrLinkClosed)
 	}
 	var left *summary
@@ -43,7 +44,7 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 		return relay.View{}, err
 	}
 	if c == nil {
-		c = left.content(cb.Links)
+		c = left.content(v.Link, rec.added)
 	}
 	var remarks []remark
 	if err := s.open(id, remarksField, got.text(viewHead+len(viewFields)+2), &remarks); err != nil {
@@ -54,6 +55,12 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 		v.Decisions[i].Comment, v.Decisions[i].Fields = relay.Payload(r.Comment), relay.Payload(r.Fields)
 	}
 	return v, nil
+}
+
+// used tells whether something was decided or answered through the link.
+func used(v relay.View) bool {
+	return v.Outcome != nil && v.Outcome.By != relay.ByExpiry && v.Outcome.Number == v.Link.Number ||
+		slices.ContainsFunc(v.Decisions, func(d relay.Decision) bool { return d.Number == v.Link.Number })
 }
 
 // viewHead is how many elements of view.lua's reply stand before the fields.
@@ -68,7 +75,8 @@ func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Deci
 		return s.answer(ctx, link, *o, before, sealed)
 	}
 	got, err := s.keep(ctx, decideScript, []string{callbackKey(id)},
-		string(relay.StatePending), strconv.Itoa(int(link.Number)), before, sealed, s.seal(id, remarksField, remarks))
+		string(relay.StatePending), strconv.Itoa(int(link.Number)), before, sealed, s.seal(id, remarksField, remarks),
+		link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return relay.Recorded{}, fmt.Errorf("decide %s: %w", id, err)
 	}
@@ -81,7 +89,7 @@ func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Deci
 // Guess implements [relay.Store].
 func (s *Store) Guess(ctx context.Context, link relay.LinkRef, right bool) (left int, err error) {
 	got, err := s.keep(ctx, guessScript, []string{callbackKey(link.ID)},
-		strconv.Itoa(int(link.Number)), flag(right), relay.MaxGuesses)
+		strconv.Itoa(int(link.Number)), flag(right), relay.MaxGuesses, link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return 0, fmt.Errorf("guess %s: %w", link.ID, err)
 	}

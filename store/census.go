@@ -15,7 +15,7 @@ import (
 func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, error) {
 	calls := make([]call, relay.Partitions)
 	for p := range calls {
-		calls[p] = call{keys: []string{dueKey(p), deadlineKey(p), createdKey(p)}, args: []any{near.Milliseconds()}}
+		calls[p] = call{keys: []string{dueKey(p), deadlineKey(p), createdKey(p), asideKey(p)}, args: []any{near.Milliseconds()}}
 	}
 	replies, err := s.runAll(ctx, censusScript, calls)
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, e
 	var c relay.Census
 	var now time.Time
 	var next []relay.CallbackID
-	for _, got := range replies {
+	for p, got := range replies {
 		if got.verdict() != "counted" {
 			return relay.Census{}, unavailable(fmt.Errorf("census: unexpected verdict %.20q", got.verdict()))
 		}
@@ -37,7 +37,8 @@ func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, e
 		if created := got.text(6); created != "" {
 			c.OldestPending = max(c.OldestPending, now.Sub(millis(created)))
 		}
-		if id, err := relay.ParseCallbackID(got.text(7)); err == nil {
+		c.SetAside += got.number(8)
+		if id, ours := idIn(p, got.text(7)); ours {
 			next = append(next, id)
 		}
 	}
@@ -53,16 +54,19 @@ func (s *Store) oldestAnswer(ctx context.Context, now time.Time, next []relay.Ca
 		return 0, nil
 	}
 	times := make([]*redis.SliceCmd, len(next))
-	_, err = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+	// Its error is that of the first command that failed; each has its own.
+	_, _ = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range next {
 			times[i] = p.HMGet(ctx, callbackKey(id), "state", "answered")
 		}
 		return nil
 	})
-	if err != nil {
-		return 0, unavailable(err)
-	}
 	for _, cmd := range times {
+		if err := cmd.Err(); redis.HasErrorPrefix(err, noHash) {
+			continue // it is set aside when its turn comes
+		} else if err != nil {
+			return 0, unavailable(err)
+		}
 		cb := texts(cmd.Val())
 		if len(cb) != 2 {
 			return 0, unavailable(fmt.Errorf("census: %d values of 2", len(cb)))

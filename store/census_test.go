@@ -92,6 +92,8 @@ func testTimings(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	_, err := s.Claim(ctx, 1) // looks at the keyspace first, once
 	r.must(err)
+	_, err = s.Beat(ctx, "a", time.Minute) // learns of the other replicas
+	r.must(err)
 	told.take()
 
 	reg := registration("task")

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"callback-relay/relay"
@@ -15,7 +16,8 @@ import (
 // outcome read, and which most callbacks do not have. It goes with the final
 // state, as the task token does; a [summary] stays.
 type content struct {
-	Links    map[string]linkContent `json:"links,omitempty"` // by name
+	Links    map[string]linkContent `json:"links,omitempty"` // that were registered, by name
+	Added    map[int]linkContent    `json:"added,omitempty"` // since then, by number
 	Approval *approval              `json:"approval,omitempty"`
 }
 
@@ -27,6 +29,9 @@ type linkContent struct {
 	Cause    string `json:"cause,omitempty"`
 	Text     string `json:"text,omitempty"`
 	Redirect string `json:"redirect,omitempty"`
+	Title    string `json:"title,omitempty"`
+	Message  string `json:"message,omitempty"`
+	Button   string `json:"button,omitempty"`
 }
 
 // approval is [relay.Approval] as it is stored.
@@ -44,12 +49,22 @@ type approval struct {
 	Rejections   int         `json:"rejections"`
 }
 
+func newLinkContent(l relay.LinkRequest) linkContent {
+	return linkContent{
+		string(l.Output), l.Error, l.Cause, l.Response.Text, l.Response.Redirect, l.Title, l.Message, l.ButtonLabel,
+	}
+}
+
+// lasting is what stays of it when all is over.
+func (l linkContent) lasting() linkContent {
+	return linkContent{Text: l.Text, Redirect: l.Redirect, Title: l.Title}
+}
+
 // newContent returns nil where there is nothing to keep.
 func newContent(r relay.Registration) *content {
 	c := content{Links: map[string]linkContent{}}
 	for name, link := range r.Links {
-		kept := linkContent{string(link.Output), link.Error, link.Cause, link.Response.Text, link.Response.Redirect}
-		if kept != (linkContent{}) {
+		if kept := newLinkContent(link); kept != (linkContent{}) {
 			c.Links[name] = kept
 		}
 	}
@@ -120,7 +135,7 @@ func (c *content) summary(links []relay.Link) *summary {
 	s := summary{Responses: map[int]linkContent{}}
 	for _, link := range links {
 		kept := c.Links[link.Name]
-		if said := (linkContent{Text: kept.Text, Redirect: kept.Redirect}); said != (linkContent{}) {
+		if said := kept.lasting(); said != (linkContent{}) {
 			s.Responses[int(link.Number)] = said
 		}
 		kept.Output = compact(kept.Output)
@@ -145,29 +160,38 @@ func (s *summary) encode() string {
 	return encoded(s)
 }
 
-// content returns what is left of the content.
-func (s *summary) content(links []relay.Link) *content {
-	if s == nil {
-		return &content{}
+// content returns what is left of the content, as far as one link shows it.
+func (s *summary) content(link relay.Link, added map[int]addedLink) *content {
+	left := content{Links: map[string]linkContent{}, Added: map[int]linkContent{}}
+	if later, ok := added[int(link.Number)]; ok {
+		left.Added[int(link.Number)] = later.linkContent
 	}
-	left := content{
-		Links:    map[string]linkContent{},
-		Approval: &approval{Title: s.Title, Required: s.Required, Rejections: s.Rejections},
-	}
-	for _, link := range links {
+	if s != nil {
 		left.Links[link.Name] = s.Responses[int(link.Number)]
+		left.Approval = &approval{Title: s.Title, Required: s.Required, Rejections: s.Rejections}
 	}
 	return &left
 }
 
+// addedLink is what stays of a link that was added after the registration, and
+// whose it is.
+type addedLink struct {
+	Approver string `json:"approver,omitempty"`
+	linkContent
+}
+
 // response returns what whoever used a link is told. One that cannot be read is
 // left out: what was done does not hang on it.
-func (s *Store) response(link relay.LinkRef, sealed string) relay.Response {
+func (s *Store) response(link relay.LinkRef, sealedSummary, sealedAdded string) relay.Response {
 	var left summary
-	if s.open(link.ID, summaryField, sealed, &left) != nil {
+	var added map[int]addedLink
+	if s.open(link.ID, summaryField, sealedSummary, &left) != nil || s.open(link.ID, addedField, sealedAdded, &added) != nil {
 		return relay.Response{}
 	}
 	said := left.Responses[int(link.Number)]
+	if later, ok := added[int(link.Number)]; ok {
+		said = later.linkContent
+	}
 	return relay.Response{Text: said.Text, Redirect: said.Redirect}
 }
 
@@ -182,9 +206,13 @@ func compact(text string) string {
 
 // request returns what was asked of a link.
 func (c *content) request(link relay.Link) relay.LinkRequest {
-	kept := c.Links[link.Name]
+	kept, ok := c.Added[int(link.Number)]
+	if !ok {
+		kept = c.Links[link.Name]
+	}
 	r := relay.LinkRequest{
 		LinkKind: link.LinkKind, Error: kept.Error, Cause: kept.Cause, Approver: link.Approver,
+		Title: kept.Title, Message: kept.Message, ButtonLabel: kept.Button,
 		Response: relay.Response{Text: kept.Text, Redirect: kept.Redirect},
 	}
 	if kept.Output != "" {
@@ -209,6 +237,7 @@ func approvers(r relay.Registration) map[string]string {
 type decision struct {
 	Approved bool   `json:"approved"`
 	Link     string `json:"link"`
+	Number   *int   `json:"number,omitempty"` // of the link; the release before knows its name alone
 	Approver string `json:"approver"`
 	Typed    bool   `json:"typed,omitempty"`
 	At       int64  `json:"at"` // milliseconds
@@ -222,15 +251,22 @@ type remark struct {
 func encodeDecisions(all []relay.Decision) (decisions, remarks string) {
 	ds, rs := make([]decision, len(all)), make([]remark, len(all))
 	for i, d := range all {
-		ds[i] = decision{d.Approved, d.Link, d.Approver, d.Typed, d.At.UnixMilli()}
+		number := int(d.Number)
+		ds[i] = decision{d.Approved, d.Link, &number, d.Approver, d.Typed, d.At.UnixMilli()}
 		rs[i] = remark{string(d.Comment), string(d.Fields)}
 	}
 	return encoded(ds), encoded(rs)
 }
 
-func (d decision) relay() relay.Decision {
+// relay returns the decision; one without a number is of a registered link.
+func (d decision) relay(registered spec) relay.Decision {
+	number := slices.IndexFunc(registered.Links, func(link [2]string) bool { return link[0] == d.Link })
+	if d.Number != nil {
+		number = *d.Number
+	}
 	return relay.Decision{
-		Approved: d.Approved, Link: d.Link, Approver: d.Approver, Typed: d.Typed, At: time.UnixMilli(d.At).UTC(),
+		Approved: d.Approved, Link: d.Link, Number: byte(number), //nolint:gosec // links have no other numbers
+		Approver: d.Approver, Typed: d.Typed, At: time.UnixMilli(d.At).UTC(),
 	}
 }
 

@@ -157,6 +157,18 @@ func (s *Store) primaryOf(ctx context.Context, key string) (*redis.Client, error
 	return made.(*redis.Client), nil
 }
 
+// forgetPatient lets go of clients for nodes that are no primaries of the cluster
+// any more. They share their connections with the clients that they were made
+// of, which the cluster's client closes.
+func (s *Store) forgetPatient(primaries map[*redis.Client]bool) {
+	s.patient.Range(func(server, _ any) bool {
+		if !primaries[server.(*redis.Client)] {
+			s.patient.Delete(server)
+		}
+		return true
+	})
+}
+
 // moved tells whether a node of a cluster said that another one has the key,
 // or will have it in a moment.
 func moved(err error) bool {

@@ -90,6 +90,10 @@ func TestRedisAway(t *testing.T) {
 		"decide":  func() error { _, err := r.Decide(ctx, link, make([]relay.Decision, 1), nil); return err },
 		"guess":   func() error { _, err := r.Guess(ctx, link, false); return err },
 		"revoke":  func() error { _, err := r.Revoke(ctx, cb.ID, "default"); return err },
+		"add link": func() error {
+			_, err := r.AddLink(ctx, cb.ID, "more", webhookLink, func([]relay.Link, *relay.Approval) error { return nil })
+			return err
+		},
 		"reschedule": func() error {
 			_, err := r.Reschedule(ctx, cb.ID, relay.Expires{In: time.Hour}, maxExpiry)
 			return err

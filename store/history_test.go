@@ -101,6 +101,7 @@ type task struct {
 	token  relay.TaskToken
 	reg    relay.Registration // of the callback there is
 	listed bool               // in the set of all callbacks: a tombstone's id stays until it is trimmed
+	older  []relay.Link       // of the registration before
 	leases []relay.Delivery   // handed out, the lost ones too
 	before map[string]string  // the hash after the last step
 }
@@ -163,6 +164,7 @@ func (w *world) doCreate(t *rapid.T) {
 	if created {
 		got = "created"
 		k.reg, k.listed = reg, true
+		k.older, k.Links = k.Links, cb.Links
 	}
 	if err != nil {
 		got = told(err)
@@ -181,15 +183,24 @@ var outcomes = []outcome{
 	{kind: relay.OutcomeFailure, error: "Rejected", payload: "no"},
 }
 
-func (w *world) drawLink(t *rapid.T, k *task) relay.LinkRef {
-	return w.link(k.Callback, rapid.SampledFrom(k.Links).Draw(t, "link").Name)
+// drawLink draws a link, and tells whether it is one of the callback there is:
+// now and then it is of the registration before (row 75).
+func (w *world) drawLink(t *rapid.T, k *task) (link relay.LinkRef, known bool) {
+	cb := k.Callback
+	if len(k.older) > 0 && rapid.IntRange(0, 5).Draw(t, "older link") == 0 {
+		cb.Links = k.older
+	}
+	link = w.link(cb, rapid.SampledFrom(cb.Links).Draw(t, "link").Name)
+	return link, link.Generation == k.Links[0].Generation
 }
 
 func (w *world) doAnswer(t *rapid.T) {
 	k := w.drawTask(t)
-	link, o := w.drawLink(t, k), rapid.SampledFrom(outcomes).Draw(t, "outcome")
-	var want string
-	k.model, want = k.answer(w.clock.now(), fmt.Sprint(link.Number), o)
+	link, known := w.drawLink(t, k)
+	o, want := rapid.SampledFrom(outcomes).Draw(t, "outcome"), told(relay.ErrNotFound)
+	if known {
+		k.model, want = k.answer(w.clock.now(), fmt.Sprint(link.Number), o)
+	}
 	got, err := w.Answer(w.ctx, link, o.relay())
 	w.same("answer", want, answerText(got, err))
 	if got.Delivery != nil {
@@ -223,8 +234,11 @@ func (w *world) hand(k *task, d relay.Delivery) {
 
 func (w *world) doWaiting(t *rapid.T) {
 	k := w.drawTask(t)
-	link := w.drawLink(t, k)
-	_, want := k.waiting(w.clock.now(), fmt.Sprint(link.Number))
+	link, known := w.drawLink(t, k)
+	want := told(relay.ErrNotFound)
+	if known {
+		_, want = k.waiting(w.clock.now(), fmt.Sprint(link.Number))
+	}
 	token, _, err := w.Waiting(w.ctx, link)
 	got := "waiting"
 	if err != nil {
@@ -238,7 +252,8 @@ func (w *world) doWaiting(t *rapid.T) {
 // doDecide decides as somebody who has seen all decisions, or missed one.
 func (w *world) doDecide(t *rapid.T) {
 	k := w.drawTask(t)
-	link, before := w.drawLink(t, k), k.decided
+	link, known := w.drawLink(t, k)
+	before := k.decided
 	if before > 0 && rapid.Bool().Draw(t, "missed one") {
 		before--
 	}
@@ -249,8 +264,10 @@ func (w *world) doDecide(t *rapid.T) {
 		as := drawn.relay()
 		o, sent = &drawn, &as
 	}
-	var want string
-	k.model, want = k.decide(w.clock.now(), fmt.Sprint(link.Number), before, o)
+	want := told(relay.ErrNotFound)
+	if known {
+		k.model, want = k.decide(w.clock.now(), fmt.Sprint(link.Number), before, o)
+	}
 	recorded, err := w.Decide(w.ctx, link, make([]relay.Decision, before+1), sent)
 	got := "decided"
 	if err != nil || recorded.State != relay.StatePending {
@@ -264,9 +281,11 @@ func (w *world) doDecide(t *rapid.T) {
 
 func (w *world) doGuess(t *rapid.T) {
 	k := w.drawTask(t)
-	link, right := w.drawLink(t, k), rapid.Bool().Draw(t, "right")
-	var want string
-	k.model, want = k.guess(int(link.Number), right)
+	link, known := w.drawLink(t, k)
+	right, want := rapid.Bool().Draw(t, "right"), told(relay.ErrNotFound)
+	if known {
+		k.model, want = k.guess(int(link.Number), right)
+	}
 	left, err := w.Guess(w.ctx, link, right)
 	got := fmt.Sprint(left, " left")
 	if err != nil {

@@ -39,6 +39,10 @@ func deadlineKey(partition int) string { return partitionKey(partition, "deadlin
 // milliseconds, for listing.
 func createdKey(partition int) string { return partitionKey(partition, "created") }
 
+// asideKey is the sorted set of what was found in the three above and cannot be
+// read: "<set> <member>", with the score that it had there.
+func asideKey(partition int) string { return partitionKey(partition, "aside") }
+
 func partitionKey(partition int, rest string) string { return prefixes[partition] + rest }
 
 // prefixes are made once: every command needs some.

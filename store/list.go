@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -72,7 +73,9 @@ func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
 			return relay.Page{}, fmt.Errorf("list: %w", err)
 		}
 		for i, v := range views {
-			if v.spec != nil && matches(v.Callback, q) {
+			// What cannot be read must not hide the rest.
+			readable := v.record != nil && (v.err == nil || errors.Is(v.err, relay.ErrSealed))
+			if readable && matches(v.Callback, q) {
 				page.Callbacks = append(page.Callbacks, v.Callback)
 			}
 			last = &places[i]

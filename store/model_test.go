@@ -70,6 +70,8 @@ func plain(o relay.Outcome) outcome {
 
 func (m model) create(now int64, asked settings, deadline int64) (model, string) {
 	switch {
+	case m.state == relay.StateCancelled:
+		return m, told(relay.ErrRegistrationCancelled)
 	case m.kept && m.asked == asked:
 		return m, "exists"
 	case m.kept:
@@ -83,7 +85,8 @@ func (m model) create(now int64, asked settings, deadline int64) (model, string)
 }
 
 func (m model) answer(now int64, by string, o outcome) (model, string) {
-	if m.isClosed(by) {
+	// A closed link may still ask what became of its own answer (row 83).
+	if m.isClosed(by) && (m.by != by || m.outcome != o) {
 		return m, told(relay.ErrLinkClosed)
 	}
 	repeated := m.outcome == o && m.by != relay.ByExpiry
@@ -109,8 +112,11 @@ func (m model) isClosed(link string) bool { return m.kept && link != "" && m.clo
 // decide is one more decision of somebody who has seen so many before it. With
 // an outcome it ends it.
 func (m model) decide(now int64, by string, before int, o *outcome) (model, string) {
-	if m.isClosed(by) {
+	if m.isClosed(by) && m.decided == before {
 		return m, told(relay.ErrLinkClosed)
+	}
+	if m.isClosed(by) { // it may be this very decision that was recorded
+		return m, told(relay.ErrMeanwhile)
 	}
 	if err := m.refusal(now); err != nil {
 		return m, told(err)
@@ -306,7 +312,7 @@ func callbackText(cb relay.Callback) string {
 func told(err error) string {
 	for _, known := range []error{
 		relay.ErrNotFound, relay.ErrAlreadyAnswered, relay.ErrExpired, relay.ErrCancelled,
-		relay.ErrTaskClosed, relay.ErrRefused, relay.ErrSettingsDiffer, relay.ErrLinkClosed, relay.ErrMeanwhile,
+		relay.ErrTaskClosed, relay.ErrRefused, relay.ErrSettingsDiffer, relay.ErrRegistrationCancelled, relay.ErrLinkClosed, relay.ErrMeanwhile,
 	} {
 		if errors.Is(err, known) {
 			return known.Error()

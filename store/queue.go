@@ -15,9 +15,24 @@ import (
 
 // Claim leases up to limit deliveries whose time has come, the oldest first,
 // and records an attempt for each. What was claimed is returned also when
-// there is an error: part of Redis may be away.
+// there is an error: part of Redis may be away, or something that cannot be read
+// was set aside.
 func (s *Store) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) {
-	due, err := s.ripe(ctx, dueKey, limit)
+	var told error
+	for range asideRounds {
+		claimed, strays, err := s.claimOnce(ctx, limit)
+		if aside := s.setAside(ctx, strays); aside != nil {
+			told = aside
+		}
+		if err = cmp.Or(err, told); err != nil && !errors.Is(err, errAside) || len(claimed) > 0 || len(strays) == 0 {
+			return claimed, err
+		}
+	}
+	return nil, told
+}
+
+func (s *Store) claimOnce(ctx context.Context, limit int) ([]relay.Delivery, []stray, error) {
+	due, err := s.ripe(ctx, dueSet, limit)
 	calls, leases := make([]call, len(due)), make([]string, len(due))
 	for i, m := range due {
 		leases[i] = rand.Text()
@@ -28,14 +43,18 @@ func (s *Store) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) 
 	}
 	replies, claimErr := s.runAll(ctx, claimScript, calls)
 	var claimed []relay.Delivery
+	var strays []stray
 	for i, got := range replies {
-		if got.verdict() == "claimed" {
+		switch got.verdict() {
+		case "claimed":
 			d := s.readClaim(due[i].id, got)
 			d.Lease = leases[i]
 			claimed = append(claimed, d)
+		case "malformed":
+			strays = append(strays, due[i].stray(dueSet))
 		}
 	}
-	return claimed, cmp.Or(err, claimErr)
+	return claimed, strays, cmp.Or(claimErr, err)
 }
 
 // readClaim reads what claim.lua returned.
@@ -80,9 +99,9 @@ func (s *Store) Settle(ctx context.Context, d relay.Delivery, end relay.Settleme
 
 // Expire ends up to limit pending callbacks whose deadline has passed, and
 // tells how many it found. Those that ask for it get [relay.Expiry] as their
-// outcome, due at once.
+// outcome, due at once. What cannot be read is set aside, and counts.
 func (s *Store) Expire(ctx context.Context, limit int) (int, error) {
-	overdue, err := s.ripe(ctx, deadlineKey, limit)
+	overdue, err := s.ripe(ctx, deadlineSet, limit)
 	fail, lapse := relay.TransitionOf(relay.EventExpire), relay.TransitionOf(relay.EventLapse)
 	calls := make([]call, len(overdue))
 	for i, m := range overdue {
@@ -98,12 +117,17 @@ func (s *Store) Expire(ctx context.Context, limit int) (int, error) {
 	}
 	replies, expireErr := s.runAll(ctx, expireScript, calls)
 	ended := 0
-	for _, got := range replies {
-		if v := got.verdict(); v == "failed" || v == "ignored" {
+	var strays []stray
+	for i, got := range replies {
+		switch got.verdict() {
+		case "failed", "ignored":
 			ended++
+		case "malformed":
+			strays = append(strays, overdue[i].stray(deadlineSet))
 		}
 	}
-	return ended, cmp.Or(err, expireErr)
+	aside := s.setAside(ctx, strays)
+	return ended, cmp.Or(expireErr, aside, err)
 }
 
 // member is one element of a partition's sorted set.
@@ -112,24 +136,44 @@ type member struct {
 	score float64
 }
 
+func (m member) stray(set sortedSet) stray { return stray{set, m.id.Partition(), string(m.id)} }
+
 // ripe returns up to limit members whose time has come, the oldest first, of
-// the sorted sets of all partitions, in one round trip.
-func (s *Store) ripe(ctx context.Context, key func(partition int) string, limit int) ([]member, error) {
+// the sorted sets of all partitions. What is no id is set aside, and looked
+// behind: the error then is errAside.
+func (s *Store) ripe(ctx context.Context, set sortedSet, limit int) ([]member, error) {
 	// Ids spread evenly, so a few of each partition fill the limit. Where they
 	// do not, the next call, which follows at once, takes the next few.
 	each := 1 + limit/relay.Partitions*2
+	var told error
+	for round := 0; ; round++ {
+		members, strays, err := s.ripeOnce(ctx, set, limit, each)
+		if err != nil || len(strays) == 0 || round == asideRounds {
+			return members, cmp.Or(err, told)
+		}
+		if told = s.setAside(ctx, strays); told != nil && !errors.Is(told, errAside) {
+			return members, told
+		}
+		each = asideBatch
+	}
+}
+
+// ripeOnce asks all partitions in one round trip.
+func (s *Store) ripeOnce(ctx context.Context, set sortedSet, limit, each int) ([]member, []stray, error) {
 	calls := make([]call, relay.Partitions)
 	for p := range calls {
-		calls[p] = call{keys: []string{key(p)}, args: []any{each}}
+		calls[p] = call{keys: []string{set.key(p)}, args: []any{each}}
 	}
 	replies, err := s.runAll(ctx, ripeScript, calls)
 	var members []member
-	for _, got := range replies {
+	var strays []stray
+	for p, got := range replies {
 		for i := 0; i+1 < len(got); i += 2 {
-			id, idErr := relay.ParseCallbackID(got[i])
+			id, ours := idIn(p, got[i])
 			score, scoreErr := strconv.ParseFloat(got[i+1], 64)
-			if idErr != nil || scoreErr != nil {
-				continue // not ours
+			if !ours || scoreErr != nil {
+				strays = append(strays, stray{set, p, got[i]})
+				continue
 			}
 			members = append(members, member{id, score})
 		}
@@ -137,17 +181,18 @@ func (s *Store) ripe(ctx context.Context, key func(partition int) string, limit 
 	slices.SortFunc(members, func(a, b member) int {
 		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.id, b.id))
 	})
-	return members[:min(limit, len(members))], err
+	return members[:min(limit, len(members))], strays, err
 }
 
 // Beat gives a sign of life of the named replica and returns how many replicas
 // gave one within the last ttl, itself included.
 func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (int, error) {
-	got, err := s.run(ctx, beatScript, []string{replicasKey}, replica, ttl.Milliseconds())
+	got, err := s.run(ctx, beatScript, []string{replicasKey}, replica+knowsGenerations, ttl.Milliseconds(), knowsGenerations)
 	if err != nil {
 		return 0, err
 	}
 	if n := int(got.number(1)); got.verdict() == "live" && n > 0 {
+		s.noteGenerations(int(got.number(2)) == n)
 		return n, nil
 	}
 	return 0, unavailable(fmt.Errorf("beat: unexpected verdict %.20q", got.verdict()))
@@ -155,7 +200,7 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (in
 
 // Leave takes the named replica out, so that the others get its share at once.
 func (s *Store) Leave(ctx context.Context, replica string) error {
-	if err := s.redis.ZRem(ctx, replicasKey, replica).Err(); err != nil {
+	if err := s.redis.ZRem(ctx, replicasKey, replica+knowsGenerations).Err(); err != nil {
 		return unavailable(err)
 	}
 	return nil

@@ -78,7 +78,7 @@ func (c *Condition) object(check, reason string, args ...any) {
 // Ready looks at Redis and says what keeps the store from being relied on; see
 // [Store.Watch] for what follows from it.
 func (s *Store) Ready(ctx context.Context) []Obstacle {
-	return s.look(ctx).Obstacles
+	return s.Look(ctx).Obstacles
 }
 
 // Watch looks at Redis again and again, until ctx ends, and reports what it
@@ -89,7 +89,7 @@ func (s *Store) Watch(ctx context.Context, every time.Duration, report func(Cond
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		c := s.look(ctx)
+		c := s.Look(ctx)
 		if ctx.Err() == nil {
 			report(c)
 		}
@@ -123,9 +123,9 @@ func (s *Store) usable(ctx context.Context) error {
 	return s.checkSchema(ctx)
 }
 
-// look looks at everything once, and keeps what it found for the operations to
+// Look looks at everything once, and keeps what it found for the operations to
 // heed.
-func (s *Store) look(ctx context.Context) Condition {
+func (s *Store) Look(ctx context.Context) Condition {
 	s.looking.Lock()
 	defer s.looking.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
@@ -190,11 +190,13 @@ func (s *Store) lookAtServers(ctx context.Context, c *Condition) error {
 		return s.lookAt(ctx, s.redis, c)
 	}
 	var one sync.Mutex // servers are asked side by side
-	return cluster.ForEachMaster(ctx, func(ctx context.Context, server *redis.Client) error {
+	primaries := map[*redis.Client]bool{}
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, server *redis.Client) error {
 		var of Condition
 		err := s.lookAt(ctx, server, &of)
 		one.Lock()
 		defer one.Unlock()
+		primaries[server] = true
 		c.Obstacles = append(c.Obstacles, of.Obstacles...)
 		c.Memory = max(c.Memory, of.Memory)
 		if of.Skew.Abs() >= c.Skew.Abs() {
@@ -202,6 +204,10 @@ func (s *Store) lookAtServers(ctx context.Context, c *Condition) error {
 		}
 		return err
 	})
+	if err == nil {
+		s.forgetPatient(primaries)
+	}
+	return err
 }
 
 // lookAt asks one server about itself in one round trip. Some services block

@@ -295,7 +295,7 @@ func TestVouchingForWhatIsGone(t *testing.T) {
 	cb := r.register("task")
 	r = onURL(t, store.ModeStandalone, primary.URL, store.Durability{Replicas: 1})
 	r.useKeys(newKeys(t, "k2", "k1")) // so that it is read first
-	const fields = "stateregistrationtypeerrorbyansweredattemptsreasonlastErrorconfirmedsettledapproversrevokeddecisions"
+	const fields = "stateregistrationtypeerrorbyansweredattemptsreasonlastErrorconfirmedsettledapproversrevokeddecisionsadded"
 	r.client.AddHook(&onceAfter{command: "hmget" + r.key(cb) + fields, do: func() {
 		r.must(primary.Client().Del(t.Context(), r.key(cb)).Err())
 	}})

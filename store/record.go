@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,13 +15,20 @@ import (
 // spec is what a registration asked for. It is kept in one field, behind the
 // times of creation and deadline, none of which ever change: a hash with few
 // fields takes far less memory than one with many. Two registrations of a task
-// token ask for the same when their specs are the same, the key aside.
+// token ask for the same when their specs are the same, but for what came later: the
+// last three members.
 type spec struct {
 	Links    [][2]string       `json:"links"` // name and kind; the index is the number
 	Tags     map[string]string `json:"tags,omitempty"`
 	OnExpiry relay.OnExpiry    `json:"onExpiry"`
 	Expires  string            `json:"expires"` // as asked: "in" or "at", and milliseconds; "" for the default
 	Key      string            `json:"key"`     // the master key of id and links
+	// Generation is that of the links; "" of a registration made for replicas
+	// of a release that knew none.
+	Generation relay.Generation `json:"generation,omitempty"`
+	// Added are the links that came after the registration, as in Links, and
+	// numbered on from these. One that has a name again replaced that link.
+	Added [][2]string `json:"added,omitempty"`
 }
 
 func newSpec(r relay.Registration, key string) spec {
@@ -50,21 +59,45 @@ func (s spec) encode() string {
 
 // asksTheSame tells whether a stored spec and a new registration agree.
 func (s spec) asksTheSame(r relay.Registration) bool {
-	return s.encode() == newSpec(r, s.Key).encode()
+	other := newSpec(r, s.Key)
+	other.Generation, other.Added = s.Generation, s.Added
+	return s.encode() == other.encode()
 }
 
-// links returns the links with the names of their approvers, and which of them
-// are closed.
-func (s spec) links(approvers map[string]string, revoked string) []relay.Link {
-	links := make([]relay.Link, len(s.Links))
-	for i, l := range s.Links {
-		number := byte(i)
-		links[i] = relay.Link{
-			Name: l[0], LinkKind: relay.ParseLinkKind(l[1]), Number: number,
-			Approver: approvers[l[0]], Closed: closed(revoked, number),
+// record is what is kept of a callback's links.
+type record struct {
+	spec
+	id        relay.CallbackID
+	text      string            // of the spec, as it is stored
+	approvers map[string]string // of the registered links, by name
+	added     map[int]addedLink // by number
+	revoked   string
+}
+
+// links returns all links that there have been, in the order of their numbers.
+func (r record) links() []relay.Link {
+	var links []relay.Link
+	for i, l := range slices.Concat(r.Links, r.Added) {
+		number := byte(i) //nolint:gosec // at most MaxLinkNumbers
+		link := relay.Link{
+			Name: l[0], LinkKind: relay.ParseLinkKind(l[1]), Number: number, Generation: r.Generation,
+			Approver: r.approvers[l[0]], Closed: closed(r.revoked, number),
 		}
+		if i >= len(r.Links) {
+			link.Approver = r.added[i].Approver
+		}
+		links = append(links, link)
 	}
 	return links
+}
+
+// current returns of each name the link that was made last.
+func current(links []relay.Link) []relay.Link {
+	last := map[string]byte{}
+	for _, link := range links {
+		last[link.Name] = link.Number
+	}
+	return slices.DeleteFunc(slices.Clone(links), func(link relay.Link) bool { return last[link.Name] != link.Number })
 }
 
 // viewFields are the fields that make a [relay.Callback], in the order in which
@@ -73,7 +106,7 @@ var viewFields = []string{
 	"state", "registration",
 	"type", "error", "by", "answered",
 	"attempts", "reason", "lastError", "confirmed", "settled",
-	"approvers", "revoked", "decisions",
+	"approvers", "revoked", "decisions", "added",
 }
 
 // texts takes what HMGET returned for texts; what is absent is "".
@@ -86,47 +119,46 @@ func texts(values []any) []string {
 }
 
 // view reads the fields in the order of viewFields, and the delivery's score
-// in the due set (0 when it is not in it).
-func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (relay.Callback, spec, error) {
+// in the due set (0 when it is not in it). With [relay.ErrSealed] approvers,
+// decisions or added links are missing.
+func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (relay.Callback, record, error) {
 	field := make(map[string]string, len(viewFields))
 	for i, name := range viewFields {
 		field[name] = values[i]
 	}
 	created, rest, _ := strings.Cut(field["registration"], " ")
 	deadline, text, _ := strings.Cut(rest, " ")
-	var sp spec
-	if err := json.Unmarshal([]byte(text), &sp); err != nil {
-		return relay.Callback{}, spec{}, unavailable(fmt.Errorf("callback %s: unreadable registration", id))
-	}
-	var approvers map[string]string
-	if err := s.open(id, approversField, field["approvers"], &approvers); err != nil {
-		return relay.Callback{}, spec{}, err
+	rec := record{id: id, text: text, revoked: field["revoked"]}
+	if err := json.Unmarshal([]byte(text), &rec.spec); err != nil {
+		return relay.Callback{}, record{}, unavailable(fmt.Errorf("callback %s: unreadable registration", id))
 	}
 	var decisions []decision
-	if err := s.open(id, decisionsField, field["decisions"], &decisions); err != nil {
-		return relay.Callback{}, spec{}, err
-	}
+	sealed := cmp.Or(
+		s.open(id, approversField, field["approvers"], &rec.approvers),
+		s.open(id, addedField, field["added"], &rec.added),
+		s.open(id, decisionsField, field["decisions"], &decisions))
 	cb := relay.Callback{
 		ID:        id,
 		State:     relay.State(field["state"]),
 		CreatedAt: millis(created),
 		ExpiresAt: millis(deadline),
-		OnExpiry:  sp.OnExpiry,
-		Tags:      sp.Tags,
-		Links:     sp.links(approvers, field["revoked"]),
-		Key:       sp.Key,
+		OnExpiry:  rec.OnExpiry,
+		Tags:      rec.Tags,
+		Links:     current(rec.links()),
+		Key:       rec.Key,
 	}
 	for _, d := range decisions {
-		cb.Decisions = append(cb.Decisions, d.relay())
+		cb.Decisions = append(cb.Decisions, d.relay(rec.spec))
 	}
 	if field["type"] == "" {
-		return cb, sp, nil
+		return cb, rec, sealed
 	}
 	cb.Outcome = &relay.OutcomeView{
-		Type:  relay.OutcomeType(field["type"]),
-		By:    sp.author(field["by"]),
-		At:    millis(field["answered"]),
-		Error: field["error"],
+		Type:   relay.OutcomeType(field["type"]),
+		By:     rec.author(field["by"]),
+		Number: byte(number(field["by"])), //nolint:gosec // links have no other numbers
+		At:     millis(field["answered"]),
+		Error:  field["error"],
 	}
 	cb.Delivery = &relay.DeliveryView{
 		Attempts:  int(number(field["attempts"])),
@@ -142,7 +174,7 @@ func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (re
 	if cb.State == relay.StateAnswered && dueScore > 0 {
 		cb.Delivery.NextAttemptAt = time.UnixMilli(int64(dueScore)).UTC()
 	}
-	return cb, sp, nil
+	return cb, rec, sealed
 }
 
 // author turns the stored author, a link's number or [relay.ByExpiry], into
@@ -151,8 +183,9 @@ func (s spec) author(by string) string {
 	if by == relay.ByExpiry {
 		return by
 	}
-	if n, err := strconv.Atoi(by); err == nil && n >= 0 && n < len(s.Links) {
-		return s.Links[n][0]
+	links := slices.Concat(s.Links, s.Added)
+	if n, err := strconv.Atoi(by); err == nil && n >= 0 && n < len(links) {
+		return links[n][0]
 	}
 	return by
 }

@@ -103,7 +103,10 @@ func (p *replica) create(i int) {
 
 func (p *replica) answer(i int) {
 	c, o := p.over[i], outcomes[p.rng.IntN(len(outcomes))]
-	link := p.r.link(c.Callback, c.Links[p.rng.IntN(len(c.Links))].Name)
+	link, ok := p.link(i, c.Links[p.rng.IntN(len(c.Links))].Name)
+	if !ok {
+		return
+	}
 	by := fmt.Sprint(link.Number)
 	step := func(m model, now int64) (model, string) { return m.answer(now, by, o) }
 	what := fmt.Sprintf("answer %v by %s", o, by)
@@ -122,9 +125,23 @@ func (p *replica) answer(i int) {
 	})
 }
 
+// link looks a link up past the line, and reports false while there is none:
+// its key is not known before the callback is made.
+func (p *replica) link(i int, name string) (link relay.LinkRef, ok bool) {
+	cb, err := p.r.Get(context.Background(), p.over[i].ID)
+	if errors.Is(err, relay.ErrNotFound) {
+		return link, false
+	}
+	p.r.must(err)
+	return p.r.link(cb, name), true
+}
+
 func (p *replica) waiting(i int) {
 	c := p.over[i]
-	link := p.r.link(c.Callback, "progress")
+	link, ok := p.link(i, "progress")
+	if !ok {
+		return
+	}
 	step := func(m model, now int64) (model, string) { return m.waiting(now, fmt.Sprint(link.Number)) }
 	p.ask(i, call{what: "waiting", step: step}, func(ctx context.Context, o *call) (bool, error) {
 		token, _, err := p.Waiting(ctx, link)

@@ -24,6 +24,7 @@ var (
 	decideScript     = load("decide")
 	guessScript      = load("guess")
 	revokeScript     = load("revoke")
+	addLinkScript    = load("addlink")
 	rescheduleScript = load("reschedule")
 	cancelScript     = load("cancel")
 	touchScript      = load("touch")
@@ -34,16 +35,23 @@ var (
 	trimScript       = load("trim")
 	beatScript       = load("beat")
 	censusScript     = load("census")
+	asideScript      = load("aside")
 )
 
+// load returns a script with the prelude in front of it.
 func load(name string) *redis.Script {
+	source := scriptFile("prelude") + "\n" + scriptFile(name)
+	script := redis.NewScript(source)
+	scriptNames[script.Hash()], scriptNames[source] = name, name
+	return script
+}
+
+func scriptFile(name string) string {
 	source, err := scriptFiles.ReadFile("scripts/" + name + ".lua")
 	if err != nil {
 		panic(err) // the file is compiled in
 	}
-	script := redis.NewScript(string(source))
-	scriptNames[script.Hash()], scriptNames[string(source)] = name, name
-	return script
+	return string(source)
 }
 
 // call is one use of a script in a pipeline.

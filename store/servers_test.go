@@ -35,6 +35,9 @@ type redisUnderTest struct {
 
 // conformance is what every kind of Redis must do alike.
 var conformance = map[string]func(*testing.T, *redisUnderTest){
+	"EarlierRegistration":                testEarlierRegistration,
+	"WithoutGeneration":                  testWithoutGeneration,
+	"GenerationsInARollout":              testGenerationsInARollout,
 	"Create":                             testCreate,
 	"CreateJudgesDeadlinesByRedisTime":   testCreateJudgesDeadlinesByRedisTime,
 	"KeyRotation":                        testKeyRotation,
@@ -46,6 +49,11 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"DecideAtOnce":                       testDecideAtOnce,
 	"Guess":                              testGuess,
 	"Revoke":                             testRevoke,
+	"RepeatedAfterRevocation":            testRepeatedAfterRevocation,
+	"ReplaceLink":                        testReplaceLink,
+	"AddLinks":                           testAddLinks,
+	"AddLinkRefused":                     testAddLinkRefused,
+	"AddLinksAtOnce":                     testAddLinksAtOnce,
 	"Reschedule":                         testReschedule,
 	"MissingAndUnprepared":               testMissingAndUnprepared,
 	"EveryStateAndEvent":                 testEveryStateAndEvent,
@@ -63,6 +71,9 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"ListIsCheap":                        testListIsCheap,
 	"Watch":                              testWatch,
 	"StrayMembers":                       testStrayMembers,
+	"StraysAreSetAside":                  testStraysAreSetAside,
+	"DamagedCallbacksAreSetAside":        testDamagedCallbacksAreSetAside,
+	"BrokenSealGoesOn":                   testBrokenSealGoesOn,
 	"Replicas":                           testReplicas,
 	"Trim":                               testTrim,
 	"List":                               testList,

@@ -48,6 +48,8 @@ type Store struct {
 	looking sync.Mutex                 // one look at a time
 	last    atomic.Pointer[Condition]  // how Redis was found last; nil before the first look
 	marker  atomic.Pointer[markerLook] // what the keyspace is; nil before it was asked for
+	// generations says whether every live replica knows them; nil before it is known.
+	generations atomic.Pointer[bool]
 }
 
 var _ relay.Store = (*Store)(nil)
@@ -69,6 +71,7 @@ const (
 	contentField   = "content"
 	summaryField   = "summary"
 	approversField = "approvers"
+	addedField     = "added"
 	decisionsField = "decisions"
 	remarksField   = "remarks"
 )
@@ -78,7 +81,7 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 	ids := s.Keys.Identify(r.TaskToken)
 	// A callback made before the newest key came is found under an older one.
 	// And where none can be made, one that there is can still be found.
-	full := s.last.Load().full()
+	full := cmp.Or(s.last.Load().full(), r.Refused)
 	look := ids[1:]
 	if full != nil {
 		look = ids
@@ -93,6 +96,11 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 		return relay.Callback{}, false, full
 	}
 	id, sp := ids[0].ID, newSpec(r, ids[0].Key)
+	generation, err := s.newGeneration(ctx)
+	if err != nil {
+		return relay.Callback{}, false, fmt.Errorf("create %s: %w", id, err)
+	}
+	sp.Generation = generation
 	how, ms := expires(r.Expires)
 	names := ""
 	if known := approvers(r); len(known) > 0 {
@@ -115,7 +123,7 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 	case "created":
 		return relay.Callback{
 			ID: id, State: relay.StatePending, CreatedAt: got.time(1), ExpiresAt: got.time(2),
-			OnExpiry: r.OnExpiry, Tags: r.Tags, Links: r.NumberedLinks(), Key: sp.Key,
+			OnExpiry: r.OnExpiry, Tags: r.Tags, Links: record{spec: sp, approvers: approvers(r)}.links(), Key: sp.Key,
 		}, true, nil
 	case "exists":
 		cb, err := s.existing(ctx, id, r)
@@ -127,15 +135,18 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 // existing returns a callback that is there, for a registration that asks for
 // the same.
 func (s *Store) existing(ctx context.Context, id relay.CallbackID, r relay.Registration) (relay.Callback, error) {
-	cb, sp, err := s.read(ctx, id)
+	cb, rec, err := s.read(ctx, id)
 	if err != nil {
 		return relay.Callback{}, err
 	}
-	same, err := s.sameContent(ctx, cb, r)
+	if cb.State == relay.StateCancelled {
+		return relay.Callback{}, fmt.Errorf("create %s: %w", id, relay.ErrRegistrationCancelled)
+	}
+	same, err := s.sameContent(ctx, rec, r)
 	if err != nil {
 		return relay.Callback{}, fmt.Errorf("create %s: %w", id, err)
 	}
-	if !same || !sp.asksTheSame(r) {
+	if !same || !rec.asksTheSame(r) {
 		return relay.Callback{}, fmt.Errorf("create %s: %w", id, relay.ErrSettingsDiffer)
 	}
 	if err := s.Vouch(ctx, id); err != nil {
@@ -144,24 +155,18 @@ func (s *Store) existing(ctx context.Context, id relay.CallbackID, r relay.Regis
 	return cb, nil
 }
 
-// sameContent tells whether a registration gives the links of a callback that
-// is there the same to do and to show.
-func (s *Store) sameContent(ctx context.Context, cb relay.Callback, r relay.Registration) (bool, error) {
-	values, err := s.redis.HMGet(ctx, callbackKey(cb.ID), summaryField).Result()
+// sameContent tells whether a registration gives the links that a callback was
+// registered with the same to do and to show.
+func (s *Store) sameContent(ctx context.Context, rec record, r relay.Registration) (bool, error) {
+	values, err := s.redis.HMGet(ctx, callbackKey(rec.id), summaryField).Result()
 	if err != nil {
 		return false, unavailable(err)
 	}
 	var kept *summary
-	if err := s.open(cb.ID, summaryField, strings.Join(texts(values), ""), &kept); err != nil {
+	if err := s.open(rec.id, summaryField, strings.Join(texts(values), ""), &kept); err != nil {
 		return false, err
 	}
-	known := map[string]string{}
-	for _, link := range cb.Links {
-		if link.Approver != "" {
-			known[link.Name] = link.Approver
-		}
-	}
-	return kept.encode() == newContent(r).summary(r.NumberedLinks()).encode() && maps.Equal(known, approvers(r)), nil
+	return kept.encode() == newContent(r).summary(r.NumberedLinks()).encode() && maps.Equal(rec.approvers, approvers(r)), nil
 }
 
 // Answer implements [relay.Store].
@@ -178,7 +183,7 @@ func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), dueKey(id.Partition())},
 		string(id), string(row.From), string(row.To), string(o.Type), o.Error,
 		s.Keys.Seal(id, outcomeField, o.Payload()), digest, strconv.Itoa(int(link.Number)),
-		s.Lease.Milliseconds(), lease, before, decisions, trace)
+		s.Lease.Milliseconds(), lease, before, decisions, trace, link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)
 	}
@@ -188,13 +193,13 @@ func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome,
 		d := relay.Delivery{ID: id, Outcome: o, Lease: lease, Trace: cmp.Or(trace, registered)}
 		s.readLease(&d, got)
 		s.link(ctx, registered)
-		return relay.Recorded{State: row.To, Delivery: &d, Response: s.response(link, got.text(8))}, nil
+		return relay.Recorded{State: row.To, Delivery: &d, Response: s.response(link, got.text(8), got.text(10))}, nil
 	case "state":
 		state := relay.State(got.text(1))
 		// Two people can decide the same with the same words, and are two.
 		same := before == "" && digest == got.text(2) && got.text(3) != relay.ByExpiry
 		if same && (state == relay.StateAnswered || state == relay.StateDelivered) {
-			return relay.Recorded{State: state, Duplicate: true, Response: s.response(link, got.text(5))}, nil
+			return relay.Recorded{State: state, Duplicate: true, Response: s.response(link, got.text(5), got.text(6))}, nil
 		}
 	}
 	return relay.Recorded{}, s.refusal(ctx, "answer", id, got)
@@ -204,7 +209,7 @@ func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome,
 func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToken, relay.Response, error) {
 	id := link.ID
 	got, err := s.run(ctx, waitingScript, []string{callbackKey(id)},
-		string(relay.StatePending), strconv.Itoa(int(link.Number)))
+		string(relay.StatePending), strconv.Itoa(int(link.Number)), link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return "", relay.Response{}, fmt.Errorf("look up %s: %w", id, err)
 	}
@@ -215,7 +220,7 @@ func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToke
 	if err != nil {
 		return "", relay.Response{}, unreadable(err)
 	}
-	return relay.TaskToken(task), s.response(link, got.text(2)), nil
+	return relay.TaskToken(task), s.response(link, got.text(2), got.text(3)), nil
 }
 
 // Cancel implements [relay.Store].
@@ -239,6 +244,8 @@ func (s *Store) refusal(ctx context.Context, op string, id relay.CallbackID, got
 	switch got.verdict() {
 	case "missing":
 		err = s.missing(ctx)
+	case "unknown": // the callback is there, and has no such link
+		err = relay.ErrNotFound
 	case "overdue":
 		err = relay.ErrExpired
 	case "closed":
@@ -281,22 +288,30 @@ func (s *Store) Get(ctx context.Context, id relay.CallbackID) (relay.Callback, e
 	return cb, err
 }
 
-func (s *Store) read(ctx context.Context, id relay.CallbackID) (relay.Callback, spec, error) {
+func (s *Store) read(ctx context.Context, id relay.CallbackID) (relay.Callback, record, error) {
 	views, err := s.readAll(ctx, []relay.CallbackID{id})
-	if err == nil && views[0].spec == nil {
+	if err == nil {
+		err = views[0].err
+	}
+	if err == nil && views[0].record == nil {
 		err = s.missing(ctx)
 	}
 	if err != nil {
-		return relay.Callback{}, spec{}, fmt.Errorf("look up %s: %w", id, err)
+		return relay.Callback{}, record{}, fmt.Errorf("look up %s: %w", id, err)
 	}
-	return views[0].Callback, *views[0].spec, nil
+	return views[0].Callback, *views[0].record, nil
 }
 
-// found is a callback that was read; its spec is nil when there is none.
+// found is a callback that was read; its record is nil when there is none. With
+// an error it cannot be read, or only in part: see [Store.view].
 type found struct {
 	relay.Callback
-	spec *spec
+	record *record
+	err    error
 }
+
+// noHash begins the error about a key that is something else.
+const noHash = "WRONGTYPE"
 
 // readAll reads callbacks in one round trip.
 func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, error) {
@@ -305,19 +320,23 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, e
 	}
 	hashes := make([]*redis.SliceCmd, len(ids))
 	scores := make([]*redis.FloatCmd, len(ids))
-	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+	// Its error is that of the first command that failed; each has its own.
+	_, _ = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
 			hashes[i] = p.HMGet(ctx, callbackKey(id), viewFields...)
 			scores[i] = p.ZScore(ctx, dueKey(id.Partition()), string(id))
 		}
 		return nil
 	})
-	if err != nil && err != redis.Nil { //nolint:errorlint // Nil: not in the due set; wrapped, trouble with a Sentinel
-		return nil, unavailable(err)
-	}
 	views := make([]found, len(ids))
 	for i := range ids {
-		if err := hashes[i].Err(); err != nil {
+		if err := hashes[i].Err(); redis.HasErrorPrefix(err, noHash) {
+			views[i].err = unavailable(fmt.Errorf("callback %s: %w", ids[i], err))
+			continue
+		} else if err != nil {
+			return nil, unavailable(err)
+		}
+		if err := scores[i].Err(); err != nil && err != redis.Nil { //nolint:errorlint // Nil: not in the due set; wrapped, trouble with a Sentinel
 			return nil, unavailable(err)
 		}
 		values := hashes[i].Val()
@@ -327,11 +346,8 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, e
 		if values[0] == nil {
 			continue
 		}
-		cb, sp, err := s.view(ids[i], texts(values), scores[i].Val())
-		if err != nil {
-			return nil, err
-		}
-		views[i] = found{cb, &sp}
+		cb, rec, err := s.view(ids[i], texts(values), scores[i].Val())
+		views[i] = found{cb, &rec, err}
 	}
 	return views, nil
 }

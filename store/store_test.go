@@ -57,6 +57,15 @@ func testCreate(t *testing.T, r *redisUnderTest) {
 			t.Errorf("other %s: got %v, want ErrSettingsDiffer", name, err)
 		}
 	}
+
+	_, err = r.Cancel(ctx, first.ID)
+	r.must(err)
+	for name, change := range map[string]func(*relay.Registration){"the same": func(*relay.Registration) {}, "another": ignoring} {
+		_, _, err := r.Create(ctx, registration("task", change), maxExpiry)
+		if !errors.Is(err, relay.ErrRegistrationCancelled) {
+			t.Errorf("%s after it was cancelled: %v, want ErrRegistrationCancelled", name, err)
+		}
+	}
 }
 
 func testCreateJudgesDeadlinesByRedisTime(t *testing.T, r *redisUnderTest) {

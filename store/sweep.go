@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
 
@@ -13,20 +15,24 @@ const sweepStep = 500
 
 // Trim takes out of the sorted sets what retention has removed, and tells how
 // many callbacks that were. It looks at every callback once, in small steps.
+// What is no callback is set aside, of which the error tells.
 func (s *Store) Trim(ctx context.Context) (int, error) {
 	trimmed := 0
+	var told error
 	for p := range relay.Partitions {
 		n, err := s.trimPartition(ctx, p)
 		trimmed += n
-		if err != nil {
+		if err != nil && !errors.Is(err, errAside) {
 			return trimmed, err
 		}
+		told = cmp.Or(err, told)
 	}
-	return trimmed, nil
+	return trimmed, told
 }
 
 func (s *Store) trimPartition(ctx context.Context, partition int) (int, error) {
 	trimmed, cursor := 0, uint64(0)
+	var told error
 	for {
 		// Members and scores alternate.
 		page, next, err := s.redis.ZScan(ctx, createdKey(partition), cursor, "", sweepStep).Result()
@@ -34,15 +40,21 @@ func (s *Store) trimPartition(ctx context.Context, partition int) (int, error) {
 			return trimmed, unavailable(err)
 		}
 		var ids []relay.CallbackID
+		var strays []stray
 		for i := 0; i < len(page); i += 2 {
-			if id, err := relay.ParseCallbackID(page[i]); err == nil {
+			if id, ours := idIn(partition, page[i]); ours {
 				ids = append(ids, id)
+			} else {
+				strays = append(strays, stray{createdSet, partition, page[i]})
 			}
 		}
 		n, err := s.trimMissing(ctx, ids)
 		trimmed += n
+		if aside := s.setAside(ctx, strays); aside != nil {
+			told = aside
+		}
 		if err != nil || next == 0 {
-			return trimmed, err
+			return trimmed, cmp.Or(err, told)
 		}
 		cursor = next
 	}

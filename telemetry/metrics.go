@@ -36,9 +36,9 @@ type MetricsOptions struct {
 	Version string
 	// Classes are those of attempts to deliver that failed, Refusals the reasons
 	// for which Step Functions refuses an outcome, and Checks what is looked at
-	// for readiness. Their series begin at 0, since an increase from nothing is
-	// none to Prometheus.
-	Classes, Refusals, Checks []string
+	// for readiness, Warnings what is looked at besides. Their series begin at 0,
+	// since an increase from nothing is none to Prometheus.
+	Classes, Refusals, Checks, Warnings []string
 }
 
 // Metrics counts and times what the relay does. Its methods may be called from
@@ -49,7 +49,7 @@ type Metrics struct {
 	registrations, answers *prometheus.CounterVec
 	cancellations, expired prometheus.Counter
 	callbacks, oldest      *prometheus.GaugeVec
-	nearDeadline           prometheus.Gauge
+	nearDeadline, setAside prometheus.Gauge
 
 	attempts, settled *prometheus.CounterVec
 	lag               *prometheus.HistogramVec
@@ -59,8 +59,8 @@ type Metrics struct {
 	requests        *prometheus.HistogramVec
 	inFlight, bytes *prometheus.GaugeVec
 
-	obstacles    *prometheus.GaugeVec
-	memory, skew prometheus.Gauge
+	obstacles, warnings *prometheus.GaugeVec
+	memory, skew        prometheus.Gauge
 }
 
 // NewMetrics returns metrics in a registry of their own, together with those
@@ -87,6 +87,9 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	for _, check := range o.Checks {
 		m.obstacles.WithLabelValues(check)
 	}
+	for _, check := range o.Warnings {
+		m.warnings.WithLabelValues(check)
+	}
 	f.gauges("build_info", "Which relay this is; always 1.", "version", "goversion").
 		WithLabelValues(o.Version, runtime.Version()).Set(1)
 	return m
@@ -107,6 +110,8 @@ func (m *Metrics) makeCallbacks(f maker) {
 		"Age of the oldest callback, of those that are next: pending since its registration, answered since its answer.", "state")
 	m.nearDeadline = f.gauge("callbacks_near_deadline",
 		"Pending callbacks with less than an hour left until their deadline, of all replicas.")
+	m.setAside = f.gauge("entries_set_aside",
+		"Entries of Redis that cannot be read and were set aside for an operator, of all replicas.")
 }
 
 func (m *Metrics) makeDeliveries(f maker) {
@@ -134,6 +139,8 @@ func (m *Metrics) makeProcess(f maker) {
 		"Bytes set aside for the bodies that are being handled, by listener.", "listener")
 	m.obstacles = f.gauges("obstacle",
 		"1 while a check for readiness fails, or registrations are stopped.", "check")
+	m.warnings = f.gauges("warning",
+		"1 while something may be wrong that does not keep this process from being ready.", "check")
 	m.memory = f.gauge("redis_memory_ratio",
 		"Share of its memory limit that Redis has in use, of the fullest server; 0 without a limit.")
 	m.skew = f.gauge("clock_skew_seconds",

@@ -27,7 +27,7 @@ const golden = "testdata/metrics.txt"
 
 var options = telemetry.MetricsOptions{
 	Version: "1.2.3", Classes: []string{"ours-to-mend"},
-	Refusals: []string{"InvalidToken"}, Checks: []string{"clock", "memory"},
+	Refusals: []string{"InvalidToken"}, Checks: []string{"clock", "memory"}, Warnings: []string{"aws", "public-url"},
 }
 
 // exercised returns metrics of which every series family has been used once.
@@ -40,12 +40,14 @@ func exercised() *telemetry.Metrics {
 	m.Callbacks("answered", 7)
 	m.OldestAge("answered", 90*time.Second)
 	m.NearDeadline(5)
+	m.SetAside(2)
 	m.Attempted("done")
 	m.Settled("refused", "TaskTimedOut", 1500*time.Millisecond)
 	m.WaitedForPermit(20 * time.Millisecond)
 	m.StepFunctionsCalled("SendTaskSuccess", "done", 30*time.Millisecond)
 	m.RedisCalled("answer", true, 2*time.Millisecond)
 	m.Obstacle("clock", true)
+	m.Warning("aws", true)
 	m.Redis(0.5, -2*time.Second)
 	m.RequestBegun("public")
 	m.RequestBegun("public")
@@ -132,6 +134,8 @@ func TestValues(t *testing.T) {
 		`callback_relay_step_functions_call_duration_seconds_sum{call="SendTaskSuccess",class="done"} 0.03`,
 		`callback_relay_redis_call_duration_seconds_sum{operation="answer",result="error"} 0.002`,
 		`callback_relay_obstacle{check="clock"} 1`,
+		`callback_relay_warning{check="aws"} 1`,
+		`callback_relay_entries_set_aside 2`,
 		`callback_relay_redis_memory_ratio 0.5`,
 		`callback_relay_clock_skew_seconds -2`,
 		`callback_relay_http_requests_in_flight{listener="public"} 1`,
@@ -154,6 +158,7 @@ func TestFirstScrape(t *testing.T) {
 		`callback_relay_delivery_attempts_total{class="ours-to-mend"} 0`,
 		`callback_relay_deliveries_settled_total{reason="InvalidToken",state="refused"} 0`,
 		`callback_relay_obstacle{check="memory"} 0`,
+		`callback_relay_warning{check="public-url"} 0`,
 	} {
 		if !strings.Contains(page, "\n"+name) {
 			t.Errorf("%s is missing", name)

@@ -35,6 +35,9 @@ func (m *Metrics) OldestAge(state string, age time.Duration) {
 // NearDeadline sets how many pending callbacks are near their deadline.
 func (m *Metrics) NearDeadline(n int64) { m.nearDeadline.Set(float64(n)) }
 
+// SetAside sets how many entries of Redis cannot be read.
+func (m *Metrics) SetAside(n int64) { m.setAside.Set(float64(n)) }
+
 // Attempted counts an attempt to deliver an outcome.
 func (m *Metrics) Attempted(class string) { m.attempts.WithLabelValues(class).Inc() }
 
@@ -64,11 +67,20 @@ func (m *Metrics) RedisCalled(operation string, failed bool, took time.Duration)
 
 // Obstacle sets whether a check fails.
 func (m *Metrics) Obstacle(check string, fails bool) {
-	value := 0.0
-	if fails {
-		value = 1
+	m.obstacles.WithLabelValues(check).Set(flag(fails))
+}
+
+// Warning sets whether a check fails that does not keep the process from being
+// ready.
+func (m *Metrics) Warning(check string, fails bool) {
+	m.warnings.WithLabelValues(check).Set(flag(fails))
+}
+
+func flag(set bool) float64 {
+	if set {
+		return 1
 	}
-	m.obstacles.WithLabelValues(check).Set(value)
+	return 0
 }
 
 // Redis sets how Redis was found.

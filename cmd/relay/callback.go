@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,13 +23,14 @@ import (
 
 // callbackCommand uses a running relay through its private API.
 type callbackCommand struct {
-	Create createCommand `cmd:"" help:"Register a task token, read from standard input, and print its URLs."`
-	Get    getCommand    `cmd:"" help:"Show one callback."`
-	List   listCommand   `cmd:"" help:"List callbacks, newest first."`
-	Extend extendCommand `cmd:"" help:"Give a pending callback another deadline."`
-	Revoke revokeCommand `cmd:"" help:"Close one link of a callback."`
-	Cancel cancelCommand `cmd:"" help:"Cancel a pending callback."`
-	Try    tryCommand    `cmd:"" help:"Register a callback for no task and cancel it, to see that the relay works."`
+	Create  createCommand  `cmd:"" help:"Register a task token, read from standard input, and print its URLs."`
+	Get     getCommand     `cmd:"" help:"Show one callback."`
+	List    listCommand    `cmd:"" help:"List callbacks, newest first."`
+	Extend  extendCommand  `cmd:"" help:"Give a pending callback another deadline."`
+	AddLink addLinkCommand `cmd:"" help:"Give a pending callback one more link, or replace one that leaked."`
+	Revoke  revokeCommand  `cmd:"" help:"Close one link of a callback."`
+	Cancel  cancelCommand  `cmd:"" help:"Cancel a pending callback."`
+	Try     tryCommand     `cmd:"" help:"Register a callback for no task and cancel it, to see that the relay works."`
 }
 
 // remote is how to reach the relay, and how to show its answers.
@@ -96,6 +98,44 @@ func (c *extendCommand) Run(ctx context.Context, t terminal) error {
 	return c.one(t, func(relay *client.Client) (api.Callback, error) {
 		return relay.Update(ctx, c.ID, api.UpdateRequest{ExpiresIn: c.In, ExpiresAt: at})
 	})
+}
+
+// addLinkCommand adds or replaces one link.
+type addLinkCommand struct {
+	remote
+	ID       string `arg:"" help:"The callback's id."`
+	Link     string `arg:"" help:"The link's name. A link that has it already is closed, and this one takes its place."`
+	Type     string `help:"webhook, success, failure, heartbeat or approval." placeholder:"TYPE"`
+	Page     bool   `help:"Open a page for a person, where machines could call the type too."`
+	Approver string `help:"Who decides, of an approval; the page asks for a name otherwise." placeholder:"NAME"`
+	Title    string `help:"What its page is about, where that is not the approval's title." placeholder:"TEXT"`
+	From     string `help:"File with the link as JSON, in the form that it has in a registration. Other flags win." placeholder:"PATH"`
+}
+
+// Run implements the command.
+func (c *addLinkCommand) Run(ctx context.Context, t terminal) error {
+	relay, err := c.connect()
+	if err != nil {
+		return err
+	}
+	request := api.AddLinkRequest{Name: c.Link}
+	if c.From != "" {
+		if err := readRequest(c.From, &request.LinkRequest, `a link in JSON, such as {"type":"approval","approver":"Dana Okafor"}`); err != nil {
+			return &config.Mistake{Setting: "--from", Problem: err.Error()}
+		}
+	}
+	request.Type, request.Approver = cmp.Or(c.Type, request.Type), cmp.Or(c.Approver, request.Approver)
+	request.Page, request.Title = c.Page || request.Page, cmp.Or(c.Title, request.Title)
+	link, err := relay.AddLink(ctx, c.ID, request)
+	if err != nil {
+		return explain(err)
+	}
+	if c.Output == "json" {
+		return printJSON(t.out, link)
+	}
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	showLink(w, c.Link, link)
+	return w.Flush()
 }
 
 // revokeCommand closes one link.
@@ -234,23 +274,27 @@ func (r *remote) show(out io.Writer, cb api.Callback) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cb.Links)) {
-		link := cb.Links[name]
-		about := link.Type
-		if link.Page && link.Type != api.LinkApproval { // which is always one
-			about += " page"
-		}
-		if link.Approver != "" {
-			about += ", " + link.Approver
-		}
-		if link.Closed {
-			about += ", closed"
-		}
-		row(name+" ("+about+")", "%s", link.URL)
-		if link.Code != "" {
-			row(name+"'s code", "%s (send it by another way than the link)", link.Code)
-		}
+		showLink(w, name, cb.Links[name])
 	}
 	return w.Flush()
+}
+
+// showLink prints a link as one row of a table, and its code as another.
+func showLink(w io.Writer, name string, link api.Link) {
+	about := link.Type
+	if link.Page && link.Type != api.LinkApproval { // which is always one
+		about += " page"
+	}
+	if link.Approver != "" {
+		about += ", " + link.Approver
+	}
+	if link.Closed {
+		about += ", closed"
+	}
+	fmt.Fprintf(w, "%s (%s)\t%s\n", name, about, link.URL)
+	if link.Code != "" {
+		fmt.Fprintf(w, "%s's code\t%s (send it by another way than the link)\n", name, link.Code)
+	}
 }
 
 func tags(cb api.Callback) string {

@@ -73,6 +73,8 @@ func (c *contract) requests() []exchange {
 
 		{method: "GET", target: "/healthz", want: 200},
 		{method: "GET", target: publicURL + "/healthz", want: 200},
+		{method: "GET", target: publicURL + "/healthz?nonce=0123456789abcdef", want: 200},
+		invalid(exchange{method: "GET", target: publicURL + "/healthz?nonce=short", want: 400}),
 		{method: "GET", target: "/readyz", want: 200},
 		{method: "GET", target: "/metrics", want: 200},
 		{method: "GET", target: "/metrics", header: []string{"Accept", "application/openmetrics-text"}, want: 200},
@@ -119,6 +121,10 @@ func (c *contract) changeRequests() []exchange {
 	revoke := func(t task, name string, want int) exchange {
 		return exchange{method: "DELETE", target: at(t, "/links/"+name), want: want}
 	}
+	add := func(t task, body string, want int) exchange {
+		return exchange{method: "POST", target: at(t, "/links"), header: asJSON, body: body, want: want}
+	}
+	const kim = `{"name": "kim", "type": "approval", "approver": "Kim Sato"}`
 	const longer = `{"expiresIn": "2d"}`
 	later := `{"expiresAt": "` + c.pending.ExpiresAt.Add(time.Hour).Format(time.RFC3339) + `"}`
 	return []exchange{
@@ -137,6 +143,22 @@ func (c *contract) changeRequests() []exchange {
 		update(c.expired, longer, 410),
 		update(c.pending, `{"expiresIn": "`+strings.Repeat("x", 512<<10)+`"}`, 413),
 		invalid(exchange{method: "PATCH", target: at(c.pending, ""), header: asImage, body: longer, want: 415}),
+
+		add(c.asked, kim, 201),
+		add(c.asked, kim, 201),
+		add(c.pending, `{"name": "failed", "type": "failure", "error": "Import.Failed"}`, 201),
+		add(c.pending, kim, 400), // was registered without an approval
+		invalid(add(c.asked, `{"name": "Kim!", "type": "approval"}`, 400)),
+		invalid(add(c.asked, `{"name": "expiry", "type": "webhook"}`, 400)),
+		invalid(add(c.asked, `{"name": "kim"}`, 400)),
+		invalid(add(c.asked, `{`, 400)),
+		stranger(add(c.asked, kim, 401)),
+		add(unknown, kim, 404),
+		add(c.delivered, kim, 409),
+		add(c.cancelled, kim, 410),
+		add(c.expired, kim, 410),
+		invalid(add(c.asked, `{"name": "kim", "type": "approval", "approver": "`+strings.Repeat("x", 512<<10)+`"}`, 413)),
+		invalid(exchange{method: "POST", target: at(c.asked, "/links"), header: asImage, body: kim, want: 415}),
 
 		revoke(c.asked, "kim", 200),
 		revoke(c.asked, "kim", 200),
@@ -194,7 +216,7 @@ func (c *contract) linkRequests() []exchange {
 		invalid(post(publicURL+"/c/guessed", "application/json", `{}`, 404)),
 		invalid(post(pending, "application/json", `{"a": }`, 400)),
 		post(pending, "application/json", `"`+strings.Repeat("x", 262_143)+`"`, 413),
-		invalid(post(pending, "image/png", `x`, 415)),
+		invalid(post(pending, "image/png", "\x89PNG", 415)),
 	}
 	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"} {
 		rows = append(rows, stranger(exchange{method: method, target: pending, want: http.StatusMethodNotAllowed}))
@@ -218,6 +240,7 @@ func (c *contract) requestsWithoutRedis() []exchange {
 		{method: "DELETE", target: known, want: 503},
 		{method: "PATCH", target: known, header: asJSON, body: `{"expiresIn": "2d"}`, want: 503},
 		{method: "DELETE", target: known + "/links/progress", want: 503},
+		{method: "POST", target: known + "/links", header: asJSON, body: `{"name": "more", "type": "webhook"}`, want: 503},
 		stranger(exchange{method: "GET", target: c.asked.Links["lee"].URL, header: asPage, want: 503}),
 		stranger(exchange{method: "HEAD", target: c.asked.Links["lee"].URL, want: 503}),
 		c.submit(c.asked, "lee", "nonce=x&decision=approved", 503),

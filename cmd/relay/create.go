@@ -25,6 +25,7 @@ type createCommand struct {
 	OnExpiry  string            `help:"What happens then: fail the task, or ignore." placeholder:"fail|ignore"`
 	Tag       map[string]string `help:"Tag to find it by, as key=value. May be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
 	Link      map[string]string `help:"Link to make, as name=webhook, name=heartbeat or name=approval. May be repeated; one webhook named default otherwise." placeholder:"NAME=TYPE" mapsep:"none"`
+	Title     string            `help:"What the pages are about, such as \"Deploy 4.2.0?\". Each needs a title, this or one of its own." placeholder:"TEXT"`
 	From      string            `help:"File with the registration as JSON, in the form of POST /v1/callbacks without the task token. Other flags win." placeholder:"PATH"`
 }
 
@@ -55,7 +56,7 @@ func (c *createCommand) Run(ctx context.Context, t terminal) error {
 func (c *createCommand) request() (api.CreateRequest, error) {
 	var request api.CreateRequest
 	if c.From != "" {
-		if err := readRequest(c.From, &request); err != nil {
+		if err := readRequest(c.From, &request, `a registration in JSON, such as {"links":{"dana":{"type":"approval"}}}`); err != nil {
 			return request, &config.Mistake{Setting: "--from", Problem: err.Error()}
 		}
 	}
@@ -70,6 +71,12 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 	if len(c.Tag) > 0 {
 		request.Tags = c.Tag
 	}
+	if c.Title != "" {
+		if request.Approval == nil {
+			request.Approval = &api.Approval{}
+		}
+		request.Approval.Title = c.Title
+	}
 	for name, kind := range c.Link {
 		if request.Links == nil {
 			request.Links = map[string]api.LinkRequest{}
@@ -79,9 +86,9 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 	return request, nil
 }
 
-// readRequest reads a registration from a file. What a mistake is in is named,
-// and nothing that the file says is shown.
-func readRequest(path string, into *api.CreateRequest) error {
+// readRequest reads a file that has to be what is wanted. What a mistake is in is
+// named, and nothing that the file says is shown.
+func readRequest(path string, into any, wanted string) error {
 	text, err := os.ReadFile(path) //nolint:gosec // whoever runs the command names the file
 	if err != nil {
 		return config.WithoutPath(err)
@@ -91,7 +98,7 @@ func readRequest(path string, into *api.CreateRequest) error {
 	err = decoder.Decode(into)
 	if err == nil {
 		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-			return errors.New("has more than one registration in it")
+			return errors.New("has more in it than " + wanted)
 		}
 		return nil
 	}
@@ -105,7 +112,7 @@ func readRequest(path string, into *api.CreateRequest) error {
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		return fmt.Errorf("has a field that is not known: %s", name)
 	}
-	return errors.New(`is not a registration in JSON, such as {"links":{"dana":{"type":"approval"}}}`)
+	return errors.New("is not " + wanted)
 }
 
 // parseTime reads a time that was given with a flag; nil for none.

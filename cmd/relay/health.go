@@ -30,8 +30,9 @@ type healthCommand struct {
 // Help implements [kong.HelpProvider].
 func (*healthCommand) Help() string {
 	return `Asks the private listener of this machine for /readyz: can the relay serve now?
-If not, it prints each obstacle and exits with 5. With --live it asks for
-/healthz, which depends on nothing but the process.`
+If not, it prints each obstacle and exits with 5. What may be wrong besides is
+printed as a warning. With --live it asks for /healthz, which depends on nothing
+but the process.`
 }
 
 // Run implements the command.
@@ -87,7 +88,11 @@ func askHealth(ctx context.Context, listener, path string) (status string, err e
 func readHealth(statusCode int, body []byte) (status string, err error) {
 	var health api.Health
 	if statusCode == http.StatusOK && json.Unmarshal(body, &health) == nil && health.Status != "" {
-		return health.Status, nil
+		lines := []string{health.Status}
+		for _, w := range health.Warnings {
+			lines = append(lines, "  warning: "+w.Check+": "+w.Reason)
+		}
+		return strings.Join(lines, "\n"), nil
 	}
 	var problem api.Problem
 	if statusCode == http.StatusServiceUnavailable && json.Unmarshal(body, &problem) == nil && len(problem.Obstacles) > 0 {

@@ -204,6 +204,7 @@ func (w *world) build(change ...func(*config.Settings)) *replica {
 	r := &replica{log: &logBuffer{}, trips: &trips{}}
 	r.node, err = newNode(nodeOptions{
 		Config: cfg, Keys: keys, Pages: shown, Ports: listening, Tracer: w.tracer(), Log: r.log,
+		Outside: ingress{to: listening.public.Addr().String()},
 		AWS: aws.Config{
 			Region:       "eu-central-1",
 			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
@@ -215,6 +216,16 @@ func (w *world) build(change ...func(*config.Settings)) *replica {
 	r.client, err = client.New("http://"+r.ports.private.Addr().String(), testAPIKey)
 	w.must(err)
 	return r
+}
+
+// ingress brings whatever is asked of any address to a public listener.
+type ingress struct{ to string }
+
+// RoundTrip implements [http.RoundTripper].
+func (i ingress) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host = "http", i.to
+	return (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
 }
 
 // next returns the replica whose turn it is.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 
 // logLine is what of a line of the log is looked at.
 type logLine struct {
-	Time, Level, Msg, Route, Callback, State, Reason string
+	Time, Level, Msg, Route, Callback, State, Reason, Error string
 
 	Status  int
 	Attempt int
@@ -86,6 +87,52 @@ func TestLogTellsOfEachOnce(t *testing.T) {
 		if end := ends[0]; end.Attempt != want.attempt || end.Level != want.level || end.State != want.state ||
 			end.Reason != want.reason || end.Lag == nil {
 			t.Errorf("got %+v, want %+v", end, want)
+		}
+	}
+}
+
+// TestLogHasTheWordsOfAWS: what Step Functions says when it refuses a call is in
+// the line of the delivery, and of the heartbeat, with the role, the action and
+// the key, and without the task token, the payload and the credentials (row 88).
+func TestLogHasTheWordsOfAWS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, startStandalone(t), 0)
+	r := w.start(hasty, func(s *config.Settings) { s.LogFormat, s.LogLevel = "json", "info" })
+	w.replicas = []*replica{r}
+	const (
+		role     = "arn:aws:sts::123456789012:assumed-role/relay/pod"
+		resource = "arn:aws:states:eu-central-1:123456789012:stateMachine:orders"
+		payload  = `{"iban":"DE02120300000000202051"}`
+		session  = "IQoJb3JpZ2luX2VjEJr//////////wEaCWV1LXdlc3QtMSJHMEUCIQDk+Rk0mM0hcXEwZm9vYmFyYmF6cXV4IHdpdGggZW5vdWdoIGNoYXJhY3RlcnM="
+	)
+	task := w.register()
+	words := fmt.Sprintf("User: %s is not authorized to perform: states:SendTaskSuccess on resource: %s with %s for %s (%s)", role, resource, task.token, payload, session)
+	w.steps.SetFault(
+		standin.Fault{Kind: standin.Refuse, Code: "AccessDeniedException", Message: words, TaskToken: task.token, Action: standin.SendTaskSuccess},
+		standin.Fault{Kind: standin.Refuse, Code: "KmsAccessDeniedException", Message: "no kms:Decrypt on key " + resource, TaskToken: task.token},
+	)
+	w.wantProblem(w.post(task.Links["progress"].URL, ``), api.CodeUnavailable)
+	w.wantTaken(w.post(task.URL, payload), task, api.StatusAccepted, false)
+	w.eventually("the attempt is settled", func() bool { return w.get(task).Delivery.LastError == "AccessDeniedException" })
+	w.must(r.stop())
+
+	told := map[string]string{}
+	for _, line := range w.lines(r) {
+		told[line.Msg] += line.Error
+	}
+	for msg, words := range map[string][]string{
+		"delivery will be tried again": {role, resource, "states:SendTaskSuccess", "HTTP 400", "[redacted]"},
+		"request failed":               {"KmsAccessDeniedException", "kms:Decrypt", resource},
+	} {
+		for _, word := range words {
+			if !strings.Contains(told[msg], word) {
+				t.Errorf("no %q in the line %q: %s", word, msg, told[msg])
+			}
+		}
+	}
+	for _, secret := range []string{task.token, payload, session} {
+		if strings.Contains(r.log.String(), secret[:20]) {
+			t.Errorf("a secret in the log: %s", secret)
 		}
 	}
 }

@@ -35,6 +35,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no such callback,
 // commands is the command line.
 type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Run the relay."`
+	Check    checkCommand    `cmd:"" help:"Look at what a relay depends on: Redis, its public URL, AWS."`
 	Callback callbackCommand `cmd:"" help:"Register, look up, list and cancel callbacks, through a running relay."`
 	Health   healthCommand   `cmd:"" help:"Ask the relay on this machine whether it is ready, or alive."`
 	Keys     keysCommand     `cmd:"" help:"Make keys."`

@@ -50,7 +50,7 @@ func TestLabelsAreBounded(t *testing.T) {
 		w.request(task.URL, strings.ToUpper(name), name, "X-Request-Id", name, "Content-Type", "text/"+name)
 		w.request(publicURL+"/"+name, "POST", name, "Host", name)
 		w.request(publicURL+"/c/"+name, "POST", name)
-		w.request(task.URL, "POST", name, "Content-Type", "application/"+name)
+		w.request(task.URL, "POST", name+"\xff", "Content-Type", "application/"+name)
 		w.private(r, "/"+name+"?"+name+"="+name)
 		// A code of AWS that nobody knows, as an error of each kind.
 		for _, status := range []int{400, 429, 500} {

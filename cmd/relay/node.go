@@ -70,6 +70,9 @@ type node struct {
 	public  *http.Server
 	private *http.Server
 
+	publicURL publicAddress
+	warnings  warnings
+
 	ports      ports
 	stopWithin time.Duration
 	stopping   atomic.Bool
@@ -87,8 +90,9 @@ type nodeOptions struct {
 	Tracer *telemetry.Tracer // the node closes it; nil makes no traces
 	Log    io.Writer
 
-	StopWithin time.Duration    // how long stopping may take; default 25 s
-	Clock      func() time.Time // compared with that of Redis; default [time.Now]
+	Outside    http.RoundTripper // asks the public URL; default a new one, by the environment's proxies
+	StopWithin time.Duration     // how long stopping may take; default 25 s
+	Clock      func() time.Time  // compared with that of Redis; default [time.Now]
 }
 
 // newNode puts a relay together. It connects to nothing yet: Redis may be away
@@ -99,6 +103,8 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		logger: telemetry.NewLogger(o.Log, cfg.LogLevel, string(cfg.LogFormat)),
 		ports:  o.Ports,
 		tracer: o.Tracer,
+
+		publicURL: publicAddress{url: cfg.PublicURL, keys: keys, client: o.Outside},
 
 		stopWithin: cmp.Or(o.StopWithin, stopWithin),
 	}
@@ -112,6 +118,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Classes:  relay.SendClasses(),
 		Refusals: append(stepfunctions.Refusals(), relay.ReasonGivenUp),
 		Checks:   append(slices.Clone(store.Checks), checkRegistrations),
+		Warnings: warningChecks,
 	})
 
 	if n.redis, err = openRedis(cfg.Redis); err != nil {
@@ -122,7 +129,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Lease:     cfg.StepFunctionsTimeout + leaseMargin,
 		Retention: cfg.Retention,
 
-		Durability: store.Durability{AOF: cfg.Durability.AOF, Local: cfg.Durability.Local, Replicas: cfg.Durability.Replicas},
+		Durability: storeDurability(cfg.Durability),
 		Clock:      o.Clock,
 		Metrics:    n.metrics,
 		Tracer:     n.tracer,
@@ -150,7 +157,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	}), n.logger)
 	n.private = handlers.NewServer(handlers.Private(handlers.PrivateOptions{
 		Relay: n.service, Logger: n.logger, Metrics: n.metrics, Tracer: n.tracer,
-		Keys: apiKeys(cfg.APIKeys), Exposition: n.metrics.Handler(), Ready: n.ready,
+		Keys: apiKeys(cfg.APIKeys), Exposition: n.metrics.Handler(), Ready: n.ready, Warnings: n.warnings.all,
 	}), n.logger)
 	return n, nil
 }
@@ -163,6 +170,9 @@ func (n *node) run(ctx context.Context) error {
 	defer n.close()
 	n.logger.Info("serving", "public", n.ports.public.Addr().String(), "private", n.ports.private.Addr().String())
 
+	aws := n.sender.Setup()
+	n.logger.Info("step functions", "region", aws.Region, "endpoint", aws.Endpoint, "credentials", aws.Credentials)
+
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
 	delivered := make(chan struct{})
@@ -170,6 +180,7 @@ func (n *node) run(ctx context.Context) error {
 		defer close(delivered)
 		var watch sync.WaitGroup
 		watch.Go(func() { n.store.Watch(delivering, watchEvery, n.found) })
+		watch.Go(func() { n.lookOutside(delivering) })
 		n.outbox.Run(delivering)
 		watch.Wait()
 	}()
@@ -266,6 +277,10 @@ func (n *node) close() {
 	if err := n.tracer.Close(exporting); err != nil {
 		n.logger.Warn("the last traces are lost", "error", err)
 	}
+}
+
+func storeDurability(d config.Durability) store.Durability {
+	return store.Durability{AOF: d.AOF, Local: d.Local, Replicas: d.Replicas}
 }
 
 func apiKeys(configured []config.APIKey) []handlers.APIKey {

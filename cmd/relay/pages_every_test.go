@@ -18,7 +18,11 @@ var (
 	doneButton   = button(api.LinkRequest{Type: api.LinkSuccess})
 	failedButton = button(api.LinkRequest{Type: api.LinkFailure, Error: "Kiln.Cold"})
 	aliveButton  = button(api.LinkRequest{Type: api.LinkHeartbeat})
-	withQuorum   = with(func(a *api.Approval) {
+	importButton = adding("import", api.LinkRequest{
+		Type: api.LinkFailure, Page: true, Error: "Import.Failed", Title: "Import of March",
+		Message: "Did the import work?", Response: &api.LinkResponse{Text: "The partner has been told."},
+	})
+	withQuorum = with(func(a *api.Approval) {
 		a.Message, a.Required, a.Rejections = "All **212 tests** passed.", 2, 2
 	})
 	withText = adding("dana", api.LinkRequest{Type: api.LinkApproval, Approver: "Dana Okafor", Response: &api.LinkResponse{
@@ -43,6 +47,7 @@ var pageStates = []struct {
 	{"waiting-stale", 400, question, pressed(approveButton, hoursLater, "dana")},
 	{"waiting-success", 200, question, opened("success", doneButton)},
 	{"waiting-failure", 200, question, opened("failure", failedButton)},
+	{"waiting-failure-own", 200, "Import of March", opened("import", importButton)},
 	{"waiting-heartbeat", 200, question, opened("heartbeat", aliveButton)},
 	{"counted", 200, "Your decision is in", pressed(approveButton, atOnce, "dana", withQuorum)},
 
@@ -59,6 +64,11 @@ var pageStates = []struct {
 	{"confirmed-by-you", 200, "You confirmed this", pressed(confirmButton, atOnce, "success", doneButton)},
 	{"confirmed-by-other", 200, "This was confirmed", after(decidedBy("success", "confirmed"), "dana", doneButton)},
 	{"failed-by-you", 200, "You reported this as failed", pressed(confirmButton, atOnce, "failure", failedButton)},
+	{"failed-with-text", 200, "You reported this as failed", pressed(confirmButton, atOnce, "import", importButton)},
+	{"failed-stored-by-you", 200, "Your report of a failure has been saved", undelivered(func(d *desk, t task, tab *browser.Tab) int {
+		tab.Open(d.at(1, t, "import"))
+		return tab.Click(confirmButton)
+	}, importButton)},
 	{"failed-by-other", 200, "This was reported as failed", after(decidedBy("failure", "confirmed"), "dana", failedButton)},
 	{"alive", 200, "Thank you, that is noted", pressed(confirmButton, atOnce, "heartbeat", aliveButton)},
 	{"answered-by-machine", 200, "This was confirmed", after(func(d *desk, t task) {
@@ -137,11 +147,11 @@ func hoursLater(d *desk, t task, tab *browser.Tab) {
 
 // undelivered shows something while Step Functions takes no outcome, at the
 // second replica, which does not wait for that.
-func undelivered(then func(*desk, task, *browser.Tab) int) show {
+func undelivered(then func(*desk, task, *browser.Tab) int, change ...func(*api.CreateRequest)) show {
 	return func(d *desk, tab *browser.Tab) int {
 		d.steps.SetFault(standin.Fault{Kind: standin.Throttle})
 		defer d.steps.SetFault()
-		return then(d, d.ask(), tab)
+		return then(d, d.ask(change...), tab)
 	}
 }
 

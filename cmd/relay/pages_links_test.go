@@ -18,9 +18,9 @@ func fixedLinks(r *api.CreateRequest) {
 		"quiet":     {Type: api.LinkSuccess},
 		"broken":    {Type: api.LinkFailure, Error: "Kiln.Cold", Cause: "The kiln is cold."},
 		"alive":     {Type: api.LinkHeartbeat},
-		"done-page": {Type: api.LinkSuccess, Page: true, Output: raw(fixedOutput), Response: shown},
-		"bad-page":  {Type: api.LinkFailure, Page: true, Error: "Kiln.Cold", Cause: "The kiln is cold."},
-		"beat-page": {Type: api.LinkHeartbeat, Page: true},
+		"done-page": {Type: api.LinkSuccess, Page: true, Title: "Is the kiln warm?", Output: raw(fixedOutput), Response: shown},
+		"bad-page":  {Type: api.LinkFailure, Page: true, Title: "Is the kiln cold?", Error: "Kiln.Cold", Cause: "The kiln is cold."},
+		"beat-page": {Type: api.LinkHeartbeat, Page: true, Title: "Is the kiln being fired?"},
 		"webhook":   {Type: api.LinkWebhook},
 	}
 }
@@ -45,7 +45,7 @@ func TestFixedLinks(t *testing.T) {
 func successOnPage(d *desk) {
 	task := d.register(fixedLinks)
 	tab := d.open(task, "done-page")
-	d.wantHeading(tab, "Please confirm")
+	d.wantHeading(tab, "Is the kiln warm?")
 	if tab.Has(rejectButton) || tab.Has("#comment") || tab.Has("#approver") {
 		d.Error("more than one button")
 	}
@@ -73,7 +73,11 @@ func successOnPage(d *desk) {
 func failureOnPage(d *desk) {
 	task := d.register(fixedLinks)
 	tab, late := d.open(task, "bad-page"), d.open(task, "done-page")
-	d.wantHeading(tab, "Did this go wrong?")
+	d.wantHeading(tab, "Is the kiln cold?")
+	d.wantText(tab, "Report a failure", "Pressing the button below reports this as failed.")
+	if tab.Has("button.main") {
+		d.Error("the button that fails the task looks like the one to press")
+	}
 	d.wantStatus(tab.Click(confirmButton), http.StatusOK)
 	d.wantHeading(tab, "You reported this as failed")
 	d.wantFailure(task, "Kiln.Cold", "The kiln is cold.")
@@ -94,7 +98,7 @@ func heartbeatOnPage(d *desk) {
 		return n
 	}
 	tab := d.open(task, "beat-page")
-	d.wantHeading(tab, "Is the work still going on?")
+	d.wantHeading(tab, "Is the kiln being fired?")
 	for n := range 3 {
 		// Within a second after another it is not passed on (row 78).
 		d.eventually("one more heartbeat is passed on", func() bool {

@@ -25,6 +25,7 @@ func approvals(h *hunt) {
 			"one": approval, "open": open,
 			"yes": {Type: api.LinkSuccess, Output: json.RawMessage(`"` + asked + `"`)},
 			"no":  {Type: api.LinkFailure, Error: asked, Cause: asked},
+			"own": {Type: api.LinkSuccess, Page: true, Title: asked, Message: asked, ButtonLabel: asked},
 		}
 		r.Approval = &api.Approval{
 			Title: asked, Message: asked, Details: json.RawMessage(`{"` + asked + `":"` + asked + `"}`),
@@ -36,6 +37,15 @@ func approvals(h *hunt) {
 		"what an approval shows": asked, "what somebody wrote": written, "an approver's name": person,
 	} {
 		h.guard(what, secret)
+	}
+	own := api.LinkRequest{
+		Type: api.LinkApproval, Approver: person, Title: asked, Message: asked, Response: &api.LinkResponse{Text: asked},
+	}
+	for _, name := range []string{"one", "another"} { // replaced, and added
+		added, err := h.next().client.AddLink(h.Context(), c.ID, api.AddLinkRequest{Name: name, LinkRequest: own})
+		h.must(err)
+		c.Links[name] = added
+		h.guard("the link "+name+" that was added", linkKey(added.URL))
 	}
 	form := func(link string, change ...string) url.Values {
 		page := h.request(c.Links[link].URL, http.MethodGet, "")

@@ -40,11 +40,11 @@ func mistakenSenders(h *hunt) {
 		{"application/x-www-form-urlencoded", "", secret + "=%zz"},
 		{"application/x-www-form-urlencoded", "", strings.Repeat(secret+"&", 2_000)},
 		{"multipart/form-data; boundary=x", "", "--x\r\nContent-Disposition: form-data; name=" + secret + "\r\n\r\n" + secret},
-		{"multipart/form-data; boundary=x", "", "--x\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n" + secret + "\r\n--x--"},
-		{"text/plain; charset=latin1", "", secret},
+		{"text/plain; charset=klingon", "", secret + "\xff"},
+		{"text/plain; charset=euc-kr", "", secret + "\xff"},
 		{"text/plain", "", secret + "\xff"},
-		{"image/png", "", secret},
-		{secret, "", secret},
+		{"image/png", "", secret + "\xff"},
+		{secret, "", secret + "\xff"},
 	} {
 		got := h.note(h.request(c.URL, http.MethodPost, bad.body, "Content-Type", bad.kind, "Content-Encoding", bad.encoding))
 		if got.status < 400 || got.status > 499 {
@@ -142,8 +142,7 @@ func nearlyRightLinks(h *hunt) {
 		}
 		h.wantProblem(h.note(h.post(strings.Replace(c.URL, key, near, 1), c.payload)), api.CodeNotFound)
 	}
-	for _, near := range []string{key[1:], key[:51], key + "a", " " + key, key + "\n", key[:26] + "-" + key[26:]} {
-		near := strings.NewReplacer(" ", "%20", "\n", "%0a").Replace(near)
+	for _, near := range []string{key[1:], key[:51], key + "a", "-" + key, key[:26] + "-" + key[26:]} {
 		h.wantProblem(h.note(h.post(strings.Replace(c.URL, key, near, 1), c.payload)), api.CodeNotFound)
 	}
 	h.wantNothing(c.task)

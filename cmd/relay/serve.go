@@ -108,13 +108,32 @@ func openRedis(cfg config.Redis) (redis.UniversalClient, error) {
 	return client, nil
 }
 
-// loadAWS reads the settings of the AWS SDK, which reports to the logger.
+// loadAWS reads the settings of the AWS SDK, which reports to the logger, and
+// reports those with which no call could ever work.
 func loadAWS(ctx context.Context, logger *slog.Logger) (aws.Config, error) {
 	cfg, err := stepfunctions.LoadConfig(ctx, logger)
-	if err == nil && cfg.Region == "" {
-		err = &config.Mistake{Setting: "AWS_REGION", Problem: "is missing; name the region of the workflows, such as eu-central-1"}
+	if err != nil {
+		return cfg, err
 	}
-	return cfg, err
+	var mistakes []error
+	for _, err := range parts(stepfunctions.CheckConfig(cfg)) {
+		if setup, ok := errors.AsType[*stepfunctions.SetupError](err); ok {
+			err = &config.Mistake{Setting: setup.Setting, Problem: setup.Problem}
+		}
+		mistakes = append(mistakes, err)
+	}
+	return cfg, errors.Join(mistakes...)
+}
+
+// parts returns the errors that were joined into one.
+func parts(err error) []error {
+	switch joined := err.(type) { //nolint:errorlint // what was joined, and not what was wrapped
+	case nil:
+		return nil
+	case interface{ Unwrap() []error }:
+		return joined.Unwrap()
+	}
+	return []error{err}
 }
 
 // tuneMemory spends some memory on processor time: what the relay holds is

@@ -69,6 +69,7 @@ func TestEgress(t *testing.T) {
 		replicas := metav1.FormatLabelSelector(every[*appsv1.Deployment](all)[0].Spec.Selector)
 		for policy, want := range map[string][]string{
 			name:              slices.Concat(names, more[set], redis[set], aws, agent[set]),
+			name + "-check":   slices.Concat(names, more[set], redis[set], aws, agent[set]),
 			name + "-migrate": slices.Concat(names, more[set], redis[set]),
 			name + "-test":    slices.Concat(names, more[set], []string{"pods " + replicas + " 8081/TCP"}),
 		} {

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -38,7 +39,7 @@ func pods(t *testing.T, all manifests) map[string]corev1.PodSpec {
 // Each pod runs its command of the one program that the image holds.
 func TestPodsRunTheirCommands(t *testing.T) {
 	all := pods(t, render(t, "everything"))
-	for name, want := range map[string][]string{"relay": {"serve"}, "migrate": {"migrate", "up"}, "try": {"callback", "try"}} {
+	for name, want := range map[string][]string{"relay": {"serve"}, "migrate": {"migrate", "up"}, "try": {"callback", "try"}, "check": {"check"}} {
 		if c := all[name].Containers[0]; len(c.Command) != 0 || !slices.Equal(c.Args, want) {
 			t.Errorf("%s runs %q %q, want %q", name, c.Command, c.Args, want)
 		}
@@ -50,7 +51,7 @@ func TestPodsMayDoNothing(t *testing.T) {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
 			all := pods(t, render(t, set, "--set", "test.apiKeySecret=relay-test"))
-			if got := slices.Sorted(maps.Keys(all)); !slices.Equal(got, []string{"migrate", "relay", "try"}) {
+			if got := slices.Sorted(maps.Keys(all)); !slices.Equal(got, []string{"check", "migrate", "relay", "try"}) {
 				t.Fatalf("the pods are %v", got)
 			}
 			for name, pod := range all {
@@ -175,6 +176,19 @@ func stopSeconds(t *testing.T) int64 {
 		sum += seconds
 	}
 	return sum
+}
+
+// What helm test checks are the settings, the files and the role of the relay.
+func TestCheckIsOfTheRelay(t *testing.T) {
+	for set := range sets(t) {
+		all := pods(t, render(t, set))
+		relay, check := all["relay"], all["check"]
+		if !reflect.DeepEqual(relay.Containers[0].Env, check.Containers[0].Env) || !reflect.DeepEqual(relay.Volumes, check.Volumes) ||
+			!reflect.DeepEqual(relay.Containers[0].VolumeMounts, check.Containers[0].VolumeMounts) ||
+			relay.ServiceAccountName != check.ServiceAccountName {
+			t.Errorf("%s: the check has other settings than the relay", set)
+		}
+	}
 }
 
 // A replica is stopped after it was drained, and killed only after it had its

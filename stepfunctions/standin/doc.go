@@ -24,6 +24,33 @@
 // for a task that never was gets InvalidToken. The ledger keeps what every
 // accepted call brought, byte for byte.
 //
+// Nothing here was tried against AWS by us. Recorded against AWS by others, in
+// the tests of faasshell, the measurements of sfn-local and the snapshots of
+// LocalStack, is:
+//
+//   - the types of errors, with their prefixes, of the service's own errors and
+//     of violated constraints
+//   - the messages of InvalidToken, of TaskTimedOut and of constraints: which
+//     of them show the value, several violations in one message, an output
+//     measured in bytes
+//   - an unreadable body gets SerializationException, without prefix or message
+//   - constraints come before the task, and the task before the output's JSON
+//   - charset=UTF-8 may follow the content type
+//   - a heartbeat for a task without a heartbeat time-out is taken
+//   - SendTaskFailure needs neither error nor cause
+//
+// These are guesses, after the habits of AWS's other services:
+//
+//   - the prefix of errors that all services share, and that the message of
+//     AccessDeniedException is called Message
+//   - a member whose name has another case of letters is an unknown member, and
+//     unknown members are left out
+//   - a number of more than 1,000 characters is InvalidOutput: AWS reads JSON
+//     with Jackson, and that is Jackson's limit
+//   - the wording of all other messages, InvalidOutput's among them, the
+//     statuses other than 400, and that the quota is judged before the members
+//   - the order in which several violations are named
+//
 // Signatures are checked for their form and not for their value: the stand-in
 // has no secret to check them with. The age of X-Amz-Date is not judged
 // either, because the clock may be a test's.

@@ -1,9 +1,6 @@
 package standin
 
 import (
-	"crypto/rand"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -131,44 +128,4 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.behave(w, r, c)
-}
-
-// reply writes what AWS would: an empty object, or the error.
-func reply(w http.ResponseWriter, err error) {
-	header := w.Header()
-	header.Set("Content-Type", contentType)
-	header.Set("X-Amzn-RequestId", rand.Text())
-	if err == nil {
-		_, _ = w.Write([]byte("{}"))
-		return
-	}
-	refusal := asRefusal(err)
-	body, err := json.Marshal(map[string]string{"__type": refusal.code, "message": refusal.message})
-	if err != nil {
-		panic(err) // two strings always marshal
-	}
-	w.WriteHeader(refusal.status)
-	_, _ = w.Write(body)
-}
-
-// refusal is an error as AWS words it.
-type refusal struct {
-	status  int
-	code    string
-	message string
-}
-
-func (r *refusal) Error() string { return r.code + ": " + r.message }
-
-// asRefusal returns the refusal in err; anything else is a fault of ours.
-func asRefusal(err error) *refusal {
-	if r, ok := errors.AsType[*refusal](err); ok {
-		return r
-	}
-	return &refusal{http.StatusInternalServerError, "InternalFailure", err.Error()}
-}
-
-// refuse returns a refusal with HTTP status 400, as all modelled errors have.
-func refuse(code, format string, args ...any) error {
-	return &refusal{http.StatusBadRequest, code, fmt.Sprintf(format, args...)}
 }

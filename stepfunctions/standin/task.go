@@ -3,7 +3,6 @@ package standin
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"time"
 )
 
@@ -134,7 +133,7 @@ func (s *Server) record(c *call) (Effect, error) {
 		return Effect{}, refuse("InvalidToken", "Invalid Token: 'Invalid token'")
 	case t.status(now) != Waiting:
 		return Effect{}, refuse("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
-	case c.action == SendTaskSuccess && !json.Valid(c.output):
+	case c.action == SendTaskSuccess && !readable(c.output):
 		return Effect{}, refuse("InvalidOutput", "Invalid Output: 'The output is not JSON: %s'", c.output)
 	}
 	effect := Effect{TaskToken: c.taskToken, Action: c.action, Output: c.output, Error: c.errorName, Cause: c.cause, At: now}

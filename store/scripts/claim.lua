@@ -9,17 +9,24 @@
 -- Returns {"claimed", fence, attempt, earlier unclear attempts, created,
 --          answered, now, task token, type, error, payload, trace context of
 --          what led to the outcome or ""}
---          | {"taken"} | {"gone"}
+--          | {"taken"} | {"gone"} | {"malformed"}
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'leased', 'fence', 'attempts', 'unclear',
+local cb = redis.pcall('HMGET', KEYS[1], 'state', 'leased', 'fence', 'attempts', 'unclear',
   'registration', 'answered', 'taskToken', 'type', 'error', 'outcome', 'trace')
+if cb.err then
+  return {'malformed'} -- it is no hash
+end
 if cb[1] ~= ARGV[2] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {'gone'}
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local fence, attempts, unclear = tonumber(cb[3]), tonumber(cb[4]), tonumber(cb[5])
+local fence, attempts, unclear = tonumber(cb[3] or ''), tonumber(cb[4] or ''), tonumber(cb[5] or '')
+local created = string.match(cb[6] or '', '^%d+')
+if not (fence and attempts and unclear and created and cb[7] and cb[8] and cb[9] and cb[10] and cb[11]) then
+  return {'malformed'}
+end
 
 -- A client that repeats a call whose answer was lost finds its own lease.
 if cb[2] ~= ARGV[4] then
@@ -34,5 +41,5 @@ if cb[2] ~= ARGV[4] then
     'attempts', string.format('%.0f', attempts), 'unclear', string.format('%.0f', unclear))
 end
 return {'claimed', string.format('%.0f', fence), string.format('%.0f', attempts),
-  string.format('%.0f', unclear - 1), string.match(cb[6], '^%d+'), cb[7], string.format('%.0f', now),
+  string.format('%.0f', unclear - 1), created, cb[7], string.format('%.0f', now),
   cb[8], cb[9], cb[10], cb[11], cb[12] or ''}

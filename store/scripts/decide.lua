@@ -6,8 +6,10 @@
 -- ARGV[3] how many decisions there were before this one
 -- ARGV[4] sealed decisions, this one included
 -- ARGV[5] sealed remarks, one for each decision
+-- ARGV[6] kind of the link
+-- ARGV[7] generation of the link
 -- Returns {"recorded"} | {"state", state, "", by, reason} | {"overdue"}
---          | {"closed"} | {"meanwhile"} | {"missing"}
+--          | {"closed"} | {"meanwhile"} | {"unknown"} | {"missing"}
 --
 -- A call that is repeated because its answer was lost is told "meanwhile", and
 -- its caller then finds its own decision.
@@ -17,8 +19,13 @@ local state = cb[1]
 if not state then
   return {'missing'}
 end
+if not has(cb[2], ARGV[2], ARGV[6], ARGV[7]) then
+  return {'unknown'}
+end
 if string.find(cb[5] or '', ' ' .. ARGV[2] .. ' ', 1, true) then
-  return {'closed'}
+  -- This very decision may be what was recorded before the link was closed: then
+  -- the caller looks again.
+  return {(cb[6] or '0') ~= ARGV[3] and 'meanwhile' or 'closed'}
 end
 if state ~= ARGV[1] then
   return {'state', state, '', cb[3] or '', cb[4] or ''}

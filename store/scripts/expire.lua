@@ -13,14 +13,23 @@
 -- ARGV[7] sealed payload
 -- ARGV[8] who answered
 -- ARGV[9] retention in milliseconds
--- Returns {"failed"} | {"ignored"} | {"not pending"} | {"not due"}
+-- Returns {"failed"} | {"ignored"} | {"not pending"} | {"not due"} | {"malformed"}
+--
+-- Checks come first and writes last: Redis does not undo a script that fails half way.
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration')
+local cb = redis.pcall('HMGET', KEYS[1], 'state', 'registration')
+if cb.err then
+  return {'malformed'} -- it is no hash
+end
 if cb[1] ~= ARGV[2] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {'not pending'}
 end
-local deadline, spec = string.match(cb[2], '^%d+ (%d+) (.*)$')
+local deadline, spec = string.match(cb[2] or '', '^%d+ (%d+) (.*)$')
+local readable, asked = pcall(cjson.decode, spec or '')
+if not readable or type(asked) ~= 'table' then
+  return {'malformed'}
+end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now < tonumber(deadline) then
@@ -30,7 +39,7 @@ end
 
 redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis lets the rest pass
 redis.call('ZREM', KEYS[2], ARGV[1])
-if cjson.decode(spec)['onExpiry'] == 'ignore' then
+if asked['onExpiry'] == 'ignore' then
   redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
   redis.call('HSET', KEYS[1], 'state', ARGV[4])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])

@@ -4,14 +4,20 @@
 -- ARGV[1] number of the link
 -- ARGV[2] "1" when the code was right
 -- ARGV[3] how many wrong ones close the link
--- Returns {"left", how many more there may be} | {"closed"} | {"missing"}
+-- ARGV[4] kind of the link
+-- ARGV[5] generation of the link
+-- Returns {"left", how many more there may be} | {"closed"} | {"unknown"}
+--          | {"missing"}
 --
 -- A wrong code whose answer was lost is counted twice when the client repeats
 -- the call: to err on that side gives nobody another try.
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'revoked', 'wrong')
+local cb = redis.call('HMGET', KEYS[1], 'state', 'revoked', 'wrong', 'registration')
 if not cb[1] then
   return {'missing'}
+end
+if not has(cb[4], ARGV[1], ARGV[4], ARGV[5]) then
+  return {'unknown'}
 end
 local link, revoked, wrong = ' ' .. ARGV[1] .. ' ', cb[2] or '', cb[3] or ''
 if string.find(revoked, link, 1, true) then

@@ -109,6 +109,51 @@ securityContext:
   value: {{ .Values.redis.mode }}
 {{- end -}}
 
+{{/* The settings of the relay, for what serves and for what checks them. */}}
+{{- define "callback-relay.serveEnv" -}}
+- name: RELAY_PUBLIC_URL
+  value: {{ .Values.publicUrl | quote }}
+- name: RELAY_KEYS_FILE
+  value: /run/secrets/callback-relay/keys
+- name: RELAY_API_KEYS_FILE
+  value: /run/secrets/callback-relay/api-keys
+{{ include "callback-relay.redisEnv" . }}
+- name: RELAY_REDIS_DURABILITY
+  value: {{ .Values.redis.durability | quote }}
+- name: AWS_REGION
+  value: {{ .Values.aws.region | quote }}
+{{- range $name, $value := .Values.settings }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The files that these settings name. */}}
+{{- define "callback-relay.serveMounts" -}}
+- name: secret
+  mountPath: /run/secrets/callback-relay
+  readOnly: true
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+{{- define "callback-relay.serveVolumes" -}}
+- name: secret
+  secret:
+    secretName: {{ include "callback-relay.secretName" . }}
+    defaultMode: 0440
+    items:
+      - {key: keys, path: keys}
+      - {key: api-keys, path: api-keys}
+      - {key: redis-url, path: redis-url}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{/* What all pods may call. */}}
 {{- define "callback-relay.egress" -}}
 - ports: # names
@@ -125,6 +170,19 @@ securityContext:
     {{- range .Values.networkPolicy.redisPorts }}
     - {port: {{ . }}, protocol: TCP}
     {{- end }}
+{{- end -}}
+
+{{/* What those may call besides that need AWS. */}}
+{{- define "callback-relay.awsEgress" -}}
+- ports: # Step Functions, STS for IRSA, and the public URL
+    - {port: 443, protocol: TCP}
+{{- if .Values.aws.podIdentity }}
+- to: # the agent of Pod Identity
+    - ipBlock: {cidr: 169.254.170.23/32}
+    - ipBlock: {cidr: "fd00:ec2::23/128"}
+  ports:
+    - {port: 80, protocol: TCP}
+{{- end }}
 {{- end -}}
 
 {{/* All that is missing or contradicts itself, in one message. */}}

@@ -1,0 +1,253 @@
+package bodies
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// formJSON converts a URL-encoded form into an object.
+func (k Kind) formJSON(body []byte, limit int) ([]byte, error) {
+	body = bytes.TrimPrefix(body, byteOrderMark)
+	if len(body) == 0 {
+		return []byte(emptyObject), nil
+	}
+	if meantAsJSON(body) {
+		return jsonInForm(body)
+	}
+	fields, err := ParseForm(body)
+	if err != nil {
+		return nil, err
+	}
+	return fields.object(k.charset, limit)
+}
+
+// opening are the marks that are left of quotes around JSON, where a shell or a
+// word processor did not do what its user thought.
+var opening = []string{`"`, "'", "`", "‘", "“", "’", "”", "„", "«"}
+
+// meantAsJSON tells whether a form begins like JSON: with a brace or bracket, as
+// no form does. "curl -d" labels everything as a form.
+func meantAsJSON(body []byte) bool {
+	const blanks = " \t\r\n"
+	start := strings.TrimLeft(unescape(body[:min(len(body), 64)]), blanks)
+	for _, mark := range opening {
+		if rest, quoted := strings.CutPrefix(start, mark); quoted {
+			start = strings.TrimLeft(rest, blanks)
+			break
+		}
+	}
+	return strings.HasPrefix(start, "{") || strings.HasPrefix(start, "[")
+}
+
+// jsonInForm returns the JSON that was sent as a form: as it is, or as a name
+// without a value, which some clients escape, and put an equals sign behind. What
+// is none of that is a mistake and not a form: taken as one it would complete a
+// task with nonsense.
+func jsonInForm(body []byte) ([]byte, error) {
+	wrong := CheckJSON(body)
+	if wrong == nil {
+		return body, nil
+	}
+	unescaped := []byte(unescape(body))
+	for _, text := range [][]byte{bytes.TrimSuffix(body, []byte("=")), unescaped, bytes.TrimSuffix(unescaped, []byte("="))} {
+		if CheckJSON(text) == nil {
+			return text, nil
+		}
+	}
+	invalid := (*InvalidError)(nil)
+	if errors.As(wrong, &invalid) && invalid.Problem == "not one JSON value" {
+		invalid.Problem = "not one JSON value, which a form that begins with a brace or bracket must be"
+	}
+	return nil, wrong
+}
+
+// MaxFields bounds how many fields a form may have, counting each time that one
+// comes: many short fields take far more memory than their bytes.
+const MaxFields = 1000
+
+func tooManyFields(at int) error {
+	return &InvalidError{Offset: at, Problem: fmt.Sprintf("a form of more than %d fields", MaxFields)}
+}
+
+// Form has the fields of a form in the order in which they came, in bytes that
+// may be of any charset.
+type Form []Field
+
+// Field is one field of a form.
+type Field struct {
+	Name, Value string
+
+	charset string // its own, where it has one
+	json    []byte // what stands for a file
+	at      int    // where it begins in the body
+}
+
+// ParseForm takes a URL-encoded form apart. A percent sign that escapes nothing
+// is kept, as browsers keep it. The error is an [*InvalidError], for more than
+// [MaxFields].
+func ParseForm(body []byte) (Form, error) {
+	var fields Form
+	at := 0
+	for pair := range bytes.SplitSeq(body, []byte("&")) {
+		if len(pair) > 0 {
+			if len(fields) == MaxFields {
+				return nil, tooManyFields(at)
+			}
+			name, value, _ := bytes.Cut(pair, []byte("="))
+			fields = append(fields, Field{Name: unescape(name), Value: unescape(value), at: at})
+		}
+		at += len(pair) + len("&")
+	}
+	return fields, nil
+}
+
+// unescape decodes the escapes of a form, and leaves alone what is none.
+func unescape(text []byte) string {
+	var out strings.Builder
+	out.Grow(len(text))
+	for i := 0; i < len(text); i++ {
+		switch b := text[i]; {
+		case b == '+':
+			out.WriteByte(' ')
+		case b == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]):
+			out.WriteByte(hexValue(text[i+1])<<4 | hexValue(text[i+2]))
+			i += 2
+		default:
+			out.WriteByte(b)
+		}
+	}
+	return out.String()
+}
+
+func isHex(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
+}
+
+func hexValue(b byte) byte {
+	if b <= '9' {
+		return b - '0'
+	}
+	return b&^0x20 - 'A' + 10
+}
+
+// object writes the fields as a JSON object of at most limit bytes, in the order
+// of their first appearance: a string for a field that came once, an array of
+// strings for one that came more often.
+func (f Form) object(charset string, limit int) ([]byte, error) {
+	var names []string
+	values := map[string][]Field{}
+	labels := f.labels()
+	size := len("{}")
+	for _, field := range f {
+		label := cmp.Or(field.charset, labels[field.Name], charset, labels[""])
+		field, err := field.decode(label, max(limit-size, 0))
+		if large := (*TooLargeError)(nil); errors.As(err, &large) {
+			return nil, &TooLargeError{Limit: limit}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if values[field.Name] == nil {
+			names = append(names, field.Name)
+			size += quotedLen(field.Name) + len(":,")
+		}
+		values[field.Name] = append(values[field.Name], field)
+		size += field.size()
+	}
+	for _, all := range values {
+		if len(all) > 1 {
+			size += len("[]") + len(all) - 1
+		}
+	}
+	if size -= min(len(names), len(",")); size > limit { // none behind the last one
+		return nil, &TooLargeError{Limit: limit, Actual: size}
+	}
+	out := append(make([]byte, 0, size), '{')
+	for i, name := range names {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(out, quote(name)...), ':')
+		if all := values[name]; len(all) == 1 {
+			out = all[0].append(out)
+		} else {
+			out = append(out, '[')
+			for j, field := range all {
+				if j > 0 {
+					out = append(out, ',')
+				}
+				out = field.append(out)
+			}
+			out = append(out, ']')
+		}
+	}
+	return append(out, '}'), nil
+}
+
+// size returns how long the field's value is in JSON, in bytes.
+func (f Field) size() int {
+	if f.json != nil {
+		return len(f.json)
+	}
+	return quotedLen(f.Value)
+}
+
+// append appends the field's value in JSON.
+func (f Field) append(out []byte) []byte {
+	if f.json != nil {
+		return append(out, f.json...)
+	}
+	return append(out, quote(f.Value)...)
+}
+
+// decode returns the field in UTF-8.
+func (f Field) decode(label string, limit int) (Field, error) {
+	for _, text := range []*string{&f.Name, &f.Value} {
+		if utf8.ValidString(*text) && label == "" {
+			continue
+		}
+		decoded, err := decode([]byte(*text), label, limit)
+		if err != nil {
+			return Field{}, f.located(err)
+		}
+		*text = string(decoded)
+	}
+	return f, nil
+}
+
+// located says of an error where the field begins: where in it the fault is
+// would be told in bytes of what was decoded.
+func (f Field) located(err error) error {
+	if invalid := (*InvalidError)(nil); errors.As(err, &invalid) {
+		invalid.Offset = f.at
+	}
+	return err
+}
+
+// labels returns the charsets that a form names in its own fields: by the name
+// of a field, as SendGrid does in "charsets", and for all of them under "", as
+// browsers do in "_charset_" and PayPal in "charset".
+func (f Form) labels() map[string]string {
+	labels := map[string]string{}
+	for _, field := range f {
+		switch field.Name {
+		case "charsets":
+			var byField map[string]string
+			if json.Unmarshal([]byte(field.Value), &byField) == nil {
+				for name, label := range byField {
+					labels[name] = label
+				}
+			}
+		case "_charset_", "charset":
+			if lookUp(field.Value) != nil && labels[""] == "" {
+				labels[""] = field.Value
+			}
+		}
+	}
+	return labels
+}

@@ -1,0 +1,107 @@
+package bodies
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// MaxDepth is how deep arrays and objects may nest. Every JSON reader on the
+// workflow's side manages this much; some fail beyond it.
+const MaxDepth = 512
+
+// CheckJSON tells whether a text is one JSON value in valid UTF-8, not nested
+// deeper than [MaxDepth]. The error is an [*InvalidError].
+func CheckJSON(text []byte) error {
+	if at := invalidUTF8(text); at >= 0 {
+		return &InvalidError{Offset: at, Problem: "not valid UTF-8"}
+	}
+	// The depth comes first: the decoder below allows far more than we do.
+	if at := tooDeep(text); at >= 0 {
+		return &InvalidError{Offset: at, Problem: fmt.Sprintf("nested deeper than %d levels", MaxDepth)}
+	}
+	if json.Valid(text) {
+		return nil
+	}
+	var raw json.RawMessage
+	err := json.Unmarshal(text, &raw)
+	// The decoder's text quotes a character of the input, so only the place of
+	// the byte at which it stopped is taken.
+	at := 0
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+		at = max(int(syntax.Offset)-1, 0)
+	}
+	return &InvalidError{Offset: at, Problem: "not one JSON value"}
+}
+
+// invalidUTF8 returns the offset of the first byte that is not UTF-8, or -1.
+func invalidUTF8(text []byte) int {
+	if utf8.Valid(text) {
+		return -1
+	}
+	for at := 0; at < len(text); {
+		r, size := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && size == 1 {
+			return at
+		}
+		at += size
+	}
+	return -1
+}
+
+// tooDeep returns the offset of the bracket that opens one level too many, or
+// -1. It is exact for valid JSON; on other text it may say -1.
+func tooDeep(text []byte) int {
+	depth, inString, escaped := 0, false, false
+	for at, b := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case inString:
+			escaped = b == '\\'
+			inString = b != '"'
+		case b == '"':
+			inString = true
+		case b == '[' || b == '{':
+			if depth++; depth > MaxDepth {
+				return at
+			}
+		case b == ']' || b == '}':
+			depth--
+		}
+	}
+	return -1
+}
+
+// quotedLen returns the length of a JSON string without making it.
+func quotedLen(s string) int {
+	n := len(s) + len(`""`)
+	for i := range len(s) {
+		switch b := s[i]; {
+		case b == '"', b == '\\', b == '\b', b == '\f', b == '\n', b == '\r', b == '\t':
+			n++
+		case b < ' ':
+			n += len(`\u0000`) - 1
+		case b == 0xe2 && i+2 < len(s) && s[i+1] == 0x80 && s[i+2]&^1 == 0xa8: // line and paragraph separator
+			n += len(`\u2028`) - 3
+		}
+	}
+	return n
+}
+
+// quote writes valid UTF-8 as a JSON string.
+func quote(s string) []byte { return encode(s) }
+
+// encode writes JSON without the escapes for HTML, which would make text up to
+// six times as long. It is for values that have no way to fail.
+func encode(value any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		panic(err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}

@@ -1,0 +1,85 @@
+package bodies
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/http"
+	"net/textproto"
+	"strings"
+)
+
+// multipartJSON converts a multipart form into an object. Of a file it keeps the
+// name, the type and the size, and not its bytes: an output has no room for
+// them.
+func (k Kind) multipartJSON(body []byte, limit int) ([]byte, error) {
+	if len(body) == 0 {
+		return []byte(emptyObject), nil
+	}
+	boundary := k.boundary
+	if first, _, several := strings.Cut(boundary, ","); several && !bytes.Contains(body, []byte("--"+boundary)) {
+		boundary = first // the header came twice
+	}
+	if boundary == "" {
+		return nil, &UnsupportedError{"the Content-Type of a multipart form needs a boundary"}
+	}
+	// Cut short between two parts, a form ends like a whole one for the reader.
+	if !bytes.Contains(body, []byte("--"+boundary+"--")) {
+		return nil, &InvalidError{Offset: len(body), Problem: "a multipart form without its end"}
+	}
+	source := bytes.NewReader(body)
+	parts := multipart.NewReader(source, boundary)
+	var fields Form
+	for {
+		part, err := parts.NextRawPart()
+		at := len(body) - source.Len()
+		if err == io.EOF { //nolint:errorlint // wrapped, it means an end that came too early
+			return fields.object(k.charset, limit)
+		}
+		if err != nil {
+			return nil, &InvalidError{Offset: at, Problem: "not a valid multipart form"}
+		}
+		if len(fields) == MaxFields {
+			return nil, tooManyFields(at)
+		}
+		field, err := readPart(part)
+		if err != nil {
+			return nil, &InvalidError{Offset: len(body) - source.Len(), Problem: "not a valid multipart form"}
+		}
+		field.at = at
+		fields = append(fields, field)
+	}
+}
+
+// readPart reads one part of a multipart form.
+func readPart(part *multipart.Part) (Field, error) {
+	kind := KindOf(http.Header(textproto.MIMEHeader{"Content-Type": part.Header.Values("Content-Type")}))
+	field := Field{Name: part.FormName(), charset: kind.charset}
+	if part.FileName() != "" {
+		size, err := io.Copy(io.Discard, part)
+		field.json = aboutFile(part.FileName(), kind.mediaType, size)
+		return field, err
+	}
+	var source io.Reader = part
+	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) { // out of use, and seen
+	case "base64":
+		source = base64.NewDecoder(base64.StdEncoding, part)
+	case "quoted-printable":
+		source = quotedprintable.NewReader(part)
+	}
+	value, err := io.ReadAll(source)
+	field.Value = string(value)
+	return field, err
+}
+
+// aboutFile is what stands for a file. Its name may be in any charset, and is
+// told as far as it can be read.
+func aboutFile(name, mediaType string, size int64) []byte {
+	return encode(struct {
+		Filename    string `json:"filename"`
+		ContentType string `json:"contentType,omitempty"`
+		Size        int64  `json:"size"` // bytes
+	}{strings.ToValidUTF8(name, "\ufffd"), strings.ToValidUTF8(mediaType, "\ufffd"), size})
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"callback-relay/config"
+	"callback-relay/relay"
+	"callback-relay/stepfunctions"
+	"callback-relay/store"
+	"callback-relay/telemetry"
+)
+
+// checkCommand looks at everything that a relay with these settings depends on.
+type checkCommand struct {
+	Output string `short:"o" enum:"table,json" default:"table" help:"table for people, json for programs."`
+
+	config.Settings
+}
+
+// Help implements [kong.HelpProvider].
+func (*checkCommand) Help() string {
+	return `Takes the settings of 'relay serve', and looks at Redis, at the public URL, and
+at AWS, with one heartbeat for a task that cannot exist. It changes nothing.
+Each check is a line: ok, warning or failed, and what to do. Exits with 1 if a
+check failed.`
+}
+
+// How a check ended.
+const (
+	checkOK      = "ok"
+	checkWarning = "warning"
+	checkFailed  = "failed"
+)
+
+// finding is what came of one check.
+type finding struct {
+	Check  string `json:"check"`
+	Status string `json:"status"`
+	Text   string `json:"text"`
+}
+
+// Run implements the command.
+func (c *checkCommand) Run(ctx context.Context, t terminal) error {
+	cfg, err := c.Parse()
+	keys, keysErr := parseKeys(cfg.Keys)
+	redisErr := checkRedis(cfg.Redis)
+	awsConfig, awsErr := loadAWS(ctx, telemetry.NewLogger(t.err, cfg.LogLevel, string(config.LogText)))
+	if err := errors.Join(err, redisErr, keysErr, awsErr); err != nil {
+		return err
+	}
+	sender, err := stepfunctions.New(awsConfig, stepfunctions.Options{Timeout: cfg.StepFunctionsTimeout})
+	if err != nil {
+		return err
+	}
+	defer sender.Close()
+	findings, err := checkStore(ctx, cfg, keys)
+	if err != nil {
+		return err
+	}
+	findings = append(findings, checkAddress(ctx, publicAddress{url: cfg.PublicURL, keys: keys}), checkCalls(ctx, sender))
+	if err := c.show(t.out, findings); err != nil {
+		return err
+	}
+	failed := slices.DeleteFunc(findings, func(f finding) bool { return f.Status != checkFailed })
+	if len(failed) > 0 {
+		return fmt.Errorf("%d checks failed", len(failed))
+	}
+	return nil
+}
+
+func (c *checkCommand) show(out io.Writer, findings []finding) error {
+	if c.Output == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(map[string][]finding{"checks": findings})
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, f := range findings {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", f.Status, f.Check, f.Text)
+	}
+	return table.Flush()
+}
+
+// checkStore looks at Redis as readiness does.
+func checkStore(ctx context.Context, cfg config.Config, keys *relay.KeyRing) ([]finding, error) {
+	client, err := openRedis(cfg.Redis)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	found := store.New(client, store.Options{Keys: keys, Durability: storeDurability(cfg.Durability)}).Look(ctx)
+	reasons := map[string]string{}
+	for _, o := range found.Obstacles {
+		reasons[o.Check] = o.Reason
+	}
+	var findings []finding
+	for _, check := range store.Checks {
+		if reason, fails := reasons[check]; fails {
+			findings = append(findings, finding{check, checkFailed, reason})
+		} else if reasons[store.CheckRedis] == "" { // or nothing is known of the rest
+			findings = append(findings, finding{check, checkOK, storeChecked[check]})
+		}
+	}
+	if found.Low() {
+		findings = append(findings, finding{checkRegistrations, checkWarning, "stopped, since redis has little of its memory left: give it more"})
+	}
+	return findings, nil
+}
+
+// storeChecked says of each check of the store what is right.
+var storeChecked = map[string]string{
+	store.CheckRedis:      "answers",
+	store.CheckKeyspace:   "is the one that this release knows",
+	store.CheckEviction:   "redis does not evict callbacks",
+	store.CheckMemory:     "redis has memory left",
+	store.CheckWritable:   "redis takes writes",
+	store.CheckDurability: "as many copies can be made as RELAY_REDIS_DURABILITY asks for",
+	store.CheckClock:      "agrees with that of redis",
+}
+
+// checkAddress looks at the public URL. That it cannot be reached from here does
+// not say that it cannot be reached from outside.
+func checkAddress(ctx context.Context, address publicAddress) finding {
+	ctx, cancel := context.WithTimeout(ctx, lookOutsideFor)
+	defer cancel()
+	switch err := address.reach(ctx); {
+	case err == nil:
+		return finding{checkPublicURL, checkOK, address.url.Host + " leads to this relay"}
+	case errors.Is(err, errUnreachable):
+		return finding{checkPublicURL, checkWarning, err.Error()}
+	default:
+		return finding{checkPublicURL, checkFailed, err.Error()}
+	}
+}
+
+// noTask is a task token that AWS never gave out. Whether Step Functions says
+// so is the whole question.
+const noTask relay.TaskToken = "relay-check-of-no-task"
+
+// checkTries is how often a call is made that failed for a reason that may have
+// passed already: a clock that was wrong, credentials that were too old.
+const checkTries = 3
+
+// checkCalls makes one heartbeat for no task. That Step Functions does not know
+// the task means that the way, the credentials, the role and the clock are right.
+func checkCalls(ctx context.Context, sender *stepfunctions.Sender) finding {
+	setup := sender.Setup()
+	where := fmt.Sprintf("%s (region %s, credentials from %s)", setup.Endpoint, setup.Region, setup.Credentials)
+	var failure *relay.SendError
+	for try := range checkTries {
+		err := sender.Heartbeat(ctx, noTask)
+		if err == nil {
+			return finding{checkAWS, checkWarning, where + " took a heartbeat for a task that does not exist: it is not Step Functions"}
+		}
+		if !errors.As(err, &failure) {
+			return finding{checkAWS, checkFailed, where + ": " + err.Error()}
+		}
+		if failure.Code == "InvalidToken" {
+			return finding{checkAWS, checkOK, where + " can be called"}
+		}
+		if failure.Class != relay.SendNotExecuted && failure.Class != relay.SendThrottled {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(try) * time.Second):
+		}
+	}
+	text := fmt.Sprintf("%s: %s: %v", where, failure.Code, failure.Err)
+	if advice := adviceOn[failure.Code]; advice != "" {
+		text += "; " + advice
+	}
+	return finding{checkAWS, checkFailed, text}
+}
+
+// adviceOn says what to do about a code. docs/operations.md has more.
+var adviceOn = map[string]string{ //nolint:gosec // codes and words, and no credentials
+	"AccessDenied":                allowCalls,
+	"AccessDeniedException":       allowCalls,
+	"ExpiredToken":                "renew the credentials",
+	"ExpiredTokenException":       "renew the credentials",
+	"InvalidClientTokenId":        "these credentials are not, or no longer, known to AWS: are they for this partition?",
+	"UnrecognizedClientException": "these credentials are not, or no longer, known to AWS: are they for this partition?",
+	"InvalidSignatureException":   "access key and secret do not belong together, or the clock is wrong",
+	"no-connection":               "does the region exist, and is there a way to it: a NAT, a VPC endpoint, HTTPS_PROXY?",
+	"timeout":                     "is there a way to it: a NAT, a VPC endpoint, HTTPS_PROXY?",
+}
+
+const allowCalls = "allow the role states:SendTaskSuccess, states:SendTaskFailure and states:SendTaskHeartbeat " +
+	"(a policy that names state machines may refuse this check, which is for none of them, and no delivery)"

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"callback-relay/api"
+)
+
+// What may be wrong with a relay that is ready all the same: from here it can be
+// seen only in part, and a relay that is not ready helps nobody then.
+const (
+	checkPublicURL = "public-url" // it leads to this relay
+	checkAWS       = "aws"        // there are credentials, and a way to Step Functions
+)
+
+var warningChecks = []string{checkAWS, checkPublicURL}
+
+// The rhythm of these looks. The first that fails is made again soon, and not
+// reported: right after an installation nothing routes to the relay yet.
+const (
+	lookOutsideEvery = 10 * time.Minute
+	lookAgainIn      = time.Minute
+	lookAgainSoon    = 5 * time.Second
+	lookOutsideFor   = 20 * time.Second // at most
+)
+
+// warnings are what the last looks found.
+type warnings struct {
+	mu    sync.Mutex
+	found map[string]string // reason by check
+}
+
+// all returns the warnings for /readyz.
+func (w *warnings) all() []api.Warning {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []api.Warning
+	for _, check := range warningChecks {
+		if reason, ok := w.found[check]; ok {
+			all = append(all, api.Warning{Check: check, Reason: reason})
+		}
+	}
+	return all
+}
+
+// set notes how a look ended, and tells whether that is new.
+func (w *warnings) set(check string, err error) (changed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, before := w.found[check]
+	switch {
+	case err == nil:
+		delete(w.found, check)
+	default:
+		if w.found == nil {
+			w.found = map[string]string{}
+		}
+		w.found[check] = err.Error()
+	}
+	return before != (err != nil)
+}
+
+// lookOutside looks at what is around the relay, rarely, until ctx ends.
+func (n *node) lookOutside(ctx context.Context) {
+	var looks sync.WaitGroup
+	looks.Go(func() { n.lookAt(ctx, checkAWS, n.sender.Reach) })
+	looks.Go(func() { n.lookAt(ctx, checkPublicURL, n.publicURL.reach) })
+	looks.Wait()
+}
+
+// lookAt makes one look again and again, and reports what comes of it.
+func (n *node) lookAt(ctx context.Context, check string, look func(context.Context) error) {
+	for failed := 0; ctx.Err() == nil; {
+		looking, cancel := context.WithTimeout(ctx, lookOutsideFor)
+		err := look(looking)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		pause := lookOutsideEvery
+		switch failed++; {
+		case err == nil:
+			failed = 0
+			n.warn(check, nil)
+		case failed == 1:
+			pause = lookAgainSoon
+		default:
+			pause = lookAgainIn
+			n.warn(check, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// warn notes how a look ended, and logs what is new.
+func (n *node) warn(check string, err error) {
+	changed := n.warnings.set(check, err)
+	n.metrics.Warning(check, err != nil)
+	switch {
+	case changed && err != nil:
+		n.logger.Warn("check failed", "check", check, "reason", err.Error())
+	case changed:
+		n.logger.Info("check passes again", "check", check)
+	}
+}

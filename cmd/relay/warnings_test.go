@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"callback-relay/telemetry"
+)
+
+// TestWarnings: what is wrong around a relay is reported when it was seen twice,
+// looked at again each minute, and no longer reported once it is right (row 86).
+func TestWarnings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logBuffer
+		n := &node{
+			logger:  telemetry.NewLogger(&log, 0, "text"),
+			metrics: telemetry.NewMetrics(telemetry.MetricsOptions{Warnings: warningChecks}),
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var looks atomic.Int32
+		var right atomic.Bool
+		go n.lookAt(ctx, checkPublicURL, func(context.Context) error {
+			if looks.Add(1); right.Load() {
+				return nil
+			}
+			return errors.New("leads elsewhere")
+		})
+		wait := func(d time.Duration, looked, warned int) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			if all := n.warnings.all(); len(all) != warned || int(looks.Load()) != looked {
+				t.Errorf("after %d looks: %v, want %d looks and %d warnings", looks.Load(), all, looked, warned)
+			}
+		}
+		wait(time.Second, 1, 0)
+		wait(lookAgainSoon, 2, 1)
+		wait(lookAgainIn, 3, 1)
+		right.Store(true)
+		wait(lookAgainIn, 4, 0)
+		wait(lookAgainIn, 4, 0)
+		wait(lookOutsideEvery, 5, 0)
+		cancel()
+		synctest.Wait()
+		text := log.String()
+		for line, times := range map[string]int{`msg="check failed" check=public-url reason="leads elsewhere"`: 1, `msg="check passes again" check=public-url`: 1} {
+			if got := strings.Count(text, line); got != times {
+				t.Errorf("%s: %d times, want %d:\n%s", line, got, times, text)
+			}
+		}
+	})
+}

@@ -1,0 +1,61 @@
+package handlers
+
+import (
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"callback-relay/api"
+	"callback-relay/relay"
+	"callback-relay/senders"
+)
+
+// handshakeOf tells whether a post only tries the link, and how its sender wants
+// to be answered.
+func handshakeOf(c echo.Context, body []byte) (senders.Reply, bool) {
+	return senders.Handshake(senders.Post{Header: c.Request().Header, Query: c.QueryParams(), JSON: body})
+}
+
+// shakeHands answers a post that only tries the link. The task waits on; where it
+// does not wait any more, the sender is told that instead.
+func (h *public) shakeHands(c echo.Context, link relay.LinkRef, reply senders.Reply) error {
+	if err := h.relay.Waits(c.Request().Context(), link); err != nil {
+		return h.counted(err)
+	}
+	h.logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "handshake answered, the task waits on",
+		slog.String("callback", string(link.ID)), slog.String("sender", reply.Sender))
+	h.metrics.Answered("handshake", "")
+	for name, values := range reply.Header {
+		c.Response().Header()[name] = slices.Clone(values)
+	}
+	if reply.Body == nil {
+		return c.JSON(http.StatusOK, api.AnswerResponse{ID: string(link.ID), Status: api.StatusIgnored})
+	}
+	if len(reply.Body) == 0 {
+		return c.NoContent(reply.Status)
+	}
+	return c.Blob(reply.Status, reply.ContentType, reply.Body)
+}
+
+// shortBody returns what the body of a request becomes, where it may be that of
+// a handshake: "{}" for one that is too long or cannot be read. It is for links
+// that do not care what is posted to them.
+func (h *public) shortBody(c echo.Context) ([]byte, error) {
+	empty := []byte("{}")
+	if n := c.Request().ContentLength; n <= 0 || n > senders.MaxHandshake {
+		return empty, nil
+	}
+	short := bodyReader{limit: senders.MaxHandshake, capacity: h.bodies.capacity}
+	room, err := short.admit(c, short.limit)
+	if err != nil {
+		return nil, err
+	}
+	defer room.release()
+	output, err := short.read(c, room)
+	if err != nil {
+		return empty, nil
+	}
+	return output, nil
+}

@@ -1,0 +1,44 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"callback-relay/api"
+	"callback-relay/relay"
+)
+
+// healthz says that the process runs. It depends on nothing else.
+func healthz(c echo.Context) error {
+	return c.JSON(http.StatusOK, api.Health{Status: api.HealthOK})
+}
+
+// alive is healthz of the public listener. Asked with a nonce, it proves that it
+// belongs to the relay that asks, which so finds out whether the public URL
+// leads here. As many proofs are given as there are answers to what leads
+// nowhere.
+func (h *public) alive(c echo.Context) error {
+	nonces, asked := c.QueryParams()["nonce"]
+	if !asked {
+		return healthz(c)
+	}
+	if !h.proofs.Allow() {
+		return errTooManyMisses
+	}
+	proof, ok := h.relay.Keys.Prove(nonces[0])
+	if !ok {
+		return &relay.InvalidFieldError{Field: "nonce", Problem: "must be 16 to 64 characters A-Z, a-z, 0-9, _ and -"}
+	}
+	return c.JSON(http.StatusOK, api.Health{Status: api.HealthOK, Proof: proof})
+}
+
+// readyz says whether the relay can serve, and if not, why.
+func (h *private) readyz(c echo.Context) error {
+	if obstacles := h.ready(c.Request().Context()); len(obstacles) > 0 {
+		p := api.NewProblem(api.CodeUnavailable, "Not ready, for the reasons that obstacles lists.")
+		p.Obstacles = obstacles
+		return writeProblem(c, p)
+	}
+	return c.JSON(http.StatusOK, api.Health{Status: api.HealthReady, Warnings: h.warnings()})
+}

@@ -1,0 +1,153 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"callback-relay/bodies"
+	"callback-relay/relay"
+)
+
+// checker reads JSON that was checked, and refuses what encoding/json would let
+// pass or change without a word: names that are not quite those of a field, in
+// other case say; names given twice, of which the last would count; and halves
+// of characters in texts, which would become U+FFFD.
+type checker struct {
+	*json.Decoder
+	text []byte
+}
+
+// value reads one value that is to become a t.
+func (d checker) value(t reflect.Type, field string) error {
+	if t == reflect.TypeFor[json.RawMessage]() {
+		return d.raw(field)
+	}
+	token, err := d.token(field)
+	if err != nil {
+		return err
+	}
+	if token != json.Delim('{') && token != json.Delim('[') {
+		return nil
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		if token == json.Delim('[') {
+			if err := d.value(nil, field); err != nil {
+				return err
+			}
+			continue
+		}
+		key, err := d.token(field)
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprint(key)
+		of, at, err := member(t, field, name)
+		if err == nil && seen[name] {
+			problem := "is given more than once"
+			if at == field {
+				problem = "has one name more than once"
+			}
+			err = &relay.InvalidFieldError{Field: at, Problem: problem}
+		}
+		if err != nil {
+			return err
+		}
+		seen[name] = true
+		if err := d.value(of, at); err != nil {
+			return err
+		}
+	}
+	_, _ = d.Token() // the end of it
+	return nil
+}
+
+// token reads the next token.
+func (d checker) token(field string) (json.Token, error) {
+	before := d.InputOffset()
+	token, err := d.Token()
+	if err != nil {
+		return nil, &bodies.InvalidError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
+	}
+	if _, isText := token.(string); isText && halfCharacter(d.text[before:d.InputOffset()]) {
+		return nil, halved(field)
+	}
+	return token, nil
+}
+
+// raw reads what is passed on as it is. An output is sent byte for byte; what
+// people read is decoded later.
+func (d checker) raw(field string) error {
+	var raw json.RawMessage
+	if err := d.Decode(&raw); err != nil {
+		return &bodies.InvalidError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
+	}
+	if strings.HasPrefix(field, "approval.") && halfCharacter(raw) {
+		return halved(field)
+	}
+	return nil
+}
+
+func halved(field string) error {
+	return &relay.InvalidFieldError{Field: field, Problem: `has half of a character in it, an escape from \ud800 to \udfff without its other half: ` +
+		`such as \ud83d, where \ud83d\ude00 is a character`}
+}
+
+// halfCharacter tells whether valid JSON has an escape for one half of a UTF-16
+// pair without the other half.
+func halfCharacter(text []byte) bool {
+	unit := func(at int) (uint64, bool) {
+		if at+6 > len(text) || text[at] != '\\' || text[at+1] != 'u' {
+			return 0, false
+		}
+		n, err := strconv.ParseUint(string(text[at+2:at+6]), 16, 16)
+		return n, err == nil
+	}
+	for at := 0; at < len(text); at++ {
+		if text[at] != '\\' {
+			continue
+		}
+		first, escaped := unit(at)
+		switch {
+		case !escaped:
+			at++ // past the character that is escaped
+		case first < 0xd800 || first > 0xdfff:
+			at += 5
+		case first > 0xdbff: // the second half, first
+			return true
+		default:
+			if second, ok := unit(at + 6); !ok || second < 0xdc00 || second > 0xdfff {
+				return true
+			}
+			at += 11
+		}
+	}
+	return false
+}
+
+// member returns the type of what has the name in an object that is to become
+// a t, and the field that mistakes in it are reported of. The type is nil where
+// there should be no object: that is for the decoder to report.
+func member(t reflect.Type, field, name string) (reflect.Type, string, error) {
+	if t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t == nil || t == reflect.TypeFor[time.Time]():
+		return nil, field, nil
+	case t.Kind() == reflect.Map:
+		return t.Elem(), field, nil
+	case t.Kind() != reflect.Struct:
+		return nil, field, nil
+	}
+	for _, f := range reflect.VisibleFields(t) {
+		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
+			return f.Type, strings.TrimPrefix(field+"."+name, "body."), nil
+		}
+	}
+	return nil, "", &relay.InvalidFieldError{Field: fmt.Sprintf("%.64s", name), Problem: "is not a known field"}
+}

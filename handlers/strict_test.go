@@ -1,0 +1,78 @@
+package handlers_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"callback-relay/relay"
+)
+
+// TestHalvedCharacters: an escape for half of a character would silently become
+// U+FFFD in what is stored and shown, so it is refused with the field's name
+// (row 85). An output is passed on byte for byte, whatever it escapes.
+func TestHalvedCharacters(t *testing.T) {
+	n := start(t)
+	const task = `{"taskToken":"CANARY",`
+	for body, field := range map[string]string{
+		`{"taskToken":"CANARY\ud800"}`:                                                                       "taskToken",
+		task + `"tags":{"a":"x\udc00"}}`:                                                                     "tags",
+		task + `"tags":{"a\ud83d":"x"}}`:                                                                     "tags",
+		task + `"links":{"a":{"type":"failure","error":"E","cause":"\ud83dx"}}}`:                             "links.cause",
+		task + `"links":{"a":{"type":"failure","error":"E\uDBFF\ud800"}}}`:                                   "links.error",
+		task + `"links":{"a":{"type":"webhook","response":{"text":"\ud83d\\ude00"}}}}`:                       "links.response.text",
+		task + `"links":{"a":{"type":"approval"}},"approval":{"title":"\ude00\ud83d"}}`:                      "approval.title",
+		task + `"links":{"a":{"type":"approval"}},"approval":{"details":{"a":"\ud83d"}}}`:                    "approval.details",
+		task + `"links":{"a":{"type":"approval"}},"approval":{"fields":{"type":"object","title":"\ud83d"}}}`: "approval.fields",
+		task + `"expiresIn":"\ud83d"}`:                                                                       "expiresIn",
+	} {
+		n.refuses(body, 400, "invalid-request", field)
+	}
+	k := n.register("tags", `{"a":"\ud83d\ude00 \\ud83d"}`, "links", `{"default":{"type":"success","output":"\ud800"}}`)
+	if k.Tags["a"] != `😀 \ud83d` {
+		t.Errorf("tag %q", k.Tags["a"])
+	}
+	n.post(k.path("default"), "application/json", "").is(http.StatusOK)
+	k.gets(`"\ud800"`)
+}
+
+// TestTaskTokensRefused (row 85): what the mistake looks like reaches the caller.
+func TestTaskTokensRefused(t *testing.T) {
+	n := start(t)
+	for token, words := range map[string]string{
+		`$$.Task.Token`:                    `"taskToken.$": "$$.Task.Token"`,
+		`{% $states.context.Task.Token %}`: `"QueryLanguage": "JSONata"`,
+		`\"CANARY\"`:                       `quotation marks`,
+		`CANARY\n`:                         `white space, at character 7`,
+		`\ufeffCANARY`:                     `byte order mark`,
+		`CANARY\ud800`:                     `half of a character`,
+	} {
+		got := n.call("POST", "/v1/callbacks", `{"taskToken":"`+token+`"}`)
+		if p := got.isProblem(400, "invalid-request"); fields(p) != "taskToken" || !strings.Contains(p.Detail, words) {
+			t.Errorf("%s: %s", token, p.Detail)
+		}
+		if strings.Contains(string(got.body), "CANARY") {
+			t.Errorf("repeated in %s", got.body)
+		}
+	}
+}
+
+// TestOutputsThatAWSDoesNotRead (row 84): they are refused with their place, and
+// the link works afterwards; at registration they are refused, too.
+func TestOutputsThatAWSDoesNotRead(t *testing.T) {
+	n := start(t)
+	digits := strings.Repeat("1", relay.MaxNumberChars+1)
+	name := strings.Repeat("n", relay.MaxNameChars+1)
+	for body, offset := range map[string]int64{
+		digits:                        0,
+		`{"a": [0, -` + digits + `]}`: 10,
+		`{"` + name + `": 1}`:         1,
+	} {
+		k := n.register()
+		if p := k.post("application/json", body).isProblem(400, "invalid-body"); number(p.Offset) != offset {
+			t.Errorf("offset %d, want %d", number(p.Offset), offset)
+		}
+		k.unharmed()
+		n.refuses(`{"taskToken":"t","links":{"a":{"type":"success","output":`+body+`}}}`, 400, "invalid-request", "links.a.output")
+	}
+}

@@ -1,0 +1,197 @@
+package senders
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Post is what was posted.
+type Post struct {
+	Header http.Header
+	Query  url.Values
+	JSON   []byte // what the body becomes; "{}" for an empty one
+}
+
+// Reply is what a handshake is answered with. Where the sender does not care what
+// it hears, or wants what only the holder of its secret could say, Body is nil.
+type Reply struct {
+	Sender      string // whose handshake it is, for the log
+	Status      int    // of HTTP; always a success
+	Body        []byte
+	ContentType string
+	Header      http.Header // besides; nil for none
+}
+
+// MaxHandshake is the length of the longest body that is looked at, in bytes of
+// JSON. The known ones have less than 2 KiB.
+const MaxHandshake = 16 << 10
+
+// Handshake finds out whether a post only tries the URL, and how its sender
+// wants to be answered. It knows the handshakes that cannot be mistaken for
+// anything else, each by its sender's own documentation or source.
+func Handshake(p Post) (Reply, bool) {
+	long := len(p.JSON) > MaxHandshake
+	for _, h := range handshakes {
+		if long && h.mark != "" {
+			continue
+		}
+		if h.header != "" && p.Header.Get(h.header) == "" || !bytes.Contains(p.JSON, []byte(h.mark)) {
+			continue
+		}
+		if reply, found := h.reply(p, p.body()); found {
+			reply.Sender, reply.Status = h.sender, cmp.Or(reply.Status, http.StatusOK)
+			return reply, true
+		}
+	}
+	return Reply{}, false
+}
+
+// members are those of a body that is an object, or of the first object of an
+// array.
+type members map[string]json.RawMessage
+
+// body returns the members of the body, or none of one that has none.
+func (p Post) body() members {
+	var body members
+	if len(p.JSON) > MaxHandshake {
+		return nil
+	}
+	if json.Unmarshal(p.JSON, &body) != nil {
+		var all []members
+		if json.Unmarshal(p.JSON, &all) != nil || len(all) == 0 {
+			return nil
+		}
+		body = all[0]
+	}
+	return body
+}
+
+// text returns a member that is a text, by its path, or "".
+func (m members) text(path ...string) string {
+	for _, name := range path[:len(path)-1] {
+		var inner members
+		if json.Unmarshal(m[name], &inner) != nil {
+			return ""
+		}
+		m = inner
+	}
+	var value string
+	_ = json.Unmarshal(m[path[len(path)-1]], &value) // it stays "" where there is no text
+	return value
+}
+
+// isEmptyList tells whether a member is an array with nothing in it.
+func (m members) isEmptyList(name string) bool {
+	var all []json.RawMessage
+	return json.Unmarshal(m[name], &all) == nil && all != nil && len(all) == 0
+}
+
+// noted is the reply to a handshake that wants nothing we could say.
+var noted = Reply{}
+
+// plain is the reply that repeats a challenge.
+func plain(challenge string) Reply {
+	return Reply{Body: []byte(challenge), ContentType: "text/plain; charset=utf-8"}
+}
+
+// object is the reply that repeats a value in a JSON object.
+func object(name string, value json.RawMessage) Reply {
+	body, err := json.Marshal(members{name: value})
+	if err != nil {
+		return noted // the value was not there
+	}
+	return Reply{Body: body, ContentType: "application/json"}
+}
+
+// handshakes are looked at in turn. A row is passed over where its header is not
+// there or the body does not hold its mark, which spares most answers the rest.
+var handshakes = []struct {
+	sender, header, mark string
+	reply                func(Post, members) (Reply, bool)
+}{
+	{"github", "X-GitHub-Event", "", func(p Post, _ members) (Reply, bool) {
+		return noted, p.Header.Get("X-GitHub-Event") == "ping"
+	}},
+	{"slack", "", "url_verification", func(_ Post, body members) (Reply, bool) {
+		challenge := body.text("challenge")
+		return plain(challenge), body.text("type") == "url_verification" && challenge != ""
+	}},
+	// The URL that confirms a subscription is not called: nobody from outside
+	// chooses what the relay calls.
+	{"sns", "X-Amz-Sns-Message-Type", "", func(p Post, _ members) (Reply, bool) {
+		return noted, isConfirmation(p.Header.Get("X-Amz-Sns-Message-Type"))
+	}},
+	{"sns", "", "SubscribeURL", func(_ Post, body members) (Reply, bool) {
+		return noted, isConfirmation(body.text("Type")) && body.text("TopicArn") != "" && body.text("SubscribeURL") != ""
+	}},
+	{"event-grid", "", "validationCode", func(p Post, body members) (Reply, bool) {
+		var data members
+		_ = json.Unmarshal(body["data"], &data) // none where there is no object
+		named := p.Header.Get("Aeg-Event-Type") == "SubscriptionValidation" ||
+			body.text("eventType") == "Microsoft.EventGrid.SubscriptionValidationEvent"
+		return object("validationResponse", data["validationCode"]), named && data.text("validationCode") != ""
+	}},
+	{"microsoft-graph", "", "", func(p Post, _ members) (Reply, bool) {
+		challenge := p.Query.Get("validationToken")
+		return plain(challenge), challenge != "" && string(p.JSON) == "{}"
+	}},
+	{"zoom", "", "endpoint.url_validation", func(_ Post, body members) (Reply, bool) {
+		return noted, body.text("event") == "endpoint.url_validation" && body.text("payload", "plainToken") != ""
+	}},
+	{"asana", "X-Hook-Secret", "", func(p Post, _ members) (Reply, bool) {
+		const name = "X-Hook-Secret"
+		return Reply{Header: http.Header{name: {p.Header.Get(name)}}}, string(p.JSON) == "{}"
+	}},
+	{"asana", "X-Hook-Signature", "events", func(_ Post, body members) (Reply, bool) {
+		return noted, body.isEmptyList("events") // a sign of life, every eight hours
+	}},
+	{"discord", "X-Signature-Ed25519", "type", func(_ Post, body members) (Reply, bool) {
+		switch string(body["type"]) {
+		case "0": // of events
+			return Reply{Status: http.StatusNoContent, Body: []byte{}}, true
+		case "1": // of interactions
+			return object("type", body["type"]), true
+		}
+		return Reply{}, false
+	}},
+	{"twitch", "Twitch-Eventsub-Message-Type", "", func(p Post, body members) (Reply, bool) {
+		switch p.Header.Get("Twitch-Eventsub-Message-Type") {
+		case "webhook_callback_verification":
+			return plain(body.text("challenge")), true
+		case "revocation":
+			return noted, true
+		}
+		return Reply{}, false
+	}},
+	{"monday", "", "challenge", func(_ Post, body members) (Reply, bool) {
+		return object("challenge", body["challenge"]), len(body) == 1 && body.text("challenge") != ""
+	}},
+	{"notion", "", "verification_token", func(_ Post, body members) (Reply, bool) {
+		return noted, len(body) == 1 && strings.HasPrefix(body.text("verification_token"), "secret_")
+	}},
+	{"dropbox-sign", "", "callback_test", func(_ Post, body members) (Reply, bool) {
+		event := Post{JSON: []byte(body.text("json"))}.body()
+		return plain("Hello API Event Received"), event.text("event", "event_type") == "callback_test"
+	}},
+	{"xero", "X-Xero-Signature", "events", func(_ Post, body members) (Reply, bool) {
+		return Reply{Body: []byte{}}, body.isEmptyList("events")
+	}},
+	{"pagerduty", "X-PagerDuty-Signature", "pagey.ping", func(_ Post, body members) (Reply, bool) {
+		return noted, body.text("event", "event_type") == "pagey.ping"
+	}},
+	{"intercom", "", "notification_event", func(_ Post, body members) (Reply, bool) {
+		return noted, body.text("type") == "notification_event" && body.text("topic") == "ping"
+	}},
+	{"mandrill", "X-Mandrill-Signature", "", func(p Post, _ members) (Reply, bool) {
+		return noted, string(p.JSON) == `{"mandrill_events":"[]"}`
+	}},
+}
+
+// isConfirmation tells whether a message of SNS is about the subscription itself.
+func isConfirmation(kind string) bool {
+	return kind == "SubscriptionConfirmation" || kind == "UnsubscribeConfirmation"
+}

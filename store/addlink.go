@@ -1,0 +1,148 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"callback-relay/relay"
+)
+
+// addTries is how often a link is put beside those that others add at the same
+// moment.
+const addTries = 10
+
+// AddLink implements [relay.Store].
+func (s *Store) AddLink(
+	ctx context.Context, id relay.CallbackID, name string, l relay.LinkRequest, judge func([]relay.Link, *relay.Approval) error,
+) (relay.View, error) {
+	for range addTries {
+		v, err := s.addLink(ctx, id, name, l, judge)
+		if !errors.Is(err, relay.ErrMeanwhile) {
+			return v, err
+		}
+	}
+	return relay.View{}, fmt.Errorf("add link to %s: %w: others do so all the time", id, relay.ErrUnavailable)
+}
+
+func (s *Store) addLink(
+	ctx context.Context, id relay.CallbackID, name string, l relay.LinkRequest, judge func([]relay.Link, *relay.Approval) error,
+) (relay.View, error) {
+	cb, rec, err := s.read(ctx, id)
+	if err != nil {
+		return relay.View{}, err
+	}
+	contentText, addedText, err := s.readContent(ctx, id)
+	if err != nil {
+		return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
+	}
+	var kept content
+	if err := json.Unmarshal(contentText, &kept); err != nil {
+		return relay.View{}, unavailable(fmt.Errorf("callback %s: unreadable %s", id, contentField))
+	}
+	v := relay.View{Callback: cb, Request: l, Approval: kept.Approval.relay()}
+	// Of what waits no longer nothing is left to judge: the script says why.
+	if cb.State == relay.StatePending {
+		var approval *relay.Approval
+		if kept.Approval != nil {
+			approval = &v.Approval
+		}
+		if err := judge(cb.Links, approval); err != nil {
+			return relay.View{}, err
+		}
+		if err := rec.room(name); err != nil {
+			return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
+		}
+	}
+	next := len(rec.Links) + len(rec.Added)
+	number, does := strconv.Itoa(next), newLinkContent(l)
+	got, err := s.keep(ctx, addLinkScript, []string{callbackKey(id)},
+		string(relay.StatePending), rec.text,
+		insert(json.RawMessage(rec.text), "added", append(rec.Added, [2]string{name, l.LinkKind.String()})),
+		s.seal(id, contentField, insert(contentText, "added", json.RawMessage(insert(memberOf(contentText, "added"), number, does)))),
+		s.seal(id, addedField, insert(addedText, number, addedLink{l.Approver, does.lasting()})),
+		rec.openNumbers(name))
+	if err != nil {
+		return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
+	}
+	if got.verdict() != "done" {
+		return relay.View{}, s.refusal(ctx, "add link to", id, got)
+	}
+	v.Link = relay.Link{
+		Name: name, LinkKind: l.LinkKind, Number: byte(next), //nolint:gosec // there was room
+		Generation: rec.Generation, Approver: l.Approver,
+	}
+	return v, nil
+}
+
+// readContent returns the JSON in content and in added, "{}" where there is none.
+func (s *Store) readContent(ctx context.Context, id relay.CallbackID) (contentText, addedText json.RawMessage, err error) {
+	values, err := s.redis.HMGet(ctx, callbackKey(id), contentField, addedField).Result()
+	if err != nil || len(values) != 2 {
+		return nil, nil, unavailable(fmt.Errorf("%d values of 2: %w", len(values), err))
+	}
+	sealed := texts(values)
+	contentText, addedText = json.RawMessage("{}"), json.RawMessage("{}")
+	return contentText, addedText, errors.Join(
+		s.open(id, contentField, sealed[0], &contentText), s.open(id, addedField, sealed[1], &addedText))
+}
+
+// room tells whether there is a number for one more link, and few enough are
+// open beside those that it replaces.
+func (r record) room(name string) error {
+	open := 0
+	for _, link := range r.links() {
+		if !link.Closed && link.Name != name {
+			open++
+		}
+	}
+	switch {
+	case open >= relay.MaxLinks:
+		return relay.ErrTooManyLinks
+	case len(r.Links)+len(r.Added) >= relay.MaxLinkNumbers:
+		return relay.ErrLinksUsedUp
+	}
+	return nil
+}
+
+// openNumbers returns the numbers of the links with the name that are open, in
+// the form of the field revoked.
+func (r record) openNumbers(name string) string {
+	var numbers strings.Builder
+	for _, link := range r.links() {
+		if !link.Closed && link.Name == name {
+			fmt.Fprintf(&numbers, " %d ", link.Number)
+		}
+	}
+	return numbers.String()
+}
+
+// insert returns the JSON object with a member set. What else is in it stays as
+// it is: a later release may have put it there.
+func insert(object json.RawMessage, name string, value any) string {
+	members := membersOf(object)
+	members[name] = json.RawMessage(encoded(value))
+	return encoded(members)
+}
+
+// memberOf returns a member of a JSON object, or "{}".
+func memberOf(object json.RawMessage, name string) json.RawMessage {
+	if value, ok := membersOf(object)[name]; ok {
+		return value
+	}
+	return json.RawMessage("{}")
+}
+
+func membersOf(object json.RawMessage) map[string]json.RawMessage {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(object, &members); err != nil {
+		panic(err) // it was decoded before
+	}
+	if members == nil {
+		members = map[string]json.RawMessage{}
+	}
+	return members
+}

@@ -1,0 +1,181 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"callback-relay/relay"
+)
+
+// uses is everything that a link can be used for.
+func (r *redisUnderTest) uses(link relay.LinkRef) map[string]error {
+	ctx, o := r.t.Context(), success(`{"by":"a thief"}`)
+	decisions := []relay.Decision{decision(true, "default", "A Thief")}
+	uses := map[string]error{}
+	_, uses["answer"] = r.Answer(ctx, link, o)
+	_, _, uses["heartbeat"] = r.Waiting(ctx, link)
+	_, uses["view"] = r.View(ctx, link)
+	_, uses["decide"] = r.Decide(ctx, link, decisions, nil)
+	_, uses["decide and answer"] = r.Decide(ctx, link, decisions, &o)
+	_, uses["a right code"] = r.Guess(ctx, link, true)
+	_, uses["a wrong code"] = r.Guess(ctx, link, false)
+	return uses
+}
+
+// worksNot checks that no use of a link is one: 404, and nothing is stored.
+func (r *redisUnderTest) worksNot(what string, cb relay.Callback, link relay.LinkRef) {
+	r.t.Helper()
+	before := r.hash(cb)
+	for use, err := range r.uses(link) {
+		if !errors.Is(err, relay.ErrNotFound) {
+			r.t.Errorf("%s, %s: %v, want ErrNotFound", what, use, err)
+		}
+	}
+	if diff := cmp.Diff(before, r.hash(cb)); diff != "" {
+		r.t.Errorf("%s: changed:\n%s", what, diff)
+	}
+}
+
+// forget makes retention pass.
+func (r *redisUnderTest) forget(cb relay.Callback) {
+	r.t.Helper()
+	r.must(r.client.Del(r.t.Context(), r.key(cb)).Err())
+}
+
+// Row 75: a link of an earlier registration of the same task token is none of
+// the present one, whether that has such a link or not.
+func testEarlierRegistration(t *testing.T, r *redisUnderTest) {
+	all := func(reg *relay.Registration) {
+		approvals(reg)
+		reg.Links["default"] = relay.LinkRequest{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}}
+	}
+	approval := func(reg *relay.Registration) {
+		approvals(reg)
+		reg.Approval.Required = 1
+		reg.Links = map[string]relay.LinkRequest{"default": reg.Links["dana"]}
+	}
+	earlier := map[string]relay.LinkRef{}
+	first := r.register("task", all)
+	for _, link := range first.Links {
+		earlier[link.Name] = r.link(first, link.Name)
+	}
+	for name, again := range map[string]func(*relay.Registration){"the same": all, "one approval": approval, "plain": func(*relay.Registration) {}} {
+		_, err := r.Cancel(t.Context(), first.ID)
+		r.must(err)
+		r.forget(first)
+		cb := r.register("task", again)
+		if cb.ID != first.ID {
+			t.Fatal("another id for the same task token")
+		}
+		for old, link := range earlier {
+			r.worksNot("registered anew as "+name+", the earlier link "+old, cb, link)
+		}
+	}
+}
+
+// A callback that the release before this one made has no generation: its
+// links, and the codes of its pages, stay as they were.
+func testWithoutGeneration(t *testing.T, r *redisUnderTest) {
+	beside := func() { // a replica of that release, as it names itself
+		r.must(r.client.ZAdd(t.Context(), "relay:v1:replicas", redis.Z{Score: float64(time.Now().UnixMilli()), Member: "4JZBHC6VK2YQ7PXW3NTL5MRSDA"}).Err())
+	}
+	beside()
+	cb := r.register("task", approvals)
+	if strings.Contains(r.hash(cb)["registration"], "generation") {
+		t.Fatalf("made beside a replica that knows no generations: %s", r.hash(cb)["registration"])
+	}
+	if again := r.register("task", approvals); !cmp.Equal(again.Links, cb.Links) {
+		t.Errorf("registered again: %v, want %v", again.Links, cb.Links)
+	}
+	for _, link := range cb.Links {
+		if n := len(r.keys.LinkKey(cb.ID, link, cb.Key).Reveal()); n != 52 {
+			t.Errorf("link %s has a key of %d characters", link.Name, n)
+		}
+	}
+	r.view(cb, "dana")
+	_, err := r.Answer(t.Context(), r.link(cb, "yes"), success(`1`))
+	r.must(err)
+
+	// Where neither has one, kind and number still tell links apart.
+	r.forget(cb)
+	pages := r.register("task", func(reg *relay.Registration) {
+		approvals(reg)
+		reg.Approval.Required = 1
+		reg.Links = map[string]relay.LinkRequest{"dana": reg.Links["dana"]}
+	})
+	for _, link := range cb.Links {
+		if link.Number != 0 || link.LinkKind != pages.Links[0].LinkKind {
+			r.worksNot("of an earlier registration, link "+link.Name, pages, r.link(cb, link.Name))
+		}
+	}
+
+	// Registered anew with a generation, none of these links is left.
+	r.forget(cb)
+	r.must(r.client.Del(t.Context(), "relay:v1:replicas").Err())
+	r.useKeys(r.keys)
+	next := r.register("task", approvals)
+	for _, link := range cb.Links {
+		r.worksNot("made without a generation, link "+link.Name, next, r.link(cb, link.Name))
+	}
+	// And the other way round, as when a rollout is reversed.
+	r.forget(next)
+	beside()
+	r.useKeys(r.keys)
+	last := r.register("task", approvals)
+	for _, link := range next.Links {
+		r.worksNot("made with a generation, link "+link.Name, last, r.link(next, link.Name))
+	}
+}
+
+// Registrations have a generation while every live replica knows what that is:
+// from the first one on where no other is alive, and as soon as the last one is
+// gone that does not.
+func testGenerationsInARollout(t *testing.T, r *redisUnderTest) {
+	ctx, made := t.Context(), 0
+	check := func(when string, want bool) {
+		t.Helper()
+		made++
+		cb := r.register(relay.TaskToken(fmt.Sprint("task", made)))
+		for _, link := range cb.Links {
+			if got := link.Generation != ""; got != want {
+				t.Errorf("%s: link %s has the generation %q", when, link.Name, link.Generation)
+			}
+		}
+	}
+	old := func(at time.Time) {
+		r.must(r.client.ZAdd(ctx, "relay:v1:replicas", redis.Z{Score: float64(at.UnixMilli()), Member: "4JZBHC6VK2YQ7PXW3NTL5MRSDA"}).Err())
+	}
+	beat := func(name string, want int) {
+		t.Helper()
+		if n, err := r.Beat(ctx, name, time.Minute); n != want || err != nil {
+			t.Errorf("%d replicas, want %d (%v)", n, want, err)
+		}
+	}
+	check("at the first start of all", true)
+	beat("A", 1)
+	beat("B", 2)
+	check("all of this release", true)
+	old(time.Now())
+	beat("A", 3)
+	check("beside one of the release before", false)
+	r.useKeys(r.keys)
+	check("just started beside it", false)
+	r.must(r.client.ZRem(ctx, "relay:v1:replicas", "4JZBHC6VK2YQ7PXW3NTL5MRSDA").Err())
+	beat("A", 2)
+	check("after it has left", true)
+	old(time.Now().Add(-2 * time.Minute))
+	r.useKeys(r.keys)
+	beat("A", 2)
+	check("after it has gone silent", true)
+	r.must(r.Leave(ctx, "B"))
+	beat("A", 1)
+	if names := r.client.ZRange(ctx, "relay:v1:replicas", 0, -1).Val(); len(names) != 1 || names[0] != "A+generations" {
+		t.Errorf("replicas %q", names)
+	}
+}
