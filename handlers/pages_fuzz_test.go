@@ -17,6 +17,7 @@ import (
 
 	"callback-relay/forms"
 	"callback-relay/handlers"
+	who "callback-relay/names" // a function of these tests has the other name
 	"callback-relay/relay"
 )
 
@@ -65,7 +66,7 @@ func FuzzSubmit(f *testing.F) {
 		request.Header.Set("Accept", "text/html")
 		got := httptest.NewRecorder()
 		public.ServeHTTP(got, request)
-		if got.Code != http.StatusOK && got.Code != http.StatusBadRequest {
+		if got.Code != http.StatusOK && got.Code != http.StatusBadRequest && got.Code != http.StatusRequestEntityTooLarge {
 			t.Fatalf("status %d: %.300s", got.Code, got.Body)
 		}
 		harmless(t, got.Body.Bytes())
@@ -89,7 +90,7 @@ func FuzzSubmit(f *testing.F) {
 		must(t, json.Unmarshal(kept.outcomes[0].Output, &output))
 		plain := func(s string) string { return strings.Join(strings.Fields(s), " ") }
 		if output.Decision != decision || plain(output.Comment) != plain(comment) ||
-			output.By.Approver != plain(approver) || plain(output.Fields.Text) != plain(field) {
+			!who.Same(output.By.Approver, approver) || plain(output.Fields.Text) != plain(field) {
 			t.Errorf("%q, %q, %q, %q became %s", decision, approver, comment, field, kept.outcomes[0].Output)
 		}
 	})

@@ -3,7 +3,8 @@ package relay
 import (
 	"slices"
 	"strings"
-	"unicode"
+
+	"callback-relay/names"
 )
 
 // Approval is what the pages of a callback show, and what they ask of the
@@ -155,27 +156,15 @@ func (m *mistakes) checkQuorum(r *Registration, maxOutput int) {
 // people counts those who can decide: everybody with a name once, and each link
 // without one.
 func people(links []Link) int {
-	names := map[string]bool{}
+	known := map[string]bool{}
 	for _, link := range links {
 		switch {
 		case link.Type != LinkApproval:
 		case link.Approver != "":
-			names[sameName(link.Approver)] = true
+			known[names.Key(link.Approver)] = true
 		default:
-			names["\x00"+link.Name] = true
+			known["\x00"+link.Name] = true
 		}
 	}
-	return len(names)
-}
-
-// sameName returns what is the same for two spellings of one person's name:
-// case, blanks and what is not seen aside.
-func sameName(name string) string {
-	seen := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, name)
-	return strings.ToLower(strings.Join(strings.Fields(seen), " "))
+	return len(known)
 }

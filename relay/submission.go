@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"callback-relay/names"
 )
 
 // Submission is what a person sends from a page. Texts are as they were typed.
@@ -31,11 +33,13 @@ const (
 
 // Problems of inputs that are no fields of a schema.
 const (
-	ProblemNameTaken ProblemKind = "name-taken" // somebody with this name has a link
-	ProblemNameUsed  ProblemKind = "name-used"  // somebody with this name has decided
-	ProblemWrongWord ProblemKind = "wrong-word"
-	ProblemWrongCode ProblemKind = "wrong-code" // Limit tells how many tries are left
-	ProblemTwice     ProblemKind = "twice"      // the form has the input more than once
+	ProblemNameTaken      ProblemKind = "name-taken"      // somebody with this name has a link
+	ProblemNameUsed       ProblemKind = "name-used"       // somebody with this name has decided
+	ProblemNameUnreadable ProblemKind = "name-unreadable" // nobody can see it, or it has control characters
+	ProblemNameMixed      ProblemKind = "name-mixed"      // a word of it has letters of several alphabets
+	ProblemWrongWord      ProblemKind = "wrong-word"
+	ProblemWrongCode      ProblemKind = "wrong-code" // Limit tells how many tries are left
+	ProblemTwice          ProblemKind = "twice"      // the form has the input more than once
 )
 
 // FormError reports a submission that cannot be taken as it is. Nothing was
@@ -221,8 +225,8 @@ func (s *Service) read(v View, sub Submission) (Decision, []FieldProblem) {
 		add(InputDecision, ProblemMissing, "")
 	}
 	if d.Approver == "" {
-		d.Typed, d.Approver = true, strings.Join(strings.Fields(sub.Approver), " ")
-		if kind, limit := v.checkName(d.Approver); kind != "" {
+		d.Typed, d.Approver = true, names.Clean(sub.Approver)
+		if kind, limit := v.checkName(sub.Approver); kind != "" {
 			add(InputApprover, kind, limit)
 		}
 	}
@@ -258,21 +262,28 @@ func (s *Service) readFields(schema []byte, fields []Field, typed func(string) s
 }
 
 // checkName says what is wrong with a name that was typed. One that has a link
-// of its own must be used there: nobody may speak for somebody else, nor twice.
+// of its own must be used there: nobody may speak for somebody else, nor twice,
+// and what looks like a name counts as that name.
 func (v View) checkName(name string) (ProblemKind, string) {
-	switch {
-	case name == "":
+	if strings.TrimSpace(name) == "" {
 		return ProblemMissing, ""
-	case utf8.RuneCountInString(name) > MaxApproverChars:
+	}
+	if utf8.RuneCountInString(names.Clean(name)) > MaxApproverChars {
 		return ProblemTooLong, fmt.Sprint(MaxApproverChars)
 	}
+	switch names.Check(name) {
+	case names.Unreadable:
+		return ProblemNameUnreadable, ""
+	case names.Mixed:
+		return ProblemNameMixed, ""
+	}
 	for _, link := range v.Links {
-		if link.Approver != "" && sameName(link.Approver) == sameName(name) {
+		if link.Approver != "" && names.Alike(link.Approver, name) {
 			return ProblemNameTaken, ""
 		}
 	}
 	for _, d := range v.Decisions {
-		if sameName(d.Approver) == sameName(name) {
+		if names.Alike(d.Approver, name) {
 			return ProblemNameUsed, ""
 		}
 	}

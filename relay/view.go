@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 	"unicode/utf8"
+
+	"callback-relay/names"
 )
 
 // View is a callback as one of its links shows it to whoever has the link.
@@ -66,7 +68,7 @@ func (v View) Standing() Standing {
 // through itself.
 func (v View) Mine() (Decision, bool) {
 	i := slices.IndexFunc(v.Decisions, func(d Decision) bool {
-		return d.Number == v.Link.Number || !v.Link.Closed && v.Link.Approver != "" && !d.Typed && sameName(d.Approver) == sameName(v.Link.Approver)
+		return d.Number == v.Link.Number || !v.Link.Closed && v.Link.Approver != "" && !d.Typed && names.Same(d.Approver, v.Link.Approver)
 	})
 	if i < 0 {
 		return Decision{}, false
