@@ -63,6 +63,7 @@ func TestUpgrade(t *testing.T) {
 			c.send(0, i%2)
 		}
 	})
+	people := f.peopleBefore(f.replicas[0])
 	f.operate(relayBinary, "migrate", "up")
 	for _, r := range f.replicas {
 		f.untilReady(r) // else this release's migration is one too early: decision 20
@@ -78,6 +79,7 @@ func TestUpgrade(t *testing.T) {
 		}
 	}
 	f.judged("before and after the upgrade", before)
+	f.peopleAfter(f.replicas[0], fresh, people)
 	f.deliverEachOthers(0, 2)
 	f.deliverEachOthers(2, 0)
 	f.peopleMeanwhile(f.replicas[0], fresh)
@@ -103,6 +105,7 @@ func TestUpgrade(t *testing.T) {
 	stop()
 	loading.Wait()
 	s.conclude().report(t)
+	f.linksOfThisRelease(s.replicas[2], previous)
 	if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "all as they should be") {
 		t.Errorf("verify: %s", told)
 	}
@@ -133,91 +136,6 @@ func (f *fleet) deliverEachOthers(taker, deliverer int) {
 		}
 	}
 	f.judged(fmt.Sprintf("taken by replica %d, delivered by replica %d", taker, deliverer), cases)
-}
-
-// peopleMeanwhile has callbacks with links that the previous release does not
-// know. It says 404 to these links and does them no harm: they work at this
-// release afterwards. Whatever it does know of them it does.
-func (f *fleet) peopleMeanwhile(old, fresh *replica) {
-	f.Helper()
-	asked := func(r *api.CreateRequest) {
-		r.Links = map[string]api.LinkRequest{
-			"dana": {Type: api.LinkApproval}, "hook": {Type: api.LinkWebhook}, "done": {Type: api.LinkSuccess, Output: []byte(`{"done":1}`)}, "beat": {Type: api.LinkHeartbeat},
-		}
-		r.Approval = &api.Approval{Title: "Deploy?"}
-	}
-	if _, _, err := f.tryRegister(old, asked); !isStatus(err, http.StatusBadRequest) {
-		f.Errorf("the previous release was asked for an approval: %v, want 400", err)
-	}
-	_, page := f.registerAt(fresh, asked)
-	f.wantPage(old, page, http.StatusNotFound)
-	f.wantPage(fresh, page, http.StatusOK)
-	if got, err := f.client(old).Get(context.Background(), page.ID); err != nil || got.State != api.StatePending || len(got.Links) != 4 {
-		f.Errorf("the previous release shows %+v, %v", got, err)
-	}
-	ctx := context.Background()
-	if told, err := f.post(ctx, old, page.Links["done"].URL, nil); err != nil || told.status != http.StatusNotFound {
-		f.Errorf("a link with a fixed output, at the previous release: %+v, %v", told, err)
-	}
-	if told, err := f.post(ctx, fresh, page.Links["done"].URL, nil); err != nil || told.word != api.StatusDelivered {
-		f.Errorf("the same link at this release: %+v, %v", told, err)
-	}
-
-	taskToken, machine := f.registerAt(fresh, asked)
-	if told, err := f.post(ctx, old, machine.Links["beat"].URL, nil); err != nil || told.word != api.StatusAlive {
-		f.Errorf("the heartbeat link beside an approval, at the previous release: %+v, %v", told, err)
-	}
-	if told, err := f.post(ctx, old, machine.Links["hook"].URL, []byte(`{"by":"machine"}`)); err != nil || told.word != api.StatusDelivered {
-		f.Errorf("the webhook link beside an approval, at the previous release: %+v, %v", told, err)
-	}
-	f.wantPage(fresh, machine, http.StatusOK) // which says that it is decided
-	for _, e := range f.steps.Effects() {
-		if e.TaskToken == taskToken && string(e.Output) != `{"by":"machine"}` {
-			f.Errorf("the task was told %s", e.Output)
-		}
-	}
-	_, revoked := f.registerAt(fresh, asked)
-	_, err := f.client(fresh).RevokeLink(ctx, revoked.ID, "hook")
-	must(f, err)
-	if told, err := f.post(ctx, fresh, revoked.Links["hook"].URL, nil); err != nil || told.status != http.StatusGone {
-		f.Errorf("a link that was revoked: %+v, %v", told, err)
-	}
-	if told, err := f.post(ctx, old, revoked.Links["hook"].URL, nil); err != nil || told.word != api.StatusDelivered {
-		f.Errorf("a link that was revoked, at the previous release: %+v, %v", told, err)
-	}
-	_, withdrawn := f.registerAt(fresh, asked)
-	if _, err := f.client(old).Cancel(ctx, withdrawn.ID); err != nil {
-		f.Errorf("cancelled by the previous release: %v", err)
-	}
-	f.untilState(fresh, withdrawn.ID, api.StateCancelled)
-	f.expiresAt(old, fresh, asked)
-}
-
-// expiresAt lets the previous release alone see a deadline pass.
-func (f *fleet) expiresAt(old, fresh *replica, asked func(*api.CreateRequest)) {
-	f.Helper()
-	_, cb := f.registerAt(fresh, asked, func(r *api.CreateRequest) { r.ExpiresIn = "3s" })
-	fresh.kill()
-	if got := f.get(old, cb.ID); got.State != api.StatePending {
-		f.Errorf("it is %s before the previous release is alone with it", got.State)
-	}
-	f.untilState(old, cb.ID, api.StateDelivered)
-	fresh.start()
-	if got := f.get(fresh, cb.ID); got.Outcome == nil || got.Outcome.Error != expiredError {
-		f.Errorf("expired at the previous release: %+v", got)
-	}
-	f.wantPage(fresh, cb, http.StatusGone)
-}
-
-// wantPage opens the page of the link named dana at a replica.
-func (f *fleet) wantPage(r *replica, cb api.Callback, status int) {
-	f.Helper()
-	response, err := f.http.Get("http://" + r.at.Load().public + strings.TrimPrefix(cb.Links["dana"].URL, publicURL))
-	must(f, err)
-	defer response.Body.Close()
-	if response.StatusCode != status {
-		f.Errorf("the page of %s: %d, want %d", cb.ID, response.StatusCode, status)
-	}
 }
 
 func isStatus(err error, status int) bool {

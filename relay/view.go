@@ -76,6 +76,37 @@ func (v View) Mine() (Decision, bool) {
 	return v.Decisions[i], true
 }
 
+// late says why a submission to what no longer waits for it is an error, or nil
+// where it says what was recorded of the same person already.
+func (v View) late(sub Submission) error {
+	err := v.tooLate(sub)
+	if err != nil && v.Link.Closed {
+		return ErrLinkClosed // whatever became of the callback
+	}
+	return err
+}
+
+func (v View) tooLate(sub Submission) error {
+	switch v.Standing() {
+	case StandingTooLate:
+		return ErrExpired
+	case StandingCancelled:
+		return ErrCancelled
+	case StandingTaskClosed, StandingNotTaken:
+		return RefusalError(v.Delivery.LastError)
+	}
+	if mine, ok := v.Mine(); ok {
+		if mine.Word() == sub.Decision {
+			return nil
+		}
+		return ErrAlreadyAnswered
+	}
+	if v.Outcome != nil && v.Outcome.Number == v.Link.Number {
+		return nil
+	}
+	return ErrAlreadyAnswered
+}
+
 // Title and Message are what the link's page is about.
 func (v View) Title() string { return cmp.Or(v.Request.Title, v.Approval.Title) }
 

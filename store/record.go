@@ -78,7 +78,7 @@ type record struct {
 func (r record) links() []relay.Link {
 	var links []relay.Link
 	for i, l := range slices.Concat(r.Links, r.Added) {
-		number := byte(i) //nolint:gosec // at most MaxLinkNumbers
+		number := byte(i) // of at most [relay.MaxLinkNumbers]
 		link := relay.Link{
 			Name: l[0], LinkKind: relay.ParseLinkKind(l[1]), Number: number, Generation: r.Generation,
 			Approver: r.approvers[l[0]], Closed: closed(r.revoked, number),

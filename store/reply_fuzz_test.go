@@ -293,7 +293,8 @@ func FuzzView(f *testing.F) {
 		"answered\n1000 2000 @spec\nfailure\nCallback.Expired\nexpiry\n2000\n0\n\nThrottlingException\n0",
 		"nil", "", "pending", "pending\n1000 2000", "pending\n1000 2000 {}", "pending\n1000 2000 null", "pending\n\n", "x\nx y z",
 		"pending\n9999999999999999999 -1 @spec", "answered\n1 2 @spec\nsuccess\n\n7\nx\nx", "answered\n1 2 @spec\nsuccess\n\n256", "answered\n1 2 @spec\nsuccess\n\n-1",
-		`pending` + "\n" + `1 2 {"links":[["a"],["b","c","d"],null],"tags":{"a":"b"}}`, `pending` + "\n" + `1 2 {"links":1}`, "int 1\nfloat 2\nlist x",
+		`pending` + "\n" + `1 2 {"links":[["a"],["b","c","d"],null],"tags":{"a":"b"}}`, `pending` + "\n" + `1 2 {"links":1}`,
+		`pending` + "\n" + `1 2 {"links":[[],null]}`, `pending` + "\n" + `1 2 {"links":[["a","webhook"]],"added":[["b","webhook"],["a","heartbeat"]]}`, "int 1\nfloat 2\nlist x",
 	} {
 		f.Add(lines, 1000.0)
 	}
@@ -325,10 +326,12 @@ func FuzzView(f *testing.F) {
 			if state, _ := values[0].(string); cb.ID != b.link.ID || string(cb.State) != state || (cb.Outcome == nil) != (cb.Delivery == nil) {
 				t.Errorf("%q is seen as %+v", lines, cb)
 			}
-			for i, link := range cb.Links {
-				if link.Number != byte(i) {
-					t.Errorf("link %d has the number %d", i, link.Number)
+			names := map[string]bool{}
+			for i, link := range cb.Links { // of each name the last one
+				if names[link.Name] || i > 0 && link.Number <= cb.Links[i-1].Number && len(cb.Links) <= relay.MaxLinkNumbers {
+					t.Errorf("link %d is named %q and has the number %d", i, link.Name, link.Number)
 				}
+				names[link.Name] = true
 			}
 		}
 	})

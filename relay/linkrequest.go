@@ -1,0 +1,195 @@
+package relay
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"callback-relay/names"
+)
+
+// LinkRequest is what is asked of one link.
+type LinkRequest struct {
+	LinkKind
+	Output   Payload // of a success; nil is {}
+	Error    string  // of a failure
+	Cause    string  // of a failure
+	Approver string  // of an approval: who decides there; "" lets the page ask for a name
+	// Of a page. Title and Message are in place of the approval's, ButtonLabel is
+	// what the one button says.
+	Title       string
+	Message     string // Markdown
+	ButtonLabel string // "" is what the type says
+	Response    Response
+}
+
+// Response is what whoever used a link is told besides the status.
+type Response struct {
+	Text     string // "" for none
+	Redirect string // of a page: an https URL to go on to; "" for none
+}
+
+// Outcome returns the fixed outcome of a success or failure link.
+func (l LinkRequest) Outcome() Outcome {
+	if l.Type == LinkFailure {
+		return Outcome{Type: OutcomeFailure, Error: l.Error, Cause: l.Cause}
+	}
+	return Outcome{Type: OutcomeSuccess, Output: l.Output}
+}
+
+// normal returns the link with what was left out filled in.
+func (l LinkRequest) normal() LinkRequest {
+	l.Page = l.Page || l.Type == LinkApproval
+	l.Title = strings.TrimSpace(l.Title)
+	if l.Type == LinkSuccess && l.Output == nil {
+		l.Output = Payload("{}")
+	}
+	return l
+}
+
+func (m *mistakes) checkLinks(links map[string]LinkRequest, maxOutput int) {
+	if len(links) > MaxLinks {
+		m.add("links", "has %d entries, at most %d are allowed", len(links), MaxLinks)
+	}
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		switch {
+		case !linkName.MatchString(name):
+			m.add("links", "has a name that is not 1 to 64 characters a-z, 0-9 or -, a letter first")
+		case name == ByExpiry:
+			m.add("links."+name, "is a reserved name")
+		case !slices.Contains(LinkTypes, links[name].Type):
+			m.add("links."+name+".type", "must be one of %v", LinkTypes)
+		default:
+			m.checkLink("links."+name+".", links[name], maxOutput)
+		}
+	}
+	if len(links) <= MaxLinks {
+		m.checkAlike(links)
+	}
+}
+
+// checkAdded checks a link that is to be added to a callback with this approval,
+// nil for none.
+func (m *mistakes) checkAdded(name string, l LinkRequest, a *Approval, maxOutput int) {
+	switch {
+	case !linkName.MatchString(name):
+		m.add("name", "must be 1 to 64 characters a-z, 0-9 or -, a letter first, such as dana")
+	case name == ByExpiry:
+		m.add("name", "is a reserved name")
+	}
+	if !slices.Contains(LinkTypes, l.Type) {
+		m.add("type", "must be one of %v", LinkTypes)
+		return
+	}
+	m.checkLink("", l, maxOutput)
+	if l.Type == LinkApproval && a == nil {
+		m.add("type", "cannot be approval: the callback was registered without an approval, so there is nothing to decide; success or failure with page can be added")
+		return
+	}
+	m.checkTitle("", l, a)
+}
+
+// checkLink checks what a link of a known type carries; at is what stands before
+// the names of its fields. What its type has no use for is a mistake: it would
+// be silently lost.
+func (m *mistakes) checkLink(at string, l LinkRequest, maxOutput int) {
+	if l.Page && l.Type == LinkWebhook {
+		m.add(at+"page", "is for links that carry no body: success, failure and heartbeat")
+	}
+	switch l.Type {
+	case LinkSuccess:
+		if err := CheckOutput(l.Output, maxOutput); err != nil {
+			m.add(at+"output", "cannot be sent: %v", err)
+		}
+	case LinkFailure:
+		if l.Error == "" {
+			m.add(at+"error", "is required: it is the name by which the workflow catches the failure")
+		}
+		m.text(at+"error", l.Error, MaxErrorChars)
+		m.text(at+"cause", l.Cause, MaxCauseChars)
+	}
+	if l.Output != nil && l.Type != LinkSuccess {
+		m.add(at+"output", "is for links of type success")
+	}
+	if (l.Error != "" || l.Cause != "") && l.Type != LinkFailure {
+		m.add(at+"error", "is for links of type failure, as cause is")
+	}
+	if l.Approver != "" && l.Type != LinkApproval {
+		m.add(at+"approver", "is for links of type approval")
+	}
+	m.checkApprover(at+"approver", l.Approver)
+	m.checkPage(at, l)
+	m.text(at+"response.text", l.Response.Text, MaxResponseChars)
+	if l.Response.Redirect != "" {
+		m.checkRedirect(at+"response.redirect", l)
+	}
+}
+
+func (m *mistakes) checkApprover(field, name string) {
+	if name == "" {
+		return
+	}
+	m.text(field, name, MaxApproverChars)
+	switch names.Check(name) {
+	case names.Unreadable:
+		m.add(field, "is blank, or has control characters: give a name that people can read, or leave it out and the page asks for one")
+	case names.Mixed:
+		m.add(field, "has letters of several alphabets in one word, and could pass for another name: write each word in one, as in Dana or Дана")
+	}
+}
+
+const alike = "looks like the approver of links.%s, with other letters: give names that people can tell apart"
+
+// looksLike tells whether two people's names look the same and are not.
+func looksLike(a, b string) bool {
+	return a != "" && b != "" && !names.Same(a, b) && names.Alike(a, b)
+}
+
+// checkAlike refuses approvers whose names look the same and are not: people
+// could not tell who decided, nor the relay whether one of them decided twice.
+func (m *mistakes) checkAlike(links map[string]LinkRequest) {
+	order := slices.Sorted(maps.Keys(links))
+	for i, name := range order {
+		for _, before := range order[:i] {
+			if looksLike(links[name].Approver, links[before].Approver) {
+				m.add("links."+name+".approver", alike, before)
+				break
+			}
+		}
+	}
+}
+
+// checkPage checks what a link says of its page.
+func (m *mistakes) checkPage(at string, l LinkRequest) {
+	for _, text := range []struct {
+		field, text string
+		most        int
+	}{{"title", l.Title, MaxTitleChars}, {"message", l.Message, MaxMessageChars}, {"buttonLabel", l.ButtonLabel, MaxLabelChars}} {
+		m.text(at+text.field, text.text, text.most)
+		if text.text != "" && !l.Page {
+			m.add(at+text.field, "is for links that open a page")
+		}
+	}
+	if l.ButtonLabel != "" && l.Type == LinkApproval {
+		m.add(at+"buttonLabel", "is for pages with one button; those of an approval are named by approval.approveLabel and approval.rejectLabel")
+	}
+}
+
+// checkTitle refuses a page that says nothing of what it is about.
+func (m *mistakes) checkTitle(at string, l LinkRequest, a *Approval) {
+	if l.Page && l.Type != LinkWebhook && l.Title == "" && (a == nil || strings.TrimSpace(a.Title) == "") {
+		m.add(at+"title", `is required, here or as approval.title, since the link opens a page: say what it is about, such as "Deploy 4.2.0 to production?"`)
+	}
+}
+
+func (m *mistakes) checkRedirect(field string, l LinkRequest) {
+	m.text(field, l.Response.Redirect, MaxRedirectChars)
+	to, err := url.Parse(l.Response.Redirect)
+	switch {
+	case !l.Page:
+		m.add(field, "is for pages: webhooks follow no redirects")
+	case err != nil || to.Scheme != "https" || to.Hostname() == "" || to.User != nil:
+		m.add(field, "must be an https URL such as https://example.com/done, without a user")
+	}
+}
