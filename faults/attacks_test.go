@@ -179,6 +179,10 @@ func TestAttackOnPages(t *testing.T) {
 			for began := time.Now(); time.Since(began) < 10*time.Second; {
 				took = append(took, a.honest(1)...)
 			}
+			a.http.Timeout = time.Minute
+			if name == "many texts" { // the largest bodies, too
+				a.crowdPosts()
+			}
 			_, peak := a.replicas[0].memory()
 			t.Logf("%d forms of %d KiB posted; %d MiB resident at most; an honest answer took at most %v",
 				posted.Load(), len(attack.form)>>10, peak>>20, longest(took).Round(time.Millisecond))
@@ -218,7 +222,7 @@ func TestAttackOfIdleConnections(t *testing.T) {
 		}
 		_, _ = bufio.NewReader(conn).WriteTo(io.Discard) // until the relay closes it
 	})
-	eventually(a, "the attacker has its connections", func() bool { return opened.Load() > idleConnections })
+	eventually(a, "the attacker has its connections", func() bool { return opened.Load() >= idleConnections })
 	served, tries := 0, 20
 	var slowest time.Duration
 	for range tries {

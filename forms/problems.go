@@ -17,7 +17,15 @@ import (
 var ranks = []relay.ProblemKind{
 	relay.ProblemMissing, relay.ProblemNotANumber, relay.ProblemNotWhole, relay.ProblemNotADate, relay.ProblemNotAChoice,
 	relay.ProblemTooShort, relay.ProblemTooLong, relay.ProblemTooSmall, relay.ProblemTooLarge, relay.ProblemNotAMultiple,
-	relay.ProblemPattern, relay.ProblemInvalid,
+	relay.ProblemFormat, relay.ProblemPattern, relay.ProblemInvalid,
+}
+
+// examples are texts of the formats that people may be asked for. Those of times
+// are as an input for them takes them.
+var examples = map[string]string{
+	"date-time": "2030-01-31 14:30", "time": "14:30", "email": "name@example.com", "idn-email": "name@example.com",
+	"uri": "https://example.com/page", "iri": "https://example.com/page", "hostname": "www.example.com", "idn-hostname": "www.example.com",
+	"ipv4": "192.0.2.1", "ipv6": "2001:db8::1", "uuid": "123e4567-e89b-12d3-a456-426614174000", "duration": "P1DT12H",
 }
 
 // problems turns what the library found into at most one problem for each
@@ -147,6 +155,9 @@ func kindOf(wrong jsonschema.ErrorKind) (relay.ProblemKind, string) {
 	case *kind.Format:
 		if k.Want == "date" {
 			return relay.ProblemNotADate, ""
+		}
+		if example, known := examples[k.Want]; known {
+			return relay.ProblemFormat, example
 		}
 	case *kind.Type:
 		return wrongType(k), ""

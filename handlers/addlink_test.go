@@ -90,7 +90,7 @@ func TestAddedLink(t *testing.T) {
 	k.Links["kim"] = link
 	for range 5 {
 		_, nonce := k.open("kim")
-		n.do(http.MethodPost, "http://"+n.public+k.path("kim"), "nonce="+nonce+"&decision=approved&confirm=wrong!", "Content-Type", "application/x-www-form-urlencoded")
+		n.do(http.MethodPost, "http://"+n.public+k.path("kim"), "nonce="+nonce+"&decision=approved&confirm="+wrongCode(link.Code), "Content-Type", "application/x-www-form-urlencoded")
 	}
 	n.do(http.MethodGet, "http://"+n.public+k.path("kim"), "").isProblem(http.StatusGone, "link-closed")
 	got = k.addLink(`{"name":"kim","type":"approval","approver":"Kim"}`)

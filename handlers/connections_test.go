@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"callback-relay/handlers"
 )
@@ -122,7 +123,7 @@ func TestProbeOfAFullListener(t *testing.T) {
 func TestFullListenerCloses(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })}
 	l := handlers.BoundConnections(server, inner, 1)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()

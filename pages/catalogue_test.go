@@ -88,7 +88,7 @@ func everyProblem() []sample {
 	var all []sample
 	for _, kind := range []string{
 		"missing", "too-long", "too-short", "too-small", "too-large", "not-a-number", "not-whole", "not-a-multiple", "not-a-date",
-		"not-a-choice", "pattern", "wrong-word", "wrong-code", "name-taken", "name-used", "name-mixed", "name-unreadable", "invalid", "cut", "twice",
+		"not-a-choice", "pattern", "wrong-word", "wrong-code", "name-taken", "name-used", "name-mixed", "name-unreadable", "format", "not-a-code", "invalid", "cut", "twice",
 	} {
 		for _, limit := range []string{"", "7"} {
 			all = append(all, sample{kind + limit, waiting(&Form{Comment: "optional", Problems: []Problem{{"comment", kind, limit}}})})

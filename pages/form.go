@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -224,10 +225,16 @@ func fieldOf(c *catalogue, f *Form, index int) (*input, error) {
 		in.numeric("decimal", cmp.Or(field.Step, "any"))
 	case "integer":
 		in.numeric("numeric", cmp.Or(field.Step, "1"))
+	case "email", "url":
+		err = in.limit(c, field.MaxLength)
 	case "date":
-		if _, err := time.Parse(time.DateOnly, in.Value); err != nil && in.Value != "" {
-			in.Kind = "text"
-		}
+		in.keep(time.DateOnly)
+	case "datetime":
+		in.keep("2006-01-02T15:04", "2006-01-02T15:04:05")
+		err = in.hint(c.T("form.utc"))
+	case "time":
+		in.keep("15:04", "15:04:05")
+		err = in.hint(c.T("form.utc"))
 	case "choice":
 		for _, choice := range field.Choices {
 			in.Choices = append(in.Choices, choiceView{choice.Value, cmp.Or(choice.Label, choice.Value), choice.Value == in.Value})
@@ -252,13 +259,26 @@ func (i *input) numeric(mode, step string) {
 	}
 }
 
+// keep shows what was typed in an input for text, if an input for times would
+// show it as nothing.
+func (i *input) keep(layouts ...string) {
+	fits := func(layout string) bool { _, err := time.Parse(layout, i.Value); return err == nil }
+	if i.Value != "" && !slices.ContainsFunc(layouts, fits) {
+		i.Kind = "text"
+	}
+}
+
 // limit says how long a text may be. The attribute maxlength would cut what is
 // pasted without a word.
 func (i *input) limit(c *catalogue, characters int) error {
 	if characters <= 0 {
 		return nil
 	}
-	text, err := c.T("form.max-length", "limit", characters)
+	return i.hint(c.T("form.max-length", "limit", characters))
+}
+
+// hint puts a sentence behind what is said of the input.
+func (i *input) hint(text template.HTML, err error) error {
 	if i.Hint != "" {
 		i.Hint += " "
 	}

@@ -144,6 +144,13 @@ func TestInputs(t *testing.T) {
 		"number in powers":  {typed(number, "1e2"), "field.x", attributes{"type": "number", "value": "1e2"}},
 		"date":              {field(Field{Kind: "date", Minimum: "2026-01-02", Maximum: "2026-12-24"}), "field.x", attributes{"type": "date", "min": "2026-01-02", "max": "2026-12-24"}},
 		"date typed":        {typed(field(Field{Kind: "date"}), "2026-02-03"), "field.x", attributes{"type": "date", "value": "2026-02-03"}},
+		"date and time":     {typed(field(Field{Kind: "datetime"}), "2026-02-03T09:30"), "field.x", attributes{"type": "datetime-local", "value": "2026-02-03T09:30"}},
+		"with seconds":      {typed(field(Field{Kind: "datetime"}), "2026-02-03T09:30:15"), "field.x", attributes{"type": "datetime-local", "value": "2026-02-03T09:30:15"}},
+		"with a zone":       {typed(field(Field{Kind: "datetime"}), "2026-02-03T09:30+01:00"), "field.x", attributes{"type": "text", "value": "2026-02-03T09:30+01:00"}},
+		"time":              {typed(field(Field{Kind: "time"}), "09:30"), "field.x", attributes{"type": "time", "value": "09:30"}},
+		"no time":           {typed(field(Field{Kind: "time"}), "half past nine"), "field.x", attributes{"type": "text", "value": "half past nine"}},
+		"email":             {typed(field(Field{Kind: "email", Required: true}), "dana@example.com"), "field.x", attributes{"type": "email", "required": "", "value": "dana@example.com"}},
+		"url":               {typed(field(Field{Kind: "url"}), "example.com"), "field.x", attributes{"type": "url", "value": "example.com"}},
 		"no date":           {typed(field(Field{Kind: "date"}), "2026-02-30"), "field.x", attributes{"type": "text", "value": "2026-02-30"}},
 		"boolean":           {field(Field{Kind: "boolean"}), "field.x", attributes{"type": "checkbox", "value": "true"}},
 		"required boolean":  {field(Field{Kind: "boolean", Required: true}), "field.x", attributes{}}, // no is an answer

@@ -53,6 +53,16 @@ func allFields() []Field {
 	}
 }
 
+// formats are inputs for texts of a format.
+func formats() []Field {
+	return []Field{
+		{Name: "window", Label: "Maintenance window", Kind: "datetime", Default: "2026-12-01T22:00"},
+		{Name: "until", Label: "Back by", Kind: "time"},
+		{Name: "contact", Label: "Who to ask", Kind: "email", MaxLength: 80},
+		{Name: "ticket", Label: "Ticket", Help: "Its address.", Kind: "url", Required: true},
+	}
+}
+
 func with(page Page, changes ...func(*Page)) Page {
 	for _, change := range changes {
 		change(&page)
@@ -93,6 +103,7 @@ func samples() []sample {
 			p.Progress = &Progress{Required: 3, Approved: 1, Rejections: 2, Rejected: 1}
 		})},
 		{"waiting-full", with(about(Waiting), form(full))},
+		{"waiting-formats", with(about(Waiting), form(&Form{Fields: formats()}))},
 		{"waiting-wrong", with(about(Waiting), form(&wrong))},
 		{"waiting-stale", with(about(Waiting), form(&stale))},
 		{"waiting-code", with(about(Waiting), form(code))},

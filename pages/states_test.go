@@ -22,6 +22,7 @@ func TestStates(t *testing.T) {
 		"waiting-quorum":        {"Deploy 4.2.0 to production?", "", ""},
 		"waiting-full":          {"Deploy 4.2.0 to production?", "", ""},
 		"waiting-wrong":         {"Deploy 4.2.0 to production?", "", ""},
+		"waiting-formats":       {"Deploy 4.2.0 to production?", "", ""},
 		"waiting-stale":         {"Deploy 4.2.0 to production?", "", ""},
 		"waiting-code":          {"Deploy 4.2.0 to production?", "", ""},
 		"waiting-bare":          {"Your decision is asked for", "", ""},

@@ -14,7 +14,8 @@ import (
 // FieldKind says what kind of input a field of an approval form has.
 type FieldKind string
 
-// The kinds. Each but the last three is a type of JSON Schema.
+// The kinds. Texts of a format that browsers have an input for are kinds of
+// their own.
 const (
 	FieldText     FieldKind = "text"
 	FieldLongText FieldKind = "longtext" // a string that may be longer than 200 characters
@@ -22,7 +23,11 @@ const (
 	FieldInteger  FieldKind = "integer"
 	FieldBoolean  FieldKind = "boolean"
 	FieldChoice   FieldKind = "choice"
-	FieldDate     FieldKind = "date" // a string of the format date: 2030-01-31
+	FieldDate     FieldKind = "date"     // a string of the format date: 2030-01-31
+	FieldDateTime FieldKind = "datetime" // of the format date-time, shown and typed in UTC
+	FieldTime     FieldKind = "time"     // of the format time, likewise
+	FieldEmail    FieldKind = "email"    // of the format email
+	FieldURL      FieldKind = "url"      // of the format uri
 )
 
 // Field is one input of an approval form.
@@ -64,6 +69,7 @@ const (
 	ProblemNotADate     ProblemKind = "not-a-date"
 	ProblemNotAChoice   ProblemKind = "not-a-choice"
 	ProblemPattern      ProblemKind = "pattern"
+	ProblemFormat       ProblemKind = "format" // Limit is an example of what would be right
 	ProblemInvalid      ProblemKind = "invalid"
 )
 
@@ -72,7 +78,7 @@ const (
 type FieldProblem struct {
 	Field string // its name, "" for the form as a whole
 	Kind  ProblemKind
-	Limit string // the bound that does not hold, "" where it cannot be said in one number
+	Limit string // the bound that does not hold, "" where it cannot be said in a few characters
 }
 
 // Schemas checks JSON Schemas and what is to fit them.
@@ -138,10 +144,12 @@ func whole(text string) (*big.Int, bool) {
 // missing as well, and the problem told here says more. Whether the object fits
 // the schema is not judged.
 //
-// Numbers keep their digits, and line ends become \n, as browsers show them.
-// Blanks around a value are dropped, since they come from pasting and a person
-// cannot see them; only a long text keeps them, where an indented first line is
-// meant. A boolean is true when "true" came and false when nothing did.
+// Numbers keep their digits, and are written as JSON has them: .5 becomes 0.5,
+// and 05 becomes 5. A time without a zone is in UTC. Line ends become \n, as
+// browsers show them. Blanks around a value are dropped, since they come from
+// pasting and a person cannot see them; only a long text keeps them, where an
+// indented first line is meant. A boolean is true when "true" came and false when
+// nothing did.
 func ReadFields(fields []Field, typed func(name string) string) (object []byte, problems []FieldProblem) {
 	object = []byte{'{'}
 	for _, f := range fields {
@@ -167,7 +175,7 @@ func ReadFields(fields []Field, typed func(name string) string) (object []byte, 
 // read returns the JSON of what was typed, nil for nothing, or what is wrong.
 func (f Field) read(typed string) ([]byte, ProblemKind) {
 	text := newlines.Replace(typed)
-	bare := strings.TrimSpace(text)
+	bare := trimEntry(text)
 	switch {
 	case !utf8.ValidString(typed):
 		return nil, ProblemInvalid
@@ -190,15 +198,25 @@ func (f Field) read(typed string) ([]byte, ProblemKind) {
 		}
 		return []byte(typed), ""
 	case FieldNumber, FieldInteger:
-		if !ShortNumber(bare) {
+		if len(bare) > maxNumberChars {
 			return nil, ProblemNotANumber
 		}
-		if f.Kind == FieldInteger && !WholeNumber(bare) {
+		number := numberText(bare)
+		if !ShortNumber(number) {
+			return nil, ProblemNotANumber
+		}
+		if f.Kind == FieldInteger && !WholeNumber(number) {
 			return nil, ProblemNotWhole
 		}
-		return []byte(bare), ""
+		return []byte(number), ""
+	case FieldDateTime:
+		return jsonText(dateTimeText(bare)), ""
+	case FieldTime:
+		return jsonText(timeText(bare)), ""
 	case FieldLongText:
 		return jsonText(text), ""
+	case FieldText: // what is not seen may be part of its last letter
+		return jsonText(strings.TrimSpace(text)), ""
 	default:
 		return jsonText(bare), ""
 	}

@@ -202,9 +202,12 @@ func TestReadFields(t *testing.T) {
 		{relay.FieldNumber, "1e1000", none, relay.ProblemNotANumber},
 		{relay.FieldNumber, "+1", none, relay.ProblemNotANumber},
 		{relay.FieldNumber, ",5", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, ".5", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "5.", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "007", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, ".", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "-", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "-.", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "e5", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "1.2.3", none, relay.ProblemNotANumber},
+		{relay.FieldNumber, "--1", none, relay.ProblemNotANumber},
 		{relay.FieldNumber, "0x1f", none, relay.ProblemNotANumber},
 		{relay.FieldNumber, "1_000", none, relay.ProblemNotANumber},
 		{relay.FieldNumber, "1 000", none, relay.ProblemNotANumber},
@@ -282,4 +285,79 @@ func TestNumbersKeepTheirDigits(t *testing.T) {
 			t.Fatalf("%s becomes %s %v", number, object, problems)
 		}
 	})
+}
+
+// Row 96: numbers are understood as browsers send them and as people paste them.
+func TestNumbersAsTyped(t *testing.T) {
+	for typed, want := range map[string]string{
+		".5": "0.5", "-.5": "-0.5", "05": "5", "-05": "-5", "007.50": "7.50", "5.": "5", "-0.": "-0", "00": "0", "0": "0", "0.0": "0.0", "00.5": "0.5",
+		"1e3": "1e3", "1E+3": "1E+3", ".5e-1": "0.5e-1", "5.e2": "5e2", "01e05": "1e05",
+		"\n5\t": "5", "\u00a05\u202f": "5", "\u200b5\ufeff": "5", "\t-.5\r\n": "-0.5", "\u22125": "-5",
+	} {
+		object, problems := relay.ReadFields([]relay.Field{{Name: "n", Kind: relay.FieldNumber}}, func(string) string { return typed })
+		if string(object) != `{"n":`+want+`}` || problems != nil {
+			t.Errorf("%q becomes %s %v, want %s", typed, object, problems, want)
+		}
+	}
+	for typed, want := range map[string]string{"05": "5", "1e3": "1e3", "5.": "5", "\u00a0007\u00a0": "7", "5.0": "5.0"} {
+		object, problems := relay.ReadFields([]relay.Field{{Name: "n", Kind: relay.FieldInteger}}, func(string) string { return typed })
+		if string(object) != `{"n":`+want+`}` || problems != nil {
+			t.Errorf("%q becomes %s %v, want %s", typed, object, problems, want)
+		}
+	}
+}
+
+// Row 96: dates with times, times, addresses of mail and of the web become what
+// their formats want, however a browser sends them or a person pastes them.
+func TestFormatsAsTyped(t *testing.T) {
+	for _, c := range []struct {
+		kind        relay.FieldKind
+		typed, want string
+	}{
+		{relay.FieldDateTime, "2030-01-31T14:30", "2030-01-31T14:30:00Z"},
+		{relay.FieldDateTime, "2030-01-31T14:30:05", "2030-01-31T14:30:05Z"},
+		{relay.FieldDateTime, "2030-01-31T14:30:05.25", "2030-01-31T14:30:05.25Z"},
+		{relay.FieldDateTime, " 2030-01-31 14:30\u200b", "2030-01-31T14:30:00Z"},
+		{relay.FieldDateTime, "2030-01-31, 9:30 UTC", "2030-01-31T09:30:00Z"},
+		{relay.FieldDateTime, "2030-01-31t14:30z", "2030-01-31T14:30:00Z"},
+		{relay.FieldDateTime, "2030-01-31T14:30:00+01:00", "2030-01-31T14:30:00+01:00"},
+		{relay.FieldDateTime, "2030-01-31 14:30 -0330", "2030-01-31T14:30:00-03:30"},
+		{relay.FieldDateTime, "tomorrow", "tomorrow"},
+		{relay.FieldDateTime, "2030-01-31", "2030-01-31"},
+		{relay.FieldDateTime, "2030-01-31 soon", "2030-01-31 soon"},
+		{relay.FieldTime, "14:30", "14:30:00Z"},
+		{relay.FieldTime, "9:30", "09:30:00Z"},
+		{relay.FieldTime, "14:30:05", "14:30:05Z"},
+		{relay.FieldTime, "14:30 GMT", "14:30:00Z"},
+		{relay.FieldTime, "14:30+02:00", "14:30:00+02:00"},
+		{relay.FieldTime, "14h30", "14h30"},
+		{relay.FieldEmail, "\u00a0dana@example.com\u200b", "dana@example.com"},
+		{relay.FieldURL, " https://example.com/?a=1\ufeff\n", "https://example.com/?a=1"},
+	} {
+		object, problems := relay.ReadFields([]relay.Field{{Name: "f", Kind: c.kind}}, func(string) string { return c.typed })
+		if string(object) != `{"f":"`+c.want+`"}` || problems != nil {
+			t.Errorf("%s %q becomes %s %v, want %s", c.kind, c.typed, object, problems, c.want)
+		}
+	}
+	// A text may end in what is not seen: it belongs to the letter before it.
+	if object, _ := relay.ReadFields([]relay.Field{{Name: "f", Kind: relay.FieldText}}, func(string) string { return " ❤\ufe0f " }); string(object) != "{\"f\":\"❤\ufe0f\"}" {
+		t.Errorf("%q", object)
+	}
+}
+
+// What a schema gives as the default of a time is shown as its input wants it.
+func TestDefaultsOfFormats(t *testing.T) {
+	for property, want := range map[string]string{
+		`{"type":"string","format":"date-time","default":"2030-01-31T14:30:00Z"}`:      "2030-01-31T14:30",
+		`{"type":"string","format":"date-time","default":"2030-01-31T14:30:05+01:00"}`: "2030-01-31T13:30:05",
+		`{"type":"string","format":"date-time","default":"now"}`:                       "",
+		`{"type":"string","format":"time","default":"14:30:00Z"}`:                      "14:30",
+		`{"type":"string","format":"time","default":"00:30:00+01:00"}`:                 "23:30",
+		`{"type":"string","format":"email","default":"dana@example.com"}`:              "dana@example.com",
+	} {
+		fields, err := relay.ParseFields([]byte(`{"type":"object","properties":{"a":` + property + `}}`))
+		if err != nil || len(fields) != 1 || fields[0].Default != want {
+			t.Errorf("%s: %+v %v, want %q", property, fields, err, want)
+		}
+	}
 }

@@ -117,6 +117,8 @@ func (p *fieldParser) field(name string, value json.RawMessage, required bool) F
 		f.Minimum = p.number(at, of, "minimum")
 		f.Maximum = p.number(at, of, "maximum")
 		f.MultipleOf = p.number(at, of, "multipleOf")
+	case FieldEmail, FieldURL:
+		f.MaxLength = p.maxLength(at, of)
 	case FieldText:
 		if f.MaxLength = p.maxLength(at, of); f.MaxLength > longTextChars {
 			f.Kind = FieldLongText
@@ -126,6 +128,12 @@ func (p *fieldParser) field(name string, value json.RawMessage, required bool) F
 	}
 	f.Default = f.defaultOf(of.get("default"))
 	return f
+}
+
+// formatKinds are the kinds of strings that browsers have an input for, by
+// their format.
+var formatKinds = map[string]FieldKind{
+	"date": FieldDate, "date-time": FieldDateTime, "time": FieldTime, "email": FieldEmail, "uri": FieldURL,
 }
 
 // kind tells what a property is shown as; a long text is still a text here.
@@ -140,8 +148,8 @@ func (p *fieldParser) kind(at string, of members) FieldKind {
 		return FieldChoice
 	case choice:
 		p.add(at, "is a choice: its type must be string, number or integer, or be left out")
-	case t == "string" && format == "date":
-		return FieldDate
+	case t == "string" && formatKinds[format] != "":
+		return formatKinds[format]
 	case t == "string":
 		return FieldText
 	case t == "number" || t == "integer" || t == "boolean":
@@ -244,8 +252,12 @@ func choiceShape(list, of string) string {
 func (f Field) defaultOf(value json.RawMessage) string {
 	text, isText := textOf(value)
 	switch f.Kind {
-	case FieldText, FieldLongText:
+	case FieldText, FieldLongText, FieldEmail, FieldURL:
 		return text
+	case FieldDateTime:
+		return shownTime(text, time.RFC3339, "2006-01-02T")
+	case FieldTime:
+		return shownTime(text, "15:04:05Z07:00", "")
 	case FieldDate:
 		if _, err := time.Parse(time.DateOnly, text); err == nil {
 			return text

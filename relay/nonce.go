@@ -71,9 +71,9 @@ func (r LinkRef) Word(nonce string) string {
 	return words[int(binary.BigEndian.Uint16(sum))%len(words)]
 }
 
-// isWord tells whether the word was typed; case and blanks do not matter.
+// isWord tells whether the word was typed; case, blanks and what is not seen do not matter.
 func (r LinkRef) isWord(nonce, typed string) bool {
-	return strings.EqualFold(strings.TrimSpace(typed), r.Word(nonce))
+	return strings.EqualFold(trimEntry(typed), r.Word(nonce))
 }
 
 // code returns the six digits that open a link with confirm=code. Being derived,
@@ -83,9 +83,11 @@ func (r LinkRef) code() string {
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint64(sum)%1_000_000)
 }
 
-// isCode tells whether the code was typed; blanks and dashes do not matter.
-func (r LinkRef) isCode(typed string) bool {
-	digits := strings.NewReplacer(" ", "", "-", "").Replace(typed)
+// codeDigits are how many digits a code has.
+const codeDigits = 6
+
+// isCode tells whether these digits are the code.
+func (r LinkRef) isCode(digits string) bool {
 	return subtle.ConstantTimeCompare([]byte(digits), []byte(r.code())) == 1
 }
 

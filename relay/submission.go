@@ -39,6 +39,7 @@ const (
 	ProblemNameMixed      ProblemKind = "name-mixed"      // a word of it has letters of several alphabets
 	ProblemWrongWord      ProblemKind = "wrong-word"
 	ProblemWrongCode      ProblemKind = "wrong-code" // Limit tells how many tries are left
+	ProblemNotACode       ProblemKind = "not-a-code" // not six digits, and so no guess
 	ProblemTwice          ProblemKind = "twice"      // the form has the input more than once
 )
 
@@ -192,10 +193,14 @@ func (s *Service) confirm(ctx context.Context, link LinkRef, v View, sub Submiss
 			return mistake(InputConfirm, ProblemWrongWord, "")
 		}
 	case ConfirmCode:
-		if sub.Confirm == "" {
+		if trimEntry(sub.Confirm) == "" {
 			return mistake(InputConfirm, ProblemMissing, "") // not a guess
 		}
-		right := link.isCode(sub.Confirm)
+		digits, ok := digitsOf(sub.Confirm)
+		if !ok || len(digits) != codeDigits {
+			return mistake(InputConfirm, ProblemNotACode, "") // nor is this: it tells nothing of the code
+		}
+		right := link.isCode(digits)
 		left, err := s.Store.Guess(context.WithoutCancel(ctx), link, right)
 		if err != nil {
 			return err

@@ -153,7 +153,7 @@ func (v View) Inputs() map[string]int {
 // does not count here: what is a little longer is shown again to be shortened.
 func (f Field) maxChars() int {
 	switch f.Kind {
-	case FieldText, FieldLongText:
+	case FieldText, FieldLongText, FieldEmail, FieldURL:
 		return MaxFieldChars
 	case FieldChoice:
 		longest := maxEntryChars

@@ -29,6 +29,7 @@ func TestPageForm(t *testing.T) {
 	d := newDesk(t, 1)
 	d.run("every field", everyFieldFilled)
 	d.run("only what is required", requiredFieldsFilled)
+	d.run("formats", formatsFilled)
 	d.run("mistakes", fieldsWrong)
 	d.run("rejected", fieldsLeftOut)
 }
@@ -47,6 +48,35 @@ func everyFieldFilled(d *desk) {
 	approval := byDana
 	approval.fields = `{"when":"tonight","seats":3,"budget":12345678901234567890.10,"code":"ABC",` +
 		`"story":"one\ntwo <i>&amp;","sure":true,"day":"2027-02-28"}`
+	d.wantDecision(task, approval)
+	d.wantQuiet(tab)
+}
+
+// formatsFilled fills in what browsers have inputs for (row 96).
+func formatsFilled(d *desk) {
+	task := d.ask(with(func(a *api.Approval) {
+		a.Fields = raw(`{"type": "object", "properties": {
+			"at": {"type": "string", "format": "date-time", "default": "2029-12-31T23:00:00+01:00"}, "back": {"type": "string", "format": "time"},
+			"mail": {"type": "string", "format": "email"}, "page": {"type": "string", "format": "uri"},
+			"share": {"type": "number"}, "seats": {"type": "integer"}}}`)
+	}))
+	tab := d.open(task, "dana")
+	if got := tab.Value(field("at")); got != "2029-12-31T22:00" {
+		d.Errorf("the default is shown as %q", got)
+	}
+	tab.Fill(field("mail"), "dana") // which the browser does not let through
+	tab.Poke(approveButton)
+	if got := tab.Focused(); got != "input#"+tab.Attr(field("mail"), "id") {
+		d.Errorf("the browser points at %s, want the address", got)
+	}
+	for name, text := range map[string]string{
+		"at": "2030-01-31T14:30", "back": "09:30", "mail": "dana@example.com", "page": "https://example.com/?a=1", "share": "-.5", "seats": "05",
+	} {
+		tab.Fill(field(name), text)
+	}
+	d.wantStatus(tab.Click(approveButton), http.StatusOK)
+	approval := byDana
+	approval.fields = `{"at":"2030-01-31T14:30:00Z","back":"09:30:00Z","mail":"dana@example.com","page":"https://example.com/?a=1","share":-0.5,"seats":5}`
 	d.wantDecision(task, approval)
 	d.wantQuiet(tab)
 }
