@@ -1,0 +1,17 @@
+package forms
+
+import "testing"
+
+// A text that is longer than a pattern was counted for is not matched at all:
+// what that would cost was not counted.
+func TestPatternsAreNotMatchedAgainstMore(t *testing.T) {
+	p, err := compilePattern("^ä*$", map[string]int{"^ä*$": 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{"": true, "äääää": true, "ääääää": false, "x": false} {
+		if p.MatchString(text) != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+}
