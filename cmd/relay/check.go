@@ -69,10 +69,14 @@ func (c *checkCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	failed := slices.DeleteFunc(findings, func(f finding) bool { return f.Status != checkFailed })
-	if len(failed) > 0 {
+	switch len(failed) {
+	case 0:
+		return nil
+	case 1:
+		return errors.New("1 check failed")
+	default:
 		return fmt.Errorf("%d checks failed", len(failed))
 	}
-	return nil
 }
 
 func (c *checkCommand) show(out io.Writer, findings []finding) error {

@@ -20,6 +20,10 @@ func (w *world) check(args ...string) (code int, out string) {
 	if code != exitOK && stderr.String() == "" {
 		w.Error("it failed, and said nothing")
 	}
+	// "1 checks" is no English.
+	if strings.Contains(stderr.String(), "1 checks") {
+		w.Errorf("said %s", stderr.String())
+	}
 	return code, stdout.String()
 }
 
