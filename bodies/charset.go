@@ -114,31 +114,31 @@ func transcode(raw []byte, from int, label string, limit int) ([]byte, error) {
 	case !known:
 		// No other character fits into a piece beside the one that stands for what
 		// is not known.
-		at, _ := convert(charset, raw[from:], make([]byte, utf8.RuneLen(utf8.RuneError)), func([]byte) bool { return true })
+		at, _ := convert(charset, raw[from:], make([]byte, utf8.RuneLen(utf8.RuneError), utf8.UTFMax), func([]byte) bool { return true })
 		return nil, &InvalidError{Offset: from + at, Problem: "not valid in the charset that it names"}
 	}
 	return bytes.TrimPrefix(text, byteOrderMark), nil
 }
 
 // convert decodes a text piece by piece, until take wants no more. It reports
-// whether the charset knew every byte, and at which piece it stopped.
+// whether the charset knew every byte, and at which piece it stopped. Pieces have
+// the length of the given one, whose capacity is for a character that does not
+// fit.
 func convert(charset encoding.Encoding, raw, piece []byte, take func(piece []byte) (more bool)) (at int, known bool) {
-	decoder := charset.NewDecoder()
+	decoder, room := charset.NewDecoder(), piece[:cap(piece)]
 	for {
 		written, read, err := decoder.Transform(piece, raw[at:], true)
-		if written == 0 && read == 0 && errors.Is(err, transform.ErrShortDst) { // one of four bytes
-			written, read, err = decoder.Transform(make([]byte, utf8.UTFMax), raw[at:], true)
+		if written == 0 && read == 0 && errors.Is(err, transform.ErrShortDst) {
+			written, read, _ = decoder.Transform(room, raw[at:], true)
 			if written == 0 {
 				return at, false
 			}
-			at += read
-			continue
 		}
-		if bytes.ContainsRune(piece[:written], utf8.RuneError) {
+		if bytes.ContainsRune(room[:written], utf8.RuneError) {
 			return at, false
 		}
 		at += read
-		if !take(piece[:written]) || !errors.Is(err, transform.ErrShortDst) {
+		if !take(room[:written]) || !errors.Is(err, transform.ErrShortDst) {
 			return at, true
 		}
 	}

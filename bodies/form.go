@@ -28,7 +28,7 @@ func (k Kind) formJSON(body []byte, limit int) ([]byte, error) {
 		return asString(text, limit)
 	case meantAsJSON(body):
 		return jsonInForm(body)
-	case bytes.IndexAny(body, "=&") < 0 && isLiteral(body):
+	case !bytes.ContainsAny(body, "=&") && isLiteral(body):
 		return body, nil
 	}
 	fields, err := ParseForm(body)
