@@ -37,7 +37,7 @@ func KindOf(h http.Header) Kind {
 	for _, coding := range strings.Split(strings.Join(h.Values("Content-Encoding"), ","), ",") {
 		coding = strings.ToLower(strings.Trim(coding, " \t\"'"))
 		switch {
-		case slices.Contains(plainEncodings, coding), strings.Contains(coding, "/"): // a media type in the wrong place
+		case slices.Contains(plainEncodings, coding), aType.MatchString(coding): // a media type in the wrong place
 		case lookUp(coding) != nil: // a charset in the wrong place
 			if k.charset == "" {
 				k.charset = coding
@@ -52,6 +52,9 @@ func KindOf(h http.Header) Kind {
 // maxTypeBytes is how much of a Content-Type is read. That of a part of a form
 // can be as long as the form.
 const maxTypeBytes = 1 << 10
+
+// aType is what a media type looks like.
+var aType = regexp.MustCompile(`^[a-z]+/[a-z0-9.+-]+$`)
 
 // blanksAroundSlash are no part of a media type, and some write them.
 var blanksAroundSlash = regexp.MustCompile(`\s*/\s*`)

@@ -35,7 +35,7 @@ func mistakenSenders(h *hunt) {
 		{"application/json", "", strings.Repeat("[", 600) + secret},
 		{"application/json", "", strings.Repeat(secret, 10_000)},
 		{"application/json", "gzip", packed.String()[:packed.Len()-9]},
-		{"application/json", "gzip", secret},
+		{"application/json", "gzip", secret + "\xff"},
 		{"application/json", secret, secret},
 		{"application/x-www-form-urlencoded", "", secret + "=%zz"},
 		{"application/x-www-form-urlencoded", "", strings.Repeat(secret+"&", 2_000)},
