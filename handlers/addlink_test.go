@@ -61,6 +61,88 @@ func TestAddLinkMistakes(t *testing.T) {
 	}
 }
 
+// Row 82: a link is not replaced where too few people would be left to decide.
+// Whoever has decided counts, through whatever link.
+func TestReplacingKeepsAQuorum(t *testing.T) {
+	n := start(t)
+	const dana, lee, kim = `"dana":{"type":"approval","approver":"Dana"}`, `"lee":{"type":"approval","approver":"Lee"}`, `"kim":{"type":"approval"}`
+	refuses := func(k task, body, wrong, says string) {
+		t.Helper()
+		p := k.addLink(body).isProblem(http.StatusBadRequest, "invalid-request")
+		if fields(p) != wrong || !strings.Contains(p.Detail, says) {
+			t.Errorf("%s: %s", body, p.Detail)
+		}
+	}
+	takes := func(k task, body string) {
+		t.Helper()
+		k.addLink(body).is(http.StatusCreated)
+	}
+	decide := func(k task, link, more string) {
+		t.Helper()
+		_, nonce := k.open(link)
+		n.do(http.MethodPost, "http://"+n.public+k.path(link), "nonce="+nonce+"&decision=approved"+more, "Content-Type", "application/x-www-form-urlencoded").is(http.StatusOK)
+	}
+	for quorum, links := range map[string]string{
+		`{"title":"T","required":2}`:                `{` + dana + `,` + lee + `}`,
+		`{"title":"T","rejections":2}`:              `{` + dana + `,` + lee + `}`,
+		`{"title":"T","required":2,"rejections":2}`: `{` + dana + `,` + lee + `,` + kim + `}`,
+	} {
+		k := n.register("links", links, "approval", quorum)
+		refuses(k, `{"name":"dana","type":"approval","approver":"lee "}`, "approver", "people")
+		refuses(k, `{"name":"dana","type":"webhook"}`, "type", "people")
+		refuses(k, `{"name":"lee","type":"success","page":true}`, "type", "people")
+		takes(k, `{"name":"dana","type":"approval","approver":"Dana"}`) // it leaked
+		takes(k, `{"name":"dana","type":"approval","approver":"Sam"}`)  // who is away
+		takes(k, `{"name":"dana","type":"approval"}`)                   // whoever has it
+		takes(k, `{"name":"more","type":"webhook"}`)
+		takes(k, `{"name":"ada","type":"approval","approver":"Ada"}`) // and now there is one more
+		takes(k, `{"name":"dana","type":"webhook"}`)
+		refuses(k, `{"name":"lee","type":"webhook"}`, "type", "people")
+	}
+
+	k := n.register("links", `{`+dana+`,`+lee+`}`, "approval", `{"title":"T","required":2}`)
+	decide(k, "dana", "")
+	takes(k, `{"name":"dana","type":"webhook"}`)
+	refuses(k, `{"name":"lee","type":"approval","approver":"Dana"}`, "approver", "people")
+	k = n.register("links", `{`+kim+`,`+lee+`}`, "approval", `{"title":"T","required":2}`)
+	decide(k, "kim", "&approver=Somebody")
+	takes(k, `{"name":"kim","type":"webhook"}`)
+	refuses(k, `{"name":"lee","type":"webhook"}`, "type", "people")
+
+	// Where there are too few already, one link after the other makes it right.
+	k = n.register("links", `{`+dana+`,`+lee+`}`, "approval", `{"title":"T","required":2}`)
+	for _, name := range []string{"dana", "lee"} {
+		n.call(http.MethodDelete, "/v1/callbacks/"+k.ID+"/links/"+name, "").is(http.StatusOK)
+	}
+	takes(k, `{"name":"dana","type":"approval","approver":"Dana"}`)
+	takes(k, `{"name":"lee","type":"approval","approver":"Lee"}`)
+
+	// One decides: any of the links may go.
+	k = n.register("links", `{`+dana+`}`, "approval", `{"title":"T"}`)
+	takes(k, `{"name":"dana","type":"webhook"}`)
+}
+
+// An approval can be added where the registration asked for one, be it by a link
+// alone, and not where pages merely have buttons.
+func TestAddedApprovalWantsAnApproval(t *testing.T) {
+	n := start(t)
+	const kim, page = `{"name":"kim","type":"approval","title":"Kim?"}`, `{"done":{"type":"success","page":true,"title":"Done?"}}`
+	k := n.register("links", page)
+	p := k.addLink(kim).isProblem(http.StatusBadRequest, "invalid-request")
+	if fields(p) != "type" || !strings.Contains(p.Detail, "registered without an approval") {
+		t.Errorf("without an approval: %s", p.Detail)
+	}
+	for _, same := range []string{``, `,"approval":{}`} { // which is all that the release before stored of either
+		n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":`+quoted(k.taskToken)+`,"links":`+page+same+`}`).is(http.StatusOK)
+	}
+	k.addLink(`{"name":"stop","type":"failure","error":"E","page":true,"title":"Stop?"}`).is(http.StatusCreated)
+	n.register("links", page, "approval", `{"comment":"required"}`).addLink(kim).is(http.StatusCreated)
+	n.register("links", page, "approval", `{}`).addLink(kim).is(http.StatusCreated)
+	k = n.register("links", `{"dana":{"type":"approval","title":"T"}}`)
+	k.addLink(`{"name":"dana","type":"webhook"}`).is(http.StatusCreated)
+	k.addLink(kim).is(http.StatusCreated)
+}
+
 // Row 82: what was added is there at once, for whoever adds it, registers again
 // or looks; codes are for the first two.
 func TestAddedLink(t *testing.T) {

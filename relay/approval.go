@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -21,6 +22,10 @@ type Approval struct {
 	Confirm      Confirm
 	Required     int // approvals, each by somebody else
 	Rejections   int // that end it
+	// Default says that all of it was filled in, for pages with one button, and
+	// that there is nothing to decide. What the release before stored does not
+	// say so.
+	Default bool
 }
 
 // Detail is one line of what is to be decided.
@@ -142,7 +147,7 @@ func (m *mistakes) checkFields(schema []byte, schemas Schemas) {
 // checkQuorum sees to it that so many can decide, that every way in which they
 // can ends it, and that what they say has room in one output.
 func (m *mistakes) checkQuorum(r *Registration, maxOutput int) {
-	a, people := r.Approval, people(r.NumberedLinks())
+	a, people := r.Approval, people(r.NumberedLinks(), nil)
 	switch {
 	case a.Required < 1:
 		m.add("approval.required", "must be at least 1")
@@ -163,18 +168,55 @@ func (m *mistakes) checkQuorum(r *Registration, maxOutput int) {
 	}
 }
 
-// people counts those who can decide: everybody with a name once, and each link
-// without one.
-func people(links []Link) int {
+// people counts those who can decide, or have decided: everybody with a name
+// once, and of the others each link once. A name that was typed is nobody's.
+func people(links []Link, decisions []Decision) int {
 	known := map[string]bool{}
+	for _, d := range decisions {
+		if d.Typed {
+			d.Approver = ""
+		}
+		known[person(d.Approver, d.Number)] = true
+	}
 	for _, link := range links {
-		switch {
-		case link.Type != LinkApproval:
-		case link.Approver != "":
-			known[names.Key(link.Approver)] = true
-		default:
-			known["\x00"+link.Name] = true
+		if link.Type == LinkApproval && !link.Closed {
+			known[person(link.Approver, link.Number)] = true
 		}
 	}
 	return len(known)
+}
+
+// person is the same for the links of one person.
+func person(approver string, number byte) string {
+	if approver == "" {
+		return fmt.Sprint("\x00", number)
+	}
+	return names.Key(approver)
+}
+
+// checkReplaced refuses a link that takes the place of somebody's where too few
+// people would be left. Where there are too few already, it may stay so: one
+// link after the other can be added.
+func (m *mistakes) checkReplaced(name string, l LinkRequest, cb Callback, a *Approval) {
+	if a == nil || !a.Quorum() {
+		return
+	}
+	added := Link{Name: name, LinkKind: l.LinkKind, Approver: l.Approver}
+	for _, link := range cb.Links {
+		added.Number = max(added.Number, link.Number+1) // where there is no other number, the store says so
+	}
+	links := slices.DeleteFunc(slices.Clone(cb.Links), func(link Link) bool { return link.Name == name })
+	before, left := people(cb.Links, cb.Decisions), people(append(links, added), cb.Decisions)
+	// With as many, one side or the other gets what it needs, whoever has decided
+	// already and how.
+	needed := a.Required + a.Rejections - 1
+	if left >= needed || left >= before {
+		return
+	}
+	field, right := "type", "must be approval"
+	if l.Type == LinkApproval {
+		field, right = "approver", "must be somebody who has no other link and has not decided"
+	}
+	m.add(field, "%s, since this replaces a link of that name: with %d approvals required and %d rejections, %d people must be able to decide, and %d would be left; or give the new link another name",
+		right, a.Required, a.Rejections, needed, left)
 }

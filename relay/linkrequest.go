@@ -71,7 +71,7 @@ func (m *mistakes) checkLinks(links map[string]LinkRequest, maxOutput int) {
 
 // checkAdded checks a link that is to be added to a callback with this approval,
 // nil for none.
-func (m *mistakes) checkAdded(name string, l LinkRequest, a *Approval, maxOutput int) {
+func (m *mistakes) checkAdded(name string, l LinkRequest, cb Callback, a *Approval, maxOutput int) {
 	switch {
 	case !linkName.MatchString(name):
 		m.add("name", "must be 1 to 64 characters a-z, 0-9 or -, a letter first, such as dana")
@@ -83,11 +83,18 @@ func (m *mistakes) checkAdded(name string, l LinkRequest, a *Approval, maxOutput
 		return
 	}
 	m.checkLink("", l, maxOutput)
-	if l.Type == LinkApproval && a == nil {
+	if l.Type == LinkApproval && (a == nil || a.Default) {
 		m.add("type", "cannot be approval: the callback was registered without an approval, so there is nothing to decide; success or failure with page can be added")
 		return
 	}
 	l.checkSeen(m, "", a)
+	m.checkReplaced(name, l, cb, a)
+	for _, other := range cb.Links {
+		if !other.Closed && other.Name != name && looksLike(l.Approver, other.Approver) {
+			m.add("approver", alike, other.Name)
+			break
+		}
+	}
 }
 
 // checkLink checks what a link of a known type carries; at is what stands before

@@ -73,8 +73,10 @@ func (r *Registration) normalize(defaultExpiry time.Duration) {
 	for name, link := range r.Links {
 		r.Links[name] = link.normal()
 	}
-	if r.Approval != nil || len(r.pages()) > 0 {
+	if pages := r.pages(); r.Approval != nil || len(pages) > 0 {
+		asked := r.Approval != nil || slices.ContainsFunc(pages, func(name string) bool { return r.Links[name].Type == LinkApproval })
 		r.Approval = r.Approval.normal()
+		r.Approval.Default = !asked
 	}
 }
 

@@ -196,15 +196,9 @@ func (s *Service) Revoke(ctx context.Context, id CallbackID, name string) (Callb
 // Repeating it replaces what it made before.
 func (s *Service) AddLink(ctx context.Context, id CallbackID, name string, l LinkRequest) (View, error) {
 	l = l.normal()
-	return s.Store.AddLink(ctx, id, name, l, func(links []Link, a *Approval) error {
+	return s.Store.AddLink(ctx, id, name, l, func(cb Callback, a *Approval) error {
 		var m mistakes
-		m.checkAdded(name, l, a, s.MaxOutput)
-		for _, other := range links {
-			if !other.Closed && other.Name != name && looksLike(l.Approver, other.Approver) {
-				m.add("approver", alike, other.Name)
-				break
-			}
-		}
+		m.checkAdded(name, l, cb, a, s.MaxOutput)
 		return errors.Join(m...)
 	})
 }

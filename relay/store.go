@@ -51,11 +51,11 @@ type Store interface {
 
 	// AddLink gives a pending callback one more link. One that has the name
 	// already is closed for good, as Revoke does it, in the same step. Before
-	// that judge is shown the links that there are, and what the callback's pages
+	// that judge is shown the callback as it stands, and what its pages
 	// show, nil for a callback without pages; what judge reports is returned, and
 	// nothing is changed.
 	// Otherwise the error is [ErrTooManyLinks], [ErrLinksUsedUp] or as for Answer.
-	AddLink(ctx context.Context, id CallbackID, name string, l LinkRequest, judge func([]Link, *Approval) error) (View, error)
+	AddLink(ctx context.Context, id CallbackID, name string, l LinkRequest, judge func(Callback, *Approval) error) (View, error)
 
 	// Reschedule gives a pending callback another deadline. It reports
 	// [*InvalidFieldError] as Create does, and otherwise the same errors as

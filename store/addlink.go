@@ -17,7 +17,7 @@ const addTries = 10
 
 // AddLink implements [relay.Store].
 func (s *Store) AddLink(
-	ctx context.Context, id relay.CallbackID, name string, l relay.LinkRequest, judge func([]relay.Link, *relay.Approval) error,
+	ctx context.Context, id relay.CallbackID, name string, l relay.LinkRequest, judge func(relay.Callback, *relay.Approval) error,
 ) (relay.View, error) {
 	for range addTries {
 		v, err := s.addLink(ctx, id, name, l, judge)
@@ -29,7 +29,7 @@ func (s *Store) AddLink(
 }
 
 func (s *Store) addLink(
-	ctx context.Context, id relay.CallbackID, name string, l relay.LinkRequest, judge func([]relay.Link, *relay.Approval) error,
+	ctx context.Context, id relay.CallbackID, name string, l relay.LinkRequest, judge func(relay.Callback, *relay.Approval) error,
 ) (relay.View, error) {
 	cb, rec, err := s.read(ctx, id)
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Store) addLink(
 		if kept.Approval != nil {
 			approval = &v.Approval
 		}
-		if err := judge(cb.Links, approval); err != nil {
+		if err := judge(cb, approval); err != nil {
 			return relay.View{}, err
 		}
 		if err := rec.room(name); err != nil {

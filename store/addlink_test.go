@@ -16,7 +16,7 @@ import (
 // add adds a link that nobody objects to.
 func (r *redisUnderTest) add(cb relay.Callback, name string, l relay.LinkRequest) relay.View {
 	r.t.Helper()
-	v, err := r.AddLink(r.t.Context(), cb.ID, name, l, func([]relay.Link, *relay.Approval) error { return nil })
+	v, err := r.AddLink(r.t.Context(), cb.ID, name, l, func(relay.Callback, *relay.Approval) error { return nil })
 	if err != nil {
 		r.t.Fatalf("add %s: %v", name, err)
 	}
@@ -107,7 +107,7 @@ func testReplaceLink(t *testing.T, r *redisUnderTest) {
 // A link can be added where there was nothing but webhooks, with as many numbers
 // as there are and no more.
 func testAddLinks(t *testing.T, r *redisUnderTest) {
-	ctx, fine := t.Context(), func([]relay.Link, *relay.Approval) error { return nil }
+	ctx, fine := t.Context(), func(relay.Callback, *relay.Approval) error { return nil }
 	cb := r.register("task")
 	for n := 2; n < relay.MaxLinks; n++ {
 		r.add(cb, fmt.Sprint("l", n), webhookLink)
@@ -141,8 +141,8 @@ func testAddLinks(t *testing.T, r *redisUnderTest) {
 // What stands in the way of another deadline stands in the way of another link,
 // and what is not accepted changes nothing.
 func testAddLinkRefused(t *testing.T, r *redisUnderTest) {
-	fine := func([]relay.Link, *relay.Approval) error { return nil }
-	refused := func(name string, cb relay.Callback, want error, judge func([]relay.Link, *relay.Approval) error) {
+	fine := func(relay.Callback, *relay.Approval) error { return nil }
+	refused := func(name string, cb relay.Callback, want error, judge func(relay.Callback, *relay.Approval) error) {
 		t.Helper()
 		before := r.hash(cb)
 		if _, err := r.AddLink(t.Context(), cb.ID, "more", webhookLink, judge); !errors.Is(err, want) {
@@ -153,13 +153,13 @@ func testAddLinkRefused(t *testing.T, r *redisUnderTest) {
 		}
 	}
 	object := errors.New("an objection")
-	refused("objected to", r.register("objected"), object, func(_ []relay.Link, a *relay.Approval) error {
+	refused("objected to", r.register("objected"), object, func(_ relay.Callback, a *relay.Approval) error {
 		if a != nil {
 			t.Errorf("an approval of a callback without pages: %v", a)
 		}
 		return object
 	})
-	refused("objected to", r.register("with pages", approvals), object, func(_ []relay.Link, a *relay.Approval) error {
+	refused("objected to", r.register("with pages", approvals), object, func(_ relay.Callback, a *relay.Approval) error {
 		if a == nil || a.Title != fullApproval.Title {
 			t.Errorf("the approval is %v", a)
 		}
@@ -171,7 +171,7 @@ func testAddLinkRefused(t *testing.T, r *redisUnderTest) {
 	cancelled := r.register("cancelled", approvals)
 	_, err := r.Cancel(t.Context(), cancelled.ID)
 	r.must(err)
-	refused("cancelled", cancelled, relay.ErrCancelled, func([]relay.Link, *relay.Approval) error { return object })
+	refused("cancelled", cancelled, relay.ErrCancelled, func(relay.Callback, *relay.Approval) error { return object })
 	overdue := r.register("overdue")
 	r.pass(overdue)
 	refused("overdue", overdue, relay.ErrExpired, fine)
@@ -193,7 +193,7 @@ func testAddLinksAtOnce(t *testing.T, r *redisUnderTest) {
 		all.Go(func() {
 			link := approvalLink
 			link.Approver = fmt.Sprint("Person ", n)
-			if _, err := r.AddLink(ctx, cb.ID, fmt.Sprint("person-", n), link, func([]relay.Link, *relay.Approval) error { return nil }); err != nil {
+			if _, err := r.AddLink(ctx, cb.ID, fmt.Sprint("person-", n), link, func(relay.Callback, *relay.Approval) error { return nil }); err != nil {
 				t.Errorf("at once: %v", err)
 			}
 		})
@@ -220,7 +220,7 @@ func testAddLinksAtOnce(t *testing.T, r *redisUnderTest) {
 		var answered, replaced error
 		both.Go(func() { _, answered = r.Answer(ctx, old, success(`1`)) })
 		both.Go(func() {
-			_, replaced = r.AddLink(ctx, cb.ID, "default", webhookLink, func([]relay.Link, *relay.Approval) error { return nil })
+			_, replaced = r.AddLink(ctx, cb.ID, "default", webhookLink, func(relay.Callback, *relay.Approval) error { return nil })
 		})
 		both.Wait()
 		switch {

@@ -45,6 +45,7 @@ type approval struct {
 	Confirm      string      `json:"confirm,omitempty"`
 	Required     int         `json:"required"`
 	Rejections   int         `json:"rejections"`
+	Default      bool        `json:"default,omitempty"` // the release before does not know it
 }
 
 func newLinkContent(l relay.LinkRequest) linkContent {
@@ -79,7 +80,7 @@ func newApproval(a relay.Approval) *approval {
 	kept := &approval{
 		Title: a.Title, Message: a.Message, ApproveLabel: a.ApproveLabel, RejectLabel: a.RejectLabel,
 		Comment: string(a.Comment), Fields: string(a.Fields), OnReject: string(a.OnReject),
-		Confirm: string(a.Confirm), Required: a.Required, Rejections: a.Rejections,
+		Confirm: string(a.Confirm), Required: a.Required, Rejections: a.Rejections, Default: a.Default,
 	}
 	for _, d := range a.Details {
 		kept.Details = append(kept.Details, [2]string{d.Name, d.Value})
@@ -94,7 +95,7 @@ func (a *approval) relay() relay.Approval {
 	full := relay.Approval{
 		Title: a.Title, Message: a.Message, ApproveLabel: a.ApproveLabel, RejectLabel: a.RejectLabel,
 		Comment: relay.CommentMode(a.Comment), OnReject: relay.OutcomeType(a.OnReject),
-		Confirm: relay.Confirm(a.Confirm), Required: a.Required, Rejections: a.Rejections,
+		Confirm: relay.Confirm(a.Confirm), Required: a.Required, Rejections: a.Rejections, Default: a.Default,
 	}
 	if a.Fields != "" {
 		full.Fields = []byte(a.Fields)
@@ -143,6 +144,7 @@ func (c *content) summary(links []relay.Link) *summary {
 		a := *c.Approval
 		s.Title, s.Required, s.Rejections = a.Title, a.Required, a.Rejections
 		a.Fields = compact(a.Fields)
+		a.Default = false // the same, whether it was asked for or filled in
 		same.Approval = &a
 	}
 	digest := sha256.Sum256([]byte(same.encode()))

@@ -91,7 +91,7 @@ func TestRedisAway(t *testing.T) {
 		"guess":   func() error { _, err := r.Guess(ctx, link, false); return err },
 		"revoke":  func() error { _, err := r.Revoke(ctx, cb.ID, "default"); return err },
 		"add link": func() error {
-			_, err := r.AddLink(ctx, cb.ID, "more", webhookLink, func([]relay.Link, *relay.Approval) error { return nil })
+			_, err := r.AddLink(ctx, cb.ID, "more", webhookLink, func(relay.Callback, *relay.Approval) error { return nil })
 			return err
 		},
 		"reschedule": func() error {
