@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"regexp"
-	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -40,22 +39,52 @@ func nameOf(label string) string {
 
 func isUTF16(label string) bool { return strings.HasPrefix(nameOf(label), "utf-16") }
 
+const notUTF8 = "not valid UTF-8"
+
 // decode returns a text in UTF-8, without a byte order mark. What is UTF-8
-// already is taken as that whatever its label says: wrong labels are common,
+// already is taken as that whatever its labels say: wrong labels are common,
 // and hardly any text in another charset happens to be UTF-8. What is not
+// cannot be what a label of UTF-8 says, so the first of the others counts. It
 // becomes at most limit bytes.
-func decode(raw []byte, label string, limit int) ([]byte, error) {
+func decode(raw []byte, limit int, labels ...string) ([]byte, error) {
+	label := choose(labels)
 	switch {
 	case bytes.HasPrefix(raw, []byte("\xff\xfe")):
 		return transcode(raw, 2, "utf-16le", limit)
 	case bytes.HasPrefix(raw, []byte("\xfe\xff")):
 		return transcode(raw, 2, "utf-16be", limit)
+	case isWide(raw, 0):
+		return transcode(raw, 0, "utf-16le", limit)
+	case isWide(raw, 1):
+		return transcode(raw, 0, "utf-16be", limit)
 	case utf8.Valid(raw) && !looksASCII(raw, label):
 		return bytes.TrimPrefix(raw, byteOrderMark), nil
-	case label == "", nameOf(label) == "utf-8":
-		return nil, &InvalidError{Offset: invalidUTF8(raw), Problem: "not valid UTF-8"}
+	case label == "":
+		return nil, &InvalidError{Offset: invalidUTF8(raw), Problem: notUTF8}
 	}
 	return transcode(raw, 0, label, limit)
+}
+
+// choose returns the first label of another charset than UTF-8, rather one that
+// is known; "" where there is none.
+func choose(labels []string) string {
+	unknown := ""
+	for _, label := range labels {
+		switch name := nameOf(label); {
+		case name == "" && unknown == "":
+			unknown = label
+		case name != "" && name != "utf-8":
+			return label
+		}
+	}
+	return unknown
+}
+
+// isWide tells whether a text begins as one of ASCII does in UTF-16 without a byte
+// order mark, with its letters at even or at odd places: text has no zero bytes.
+func isWide(raw []byte, letters int) bool {
+	return len(raw) >= 4 && len(raw)%2 == 0 &&
+		raw[letters] != 0 && raw[letters+2] != 0 && raw[1-letters] == 0 && raw[3-letters] == 0
 }
 
 // looksASCII tells whether a text is in a charset that writes everything, or
@@ -74,9 +103,8 @@ func transcode(raw []byte, from int, label string, limit int) ([]byte, error) {
 	if charset == nil {
 		return nil, &UnsupportedError{"the charset is not known, and the body is not UTF-8: send UTF-8"}
 	}
-	rest := raw[from:]
 	var text []byte
-	known := convert(charset, rest, true, func(piece []byte) bool {
+	_, known := convert(charset, raw[from:], make([]byte, 4<<10), func(piece []byte) bool {
 		text = append(text, piece...)
 		return len(text) <= limit
 	})
@@ -84,34 +112,42 @@ func transcode(raw []byte, from int, label string, limit int) ([]byte, error) {
 	case len(text) > limit:
 		return nil, &TooLargeError{Limit: limit}
 	case !known:
-		first := sort.Search(len(rest), func(n int) bool {
-			return !convert(charset, rest[:n+1], n+1 == len(rest), func([]byte) bool { return true })
-		})
-		return nil, &InvalidError{Offset: from + first, Problem: "not valid in the charset that it names"}
+		// No other character fits into a piece beside the one that stands for what
+		// is not known.
+		at, _ := convert(charset, raw[from:], make([]byte, utf8.RuneLen(utf8.RuneError)), func([]byte) bool { return true })
+		return nil, &InvalidError{Offset: from + at, Problem: "not valid in the charset that it names"}
 	}
 	return bytes.TrimPrefix(text, byteOrderMark), nil
 }
 
-// convert decodes a text, or the beginning of one, piece by piece, until take
-// wants no more. It reports whether the charset knew every byte.
-func convert(charset encoding.Encoding, raw []byte, whole bool, take func(piece []byte) (more bool)) (known bool) {
+// convert decodes a text piece by piece, until take wants no more. It reports
+// whether the charset knew every byte, and at which piece it stopped.
+func convert(charset encoding.Encoding, raw, piece []byte, take func(piece []byte) (more bool)) (at int, known bool) {
 	decoder := charset.NewDecoder()
-	var piece [4 << 10]byte
 	for {
-		written, read, err := decoder.Transform(piece[:], raw, whole)
+		written, read, err := decoder.Transform(piece, raw[at:], true)
+		if written == 0 && read == 0 && errors.Is(err, transform.ErrShortDst) { // one of four bytes
+			written, read, err = decoder.Transform(make([]byte, utf8.UTFMax), raw[at:], true)
+			if written == 0 {
+				return at, false
+			}
+			at += read
+			continue
+		}
 		if bytes.ContainsRune(piece[:written], utf8.RuneError) {
-			return false
+			return at, false
 		}
+		at += read
 		if !take(piece[:written]) || !errors.Is(err, transform.ErrShortDst) {
-			return true
+			return at, true
 		}
-		raw = raw[read:]
 	}
 }
 
 // xmlDeclaration finds the charset that an XML document names itself.
 var xmlDeclaration = regexp.MustCompile(`^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']`)
 
+// declaredInXML returns the charset that a text declares if it is XML, or "".
 func declaredInXML(body []byte) string {
 	found := xmlDeclaration.FindSubmatch(body[:min(len(body), 200)])
 	if found == nil {

@@ -6,14 +6,17 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"io"
+	"unicode/utf8"
 )
 
 // plainEncodings are the names of no compression at all. Only the first two are
 // right.
-var plainEncodings = []string{"", "identity", "none", "plain", "text", "binary", "7bit", "8bit"}
+var plainEncodings = []string{"", "identity", "none", "plain", "text", "binary", "7bit", "8bit", "amz-1.0"}
 
 // Packed tells whether a body of the kind has to be unpacked.
 func (k Kind) Packed() bool { return len(k.encodings) > 0 }
+
+var gzipMagic = []byte("\x1f\x8b")
 
 // Unpacker returns a reader of what is packed in a body, which is not empty. Its
 // errors are [*InvalidError], with the offset in the packed body. A kind of
@@ -23,6 +26,9 @@ func (k Kind) Unpacker(body []byte) (io.Reader, error) {
 		packed := bytes.NewReader(body)
 		switch k.encodings[0] {
 		case "gzip", "x-gzip":
+			if !bytes.HasPrefix(body, gzipMagic) && utf8.Valid(body) {
+				return packed, nil // a proxy has unpacked it, and left the header
+			}
 			unpacker, err := gzip.NewReader(packed)
 			if err != nil {
 				return nil, &InvalidError{Problem: "not valid gzip"}

@@ -2,22 +2,34 @@ package bodies
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// formJSON converts a URL-encoded form into an object.
+// formJSON converts a URL-encoded form into an object; or into what it is if it
+// is no form at all: "curl -d" labels everything as one.
 func (k Kind) formJSON(body []byte, limit int) ([]byte, error) {
-	body = bytes.TrimPrefix(body, byteOrderMark)
+	if text, err := decode(body, limit, k.charset); err == nil {
+		body = text
+	}
 	if len(body) == 0 {
 		return []byte(emptyObject), nil
 	}
-	if meantAsJSON(body) {
+	switch {
+	case isMarkup(body):
+		text, err := decode(body, limit, k.charset, declaredInXML(body))
+		if err != nil {
+			return nil, err
+		}
+		return asString(text, limit)
+	case meantAsJSON(body):
 		return jsonInForm(body)
+	case bytes.IndexAny(body, "=&") < 0 && isLiteral(body):
+		return body, nil
 	}
 	fields, err := ParseForm(body)
 	if err != nil {
@@ -26,18 +38,31 @@ func (k Kind) formJSON(body []byte, limit int) ([]byte, error) {
 	return fields.object(k.charset, limit)
 }
 
+// isMarkup tells whether a form begins like XML or HTML, as none does.
+func isMarkup(body []byte) bool {
+	return len(body) > 2 && body[0] == '<' && (body[1] == '?' || body[1] == '!' || body[1]|0x20 >= 'a' && body[1]|0x20 <= 'z')
+}
+
+// isLiteral tells whether a form is a JSON value of one word: a number, true,
+// false, null, or a string.
+func isLiteral(body []byte) bool {
+	return bytes.IndexByte([]byte(`"-0123456789tfn`), body[0]) >= 0 && CheckJSON(body) == nil
+}
+
 // opening are the marks that are left of quotes around JSON, where a shell or a
 // word processor did not do what its user thought.
 var opening = []string{`"`, "'", "`", "‘", "“", "’", "”", "„", "«"}
 
+// isBlank tells whether a character cannot be seen.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
+
 // meantAsJSON tells whether a form begins like JSON: with a brace or bracket, as
-// no form does. "curl -d" labels everything as a form.
+// no form does.
 func meantAsJSON(body []byte) bool {
-	const blanks = " \t\r\n"
-	start := strings.TrimLeft(unescape(body[:min(len(body), 64)]), blanks)
+	start := strings.TrimLeftFunc(unescape(body[:min(len(body), 300)]), isBlank)
 	for _, mark := range opening {
 		if rest, quoted := strings.CutPrefix(start, mark); quoted {
-			start = strings.TrimLeft(rest, blanks)
+			start = strings.TrimLeftFunc(rest, isBlank)
 			break
 		}
 	}
@@ -53,10 +78,12 @@ func jsonInForm(body []byte) ([]byte, error) {
 	if wrong == nil {
 		return body, nil
 	}
-	unescaped := []byte(unescape(body))
-	for _, text := range [][]byte{bytes.TrimSuffix(body, []byte("=")), unescaped, bytes.TrimSuffix(unescaped, []byte("="))} {
-		if CheckJSON(text) == nil {
-			return text, nil
+	for _, text := range [][]byte{body, []byte(unescape(body))} {
+		text = bytes.TrimFunc(text, isBlank)
+		for _, text := range [][]byte{text, bytes.TrimSuffix(text, []byte("="))} {
+			if CheckJSON(text) == nil {
+				return text, nil
+			}
 		}
 	}
 	invalid := (*InvalidError)(nil)
@@ -144,8 +171,7 @@ func (f Form) object(charset string, limit int) ([]byte, error) {
 	labels := f.labels()
 	size := len("{}")
 	for _, field := range f {
-		label := cmp.Or(field.charset, labels[field.Name], charset, labels[""])
-		field, err := field.decode(label, max(limit-size, 0))
+		field, err := field.decode(max(limit-size, 0), field.charset, labels[field.Name], charset, labels[""])
 		if large := (*TooLargeError)(nil); errors.As(err, &large) {
 			return nil, &TooLargeError{Limit: limit}
 		}
@@ -206,12 +232,13 @@ func (f Field) append(out []byte) []byte {
 }
 
 // decode returns the field in UTF-8.
-func (f Field) decode(label string, limit int) (Field, error) {
+func (f Field) decode(limit int, labels ...string) (Field, error) {
+	label := choose(labels)
 	for _, text := range []*string{&f.Name, &f.Value} {
 		if utf8.ValidString(*text) && label == "" {
 			continue
 		}
-		decoded, err := decode([]byte(*text), label, limit)
+		decoded, err := decode([]byte(*text), limit, label)
 		if err != nil {
 			return Field{}, f.located(err)
 		}

@@ -16,7 +16,7 @@ const MaxDepth = 512
 // deeper than [MaxDepth]. The error is an [*InvalidError].
 func CheckJSON(text []byte) error {
 	if at := invalidUTF8(text); at >= 0 {
-		return &InvalidError{Offset: at, Problem: "not valid UTF-8"}
+		return &InvalidError{Offset: at, Problem: notUTF8}
 	}
 	// The depth comes first: the decoder below allows far more than we do.
 	if at := tooDeep(text); at >= 0 {

@@ -1,7 +1,9 @@
 package bodies
 
 import (
+	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -21,11 +23,11 @@ type Kind struct {
 func KindOf(h http.Header) Kind {
 	var k Kind
 	for _, value := range h.Values("Content-Type") {
-		mediaType, rest, _ := strings.Cut(value, ";")
+		mediaType, rest, _ := strings.Cut(value[:min(len(value), maxTypeBytes)], ";")
 		if before, _, several := strings.Cut(mediaType, ","); several {
 			mediaType, rest = before, ""
 		}
-		if k.mediaType = strings.ToLower(strings.TrimSpace(mediaType)); k.mediaType == "" {
+		if k.mediaType = cleanType(mediaType); k.mediaType == "" {
 			continue
 		}
 		params := parameters(rest)
@@ -33,9 +35,9 @@ func KindOf(h http.Header) Kind {
 		break
 	}
 	for _, coding := range strings.Split(strings.Join(h.Values("Content-Encoding"), ","), ",") {
-		coding = strings.ToLower(strings.TrimSpace(coding))
+		coding = strings.ToLower(strings.Trim(coding, " \t\"'"))
 		switch {
-		case slices.Contains(plainEncodings, coding):
+		case slices.Contains(plainEncodings, coding), strings.Contains(coding, "/"): // a media type in the wrong place
 		case lookUp(coding) != nil: // a charset in the wrong place
 			if k.charset == "" {
 				k.charset = coding
@@ -47,6 +49,21 @@ func KindOf(h http.Header) Kind {
 	return k
 }
 
+// maxTypeBytes is how much of a Content-Type is read. That of a part of a form
+// can be as long as the form.
+const maxTypeBytes = 1 << 10
+
+// blanksAroundSlash are no part of a media type, and some write them.
+var blanksAroundSlash = regexp.MustCompile(`\s*/\s*`)
+
+// cleanType returns a media type in lower case, without quotes, and without what
+// stands behind a blank where a semicolon was forgotten.
+func cleanType(mediaType string) string {
+	mediaType = strings.ToLower(strings.Trim(mediaType, " \t\"'"))
+	first, _, _ := strings.Cut(blanksAroundSlash.ReplaceAllString(mediaType, "/"), " ")
+	return first
+}
+
 // MediaType returns the media type in lower case, or "" where none was given.
 func (k Kind) MediaType() string { return k.mediaType }
 
@@ -55,22 +72,27 @@ func (k Kind) MediaType() string { return k.mediaType }
 func parameters(text string) map[string]string {
 	params := map[string]string{}
 	for text != "" {
-		name, value, found := strings.Cut(text, "=")
-		if end := strings.IndexByte(name, ';'); end >= 0 || !found { // a name alone
-			_, text, _ = strings.Cut(text, ";")
+		end := strings.IndexAny(text, `;"`)
+		if end >= 0 && text[end] == '"' { // a semicolon in quotes separates nothing
+			_, behind, _ := strings.Cut(text[end+1:], `"`)
+			end = strings.IndexByte(behind, ';')
+			if end >= 0 {
+				end += len(text) - len(behind)
+			}
+		}
+		param := text
+		if text = ""; end >= 0 {
+			param, text = param[:end], param[end+1:]
+		}
+		name, value, found := strings.Cut(param, "=")
+		name = strings.ToLower(strings.TrimSpace(name))
+		if _, twice := params[name]; !found || twice {
 			continue
 		}
-		value = strings.TrimLeft(value, " \t")
-		if quoted, isQuoted := strings.CutPrefix(value, `"`); isQuoted {
-			value, text, _ = strings.Cut(quoted, `"`)
-			_, text, _ = strings.Cut(text, ";")
+		if quoted, isQuoted := strings.CutPrefix(strings.TrimSpace(value), `"`); isQuoted {
+			params[name], _, _ = strings.Cut(quoted, `"`)
 		} else {
-			value, text, _ = strings.Cut(value, ";")
-			value = strings.Trim(value, " \t'")
-		}
-		name = strings.ToLower(strings.TrimSpace(name))
-		if _, twice := params[name]; !twice {
-			params[name] = value
+			params[name] = strings.Trim(value, " \t'")
 		}
 	}
 	return params
@@ -88,8 +110,8 @@ const (
 	unknown                 // text, if it happens to be
 )
 
-// jsonTypes are what JSON is called besides everything that ends in "+json".
-var jsonTypes = []string{"json", "x-json", "jsonrequest", "vnd.json"}
+// jsonSubtype are the names of JSON: json, x-json, amz-json-1.1, cloudevents+json.
+var jsonSubtype = regexp.MustCompile(`(^|[.+-])json(request|-[0-9.]+)?$`)
 
 func (k Kind) family() family {
 	_, subtype, hasSlash := strings.Cut(k.mediaType, "/")
@@ -99,7 +121,7 @@ func (k Kind) family() family {
 	switch {
 	case k.mediaType == "":
 		return textual
-	case slices.Contains(jsonTypes, subtype) || strings.HasSuffix(subtype, "+json"):
+	case jsonSubtype.MatchString(subtype):
 		return jsonText
 	case subtype == "xml" || strings.HasSuffix(subtype, "+xml"):
 		return xmlText
@@ -131,8 +153,8 @@ func (k Kind) MaxBytes(limit int) int {
 // to convert a body of n bytes into an output of at most limit.
 func (k Kind) Growth(n, limit int) int {
 	growth := 0
-	if name := nameOf(k.charset); name != "" && name != "utf-8" {
-		growth += min(3*n, limit) // the text in UTF-8
+	if name := nameOf(k.charset); name != "" && name != "utf-8" || k.family() != jsonText {
+		growth += min(3*n, limit) // the text in UTF-8; its charset may be named in it
 	}
 	if k.family() != jsonText {
 		growth += n + min(len(`\u0000`)*n+len(`""`), limit) // the fields of a form; the output
@@ -154,13 +176,10 @@ func (k Kind) JSON(body []byte, limit int) ([]byte, error) {
 	case multiform:
 		return k.multipartJSON(body, limit)
 	}
-	label := k.charset
-	if label == "" && k.family() == xmlText {
-		label = declaredInXML(body)
-	}
-	text, err := decode(body, label, limit)
+	text, err := decode(body, limit, k.charset, declaredInXML(body))
 	if err != nil {
-		if k.family() == unknown && label == "" {
+		invalid := (*InvalidError)(nil)
+		if k.family() == unknown && errors.As(err, &invalid) && invalid.Problem == notUTF8 {
 			return nil, &UnsupportedError{"the Content-Type is not supported, and the body is not text in UTF-8: send JSON, text, a form or XML"}
 		}
 		return nil, err
@@ -173,6 +192,11 @@ func (k Kind) JSON(body []byte, limit int) ([]byte, error) {
 	case k.family() != xmlText && CheckJSON(text) == nil:
 		return text, nil // many senders label theirs wrongly
 	}
+	return asString(text, limit)
+}
+
+// asString returns a text as a JSON string of at most limit bytes.
+func asString(text []byte, limit int) ([]byte, error) {
 	if size := quotedLen(string(text)); size > limit {
 		return nil, &TooLargeError{Limit: limit, Actual: size}
 	}

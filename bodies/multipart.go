@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+	"unicode/utf8"
 )
 
 // multipartJSON converts a multipart form into an object. Of a file it keeps the
@@ -70,6 +71,10 @@ func readPart(part *multipart.Part) (Field, error) {
 		source = quotedprintable.NewReader(part)
 	}
 	value, err := io.ReadAll(source)
+	if kind.family() == unknown && kind.charset == "" && !utf8.Valid(value) {
+		field.json = aboutFile("", kind.mediaType, int64(len(value))) // a file without a name
+		return field, err
+	}
 	field.Value = string(value)
 	return field, err
 }
@@ -78,7 +83,7 @@ func readPart(part *multipart.Part) (Field, error) {
 // told as far as it can be read.
 func aboutFile(name, mediaType string, size int64) []byte {
 	return encode(struct {
-		Filename    string `json:"filename"`
+		Filename    string `json:"filename,omitempty"`
 		ContentType string `json:"contentType,omitempty"`
 		Size        int64  `json:"size"` // bytes
 	}{strings.ToValidUTF8(name, "\ufffd"), strings.ToValidUTF8(mediaType, "\ufffd"), size})

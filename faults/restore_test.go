@@ -128,11 +128,14 @@ func TestRestore(t *testing.T) {
 				t.Errorf("what was registered after the backup: %+v, %v", told, err)
 			}
 			again, created, err := f.client(f.replicas[0]).Create(ctx, api.CreateRequest{TaskToken: lostToken})
-			if err != nil || !created || again.URL != lost.URL {
+			if err != nil || !created || again.URL == lost.URL {
 				t.Errorf("registered again: created %v, %v, the same link: %v", created, err, again.URL == lost.URL)
 			}
-			if told, err := f.post(ctx, f.replicas[1], lost.URL, []byte(`{}`)); err != nil || told.word != api.StatusDelivered {
+			if told, err := f.post(ctx, f.replicas[1], lost.URL, []byte(`{}`)); err != nil || told.status != http.StatusNotFound {
 				t.Errorf("its link of old: %+v, %v", told, err)
+			}
+			if told, err := f.post(ctx, f.replicas[1], again.URL, []byte(`{}`)); err != nil || told.word != api.StatusDelivered {
+				t.Errorf("its new link: %+v, %v", told, err)
 			}
 		})
 	}

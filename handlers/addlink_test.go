@@ -105,7 +105,16 @@ func TestAddedLink(t *testing.T) {
 	if outputs := k.got(); len(outputs) != 1 || !strings.Contains(outputs[0], `"by":{"link":"kim","approver":"Kim","typed":false}`) {
 		t.Errorf("step functions got %q", outputs)
 	}
-	k.addLink(`{"name":"lee","type":"webhook"}`).isProblem(http.StatusConflict, "already-answered")
+	for _, late := range []answer{
+		k.addLink(`{"name":"lee","type":"webhook"}`),
+		n.call(http.MethodPatch, "/v1/callbacks/"+k.ID, `{"expiresIn":"1h"}`),
+		n.call(http.MethodDelete, "/v1/callbacks/"+k.ID, ""),
+	} {
+		p := late.isProblem(http.StatusConflict, "already-answered")
+		if p.Detail != "This callback has already been answered, so it can no longer be changed." {
+			t.Errorf("a change that comes too late: %s", p.Detail)
+		}
+	}
 	p := n.call(http.MethodPost, "/v1/callbacks/"+strings.Repeat("a", 26)+"/links", `{"name":"lee","type":"webhook"}`).isProblem(http.StatusNotFound, "not-found")
 	if p.Detail != "No callback has this id." {
 		t.Errorf("of no callback: %s", p.Detail)

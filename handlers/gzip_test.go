@@ -34,6 +34,7 @@ func TestGzip(t *testing.T) {
 		{"row 23: by its old name", "X-GZIP", "text/plain", packed(t, "hello"), `"hello"`},
 		{"row 23: two members", "gzip", "application/json", packed(t, `{"a":`) + packed(t, `1}`), `{"a":1}`},
 		{"row 23: nothing inside", "gzip", "application/json", packed(t, ""), `{}`},
+		{"row 94: unpacked on the way, and its header left", "gzip", "application/json", `{"a":1}`, `{"a":1}`},
 		{"row 23: identity", "identity", "application/json", `[1]`, `[1]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,7 +55,7 @@ func TestGzip(t *testing.T) {
 		{"row 23: header only", "gzip", whole[:10], 400, "invalid-body"},
 		{"row 23: trailing garbage", "gzip", whole + "garbage", 400, "invalid-body"},
 		{"row 23: wrong checksum", "gzip", whole[:len(whole)-8] + "\x00\x00\x00\x00" + whole[len(whole)-4:], 400, "invalid-body"},
-		{"row 23: not gzip at all", "gzip", `{"a":1}`, 400, "invalid-body"},
+		{"row 23: neither gzip nor text", "gzip", "\xff\xfe\xfd\xfc", 400, "invalid-body"},
 		{"row 23: not JSON inside", "gzip", packed(t, `{`), 400, "invalid-body"},
 		{"row 23: brotli", "br", whole, 415, "unsupported-media-type"},
 		{"row 23: zstd", "zstd", whole, 415, "unsupported-media-type"},

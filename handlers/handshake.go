@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -18,10 +19,12 @@ func handshakeOf(c echo.Context, body []byte) (senders.Reply, bool) {
 	return senders.Handshake(senders.Post{Header: c.Request().Header, Query: c.QueryParams(), JSON: body})
 }
 
-// shakeHands answers a post that only tries the link. The task waits on; where it
-// does not wait any more, the sender is told that instead.
+// shakeHands answers a post that only tries the link. The task waits on. Senders
+// try a link again after it was answered, some every few hours, and give up on
+// it for good when they hear of an error; only where the callback was cancelled,
+// or its time is over, they are told so.
 func (h *public) shakeHands(c echo.Context, link relay.LinkRef, reply senders.Reply) error {
-	if err := h.relay.Waits(c.Request().Context(), link); err != nil {
+	if err := h.relay.Waits(c.Request().Context(), link); err != nil && !errors.Is(err, relay.ErrAlreadyAnswered) {
 		return h.counted(err)
 	}
 	h.logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "handshake answered, the task waits on",
@@ -44,7 +47,7 @@ func (h *public) shakeHands(c echo.Context, link relay.LinkRef, reply senders.Re
 // that do not care what is posted to them.
 func (h *public) shortBody(c echo.Context) ([]byte, error) {
 	empty := []byte("{}")
-	if n := c.Request().ContentLength; n <= 0 || n > senders.MaxHandshake {
+	if n := c.Request().ContentLength; n == 0 || n > senders.MaxHandshake { // -1 is not known
 		return empty, nil
 	}
 	short := bodyReader{limit: senders.MaxHandshake, capacity: h.bodies.capacity}

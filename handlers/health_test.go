@@ -11,8 +11,7 @@ import (
 )
 
 // TestProofOfHealth (row 86): the public listener proves that it is this relay
-// to whoever asks with a nonce, and has enough of it at some point. Redis is not
-// asked.
+// to whoever asks with a nonce, however often others ask. Redis is not asked.
 func TestProofOfHealth(t *testing.T) {
 	var keys *relay.KeyRing
 	n := start(t, func(s *setup) { keys = s.service.Keys })
@@ -33,12 +32,9 @@ func TestProofOfHealth(t *testing.T) {
 	if strings.Contains(string(n.do("GET", "http://"+n.private+"/healthz?nonce="+nonce, "").body), "proof") {
 		t.Error("the private listener proves something")
 	}
-	for range 1000 {
-		if got = n.do("GET", url+nonce, ""); got.status != http.StatusOK {
-			break
-		}
+	for range 500 { // by strangers, who must not use up what the relay itself needs
+		n.do("GET", url+nonce, "").is(http.StatusOK)
 	}
-	got.isProblem(429, "too-many-requests")
 	n.do("GET", "http://"+n.public+"/healthz", "").is(http.StatusOK) // of a probe
 }
 

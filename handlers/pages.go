@@ -241,15 +241,18 @@ func reference(id string) string { return id[:min(len(id), 8)] }
 
 // errorStates are the pages of problems. Any other is trouble on our side.
 var errorStates = map[api.Code]pages.State{
-	api.CodeNotFound:        pages.Unknown,
-	api.CodeLinkClosed:      pages.LinkClosed,
-	api.CodeForeignSite:     pages.ForeignSite,
-	api.CodeExpired:         pages.TooLate,
-	api.CodeCancelled:       pages.Cancelled,
-	api.CodeTaskClosed:      pages.TaskClosed,
-	api.CodeRefused:         pages.NotTaken,
-	api.CodeAlreadyAnswered: pages.Decided,
-	api.CodeTooLarge:        pages.TooMuch,
+	api.CodeNotFound:             pages.Unknown,
+	api.CodeLinkClosed:           pages.LinkClosed,
+	api.CodeForeignSite:          pages.ForeignSite,
+	api.CodeExpired:              pages.TooLate,
+	api.CodeCancelled:            pages.Cancelled,
+	api.CodeTaskClosed:           pages.TaskClosed,
+	api.CodeRefused:              pages.NotTaken,
+	api.CodeAlreadyAnswered:      pages.Decided,
+	api.CodeTooLarge:             pages.TooMuch,
+	api.CodeInvalidBody:          pages.Unreadable,
+	api.CodeInvalidRequest:       pages.Unreadable,
+	api.CodeUnsupportedMediaType: pages.Unreadable,
 	// The pages themselves know every method that a browser has for them.
 	api.CodeMethodNotAllowed: pages.ForPrograms,
 }

@@ -297,3 +297,24 @@ func TestContentGoesWithTheFinalState(t *testing.T) {
 		})
 	}
 }
+
+// What a browser sends badly is told apart from trouble on our side, which
+// reloading may mend.
+func TestUnreadableForms(t *testing.T) {
+	n := start(t)
+	k := n.register("links", `{"default":{"type":"webhook"},"yes":{"type":"success","page":true,"title":"Done?"}}`)
+	for name, c := range map[string][2]string{
+		"bytes that are no UTF-8": {formContent, "decision=confirmed&x=%E9"},
+		"JSON":                    {"application/json", `{"decision":"confirmed"}`},
+		"too many fields":         {formContent, strings.Repeat("a=1&", 1500)},
+	} {
+		got := n.do(http.MethodPost, "http://"+n.public+k.path("yes"), c[1], "Content-Type", c[0], "Accept", "text/html")
+		if got.status != http.StatusBadRequest && got.status != http.StatusUnsupportedMediaType && got.status != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s: got %d", name, got.status)
+		}
+		if strings.Contains(string(got.body), "Something went wrong") {
+			t.Errorf("%s: called our trouble", name)
+		}
+	}
+	k.unharmed()
+}

@@ -116,7 +116,7 @@ func (h *private) update(c echo.Context) error {
 func (h *private) addLink(c echo.Context) error {
 	id, err := relay.ParseCallbackID(c.Param("id"))
 	if err != nil {
-		return unknownID(err)
+		return ofCallback(err)
 	}
 	noteCallback(c, id)
 	name, request, err := h.readLink(c)
@@ -125,7 +125,7 @@ func (h *private) addLink(c echo.Context) error {
 	}
 	v, err := h.relay.AddLink(c.Request().Context(), id, name, request)
 	if err != nil {
-		return unknownID(err)
+		return ofCallback(err)
 	}
 	return c.JSON(http.StatusCreated, h.renderLink(v.Callback, v.Link, &v.Approval))
 }
@@ -153,20 +153,24 @@ func (h *private) cancel(c echo.Context) error {
 func (h *private) one(c echo.Context, do func(context.Context, relay.CallbackID) (relay.Callback, error)) error {
 	id, err := relay.ParseCallbackID(c.Param("id"))
 	if err != nil {
-		return unknownID(err)
+		return ofCallback(err)
 	}
 	noteCallback(c, id)
 	cb, err := do(c.Request().Context(), id)
 	if err != nil {
-		return unknownID(err)
+		return ofCallback(err)
 	}
 	return c.JSON(http.StatusOK, h.render(cb))
 }
 
-// unknownID tells an id that no callback has from an address that nobody serves.
-func unknownID(err error) error {
+// ofCallback tells an id that no callback has from an address that nobody serves,
+// and a change that comes too late from an answer that does.
+func ofCallback(err error) error {
 	if errors.Is(err, relay.ErrNotFound) {
 		return fmt.Errorf("%w: %w", errNoCallback, err)
+	}
+	if errors.Is(err, relay.ErrAlreadyAnswered) {
+		return fmt.Errorf("%w: %w", errAnswered, err)
 	}
 	return err
 }

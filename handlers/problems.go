@@ -26,6 +26,8 @@ var (
 	errNoCallback = errors.New("no callback has this id")
 	// errNoLink is the same where a link's name was asked for too.
 	errNoLink = errors.New("no callback has this id and such a link")
+	// errAnswered is relay.ErrAlreadyAnswered where a callback was to be changed.
+	errAnswered = errors.New("the callback has been answered")
 	// errForeignSite is of a form that another site sent.
 	errForeignSite = errors.New("the form was sent from another site")
 )
@@ -53,6 +55,7 @@ var problems = []struct {
 	{errNoLink, api.CodeNotFound, "No callback has this id and a link of this name."},
 	{errNoCallback, api.CodeNotFound, "No callback has this id."},
 	{relay.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
+	{errAnswered, api.CodeAlreadyAnswered, "This callback has already been answered, so it can no longer be changed."},
 	{relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered, "Another answer came first, and the first one counts."},
 	{relay.ErrExpired, api.CodeExpired, "The deadline passed before this request came."},
 	{relay.ErrCancelled, api.CodeCancelled, "The callback was cancelled."},

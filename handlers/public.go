@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/time/rate"
 
 	"callback-relay/api"
 	"callback-relay/bodies"
@@ -50,7 +49,6 @@ type public struct {
 	crowds   perLink
 	pages    *pages.Pages
 	sameSite *http.CrossOriginProtection
-	proofs   *rate.Limiter
 }
 
 // Public returns the handler of the public listener: links, robots.txt and a
@@ -63,7 +61,6 @@ func Public(o PublicOptions) http.Handler {
 		bodies:   &bodyReader{limit: o.MaxOutput, capacity: a.byteCapacity(o.BytesInFlight)},
 		pageRoom: a.byteCapacity(cmp.Or(o.PageBytesInFlight, pageBytesInFlight)),
 		crowds:   perLink{busy: map[relay.LinkRef]int{}},
-		proofs:   rate.NewLimiter(missRate, missBurst),
 		sameSite: http.NewCrossOriginProtection(),
 	}
 	// A proxy may have changed the Host, with which browsers' Origin is compared.

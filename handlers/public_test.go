@@ -121,6 +121,8 @@ func TestDamagedLinks(t *testing.T) {
 			path + "%C2%A0", path + "%A0", path + "%E2%80%8B", path + "%EF%BB%BF", path + "%E2%81%A0", path + "%20", path + "%0a", path + "%0D%0A", path + "%E3%80%80",
 			node.prefix + "/c/" + key[:20] + "%C2%AD" + key[20:], node.prefix + "/c/" + key[:20] + "%0a%20" + key[20:],
 			node.prefix + "/%63/" + fmt.Sprintf("%%%02x", key[0]) + key[1:], node.prefix + "/c%2f" + key, node.prefix + "//c//" + key, "/" + path,
+			path + ".Thanks!", path + ";a=b", path + "<br>", path + "&utm_source=x", path + "%EF%B8%8F", path + "%E3%85%A4", path + "](http:", path + "%20and%20then", path + strings.Repeat(".", 500),
+			node.prefix + "/c/%3C" + key + "%3E", node.prefix + "/c/%22" + key,
 			strings.ToUpper(path), node.prefix + "/C/" + key, path + "?utm_source=mail", path + ".?x=y",
 		} {
 			if strings.HasSuffix(damaged, "/.") {
@@ -133,6 +135,9 @@ func TestDamagedLinks(t *testing.T) {
 			}
 		}
 		k.gets("{}")
+		for _, other := range []string{path + "a", path + "2.", path + "/x", path + "//x", path + "9", node.prefix + "/c/-" + key, path + strings.Repeat(".", 2000)} {
+			n.post(other, "application/json", "{}").isProblem(http.StatusNotFound, "not-found")
+		}
 		forged := path[:len(path)-20] + flip(path[len(path)-20:len(path)-19]) + path[len(path)-19:]
 		asked := n.redis.CommandCount()
 		n.post(forged+".", "application/json", "{}").isProblem(http.StatusNotFound, "not-found")

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"callback-relay/api"
 	"callback-relay/relay"
 )
 
@@ -34,6 +35,24 @@ func TestHalvedCharacters(t *testing.T) {
 	}
 	n.post(k.path("default"), "application/json", "").is(http.StatusOK)
 	k.gets(`"\ud800"`)
+}
+
+// A byte order mark, as PowerShell writes one, is no part of the body, and the
+// places of what is wrong behind it count it.
+func TestByteOrderMark(t *testing.T) {
+	n := start(t)
+	const mark = "\ufeff"
+	var cb api.Callback
+	got := n.call("POST", "/v1/callbacks", mark+`{"taskToken":"AQCE"}`)
+	got.is(http.StatusCreated)
+	got.decode(&cb)
+	n.call("PATCH", "/v1/callbacks/"+cb.ID, mark+`{"expiresIn":"1h"}`).is(http.StatusOK)
+	n.call("POST", "/v1/callbacks/"+cb.ID+"/links", mark+`{"name":"more","type":"webhook"}`).is(http.StatusCreated)
+	for body, offset := range map[string]int64{mark + `{"a":x}`: 8, mark + mark + `{}`: 3, mark: 2} {
+		if p := n.call("POST", "/v1/callbacks", body).isProblem(400, "invalid-body"); number(p.Offset) != offset {
+			t.Errorf("%q: at %d, want %d", body, number(p.Offset), offset)
+		}
+	}
 }
 
 // TestTaskTokensRefused (row 85): what the mistake looks like reaches the caller.

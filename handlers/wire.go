@@ -47,6 +47,8 @@ func (h *private) readLink(c echo.Context) (name string, link relay.LinkRequest,
 	return wire.Name, linkRequest(wire.LinkRequest), nil
 }
 
+const byteOrderMark = "\ufeff"
+
 // readJSON reads a body that is one JSON object. All its errors name what is
 // wrong, and quote no value: one of them is the task token.
 func (h *private) readJSON(c echo.Context, into any) error {
@@ -65,6 +67,9 @@ func (h *private) readJSON(c echo.Context, into any) error {
 	body, err := readAll(c, h.bodies.limit, room)
 	if err != nil {
 		return err
+	}
+	if bytes.HasPrefix(body, []byte(byteOrderMark)) { // PowerShell writes one
+		copy(body, "   ") // blanks, so that the places of mistakes stay true
 	}
 	return decodeStrictly(body, into)
 }

@@ -21,13 +21,16 @@ const (
 // Check says what is wrong with a name that is not empty.
 func Check(name string) Problem {
 	switch {
-	case strings.ContainsFunc(name, isControl), !strings.ContainsFunc(visible(name), isSeen):
+	case strings.ContainsFunc(name, isControl), Blank(name):
 		return Unreadable
 	case isMixed(visible(name)):
 		return Mixed
 	}
 	return ""
 }
+
+// Blank tells whether nothing of a text can be seen.
+func Blank(text string) bool { return !strings.ContainsFunc(visible(text), isSeen) }
 
 // Clean returns a name as it is kept: letters composed, one blank between words,
 // and without what cannot be seen, unless it changes how others look.

@@ -56,6 +56,18 @@ func TestNamesThatAreRefused(t *testing.T) {
 	}
 }
 
+// What cannot be seen is blank, whatever it is made of.
+func TestBlank(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": true, " \t\n": true, " \u200b ": true, "\u3164": true, "\u200b\u2800": true, "\u00ad": true, "\x00": true, "\U0001D159": true,
+		"a": false, "?": false, "\u200ba": false, "🚀": false, "承認": false, "$": false,
+	} {
+		if got := names.Blank(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
 // Row 79: two spellings of one name are the same, and what looks like another
 // name is alike.
 func TestNamesThatAreOne(t *testing.T) {

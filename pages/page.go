@@ -24,6 +24,7 @@ const (
 	ForeignSite State = "foreign-site" // the form came from another site and was refused
 	Alive       State = "alive"        // a heartbeat was passed on
 	TooMuch     State = "too-much"     // more was sent than is read
+	Unreadable  State = "unreadable"   // what was sent is no form that can be read
 	ForPrograms State = "for-programs" // a link that programs post to, opened in a browser
 )
 

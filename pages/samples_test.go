@@ -150,6 +150,7 @@ func samples() []sample {
 		{"trouble-posted", Page{State: Trouble, Reference: "k5f2abcd", Posted: true}},
 		{"too-much", Page{State: TooMuch}},
 		{"foreign-site", Page{State: ForeignSite}},
+		{"unreadable", Page{State: Unreadable}},
 		{"for-programs", Page{State: ForPrograms}},
 		{"alive", with(about(Alive), func(p *Page) { p.Message, p.Details = "", nil })},
 	}

@@ -63,6 +63,7 @@ func TestStates(t *testing.T) {
 		"unknown":               {"We do not know this link", "Perhaps it was cut off when it was copied: open it once more from the message that you were sent. It may also be so old that it has been removed.", "question"},
 		"trouble":               {"Something went wrong on our side", "Please wait a moment and try again.", "warning note"},
 		"trouble-retry":         {"Something went wrong on our side", "What you entered is kept below. Please wait a moment and try again. Should it have arrived already, it does not count twice.", "warning note"},
+		"unreadable":            {"This could not be read", "What your browser sent could not be read, and nothing has been decided. Please open the link again and try once more; if that does not help, try another browser.", "warning note"},
 		"for-programs":          {"This link is for programs", "A program reports something with it, so opening it in a browser does nothing, and nothing has happened. If you were asked to decide or to confirm something, please ask whoever sent you the link for the right one.", "dash"},
 		"foreign-site":          {"This did not come from our page", "The form was sent from another website, so it was refused and nothing was decided. If you want to decide, open the link from the message that you were sent.", "warning note"},
 		"alive":                 {"Thank you, that is noted", "It is now known that the work goes on. When you want to say so again, open this link once more.", "check ok"},

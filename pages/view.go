@@ -65,6 +65,7 @@ var simple = map[State]symbol{
 	NotTaken:    {"warning", "note"},
 	ForeignSite: {"warning", "note"},
 	Alive:       {"check", "ok"},
+	Unreadable:  {"warning", "note"},
 	ForPrograms: {"dash", ""},
 }
 

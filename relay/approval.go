@@ -108,6 +108,16 @@ func (m *mistakes) checkApproval(r *Registration, maxOutput int, schemas Schemas
 	m.checkQuorum(r, maxOutput)
 }
 
+// checkSeen refuses texts that are there and cannot be seen.
+func (a *Approval) checkSeen(m *mistakes) {
+	m.checkSeen("approval.title", strings.TrimSpace(a.Title)) // a link's is cut so too
+	m.checkSeen("approval.approveLabel", a.ApproveLabel)
+	m.checkSeen("approval.rejectLabel", a.RejectLabel)
+	for _, d := range a.Details {
+		m.checkSeen("approval.details", strings.TrimSpace(d.Name)) // an empty one is refused anyway
+	}
+}
+
 func (m *mistakes) checkDetails(details []Detail) {
 	if len(details) > MaxDetails {
 		m.add("approval.details", "has %d entries, at most %d are allowed", len(details), MaxDetails)

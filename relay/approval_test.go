@@ -62,14 +62,19 @@ func TestTitles(t *testing.T) {
 	page := relay.LinkKind{Type: relay.LinkFailure, Page: true}
 	untitled := relay.LinkRequest{LinkKind: page, Error: "E"}
 	titled, blank := untitled, untitled
+	unseen := untitled
+	unseen.Title, unseen.ButtonLabel = "\u3164", "\ufeff"
 	titled.Title, blank.Title = "Import of March", " \t"
 	for name, c := range map[string]struct {
 		links map[string]relay.LinkRequest
 		a     *relay.Approval
 		want  []string
 	}{
-		"none":           {map[string]relay.LinkRequest{"l": untitled}, nil, []string{"links.l.title"}},
-		"blank":          {map[string]relay.LinkRequest{"l": blank}, &relay.Approval{Title: " "}, []string{"links.l.title"}},
+		"none":  {map[string]relay.LinkRequest{"l": untitled}, nil, []string{"links.l.title"}},
+		"blank": {map[string]relay.LinkRequest{"l": blank}, &relay.Approval{Title: " "}, []string{"links.l.title"}},
+		"cannot be seen": {map[string]relay.LinkRequest{"l": unseen, "d": asked(relay.LinkApproval)},
+			&relay.Approval{Title: "\u200b", ApproveLabel: "\u2800", RejectLabel: " ", Details: []relay.Detail{{Name: "\u00ad"}}},
+			[]string{"approval.approveLabel", "approval.details", "approval.rejectLabel", "approval.title", "links.d.title", "links.l.buttonLabel", "links.l.title"}},
 		"an approval's":  {map[string]relay.LinkRequest{"l": untitled, "d": asked(relay.LinkApproval)}, &relay.Approval{Title: "Deploy?"}, nil},
 		"its own":        {map[string]relay.LinkRequest{"l": titled}, nil, nil},
 		"one of two":     {map[string]relay.LinkRequest{"l": titled, "d": asked(relay.LinkApproval)}, nil, []string{"links.d.title"}},

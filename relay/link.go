@@ -126,9 +126,10 @@ func (g Generation) raw() []byte {
 // number, the registration's generation, and the first 15 bytes of a MAC over
 // these and the kind. Without a generation it is 32 bytes, 52 characters.
 const (
-	linkMACBytes      = 15
-	linkKeyChars      = 58
-	shortLinkKeyChars = 52
+	LinkKeyChars      = 58
+	ShortLinkKeyChars = 52
+
+	linkMACBytes = 15
 )
 
 // LinkRef is a link whose key was found authentic. Only [KeyRing.Resolve]
@@ -151,7 +152,7 @@ func (r LinkRef) Digest(o Outcome) string { return r.key.digestOf(r.ID, o) }
 // to prove it. Upper case is accepted, as some mail systems rewrite it.
 func parseLinkKey(s string) (claimed LinkRef, mac []byte, ok bool) {
 	// Two letters outside of ASCII have lower case inside of it, and get shorter.
-	if len(s) != linkKeyChars && len(s) != shortLinkKeyChars {
+	if len(s) != LinkKeyChars && len(s) != ShortLinkKeyChars {
 		return LinkRef{}, nil, false
 	}
 	raw, ok := decodeBase32(strings.ToLower(s), len(s))

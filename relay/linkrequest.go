@@ -85,7 +85,7 @@ func (m *mistakes) checkAdded(name string, l LinkRequest, a *Approval, maxOutput
 		m.add("type", "cannot be approval: the callback was registered without an approval, so there is nothing to decide; success or failure with page can be added")
 		return
 	}
-	m.checkTitle("", l, a)
+	l.checkSeen(m, "", a)
 }
 
 // checkLink checks what a link of a known type carries; at is what stands before
@@ -140,9 +140,19 @@ func (m *mistakes) checkPage(at string, l LinkRequest) {
 	}
 }
 
-// checkTitle refuses a page that says nothing of what it is about.
-func (m *mistakes) checkTitle(at string, l LinkRequest, a *Approval) {
-	if l.Page && l.Type != LinkWebhook && l.Title == "" && (a == nil || strings.TrimSpace(a.Title) == "") {
+// checkSeen refuses a text that is there and cannot be seen.
+func (m *mistakes) checkSeen(field, text string) {
+	if text != "" && names.Blank(text) {
+		m.add(field, "has nothing in it that people can see: give a text, or leave it out")
+	}
+}
+
+// checkSeen refuses a page that does not show what it is about, or a button that
+// does not show what it does.
+func (l LinkRequest) checkSeen(m *mistakes, at string, a *Approval) {
+	m.checkSeen(at+"title", l.Title)
+	m.checkSeen(at+"buttonLabel", l.ButtonLabel)
+	if l.Page && l.Type != LinkWebhook && l.Title == "" && (a == nil || names.Blank(a.Title)) {
 		m.add(at+"title", `is required, here or as approval.title, since the link opens a page: say what it is about, such as "Deploy 4.2.0 to production?"`)
 	}
 }

@@ -28,7 +28,8 @@ type Registration struct {
 	Links     map[string]LinkRequest
 	Approval  *Approval // what the pages show and ask; nil for a callback without pages
 	// Refused says why no callback may be made of it, while one that the release
-	// before made of it is still found: it let pages have no title. It can go
+	// before made of it is still found: it let pages have no title, or one that
+	// cannot be seen. It can go
 	// when none of these can be waiting any more.
 	Refused error
 }
@@ -145,11 +146,15 @@ func (m *mistakes) checkTags(tags map[string]string) {
 	}
 }
 
-// untitled returns which pages have no title, each an *InvalidFieldError.
-func (r *Registration) untitled() []error {
+// unseen returns which texts of pages are missing or cannot be seen, each an
+// *InvalidFieldError.
+func (r *Registration) unseen() []error {
 	var m mistakes
+	if r.Approval != nil {
+		r.Approval.checkSeen(&m)
+	}
 	for _, name := range r.pages() {
-		m.checkTitle("links."+name+".", r.Links[name], r.Approval)
+		r.Links[name].checkSeen(&m, "links."+name+".", r.Approval)
 	}
 	return m
 }

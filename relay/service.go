@@ -54,11 +54,11 @@ func NewService(o ServiceOptions) *Service {
 // are all reported, as joined [*InvalidFieldError]s.
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.DefaultExpiry)
-	wrong, untitled := r.check(s.MaxExpiry, s.MaxOutput, s.Schemas), r.untitled()
+	wrong, unseen := r.check(s.MaxExpiry, s.MaxOutput, s.Schemas), r.unseen()
 	if len(wrong) > 0 {
-		return Callback{}, false, errors.Join(append(wrong, untitled...)...)
+		return Callback{}, false, errors.Join(append(wrong, unseen...)...)
 	}
-	r.Refused = errors.Join(untitled...)
+	r.Refused = errors.Join(unseen...)
 	return s.Store.Create(ctx, r, s.MaxExpiry)
 }
 

@@ -55,6 +55,9 @@ func (e *FormError) Error() string {
 	if e.Stale {
 		return "the form is too old, or not from the page of this link"
 	}
+	if len(e.Problems) == 1 {
+		return "the form has 1 mistake"
+	}
 	return fmt.Sprintf("the form has %d mistakes", len(e.Problems))
 }
 

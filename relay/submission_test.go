@@ -199,3 +199,12 @@ func TestSubmitCode(t *testing.T) {
 		t.Errorf("a form with another mistake: %v", err)
 	}
 }
+
+// One mistake is not "1 mistakes".
+func TestFormErrorCounts(t *testing.T) {
+	for n, want := range map[int]string{1: "the form has 1 mistake", 2: "the form has 2 mistakes"} {
+		if got := (&relay.FormError{Problems: make([]relay.FieldProblem, n)}).Error(); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}

@@ -14,6 +14,17 @@ const taskTokenExample = `in JSONPath "taskToken.$": "$$.Task.Token", in JSONata
 // placeholder finds what a template should have replaced.
 var placeholder = regexp.MustCompile(`\$\{|\{\{|^<.*>$`)
 
+// shellVariable is one of a Windows shell, which leaves what it does not know as
+// it is.
+var shellVariable = regexp.MustCompile(`^(?:%[A-Za-z_][A-Za-z0-9_]*%|![A-Za-z_][A-Za-z0-9_]*!)$`)
+
+// lostReference is a reference whose first characters a shell or a template took
+// for its own.
+var lostReference = regexp.MustCompile(`(?i)(?:^|\.)task\.token$`)
+
+// entity is how HTML and XML write a character.
+var entity = regexp.MustCompile(`&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});`)
+
 // emptyWords are what programs write in place of a text that they do not have.
 var emptyWords = regexp.MustCompile(`^(?i:null|undefined|none|nil|NaN)$`)
 
@@ -49,12 +60,21 @@ func (t TaskToken) check() string {
 		return `is a JSONata expression that was not evaluated: the state has to have "QueryLanguage": "JSONata", and the expression the whole text; ` + taskTokenExample
 	case bare[0] == '$' && !placeholder.MatchString(bare):
 		return "is a reference that was not resolved: its name has to end in .$, and the state has to use JSONPath; " + taskTokenExample
+	case lostReference.MatchString(bare):
+		return "is a reference that was not resolved, and has lost what it begins with (a shell replaces $$): " + taskTokenExample
+	case shellVariable.MatchString(bare):
+		return "is a placeholder of a Windows shell that nothing was put in for: set the variable, or write it as your shell does"
 	case placeholder.MatchString(bare):
 		return "is a placeholder that nothing was put in for: pass the task token of the state, " + taskTokenExample
 	case strings.ContainsRune("\"'`", rune(bare[0])):
 		return "stands in quotation marks: pass the text between them"
 	case bare[0] == '{' || bare[0] == '[':
 		return "is JSON: pass the text that is the task token, and not what it came in"
+	case strings.Contains(bare, "://"):
+		return "is an address: pass the task token of the state, and not a URL; " + taskTokenExample
+	}
+	if at := entity.FindStringIndex(text); at != nil {
+		return fmt.Sprintf("is escaped for HTML, at character %d: pass on the text as the state has it", utf8.RuneCountInString(text[:at[0]])+1)
 	}
 	return checkTaskTokenChars(text)
 }

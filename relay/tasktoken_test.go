@@ -18,6 +18,18 @@ func TestTaskTokenThatCannotBe(t *testing.T) {
 		" $.Task.Token":                          "reference that was not resolved",
 		"$states.context.Task.Token":             "reference that was not resolved",
 		"$":                                      "reference that was not resolved",
+		"Task.Token":                             "reference that was not resolved",
+		".Task.Token":                            "reference that was not resolved",
+		"context.Task.Token":                     "reference that was not resolved",
+		"4711.Task.Token":                        "a shell replaces $$",
+		"AQCE&amp;BB":                            "escaped for HTML, at character 5",
+		"AQCE&quot;":                             "escaped for HTML, at character 5",
+		"AQCE&#43;BB&#x3D;":                      "escaped for HTML, at character 5",
+		"https://relay.example.com/c/x":          "is an address",
+		"//AQCE://":                              "is an address",
+		"%TOKEN%":                                "placeholder of a Windows shell",
+		" %task_token% ":                         "placeholder of a Windows shell",
+		"!TASK_TOKEN!":                           "placeholder of a Windows shell",
 		"{% $states.context.Task.Token %}":       "JSONata expression that was not evaluated",
 		"{%$states.context.Task.Token%}":         "JSONata expression that was not evaluated",
 		"${TaskToken}":                           "placeholder",
@@ -57,6 +69,7 @@ func TestTaskTokenThatCannotBe(t *testing.T) {
 	}
 	for _, good := range []string{
 		token, "t", "AQCE-_.~:;,@#!*()[]?|^&", strings.Repeat("A", MaxTaskTokenChars), "nullable", "e30=",
+		"any-text-you-like", "taskToken", "TASK_TOKEN", "my-Task-Token", "AQCE&BB", "&;", "a//b:/c", "!", "wait!now!",
 	} {
 		if problem := TaskToken(good).check(); problem != "" {
 			t.Errorf("%.40s: %s", good, problem)

@@ -153,8 +153,8 @@ var handshakes = []struct {
 		switch string(body["type"]) {
 		case "0": // of events
 			return Reply{Status: http.StatusNoContent, Body: []byte{}}, true
-		case "1": // of interactions
-			return object("type", body["type"]), true
+		case "1": // of interactions; of events it is the event itself
+			return object("type", body["type"]), body["event"] == nil
 		}
 		return Reply{}, false
 	}},

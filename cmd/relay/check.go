@@ -69,10 +69,14 @@ func (c *checkCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	failed := slices.DeleteFunc(findings, func(f finding) bool { return f.Status != checkFailed })
-	if len(failed) > 0 {
+	switch len(failed) {
+	case 0:
+		return nil
+	case 1:
+		return errors.New("1 check failed")
+	default:
 		return fmt.Errorf("%d checks failed", len(failed))
 	}
-	return nil
 }
 
 func (c *checkCommand) show(out io.Writer, findings []finding) error {
@@ -126,14 +130,15 @@ var storeChecked = map[string]string{
 }
 
 // checkAddress looks at the public URL. That it cannot be reached from here does
-// not say that it cannot be reached from outside.
+// not say that it cannot be reached from outside, and that there is too much to
+// do there does not say who answers.
 func checkAddress(ctx context.Context, address publicAddress) finding {
 	ctx, cancel := context.WithTimeout(ctx, lookOutsideFor)
 	defer cancel()
 	switch err := address.reach(ctx); {
 	case err == nil:
 		return finding{checkPublicURL, checkOK, address.url.Host + " leads to this relay"}
-	case errors.Is(err, errUnreachable):
+	case errors.Is(err, errUnreachable), errors.Is(err, errNotKnown):
 		return finding{checkPublicURL, checkWarning, err.Error()}
 	default:
 		return finding{checkPublicURL, checkFailed, err.Error()}

@@ -20,6 +20,10 @@ func (w *world) check(args ...string) (code int, out string) {
 	if code != exitOK && stderr.String() == "" {
 		w.Error("it failed, and said nothing")
 	}
+	// "1 checks" is no English.
+	if strings.Contains(stderr.String(), "1 checks") {
+		w.Errorf("said %s", stderr.String())
+	}
 	return code, stdout.String()
 }
 
@@ -32,6 +36,11 @@ func TestCheck(t *testing.T) {
 	t.Cleanup(elsewhere.Close)
 	redirecting := httptest.NewServer(http.RedirectHandler(here+"/healthz", http.StatusMovedPermanently))
 	t.Cleanup(redirecting.Close)
+	answering := func(status int) map[string]string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		t.Cleanup(server.Close)
+		return map[string]string{"RELAY_PUBLIC_URL": server.URL}
+	}
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	w.must(err)
 	w.must(closed.Close())
@@ -59,6 +68,12 @@ func TestCheck(t *testing.T) {
 			[]string{`(?m)^failed +public-url .*another relay`}},
 		{"nobody at the public URL", map[string]string{"RELAY_PUBLIC_URL": "http://" + closed.Addr().String()}, standin.Fault{}, exitOK,
 			[]string{`(?m)^warning +public-url .*refused`}},
+		{"too many requests at the public URL", answering(http.StatusTooManyRequests), standin.Fault{}, exitOK,
+			[]string{`(?m)^warning +public-url .*status 429.*try again`}},
+		{"nothing ready at the public URL", answering(http.StatusServiceUnavailable), standin.Fault{}, exitOK,
+			[]string{`(?m)^warning +public-url .*status 503.*try again`}},
+		{"a broken way to the public URL", answering(http.StatusBadGateway), standin.Fault{}, exitFailed,
+			[]string{`(?m)^failed +public-url .*status 502`}},
 		{"not allowed", nil, refuse("AccessDeniedException", "User: "+role+" is not authorized to perform: states:SendTaskHeartbeat"), exitFailed,
 			[]string{`(?m)^failed +aws .*AccessDeniedException.*` + regexp.QuoteMeta(role) + `.*allow the role states:SendTaskSuccess`}},
 		{"credentials of nobody", nil, refuse("UnrecognizedClientException", "The security token included in the request is invalid."), exitFailed,

@@ -52,10 +52,7 @@ func TestContract(t *testing.T) {
 			row.want, row.or = http.StatusTooManyRequests, http.StatusNotFound // where the flood is over already
 			c.drive(row)
 		}
-		for range 300 { // more proofs than are given at once
-			c.drive(exchange{method: "GET", target: publicURL + "/healthz?nonce=0123456789abcdef", want: http.StatusTooManyRequests, or: http.StatusOK})
-		}
-		return c.seen["health 429"] && c.seen["answerLink 429"] && c.seen["getPage 429"] && c.seen["headPage 429"] && c.seen["submitPage 429"]
+		return c.seen["answerLink 429"] && c.seen["getPage 429"] && c.seen["headPage 429"] && c.seen["submitPage 429"]
 	})
 	w.server.kill()
 	for _, row := range c.requestsWithoutRedis() {

@@ -93,7 +93,7 @@ func readRequest(path string, into any, wanted string) error {
 	if err != nil {
 		return config.WithoutPath(err)
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // PowerShell writes a byte order mark
 	decoder.DisallowUnknownFields()
 	err = decoder.Decode(into)
 	if err == nil {

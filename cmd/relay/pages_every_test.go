@@ -109,6 +109,12 @@ var pageStates = []struct {
 		return tab.Open(whole[:len(whole)-1])
 	}},
 	{"foreign-site", 403, "This did not come from our page", fromElsewhere("dana")},
+	{"for-programs", 405, "This link is for programs", func(d *desk, tab *browser.Tab) int {
+		return tab.Open(d.at(0, d.register(), "default"))
+	}},
+	{"unreadable", 415, "This could not be read", pressed(approveButton, func(_ *desk, _ task, tab *browser.Tab) {
+		tab.Eval(`document.forms[0].enctype = "multipart/form-data"`, nil)
+	}, "dana")},
 	{"too-much", 413, "This is too long", pressed(approveButton, func(_ *desk, _ task, tab *browser.Tab) {
 		tab.Eval(`document.querySelector("#comment").value = "x".repeat(600_000)`, nil)
 	}, "dana")},

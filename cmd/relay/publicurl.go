@@ -21,9 +21,15 @@ type publicAddress struct {
 	client http.RoundTripper // nil for a new one, by the environment's proxies
 }
 
+// errNotKnown marks a look that could not tell, and says nothing about what was
+// known before.
+var errNotKnown = errors.New("try again in a moment")
+
 // reach finds out whether the address leads to a relay with these master keys:
 // its public listener is asked with a nonce, and nobody else can answer that.
-// Redirects are not followed, since most senders follow none.
+// Redirects are not followed, since most senders follow none. The error is
+// errUnreachable without an answer, and errNotKnown where the answer is that
+// there is too much to do at the moment, which anybody can bring about.
 func (p publicAddress) reach(ctx context.Context) error {
 	nonce := rand.Text()
 	address := p.url.JoinPath("healthz")
@@ -47,7 +53,12 @@ func (p publicAddress) reach(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("RELAY_PUBLIC_URL %w from here, which may be right outside: %s: %w", errUnreachable, p.url.Host, err)
 	}
-	if response.StatusCode != http.StatusOK {
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return fmt.Errorf("whether RELAY_PUBLIC_URL leads to this relay cannot be told now: %s answers /healthz with status %d; %w",
+			p.url.Host, response.StatusCode, errNotKnown)
+	default:
 		return fmt.Errorf("RELAY_PUBLIC_URL does not lead to this relay: %s answers /healthz with status %d; look at the ingress or the proxy in front of it",
 			p.url.Host, response.StatusCode)
 	}

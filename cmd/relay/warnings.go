@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -70,7 +71,8 @@ func (n *node) lookOutside(ctx context.Context) {
 	looks.Wait()
 }
 
-// lookAt makes one look again and again, and reports what comes of it.
+// lookAt makes one look again and again, and reports what comes of it. A look
+// that could not tell changes nothing.
 func (n *node) lookAt(ctx context.Context, check string, look func(context.Context) error) {
 	for failed := 0; ctx.Err() == nil; {
 		looking, cancel := context.WithTimeout(ctx, lookOutsideFor)
@@ -81,6 +83,9 @@ func (n *node) lookAt(ctx context.Context, check string, look func(context.Conte
 		}
 		pause := lookOutsideEvery
 		switch failed++; {
+		case errors.Is(err, errNotKnown): // what was known stays
+			failed--
+			pause = lookAgainIn
 		case err == nil:
 			failed = 0
 			n.warn(check, nil)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,7 +14,8 @@ import (
 )
 
 // TestWarnings: what is wrong around a relay is reported when it was seen twice,
-// looked at again each minute, and no longer reported once it is right (row 86).
+// looked at again each minute, and no longer reported once it is right. A look
+// that could not tell changes nothing (row 86).
 func TestWarnings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logBuffer
@@ -24,9 +26,14 @@ func TestWarnings(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var looks atomic.Int32
-		var right atomic.Bool
+		var right, busy atomic.Bool
+		busy.Store(true)
 		go n.lookAt(ctx, checkPublicURL, func(context.Context) error {
-			if looks.Add(1); right.Load() {
+			looks.Add(1)
+			switch {
+			case busy.Load():
+				return fmt.Errorf("too many requests: %w", errNotKnown)
+			case right.Load():
 				return nil
 			}
 			return errors.New("leads elsewhere")
@@ -40,12 +47,19 @@ func TestWarnings(t *testing.T) {
 			}
 		}
 		wait(time.Second, 1, 0)
-		wait(lookAgainSoon, 2, 1)
-		wait(lookAgainIn, 3, 1)
+		wait(lookAgainIn, 2, 0) // nothing is known, however often it is looked at
+		wait(lookAgainIn, 3, 0)
+		busy.Store(false)
+		wait(lookAgainIn, 4, 0)
+		wait(lookAgainSoon, 5, 1)
+		wait(lookAgainIn, 6, 1)
+		busy.Store(true)
+		wait(lookAgainIn, 7, 1) // what was known stays
+		busy.Store(false)
 		right.Store(true)
-		wait(lookAgainIn, 4, 0)
-		wait(lookAgainIn, 4, 0)
-		wait(lookOutsideEvery, 5, 0)
+		wait(lookAgainIn, 8, 0)
+		wait(lookAgainIn, 8, 0)
+		wait(lookOutsideEvery, 9, 0)
 		cancel()
 		synctest.Wait()
 		text := log.String()
