@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"callback-relay/names"
 )
 
 // LinkRequest is what is asked of one link.
