@@ -6,11 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/munnerz/goautoneg"
 
 	"callback-relay/api"
 	"callback-relay/pages"
@@ -273,45 +270,4 @@ func (h *public) errorPage(c echo.Context, p api.Problem) error {
 	return h.show(c, p.Status, pages.Page{
 		State: state, Reference: reference(id), Posted: c.Request().Method == http.MethodPost,
 	})
-}
-
-// A page must be taken off our hands at this pace, in bytes a second, after a
-// while in which nothing need happen. Whoever does not read holds its room.
-const (
-	pagePace  = 16 << 10
-	pageGrace = 10 * time.Second
-)
-
-// show answers with a page, whose bytes are counted until they are written.
-func (h *public) show(c echo.Context, status int, page pages.Page) error {
-	html := buffer{room: &share{of: h.pageRoom}}
-	defer html.room.release()
-	if err := h.pages.Render(&html, c.Request().Header.Get("Accept-Language"), page); err != nil {
-		return err
-	}
-	setHeaders(c, status)
-	for name, value := range h.pages.Headers() {
-		c.Response().Header().Set(name, value)
-	}
-	c.Response().Header().Add(echo.HeaderVary, "Accept-Language")
-	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(html.bytes)))
-	within := pageGrace + time.Duration(len(html.bytes))*time.Second/pagePace
-	if server, ok := c.Request().Context().Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
-		within = min(within, server.WriteTimeout)
-	}
-	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(within)) // only a writer that is no server's cannot
-	return c.HTMLBlob(status, html.bytes)
-}
-
-// accepts returns which of the media types a request would like best; the first
-// when it does not say.
-func accepts(c echo.Context, mediaTypes ...string) string {
-	accept := c.Request().Header.Get(echo.HeaderAccept)
-	if accept == "" {
-		return mediaTypes[0]
-	}
-	if best := goautoneg.Negotiate(accept, mediaTypes); best != "" {
-		return best
-	}
-	return mediaTypes[0]
 }

@@ -269,35 +269,6 @@ func (s *Service) readFields(schema []byte, fields []Field, typed func(string) s
 	return object, problems
 }
 
-// checkName says what is wrong with a name that was typed. One that has a link
-// of its own must be used there: nobody may speak for somebody else, nor twice,
-// and what looks like a name counts as that name.
-func (v View) checkName(name string) (ProblemKind, string) {
-	if strings.TrimSpace(name) == "" {
-		return ProblemMissing, ""
-	}
-	if utf8.RuneCountInString(names.Clean(name)) > MaxApproverChars {
-		return ProblemTooLong, fmt.Sprint(MaxApproverChars)
-	}
-	switch names.Check(name) {
-	case names.Unreadable:
-		return ProblemNameUnreadable, ""
-	case names.Mixed:
-		return ProblemNameMixed, ""
-	}
-	for _, link := range v.Links {
-		if link.Approver != "" && names.Alike(link.Approver, name) {
-			return ProblemNameTaken, ""
-		}
-	}
-	for _, d := range v.Decisions {
-		if names.Alike(d.Approver, name) {
-			return ProblemNameUsed, ""
-		}
-	}
-	return "", ""
-}
-
 func (a *Approval) checkComment(d Decision) (ProblemKind, string) {
 	required := a.Comment == CommentRequired || a.Comment == CommentRequiredOnReject && !d.Approved
 	switch n := utf8.RuneCount(d.Comment); {
