@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +121,18 @@ func testStraysAreSetAside(t *testing.T, r *redisUnderTest) {
 	}
 }
 
+// contents returns what a callback's key holds: the fields of a hash, or a text
+// under "". Not its DUMP, which changes while Redis grows the table of a hash.
+func (r *redisUnderTest) contents(cb relay.Callback) map[string]string {
+	ctx := context.Background()
+	if text, err := r.client.Get(ctx, r.key(cb)).Result(); err == nil {
+		return map[string]string{"": text}
+	}
+	fields, err := r.client.HGetAll(ctx, r.key(cb)).Result()
+	r.must(err)
+	return fields
+}
+
 // testDamagedCallbacksAreSetAside (row 80): nor do callbacks whose hash is not as
 // the scripts write it. Nothing of them is changed, and once they are mended and
 // put back they are delivered.
@@ -174,7 +187,7 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 			r.must(damage.do(r.key(bad)))
 			damaged = append(damaged, bad)
 		}
-		before := r.client.Dump(ctx, r.key(damaged[0])).Val()
+		before := r.contents(damaged[0])
 		if damage.of == "due" {
 			r.answer(good, `1`)
 			r.pass(good)
@@ -194,8 +207,8 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 				t.Errorf("%s: not set aside: %v", name, aside)
 			}
 		}
-		if after := r.client.Dump(ctx, r.key(damaged[0])).Val(); after != before {
-			t.Errorf("%s: changed", name)
+		if after := r.contents(damaged[0]); !maps.Equal(after, before) {
+			t.Errorf("%s: %v became %v", name, before, after)
 		}
 		if _, err := r.Census(ctx, time.Minute); err != nil {
 			t.Errorf("%s: census: %v", name, err)
