@@ -228,7 +228,7 @@ func formOf(link relay.LinkRef, v relay.View, typed url.Values) *pages.Form {
 func fieldOf(f relay.Field) pages.Field {
 	field := pages.Field{
 		Name: f.Name, Label: f.Title, Help: f.Description, Kind: string(f.Kind), Required: f.Required,
-		Minimum: f.Minimum, Maximum: f.Maximum, Step: f.MultipleOf, MaxLength: f.MaxLength, Default: f.Default,
+		Minimum: f.Minimum, Maximum: f.Maximum, MaxLength: f.MaxLength, Default: f.Default,
 	}
 	for _, choice := range f.Choices {
 		field.Choices = append(field.Choices, pages.Choice{Value: choice.Value, Label: choice.Title})

@@ -50,17 +50,22 @@ func newQueue() *queue {
 func (q *queue) put(ids ...relay.CallbackID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.add(ids...)
+}
+
+func (q *queue) add(ids ...relay.CallbackID) {
 	now := time.Now()
 	for _, id := range ids {
 		q.due[id] = &entry{now, relay.Delivery{ID: id, TaskToken: relay.TaskToken(id), CreatedAt: now, AnsweredAt: now}}
 	}
 }
 
-// lease returns a delivery that was just answered and leased.
+// lease returns a delivery that was just answered and leased, in one step: nobody
+// else claims it.
 func (q *queue) lease(id relay.CallbackID) relay.Delivery {
-	q.put(id)
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.add(id)
 	return q.take(q.due[id])
 }
 

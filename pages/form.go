@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,17 +36,17 @@ type formView struct {
 
 // input is one input with all that belongs to it. Kind picks its element.
 type input struct {
-	ID, Name, Kind         string
-	Label                  template.HTML
-	Short                  template.HTML // for the label, where that is a sentence
-	Note                   template.HTML // in brackets behind the label
-	Hint, Error            template.HTML
-	Value                  string
-	Required               bool
-	Mode                   string
-	Minimum, Maximum, Step string
-	None                   string
-	Choices                []choiceView
+	ID, Name, Kind   string
+	Label            template.HTML
+	Short            template.HTML // for the label, where that is a sentence
+	Note             template.HTML // in brackets behind the label
+	Hint, Error      template.HTML
+	Value            string
+	Required         bool
+	Mode             string
+	Minimum, Maximum string
+	None             string
+	Choices          []choiceView
 }
 
 type choiceView struct {
@@ -200,10 +199,6 @@ func confirmOf(c *catalogue, f *Form) (*input, error) {
 	return in, err
 }
 
-// htmlNumber is what an input for numbers takes (HTML, "valid floating-point
-// number"). It shows anything else as nothing.
-var htmlNumber = regexp.MustCompile(`^-?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?$`)
-
 // fieldOf is an input of the workflow's own. What was typed and is no number or
 // date is shown in an input for text, or it would be lost.
 func fieldOf(c *catalogue, f *Form, index int) (*input, error) {
@@ -222,9 +217,9 @@ func fieldOf(c *catalogue, f *Form, index int) (*input, error) {
 	case "boolean":
 		return in, nil
 	case "number":
-		in.numeric("decimal", cmp.Or(field.Step, "any"))
+		in.numeric("decimal")
 	case "integer":
-		in.numeric("numeric", cmp.Or(field.Step, "1"))
+		in.numeric("numeric")
 	case "email", "url":
 		err = in.limit(c, field.MaxLength)
 	case "date":
@@ -249,13 +244,13 @@ func fieldOf(c *catalogue, f *Form, index int) (*input, error) {
 	return in, err
 }
 
-func (i *input) numeric(mode, step string) {
-	i.Kind, i.Mode, i.Step = "number", mode, step
+// numeric makes an input for numbers: one for text, with the keyboard for them. An
+// input of type number drops, while it is typed, what the browser's language does
+// not have in a number, so that 12,5 becomes 125 unseen.
+func (i *input) numeric(keyboard string) {
+	i.Kind, i.Mode = "text", keyboard
 	if strings.HasPrefix(i.Minimum, "-") || i.Minimum == "" {
 		i.Mode = "" // keyboards for numbers on some phones have no minus
-	}
-	if i.Value != "" && !htmlNumber.MatchString(i.Value) {
-		i.Kind = "text"
 	}
 }
 

@@ -125,7 +125,7 @@ func TestInputs(t *testing.T) {
 		f.Values = url.Values{"field.x": {v}}
 		return f
 	}
-	number := field(Field{Kind: "number", Minimum: "-1", Maximum: "2.5", Step: "0.5", Default: "1"})
+	number := field(Field{Kind: "number", Minimum: "-1", Maximum: "2.5", Default: "1"})
 	type attributes = map[string]string
 	for name, test := range map[string]struct {
 		form  Form
@@ -136,12 +136,12 @@ func TestInputs(t *testing.T) {
 		"text":              {field(Field{Kind: "text", Default: "d"}), "field.x", attributes{"type": "text", "value": "d"}},
 		"required text":     {field(Field{Kind: "text", Required: true}), "field.x", attributes{"type": "text", "value": "", "required": ""}},
 		"text typed":        {typed(field(Field{Kind: "text", Default: "d"}), ""), "field.x", attributes{"value": ""}},
-		"number":            {number, "field.x", attributes{"type": "number", "min": "-1", "max": "2.5", "step": "0.5", "value": "1"}},
-		"any number":        {field(Field{Kind: "number"}), "field.x", attributes{"type": "number", "step": "any"}},
-		"integer":           {field(Field{Kind: "integer", Minimum: "0"}), "field.x", attributes{"step": "1", "inputmode": "numeric", "min": "0"}},
+		"number":            {number, "field.x", attributes{"type": "text", "value": "1"}},
+		"any number":        {field(Field{Kind: "number"}), "field.x", attributes{"type": "text"}},
+		"integer":           {field(Field{Kind: "integer", Minimum: "0"}), "field.x", attributes{"type": "text", "inputmode": "numeric"}},
 		"no number":         {typed(number, "1,5"), "field.x", attributes{"type": "text", "value": "1,5"}},
 		"a number's plus":   {typed(number, "+1"), "field.x", attributes{"type": "text", "value": "+1"}},
-		"number in powers":  {typed(number, "1e2"), "field.x", attributes{"type": "number", "value": "1e2"}},
+		"number in powers":  {typed(number, "1e2"), "field.x", attributes{"type": "text", "value": "1e2"}},
 		"date":              {field(Field{Kind: "date", Minimum: "2026-01-02", Maximum: "2026-12-24"}), "field.x", attributes{"type": "date", "min": "2026-01-02", "max": "2026-12-24"}},
 		"date typed":        {typed(field(Field{Kind: "date"}), "2026-02-03"), "field.x", attributes{"type": "date", "value": "2026-02-03"}},
 		"date and time":     {typed(field(Field{Kind: "datetime"}), "2026-02-03T09:30"), "field.x", attributes{"type": "datetime-local", "value": "2026-02-03T09:30"}},
@@ -154,7 +154,7 @@ func TestInputs(t *testing.T) {
 		"no date":           {typed(field(Field{Kind: "date"}), "2026-02-30"), "field.x", attributes{"type": "text", "value": "2026-02-30"}},
 		"boolean":           {field(Field{Kind: "boolean"}), "field.x", attributes{"type": "checkbox", "value": "true"}},
 		"required boolean":  {field(Field{Kind: "boolean", Required: true}), "field.x", attributes{}}, // no is an answer
-		"below nothing":     {field(Field{Kind: "integer", Minimum: "-5"}), "field.x", attributes{"type": "number", "inputmode": ""}},
+		"below nothing":     {field(Field{Kind: "integer", Minimum: "-5"}), "field.x", attributes{"type": "text", "inputmode": ""}},
 		"boolean ticked":    {field(Field{Kind: "boolean", Default: "true"}), "field.x", attributes{"checked": ""}},
 		"word":              {Form{Confirm: "word", Word: "deploy"}, "confirm", attributes{"autocomplete": "off", "autocapitalize": "off", "required": ""}},
 		"code":              {Form{Confirm: "code"}, "confirm", attributes{"autocomplete": "one-time-code", "inputmode": "numeric", "required": ""}},

@@ -98,13 +98,13 @@ type Form struct {
 
 // Field is one input of the workflow's own.
 type Field struct {
-	Name, Label, Help      string
-	Kind                   string // text, longtext, number, integer, boolean, choice, date, datetime, time, email or url
-	Required               bool   // a boolean is answered either way
-	Choices                []Choice
-	Minimum, Maximum, Step string // of numbers; minimum and maximum of dates
-	MaxLength              int    // characters of texts, 0 is not said
-	Default                string // "true" ticks a boolean; times are in UTC, without saying so
+	Name, Label, Help string
+	Kind              string // text, longtext, number, integer, boolean, choice, date, datetime, time, email or url
+	Required          bool   // a boolean is answered either way
+	Choices           []Choice
+	Minimum, Maximum  string // of numbers and dates
+	MaxLength         int    // characters of texts, 0 is not said
+	Default           string // "true" ticks a boolean; times are in UTC, without saying so
 }
 
 // Choice is one of the values that a field can take.

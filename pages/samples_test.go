@@ -46,7 +46,7 @@ func allFields() []Field {
 		{Name: "reason", Label: "Reason", Help: "One line, for the change log.", Kind: "text", Required: true, MaxLength: 80},
 		{Name: "plan", Label: "What to do if it fails", Kind: "longtext"},
 		{Name: "seats", Label: "Seats", Kind: "integer", Required: true, Minimum: "1", Maximum: "500"},
-		{Name: "budget", Label: "Budget in euros", Kind: "number", Step: "0.01"},
+		{Name: "budget", Label: "Budget in euros", Kind: "number"},
 		{Name: "region", Label: "Region", Kind: "choice", Required: true, Choices: []Choice{{"eu", "Europe"}, {"us", "America"}, {Value: "ap"}}},
 		{Name: "start", Label: "Start", Kind: "date", Minimum: "2026-11-24"},
 		{Name: "notify", Label: "Tell the customers", Kind: "boolean", Default: "true"},

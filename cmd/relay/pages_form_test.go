@@ -70,10 +70,13 @@ func formatsFilled(d *desk) {
 		d.Errorf("the browser points at %s, want the address", got)
 	}
 	for name, text := range map[string]string{
-		"at": "2030-01-31T14:30", "back": "09:30", "mail": "dana@example.com", "page": "https://example.com/?a=1", "share": "-.5", "seats": "05",
+		"at": "2030-01-31T14:30", "back": "09:30", "mail": "dana@example.com", "page": "https://example.com/?a=1", "share": "12,5", "seats": "05",
 	} {
 		tab.Fill(field(name), text)
 	}
+	d.wantStatus(tab.Click(approveButton), http.StatusBadRequest) // and not 125
+	d.wantMarked(tab, field("share"))
+	tab.Fill(field("share"), "-.5")
 	d.wantStatus(tab.Click(approveButton), http.StatusOK)
 	approval := byDana
 	approval.fields = `{"at":"2030-01-31T14:30:00Z","back":"09:30:00Z","mail":"dana@example.com","page":"https://example.com/?a=1","share":-0.5,"seats":5}`
@@ -99,7 +102,7 @@ func requiredFieldsFilled(d *desk) {
 // fieldsWrong sends what the browser itself would have turned down, as an old
 // one does: the relay does, with all that was typed.
 func fieldsWrong(d *desk) {
-	const careless = `document.forms[0].noValidate = true; for (const e of document.querySelectorAll("[type=number], [type=date]")) e.type = "text"`
+	const careless = `document.forms[0].noValidate = true; for (const e of document.querySelectorAll("[type=date]")) e.type = "text"`
 	task := d.ask(with(withFields))
 	tab := d.open(task, "open")
 	typed := map[string]string{
