@@ -37,12 +37,17 @@ func (r *bodyReader) admit(c echo.Context, limit int) (*share, error) {
 // one that did not arrive whole. The share holds the room of it.
 func (r *bodyReader) read(c echo.Context, room *share) ([]byte, error) {
 	kind := bodies.KindOf(c.Request().Header)
-	most := kind.MaxBytes(r.limit)
-	body, err := readAll(c, most, room)
+	body, err := readAll(c, kind.MaxBytes(r.limit), room)
 	if err != nil {
 		return nil, err
 	}
-	if body, err = unpack(kind, body, most, room); err != nil {
+	return r.convert(kind, body, room)
+}
+
+// convert returns what a body that arrived whole becomes.
+func (r *bodyReader) convert(kind bodies.Kind, body []byte, room *share) ([]byte, error) {
+	body, err := unpack(kind, body, kind.MaxBytes(r.limit), room)
+	if err != nil {
 		return nil, err
 	}
 	if err := room.add(kind.Growth(len(body), r.limit)); err != nil {

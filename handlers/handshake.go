@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/relay"
 	"callback-relay/senders"
 )
@@ -27,7 +28,7 @@ func (h *public) shakeHands(c echo.Context, link relay.LinkRef, reply senders.Re
 	if err := h.relay.Waits(c.Request().Context(), link); err != nil && !errors.Is(err, relay.ErrAlreadyAnswered) {
 		return h.counted(err)
 	}
-	h.logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "handshake answered, the task waits on",
+	h.logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "handshake answered",
 		slog.String("callback", string(link.ID)), slog.String("sender", reply.Sender))
 	h.metrics.Answered("handshake", "")
 	for name, values := range reply.Header {
@@ -43,8 +44,9 @@ func (h *public) shakeHands(c echo.Context, link relay.LinkRef, reply senders.Re
 }
 
 // shortBody returns what the body of a request becomes, where it may be that of
-// a handshake: "{}" for one that is too long or cannot be read. It is for links
-// that do not care what is posted to them.
+// a handshake: "{}" for one that is too long, or that becomes nothing. It is for
+// links that do not care what is posted to them, and must not be pressed by a
+// handshake for which there was no room, or of which half arrived.
 func (h *public) shortBody(c echo.Context) ([]byte, error) {
 	empty := []byte("{}")
 	if n := c.Request().ContentLength; n == 0 || n > senders.MaxHandshake { // -1 is not known
@@ -56,8 +58,18 @@ func (h *public) shortBody(c echo.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer room.release()
-	output, err := short.read(c, room)
+	body, err := readAll(c, short.limit, room)
+	if large := (*bodies.TooLargeError)(nil); errors.As(err, &large) {
+		return empty, nil
+	}
 	if err != nil {
+		return nil, err
+	}
+	output, err := short.convert(bodies.KindOf(c.Request().Header), body, room)
+	switch {
+	case errors.Is(err, errOverloaded):
+		return nil, err
+	case err != nil:
 		return empty, nil
 	}
 	return output, nil

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -166,4 +167,22 @@ func (n *node) chunked(path, contentType, body string, headers ...string) answer
 	resp, err := n.client.Do(req)
 	must(n.t, err)
 	return n.read(resp)
+}
+
+// Row 98: what a link with a fixed outcome is told is pressed only when it is
+// known to be no handshake: not without room to read it, nor when half of it came.
+func TestUnreadHandshakePressesNothing(t *testing.T) {
+	n := start(t, limited, func(s *setup) { s.inFlight = 100 })
+	k := n.register("links", `{"default":{"type":"webhook"},"done":{"type":"success"}}`)
+	body := `{"type":"url_verification","challenge":"` + strings.Repeat("x", 200) + `"}`
+	n.chunked(k.path("done"), "application/json", body).isProblem(http.StatusServiceUnavailable, "overloaded")
+	half := n.open(k.path("done"), body[:50], jsonType, "Content-Length: 90")
+	must(t, half.Conn.(*net.TCPConn).CloseWrite())
+	half.answer().isProblem(http.StatusBadRequest, "invalid-body")
+	if got := k.got(); len(got) != 0 {
+		t.Errorf("Step Functions got %q", got)
+	}
+	// What is no handshake, and what cannot be read as anything, is ignored.
+	n.post(k.path("done"), "application/json", `{"a":`).is(http.StatusOK)
+	k.gets(`{}`)
 }

@@ -147,7 +147,7 @@ func (h *public) answer(c echo.Context, link relay.LinkRef) error {
 	if err != nil {
 		return h.counted(err)
 	}
-	return h.answered(c, answered)
+	return h.answered(c, link, answered)
 }
 
 // press answers with the outcome that a link has. A body is ignored.
@@ -156,18 +156,18 @@ func (h *public) press(c echo.Context, link relay.LinkRef) error {
 	if err != nil {
 		return h.counted(err)
 	}
-	if link.Type == relay.LinkFailure { // which a page must not thank for as for a success
-		return h.answered(c, answered, pages.Decision{Action: pages.ActionFailure, Yours: true})
-	}
-	return h.answered(c, answered)
+	return h.answered(c, link, answered)
 }
 
-// answered says that an answer was taken, and of which kind if that matters.
-func (h *public) answered(c echo.Context, answered relay.Answered, kind ...pages.Decision) error {
+// answered says that an answer was taken.
+func (h *public) answered(c echo.Context, link relay.LinkRef, answered relay.Answered) error {
 	body := api.AnswerResponse{
 		ID: string(answered.ID), Status: api.StatusAccepted, Duplicate: answered.Duplicate, Text: answered.Response.Text,
 	}
-	page := pages.Page{State: pages.OnItsWay, Decisions: kind}
+	page := pages.Page{State: pages.OnItsWay}
+	if link.Type == relay.LinkFailure { // which a page must not thank for as for a success
+		page.Decisions = []pages.Decision{{Action: pages.ActionFailure, Yours: true}}
+	}
 	if answered.State == relay.StateDelivered {
 		body.Status, page.State = api.StatusDelivered, pages.Decided
 	}
