@@ -201,7 +201,7 @@ func (w *world) doAnswer(t *rapid.T) {
 	if known {
 		k.model, want = k.answer(w.clock.now(), fmt.Sprint(link.Number), o)
 	}
-	got, err := w.Answer(w.ctx, link, o.relay())
+	got, err := withOutcome(o.relay())(w.Answer(w.ctx, link, o.relay()))
 	w.same("answer", want, answerText(got, err))
 	if got.Delivery != nil {
 		w.hand(k, *got.Delivery)

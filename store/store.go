@@ -190,7 +190,7 @@ func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome,
 	switch got.verdict() {
 	case "recorded":
 		registered := got.text(9)
-		d := relay.Delivery{ID: id, Outcome: o, Lease: lease, Trace: cmp.Or(trace, registered)}
+		d := relay.Delivery{ID: id, Lease: lease, Trace: cmp.Or(trace, registered)}
 		s.readLease(&d, got)
 		s.link(ctx, registered)
 		return relay.Recorded{State: row.To, Delivery: &d, Response: s.response(link, got.text(8), got.text(10))}, nil
