@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"callback-relay/forms"
 	"callback-relay/relay"
 )
 
@@ -19,7 +18,7 @@ func wrongFields(t *testing.T, r relay.Registration) []string {
 	t.Helper()
 	r.TaskToken = "t"
 	o := serviceOptions(t, &scripted{})
-	o.Schemas, o.MaxOutput = forms.New(), relay.MaxOutputBytes
+	o.MaxOutput = relay.MaxOutputBytes
 	s := relay.NewService(o)
 	for name, l := range r.Links { // TestTitles is about pages without one
 		if l.Title == "" && (l.Page || l.Type == relay.LinkApproval) && l.Type != relay.LinkWebhook {
@@ -89,7 +88,7 @@ func TestTitles(t *testing.T) {
 	} {
 		kept := &scripted{}
 		o := serviceOptions(t, kept)
-		o.Schemas, o.MaxOutput = forms.New(), relay.MaxOutputBytes
+		o.MaxOutput = relay.MaxOutputBytes
 		s := relay.NewService(o)
 		_, _, err := s.Create(t.Context(), relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a})
 		if err == nil { // the store says so where nothing else is wrong
