@@ -17,14 +17,14 @@ import (
 type edit struct{ file, old, new string }
 
 // guards are what keeps a late result from counting.
-const guards = `if not cb[1] or cb[2] ~= ARGV[2] then
-  return {'stale'}
+const guards = `if not cb.state or cb.fence ~= ARGV[2] then
+  return {'verdict', 'stale'}
 end
-if not cb[3] then
-  return {'settled'} -- the client repeats a call whose answer was lost
+if not cb.leased then
+  return {'verdict', 'settled'} -- the client repeats a call whose answer was lost
 end
-if cb[1] ~= ARGV[3] or cb[3] ~= ARGV[11] then
-  return {'stale'}
+if cb.state ~= ARGV[3] or cb.leased ~= ARGV[11] then
+  return {'verdict', 'stale'}
 end
 `
 
@@ -39,7 +39,7 @@ var breaks = []struct {
 	{
 		name: "neither fence nor lease is looked at",
 		edits: []edit{{"store/scripts/settle.lua",
-			guards, "if not cb[1] or cb[1] ~= ARGV[3] then\n  return {'stale'}\nend\n"}},
+			guards, "if cb.state ~= ARGV[3] then\n  return {'verdict', 'stale'}\nend\n"}},
 		scenario: "TestLateResult", objects: "state refused, and there is an effect",
 	},
 	{
@@ -58,15 +58,15 @@ var breaks = []struct {
 	},
 	{
 		name: "the deadline is not judged where the answer is recorded",
-		edits: []edit{{"store/scripts/answer.lua",
-			"if now >= tonumber(deadline) then", "if false then"}},
+		edits: []edit{{"store/scripts/prelude.lua",
+			"overdue = asked.waiting and at >= tonumber(deadline),", "overdue = false,"}},
 		scenario: "TestFaults/standalone", objects: "after the deadline and acknowledged",
 	},
 	{
 		name: "what is leased is claimed",
 		edits: []edit{
-			{"store/scripts/ripe.lua", "'-inf', string.format('%.0f', now),", "'-inf', '+inf',"},
-			{"store/scripts/claim.lua", "if not due or tonumber(due) > now then", "if not due then"},
+			{"store/scripts/ripe.lua", "'-inf', text(now()),", "'-inf', '+inf',"},
+			{"store/scripts/claim.lua", "if not due or tonumber(due) > at then", "if not due then"},
 		},
 		scenario: "TestLease", objects: "attempted by somebody else too",
 	},
@@ -105,7 +105,7 @@ var breaks = []struct {
 	{
 		name: "every sender is turned away",
 		edits: []edit{{"store/scripts/answer.lua",
-			"if now >= tonumber(deadline) then", "if true then"}},
+			"if refused then", "if true then"}},
 		scenario: "TestFaults/standalone", objects: "no sender was served",
 	},
 	{

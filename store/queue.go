@@ -61,20 +61,20 @@ func (s *Store) claimOnce(ctx context.Context, limit int) ([]relay.Delivery, []s
 func (s *Store) readClaim(id relay.CallbackID, got reply) relay.Delivery {
 	d := relay.Delivery{ID: id}
 	s.readLease(&d, got)
-	payload, err := s.Keys.Open(id, outcomeField, []byte(got.text(10)))
-	d.Outcome = relay.NewOutcome(relay.OutcomeType(got.text(8)), got.text(9), payload)
+	payload, err := s.Keys.Open(id, outcomeField, []byte(got.text(outcomeField)))
+	d.Outcome = relay.NewOutcome(relay.OutcomeType(got.text("type")), got.text("error"), payload)
 	d.Unreadable = errors.Join(d.Unreadable, err)
-	d.Trace = got.text(11)
+	d.Trace = got.text("trace")
 	return d
 }
 
 // readLease reads the part that answer.lua and claim.lua return alike.
 func (s *Store) readLease(d *relay.Delivery, got reply) {
-	d.Fence = got.number(1)
-	d.Attempt = int(got.number(2))
-	d.EarlierUnclear = int(got.number(3))
-	d.CreatedAt, d.AnsweredAt, d.LeasedAt = got.time(4), got.time(5), got.time(6)
-	task, err := s.Keys.Open(d.ID, taskTokenField, []byte(got.text(7)))
+	d.Fence = got.number("fence")
+	d.Attempt = int(got.number("attempts"))
+	d.EarlierUnclear = int(got.number("unclear"))
+	d.CreatedAt, d.AnsweredAt, d.LeasedAt = got.time("created"), got.time("answered"), got.time("now")
+	task, err := s.Keys.Open(d.ID, taskTokenField, []byte(got.text(taskTokenField)))
 	d.TaskToken, d.Unreadable = relay.TaskToken(task), err
 }
 
@@ -191,8 +191,8 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (in
 	if err != nil {
 		return 0, err
 	}
-	if n := int(got.number(1)); got.verdict() == "live" && n > 0 {
-		s.noteGenerations(int(got.number(2)) == n)
+	if n := int(got.number("replicas")); got.verdict() == "live" && n > 0 {
+		s.noteGenerations(int(got.number("know")) == n)
 		return n, nil
 	}
 	return 0, unavailable(fmt.Errorf("beat: unexpected verdict %.20q", got.verdict()))
