@@ -24,27 +24,28 @@ func (f Facts) Refusal() error {
 	switch {
 	case f.LinkUnknown:
 		return ErrNotFound
-	case f.Meanwhile:
+	case f.LinkClosed && f.Meanwhile:
+		// What changed may be this very decision, recorded before the link was
+		// closed: the caller has to look.
 		return ErrMeanwhile
 	case f.LinkClosed: // whatever became of the callback
 		return ErrLinkClosed
 	case f.ByExpiry, f.State == StateExpired:
 		return ErrExpired
-	}
-	switch f.State {
-	case StatePending:
-		if f.Overdue {
-			return ErrExpired
-		}
-		return nil
-	case StateAnswered, StateDelivered:
-		return ErrAlreadyAnswered
-	case StateCancelled:
+	case f.State == StateCancelled:
 		return ErrCancelled
-	case StateRefused:
+	case f.State == StateRefused:
 		return RefusalError(f.Reason)
+	case f.State == StateAnswered, f.State == StateDelivered:
+		return ErrAlreadyAnswered
+	case f.State != StatePending:
+		return fmt.Errorf("%w: unexpected state %.20q", ErrUnavailable, f.State)
+	case f.Overdue:
+		return ErrExpired
+	case f.Meanwhile:
+		return ErrMeanwhile
 	}
-	return fmt.Errorf("%w: unexpected state %.20q", ErrUnavailable, f.State)
+	return nil
 }
 
 // Repeated tells whether an answer that was refused is the one that was
