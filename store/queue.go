@@ -70,7 +70,6 @@ func (s *Store) readClaim(id relay.CallbackID, got reply) relay.Delivery {
 
 // readLease reads the part that answer.lua and claim.lua return alike.
 func (s *Store) readLease(d *relay.Delivery, got reply) {
-	d.Fence = got.number("fence")
 	d.Attempt = int(got.number("attempts"))
 	d.EarlierUnclear = int(got.number("unclear"))
 	d.CreatedAt, d.AnsweredAt, d.LeasedAt = got.time("created"), got.time("answered"), got.time("now")
@@ -82,16 +81,16 @@ func (s *Store) readLease(d *relay.Delivery, got reply) {
 // when the lease was lost: another process may have made the next attempt.
 func (s *Store) Settle(ctx context.Context, d relay.Delivery, end relay.Settlement) (held bool, err error) {
 	got, err := s.run(ctx, settleScript, []string{callbackKey(d.ID), dueKey(d.ID.Partition())},
-		string(d.ID), d.Fence, string(relay.StateAnswered), string(end.State), end.Reason,
+		string(d.ID), d.Lease, string(relay.StateAnswered), string(end.State), end.Reason,
 		flag(end.Confirmed), end.RetryIn.Milliseconds(),
-		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.Retention.Milliseconds(), d.Lease)
+		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.Retention.Milliseconds())
 	if err != nil {
 		return false, err
 	}
 	switch got.verdict() {
 	case "settled":
 		return true, nil
-	case "stale":
+	case "lease lost":
 		return false, nil
 	}
 	return false, unexpected("settle", d.ID, got)

@@ -175,7 +175,7 @@ func FuzzReplies(f *testing.F) {
 		"refused\nstate\nanswered\nsame\n1\nby\n0\nclosed\n1", "refused\nstate\nanswered\nsame\n1\nby\n1\nclosed\n1", "refused\nstate\nanswered\nsame\n1\nunknown\n1",
 		"refused\nstate\nbanana\nsame\n1", "refused\nstate\npending\nsame\n1", "refused\nstate\nanswered\nsame\n0", "refused\nstate\nexpired", "refused\nstate\ncancelled", "refused\nstate\nrefused\nreason\nInvalidOutput", "refused\nstate\npending", "refused",
 		"refused\nstate\n\nby\nexpiry", "refused\nstate\npending\noverdue\n1", "refused\nunknown\n1", "refused\nclosed\n1", "refused\nmeanwhile\n1", "refused\nstate", "refused\noverdue\n1", "missing", "", "nil", "OK", "int 1", "float 1.5", "list recorded", "recorded\nint 1", "waiting\ntaskToken\n@task",
-		"waiting", "waiting\ntaskToken\ntask", "done", "created\ncreated\n1000\ndeadline\n2000", "created", "exists", "deadline past", "deadline too far", "settled", "stale", "taken", "gone",
+		"waiting", "waiting\ntaskToken\ntask", "done", "created\ncreated\n1000\ndeadline\n2000", "created", "exists", "deadline past", "deadline too far", "settled", "lease lost", "taken", "gone",
 		"claimed" + lease + "@task\ntype\nsuccess\nerror\n\noutcome\n@outcome", "claimed", "claimed" + lease + "@task\ntype\nfailure\nerror\nE\noutcome\n@task", "open\nleft\n3", "open", "read\nnow\n1000\nstate\npending\nregistration\n1 2 @spec", "read",
 		"live\nreplicas\n3", "live", "live\nreplicas\n-1", "failed", "ignored", "not due", "plain @id\n1000", "plain @id", "plain @id\nNaN\n@id\n-Inf", "trimmed", "plain recorded", "plain x\ny\nverdict\nmissing", "plain verdict",
 	} {
@@ -270,8 +270,8 @@ func FuzzReplies(f *testing.F) {
 		v, err := b.View(ctx, b.link)
 		check("view", err, said("read") && text("state") == string(v.State), said("missing", "refused"))
 
-		held, err := b.Settle(ctx, relay.Delivery{ID: b.link.ID, Fence: 1}, relay.Settlement{State: relay.StateDelivered})
-		check("settle", err, held && said("settled") || !held && said("stale"), false)
+		held, err := b.Settle(ctx, relay.Delivery{ID: b.link.ID, Lease: "A"}, relay.Settlement{State: relay.StateDelivered})
+		check("settle", err, held && said("settled") || !held && said("lease lost"), false)
 
 		// Once as what becomes of a callback that is due, once as what is due.
 		for _, ripe := range []any{[]any{b.words["@id"], "1000"}, b.redis.script} {
