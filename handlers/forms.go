@@ -46,17 +46,11 @@ func (h *public) readForm(c echo.Context, limit int, room *share) (url.Values, e
 	if bodies.KindOf(c.Request().Header).MediaType() != echo.MIMEApplicationForm {
 		return nil, &bodies.UnsupportedError{Problem: "set the Content-Type header to " + echo.MIMEApplicationForm}
 	}
-	if err := checkDeclared(c, limit); err != nil {
-		return nil, err
-	}
-	if !room.of.fits(c.Request().ContentLength) {
-		return nil, errOverloaded
-	}
-	body, err := readAll(c, limit, room)
+	body, err := readBody(c, limit, room)
 	if err != nil {
 		return nil, err
 	}
-	if err := room.add(len(body)); err != nil {
+	if err := room.Take(len(body)); err != nil {
 		return nil, err
 	}
 	return parseForm(body)

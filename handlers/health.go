@@ -23,7 +23,7 @@ func (h *public) alive(c echo.Context) error {
 	if !asked {
 		return healthz(c)
 	}
-	proof, ok := h.relay.Keys.Prove(nonces[0])
+	proof, ok := h.relay.Prove(nonces[0])
 	if !ok {
 		return &relay.InvalidFieldError{Field: "nonce", Problem: "must be 16 to 64 characters A-Z, a-z, 0-9, _ and -"}
 	}

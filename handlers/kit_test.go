@@ -49,6 +49,8 @@ type node struct {
 	redis   *miniredis.Miniredis
 	aws     *standin.Server
 	service *relay.Service
+	store   *store.Store
+	keys    *relay.KeyRing
 	log     *buffer
 	metrics *metrics
 	client  *http.Client
@@ -93,6 +95,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 
 	logger := slog.New(slog.NewJSONHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	kept := store.New(redis, store.Options{Keys: keys, Lease: time.Minute, Retention: time.Hour})
+	n.store, n.keys = kept, keys
 	s := setup{
 		service: relay.ServiceOptions{
 			Store: kept, Keys: keys, Heartbeater: sender, Schemas: forms.New(),
@@ -111,7 +114,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 	n.service = relay.NewService(s.service)
 	public := handlers.NewServer(handlers.Public(handlers.PublicOptions{
 		Relay: n.service, Logger: logger, Metrics: n.metrics, Tracer: untraced, Pages: plainPages(t),
-		MaxOutput: s.service.MaxOutput, BytesInFlight: s.inFlight, RequestsInFlight: s.requests, PageBytesInFlight: s.pageBytes,
+		BytesInFlight: s.inFlight, RequestsInFlight: s.requests, PageBytesInFlight: s.pageBytes,
 	}), logger)
 	s.server(public)
 	n.public = serve(t, public, s.connections)

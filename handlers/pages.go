@@ -15,12 +15,7 @@ import (
 )
 
 // page shows a link's page. It changes nothing.
-func (h *public) page(c echo.Context) error {
-	link, leave, err := h.enter(c, relay.PageLinks)
-	if err != nil {
-		return err
-	}
-	defer leave()
+func (h *public) page(c echo.Context, link relay.LinkRef) error {
 	v, err := h.relay.View(c.Request().Context(), link)
 	if err != nil {
 		return err
@@ -31,14 +26,9 @@ func (h *public) page(c echo.Context) error {
 }
 
 // submit takes what a person sends from a page, and shows what came of it.
-func (h *public) submit(c echo.Context) error {
-	link, leave, err := h.enter(c, relay.PageLinks)
-	if err != nil {
-		return err
-	}
-	defer leave()
+func (h *public) submit(c echo.Context, link relay.LinkRef) error {
 	if err := h.sameSite.Check(c.Request()); err != nil {
-		return h.counted(errForeignSite)
+		return errForeignSite
 	}
 	// What the form may have is known before it is read. Where Redis cannot be
 	// asked, the form is read all the same, to be shown again; and whoever decided
@@ -48,13 +38,13 @@ func (h *public) submit(c echo.Context) error {
 	case errors.Is(unseen, relay.ErrLinkClosed):
 		unseen = nil
 	case unseen != nil && !errors.Is(unseen, relay.ErrUnavailable):
-		return h.counted(unseen)
+		return unseen
 	}
 	room := &share{of: h.pageRoom}
 	defer room.release() // once the page that repeats the text is written
 	typed, err := h.readForm(c, formBytes(v), room)
 	if err != nil {
-		return h.counted(err)
+		return err
 	}
 	if err := cmp.Or(unseen, checkOnce(v, typed)); err != nil {
 		return h.refused(c, link, v, typed, err)
@@ -81,7 +71,7 @@ func (h *public) submit(c echo.Context) error {
 
 // refused shows why a submission was not taken, with what was typed.
 func (h *public) refused(c echo.Context, link relay.LinkRef, v relay.View, typed url.Values, err error) error {
-	p := problemOf(h.counted(err))
+	p := problemOf(err)
 	form := (*relay.FormError)(nil)
 	switch {
 	case !h.wantsPage(c):
@@ -96,14 +86,14 @@ func (h *public) refused(c echo.Context, link relay.LinkRef, v relay.View, typed
 				page.Form.Problems = append(page.Form.Problems, pages.Problem{Input: wrong.Field, Kind: string(wrong.Kind), Limit: wrong.Limit})
 			}
 		}
-		return h.show(c, p.Status, page)
+		return h.showError(c, p.Status, page, err)
 	case p.Status >= http.StatusInternalServerError:
 		h.report(c, p, err)
 		// The nonce is as good as it was: what it is worth is looked at anew.
-		return h.show(c, p.Status, pages.Page{
+		return h.showError(c, p.Status, pages.Page{
 			State: pages.Trouble, Reference: reference(string(link.ID)),
 			Form: &pages.Form{Action: pages.Action(link.Type), Nonce: firstChars(typed.Get("nonce"), maxNonceChars), Values: keepUnknown(typed)},
-		})
+		}, err)
 	case v.ID == "":
 		return err
 	}
@@ -111,7 +101,13 @@ func (h *public) refused(c echo.Context, link relay.LinkRef, v relay.View, typed
 	if page.State == pages.Waiting { // it ended between the look and the record
 		page.State, page.Form = errorStates[p.Type], nil
 	}
-	return h.show(c, p.Status, page)
+	return h.showError(c, p.Status, page, err)
+}
+
+// showError shows an error as a page. Then it returns the error, to be counted:
+// what is written already is not written again.
+func (h *public) showError(c echo.Context, status int, page pages.Page, err error) error {
+	return cmp.Or(h.show(c, status, page), err)
 }
 
 // standings are the states of a page by what the callback's view means.

@@ -128,7 +128,7 @@ func withPeople(t *testing.T) (people, http.Handler, relay.LinkRef) {
 			PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"}, MaxOutput: relay.MaxOutputBytes,
 		}),
 		Logger: slog.New(slog.DiscardHandler), Metrics: quiet{}, Tracer: untraced, Pages: plainPages(t),
-		MaxOutput: relay.MaxOutputBytes, BytesInFlight: 1 << 30,
+		BytesInFlight: 1 << 30,
 	}), ref
 }
 

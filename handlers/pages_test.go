@@ -133,7 +133,7 @@ func TestUntitledPages(t *testing.T) {
 	n := start(t)
 	page := func(of relay.LinkType) relay.LinkKind { return relay.LinkKind{Type: of, Page: true} }
 	token := n.aws.NewTask(standin.TaskOptions{})
-	_, _, err := n.service.Store.Create(t.Context(), relay.Registration{
+	_, _, err := n.store.Create(t.Context(), relay.Registration{
 		TaskToken: relay.TaskToken(token), Expires: relay.Expires{In: 24 * time.Hour, Default: true}, OnExpiry: relay.OnExpiryFail,
 		Links: map[string]relay.LinkRequest{
 			"dana": {LinkKind: page(relay.LinkApproval)}, "no": {LinkKind: page(relay.LinkFailure), Error: "E"},

@@ -70,7 +70,7 @@ func recorded(t testing.TB, maxOutput int) (kept *recorder, public, private http
 	})
 	logger := slog.New(slog.DiscardHandler)
 	public = handlers.Public(handlers.PublicOptions{
-		Relay: service, Logger: logger, Metrics: quiet{}, Tracer: untraced, Pages: plainPages(t), MaxOutput: maxOutput, BytesInFlight: 1 << 30,
+		Relay: service, Logger: logger, Metrics: quiet{}, Tracer: untraced, Pages: plainPages(t), BytesInFlight: 1 << 30,
 	})
 	private = handlers.Private(handlers.PrivateOptions{
 		Relay: service, Logger: logger, Metrics: quiet{}, Tracer: untraced,

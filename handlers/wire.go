@@ -59,12 +59,9 @@ func (h *private) readJSON(c echo.Context, into any) error {
 	if kind.Packed() {
 		return &bodies.UnsupportedError{Problem: "send the body as it is, without a content encoding"}
 	}
-	room, err := h.bodies.admit(c, h.bodies.limit)
-	if err != nil {
-		return err
-	}
+	room := &share{of: h.room}
 	defer room.release()
-	body, err := readAll(c, h.bodies.limit, room)
+	body, err := readBody(c, maxRegistration, room)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ import (
 func wrongFields(t *testing.T, r relay.Registration) []string {
 	t.Helper()
 	r.TaskToken = "t"
-	s := service(t, &scripted{})
-	s.Schemas, s.MaxOutput = forms.New(), relay.MaxOutputBytes
+	o := serviceOptions(t, &scripted{})
+	o.Schemas, o.MaxOutput = forms.New(), relay.MaxOutputBytes
+	s := relay.NewService(o)
 	for name, l := range r.Links { // TestTitles is about pages without one
 		if l.Title == "" && (l.Page || l.Type == relay.LinkApproval) && l.Type != relay.LinkWebhook {
 			l.Title = "Deploy?"
@@ -87,8 +88,9 @@ func TestTitles(t *testing.T) {
 			Message: strings.Repeat("x", 5001), ButtonLabel: strings.Repeat("x", 41)}}, nil, []string{"links.l.buttonLabel", "links.l.message", "links.l.title"}},
 	} {
 		kept := &scripted{}
-		s := service(t, kept)
-		s.Schemas, s.MaxOutput = forms.New(), relay.MaxOutputBytes
+		o := serviceOptions(t, kept)
+		o.Schemas, o.MaxOutput = forms.New(), relay.MaxOutputBytes
+		s := relay.NewService(o)
 		_, _, err := s.Create(t.Context(), relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a})
 		if err == nil { // the store says so where nothing else is wrong
 			err = kept.registration.Refused

@@ -77,7 +77,7 @@ type Store interface {
 type Recorded struct {
 	State     State     // as it stands now
 	Duplicate bool      // the same answer was recorded earlier
-	Delivery  *Delivery // leased to the caller; nil for a duplicate
+	Delivery  *Delivery // leased to the caller, without the outcome, which the caller has; nil for a duplicate
 	Response  Response  // of the link: what its sender is told besides
 }
 

@@ -71,7 +71,7 @@ const submitTries = MaxLinks
 // View returns a callback as a link shows it, or [ErrNotFound],
 // [ErrLinkClosed] or [ErrUnavailable].
 func (s *Service) View(ctx context.Context, link LinkRef) (View, error) {
-	v, err := s.Store.View(ctx, link)
+	v, err := s.store.View(ctx, link)
 	if err == nil && v.Link.Closed {
 		return View{}, fmt.Errorf("look up %s: %w", v.ID, ErrLinkClosed)
 	}
@@ -86,7 +86,7 @@ func (s *Service) View(ctx context.Context, link LinkRef) (View, error) {
 // for [Service.View].
 func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (v View, duplicate bool, err error) {
 	for range submitTries {
-		v, err := s.Store.View(ctx, link)
+		v, err := s.store.View(ctx, link)
 		if err != nil {
 			return View{}, false, err
 		}
@@ -99,7 +99,7 @@ func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (v V
 			}
 			// Reading is not enough to acknowledge it: it may be recorded in one
 			// place only.
-			return v, true, s.Store.Vouch(ctx, v.ID)
+			return v, true, s.store.Vouch(ctx, v.ID)
 		}
 		v, err = s.submit(ctx, link, v, sub)
 		// Between the look and the record somebody else was faster, or the
@@ -122,7 +122,7 @@ func (s *Service) repeat(ctx context.Context, v View, sub Submission) (View, boo
 	if mine, ok := v.Mine(); ok {
 		v.Decisions, v.Outcome = []Decision{mine}, nil
 	}
-	return v, true, s.Store.Vouch(ctx, v.ID)
+	return v, true, s.store.Vouch(ctx, v.ID)
 }
 
 func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submission) (View, error) {
@@ -133,7 +133,7 @@ func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submissi
 		return v, mistake(InputDecision, ProblemMissing, "")
 	}
 	if link.Type == LinkHeartbeat {
-		_, err := s.Heartbeat(ctx, link)
+		_, err := s.heartbeat(ctx, link)
 		return v, err
 	}
 	var d Decision
@@ -147,8 +147,9 @@ func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submissi
 		return v, err
 	}
 	if link.Type != LinkApproval {
-		return s.finish(ctx, v, v.Decisions, func(ctx context.Context) (Recorded, error) {
-			return s.Store.Answer(ctx, link, v.Request.Outcome())
+		outcome := v.Request.Outcome()
+		return s.finish(ctx, v, v.Decisions, &outcome, func(ctx context.Context) (Recorded, error) {
+			return s.store.Answer(ctx, link, outcome)
 		})
 	}
 	decisions := append(slices.Clip(v.Decisions), d)
@@ -157,15 +158,16 @@ func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submissi
 		outcome := v.Approval.outcome(v.ID, decisions)
 		o = &outcome
 	}
-	return s.finish(ctx, v, decisions, func(ctx context.Context) (Recorded, error) {
-		return s.Store.Decide(ctx, link, decisions, o)
+	return s.finish(ctx, v, decisions, o, func(ctx context.Context) (Recorded, error) {
+		return s.store.Decide(ctx, link, decisions, o)
 	})
 }
 
-// finish records something and delivers it, and returns the view as it is then,
-// with the decisions that there are if it was recorded.
-func (s *Service) finish(ctx context.Context, v View, decisions []Decision, record func(context.Context) (Recorded, error)) (View, error) {
-	// All of the submission is here: see [Service.Answer].
+// finish records what was submitted, and delivers the outcome, nil where others
+// still have to decide. It returns the view as it is then, with these decisions if
+// they were recorded.
+func (s *Service) finish(ctx context.Context, v View, decisions []Decision, o *Outcome, record func(context.Context) (Recorded, error)) (View, error) {
+	// The whole submission has arrived: see [Service.answer].
 	recorded, err := record(context.WithoutCancel(ctx))
 	if err != nil {
 		return v, err
@@ -178,9 +180,9 @@ func (s *Service) finish(ctx context.Context, v View, decisions []Decision, reco
 		return v, nil
 	}
 	v.Outcome = &OutcomeView{
-		By: v.Link.Name, Number: v.Link.Number, Type: recorded.Delivery.Outcome.Type, Error: recorded.Delivery.Outcome.Error, At: recorded.Delivery.AnsweredAt,
+		By: v.Link.Name, Number: v.Link.Number, Type: o.Type, Error: o.Error, At: recorded.Delivery.AnsweredAt,
 	}
-	settled := s.Deliverer.Deliver(ctx, *recorded.Delivery)
+	settled := s.deliver(ctx, *recorded.Delivery, *o)
 	v.State, v.Delivery = settled.State, &DeliveryView{LastError: settled.Reason}
 	if settled.State == StateRefused {
 		return v, fmt.Errorf("submit %s: %w", v.ID, RefusalError(settled.Reason))
@@ -204,7 +206,7 @@ func (s *Service) confirm(ctx context.Context, link LinkRef, v View, sub Submiss
 			return mistake(InputConfirm, ProblemNotACode, "") // nor is this: it tells nothing of the code
 		}
 		right := link.isCode(digits)
-		left, err := s.Store.Guess(context.WithoutCancel(ctx), link, right)
+		left, err := s.store.Guess(context.WithoutCancel(ctx), link, right)
 		if err != nil {
 			return err
 		}
@@ -250,7 +252,7 @@ func (s *Service) read(v View, sub Submission) (Decision, []FieldProblem) {
 	} else if kind, limit := v.Approval.checkComment(d); kind != "" {
 		add(InputComment, kind, limit)
 	}
-	if len(problems) == 0 && len(encode(d.json())) > v.Approval.decisionBytes(s.MaxOutput) {
+	if len(problems) == 0 && len(encode(d.json())) > v.Approval.decisionBytes(s.maxOutput) {
 		add(InputComment, ProblemTooLong, "")
 	}
 	return d, problems
@@ -262,7 +264,7 @@ func (s *Service) readFields(schema []byte, fields []Field, typed func(string) s
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	problems, err := s.Schemas.Validate(schema, object, partial)
+	problems, err := s.schemas.Validate(schema, object, partial)
 	if err != nil { // it was checked when it was registered
 		problems = append(problems, FieldProblem{"", ProblemInvalid, ""})
 	}

@@ -29,13 +29,9 @@ func (b *ballot) View(context.Context, relay.LinkRef) (relay.View, error) {
 	return v, b.viewErr
 }
 
-func (b *ballot) Decide(_ context.Context, _ relay.LinkRef, all []relay.Decision, o *relay.Outcome) (relay.Recorded, error) {
+func (b *ballot) Decide(_ context.Context, _ relay.LinkRef, all []relay.Decision, _ *relay.Outcome) (relay.Recorded, error) {
 	b.decided = len(all)
-	recorded := b.recorded
-	if recorded.Delivery != nil {
-		recorded.Delivery.Outcome = *o
-	}
-	return recorded, b.decideErr
+	return b.recorded, b.decideErr
 }
 
 func (b *ballot) Guess(context.Context, relay.LinkRef, bool) (int, error) { return 3, b.guessErr }
@@ -165,11 +161,12 @@ func TestRepetitionIsVouchedFor(t *testing.T) {
 		t.Errorf("submit: %v", err)
 	}
 	b.views[0].Decisions = nil // as of a link with a fixed outcome
-	if _, err := b.service().Press(t.Context(), ref); !errors.Is(err, relay.ErrUnavailable) {
+	ref.LinkKind = relay.LinkKind{Type: relay.LinkSuccess}
+	if _, err := b.service().Receive(t.Context(), ref, relay.Post{Room: unbounded{}}); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("press: %v", err)
 	}
 	b.vouch = nil
-	if got, err := b.service().Press(t.Context(), ref); err != nil || !got.Duplicate || got.State != relay.StateAnswered {
+	if got, err := b.service().Receive(t.Context(), ref, relay.Post{Room: unbounded{}}); err != nil || !got.Duplicate || got.Verdict != relay.PostAccepted {
 		t.Errorf("press: %+v, %v", got, err)
 	}
 	if b.answers > 0 {

@@ -201,7 +201,7 @@ func (w *world) doAnswer(t *rapid.T) {
 	if known {
 		k.model, want = k.answer(w.clock.now(), fmt.Sprint(link.Number), o, unnamed)
 	}
-	got, err := w.Answer(w.ctx, link, o.relay())
+	got, err := withOutcome(o.relay())(w.Answer(w.ctx, link, o.relay()))
 	w.same("answer", want, answerText(got, err))
 	if got.Delivery != nil {
 		w.hand(k, *got.Delivery)
@@ -273,6 +273,9 @@ func (w *world) doDecide(t *rapid.T) {
 		k.model, want = k.decide(w.clock.now(), fmt.Sprint(link.Number), before, o, unnamed)
 	}
 	recorded, err := w.Decide(w.ctx, link, make([]relay.Decision, before+1), sent)
+	if sent != nil {
+		recorded, err = withOutcome(*sent)(recorded, err)
+	}
 	got := "decided"
 	if err != nil || recorded.State != relay.StatePending {
 		got = answerText(recorded, err)

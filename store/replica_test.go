@@ -112,7 +112,7 @@ func (p *replica) answer(i int) {
 	step := func(m model, now int64) (model, string) { return m.answer(now, by, o, lease) }
 	what := fmt.Sprintf("answer %v by %s", o, by)
 	p.ask(i, call{what: what, step: step}, func(ctx context.Context, c *call) (bool, error) {
-		got, err := p.Answer(ctx, link, o.relay())
+		got, err := withOutcome(o.relay())(p.Answer(ctx, link, o.relay()))
 		if errors.Is(err, relay.ErrUnavailable) {
 			return false, err
 		}

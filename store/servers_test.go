@@ -236,11 +236,21 @@ func success(output string) relay.Outcome {
 // answer records an outcome that must be accepted.
 func (r *redisUnderTest) answer(cb relay.Callback, output string) relay.Delivery {
 	r.t.Helper()
-	got, err := r.Answer(r.t.Context(), r.link(cb, "default"), success(output))
+	got, err := withOutcome(success(output))(r.Answer(r.t.Context(), r.link(cb, "default"), success(output)))
 	if err != nil || got.Delivery == nil {
 		r.t.Fatalf("answer: %+v, %v", got, err)
 	}
 	return *got.Delivery
+}
+
+// withOutcome puts an outcome to the lease that the store returned for it.
+func withOutcome(o relay.Outcome) func(relay.Recorded, error) (relay.Recorded, error) {
+	return func(got relay.Recorded, err error) (relay.Recorded, error) {
+		if got.Delivery != nil {
+			got.Delivery.Outcome = o
+		}
+		return got, err
+	}
 }
 
 // settle settles a delivery whose lease must still hold.

@@ -190,7 +190,7 @@ func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome,
 	}
 	if got.verdict() == "recorded" {
 		registered := got.text("trace")
-		d := relay.Delivery{ID: id, Outcome: o, Lease: lease, Trace: cmp.Or(trace, registered)}
+		d := relay.Delivery{ID: id, Lease: lease, Trace: cmp.Or(trace, registered)}
 		s.readLease(&d, got)
 		s.link(ctx, registered)
 		return relay.Recorded{State: row.To, Delivery: &d, Response: s.response(link, got)}, nil

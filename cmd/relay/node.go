@@ -93,6 +93,18 @@ type nodeOptions struct {
 	Outside    http.RoundTripper // asks the public URL; default a new one, by the environment's proxies
 	StopWithin time.Duration     // how long stopping may take; default 25 s
 	Clock      func() time.Time  // compared with that of Redis; default [time.Now]
+
+	// Faults of tests are put around the real parts by these; nil puts none.
+	AroundStore  func(relay.Store) relay.Store
+	AroundSender func(outbox.Sender) outbox.Sender
+}
+
+// around returns a part with what is put around it.
+func around[Part any](part Part, wrap func(Part) Part) Part {
+	if wrap == nil {
+		return part
+	}
+	return wrap(part)
 }
 
 // newNode puts a relay together. It connects to nothing yet: Redis may be away
@@ -139,13 +151,13 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		return nil, err
 	}
 	n.outbox = outbox.New(outbox.Options{
-		Queue: n.store, Sender: n.sender, Metrics: n.metrics, Tracer: n.tracer, Logger: n.logger,
+		Queue: n.store, Sender: around[outbox.Sender](n.sender, o.AroundSender), Metrics: n.metrics, Tracer: n.tracer, Logger: n.logger,
 		Replica:    rand.Text(),
 		AnswerWait: cfg.AnswerWait,
 		Rate:       cfg.StepFunctionsRate,
 	})
 	n.service = relay.NewService(relay.ServiceOptions{
-		Store: n.store, Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox, Schemas: forms.New(),
+		Store: around[relay.Store](n.store, o.AroundStore), Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox, Schemas: forms.New(),
 		PublicURL:     cfg.PublicURL,
 		DefaultExpiry: cfg.DefaultExpiry,
 		MaxExpiry:     cfg.MaxExpiry,
@@ -153,7 +165,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	})
 	n.public = handlers.NewServer(handlers.Public(handlers.PublicOptions{
 		Relay: n.service, Logger: n.logger, Metrics: n.metrics, Tracer: n.tracer, Pages: o.Pages,
-		MaxOutput: cfg.MaxOutputBytes, BytesInFlight: bytesInFlight,
+		BytesInFlight: bytesInFlight,
 	}), n.logger)
 	n.private = handlers.NewServer(handlers.Private(handlers.PrivateOptions{
 		Relay: n.service, Logger: n.logger, Metrics: n.metrics, Tracer: n.tracer,
