@@ -16,18 +16,6 @@ import (
 // edit changes one file of the relay, or adds it, where old is empty.
 type edit struct{ file, old, new string }
 
-// guards are what keeps a late result from counting.
-const guards = `if not cb[1] or cb[2] ~= ARGV[2] then
-  return {'stale'}
-end
-if not cb[3] then
-  return {'settled'} -- the client repeats a call whose answer was lost
-end
-if cb[1] ~= ARGV[3] or cb[3] ~= ARGV[11] then
-  return {'stale'}
-end
-`
-
 // breaks are ways in which the relay could be wrong, and which of the tests
 // here has to notice.
 var breaks = []struct {
@@ -37,9 +25,9 @@ var breaks = []struct {
 	objects  string // what the scenario then says
 }{
 	{
-		name: "neither fence nor lease is looked at",
+		name: "whose lease it is does not matter",
 		edits: []edit{{"store/scripts/settle.lua",
-			guards, "if not cb[1] or cb[1] ~= ARGV[3] then\n  return {'stale'}\nend\n"}},
+			"if cb.state ~= ARGV[3] or cb.leased ~= ARGV[2] then", "if cb.state ~= ARGV[3] then"}},
 		scenario: "TestLateResult", objects: "state refused, and there is an effect",
 	},
 	{
@@ -58,15 +46,15 @@ var breaks = []struct {
 	},
 	{
 		name: "the deadline is not judged where the answer is recorded",
-		edits: []edit{{"store/scripts/answer.lua",
-			"if now >= tonumber(deadline) then", "if false then"}},
+		edits: []edit{{"store/scripts/prelude.lua",
+			"overdue = asked.waiting and at >= tonumber(deadline),", "overdue = false,"}},
 		scenario: "TestFaults/standalone", objects: "after the deadline and acknowledged",
 	},
 	{
 		name: "what is leased is claimed",
 		edits: []edit{
-			{"store/scripts/ripe.lua", "'-inf', string.format('%.0f', now),", "'-inf', '+inf',"},
-			{"store/scripts/claim.lua", "if not due or tonumber(due) > now then", "if not due then"},
+			{"store/scripts/ripe.lua", "'-inf', text(now()),", "'-inf', '+inf',"},
+			{"store/scripts/claim.lua", "if not due or tonumber(due) > at then", "if not due then"},
 		},
 		scenario: "TestLease", objects: "attempted by somebody else too",
 	},
@@ -105,7 +93,7 @@ var breaks = []struct {
 	{
 		name: "every sender is turned away",
 		edits: []edit{{"store/scripts/answer.lua",
-			"if now >= tonumber(deadline) then", "if true then"}},
+			"if refused then", "if true then"}},
 		scenario: "TestFaults/standalone", objects: "no sender was served",
 	},
 	{

@@ -27,7 +27,7 @@
 // another process takes it up. It dies while an attempt is under way: the
 // attempt was recorded beforehand and counts as unclear, so a later "task timed
 // out" means that it probably succeeded: delivered, unconfirmed. Two processes
-// hold the same delivery, one of them too long: its fence is out of date, and
+// work on the same delivery, one of them for too long: its lease is lost, and
 // its result changes nothing. Redis cannot be asked: [ErrUnavailable], and the
 // caller tries again. Step Functions cannot be asked: the answer is kept and
 // tried again on the schedule of [RetryIn].

@@ -110,8 +110,7 @@ type Delivery struct {
 	ID             CallbackID
 	TaskToken      TaskToken
 	Outcome        Outcome
-	Fence          int64  // guards the result: a later lease has a higher one
-	Lease          string // its name, which no other has; guards where a failover took a fence back
+	Lease          string // the lease's name, which no other lease ever has: only who holds it settles
 	Attempt        int    // 1 is the first
 	EarlierUnclear int    // attempts before this one that may have had an effect
 	CreatedAt      time.Time

@@ -14,16 +14,19 @@ import (
 // View implements [relay.Store].
 func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error) {
 	id := link.ID
-	got, err := s.run(ctx, viewScript, []string{callbackKey(id), dueKey(id.Partition())},
-		string(id), strconv.Itoa(int(link.Number)), link.LinkKind.String(), string(link.Generation))
+	args := []any{string(id), strconv.Itoa(int(link.Number)), link.LinkKind.String(), string(link.Generation)}
+	for _, field := range pageFields {
+		args = append(args, field)
+	}
+	got, err := s.run(ctx, viewScript, []string{callbackKey(id), dueKey(id.Partition())}, args...)
 	if err != nil {
 		return relay.View{}, fmt.Errorf("look up %s: %w", id, err)
 	}
-	if got.verdict() != "found" || len(got) != viewHead+len(viewFields)+3 {
+	if got.verdict() != "read" {
 		return relay.View{}, s.refusal(ctx, "look up", id, got)
 	}
-	score, _ := strconv.ParseFloat(got.text(2), 64)
-	cb, rec, err := s.view(id, got[viewHead:viewHead+len(viewFields)], score)
+	score, _ := strconv.ParseFloat(got.text("due"), 64)
+	cb, rec, err := s.view(id, got.text, score)
 	if err != nil {
 		return relay.View{}, err
 	}
@@ -31,23 +34,23 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 	if int(link.Number) >= len(links) { // which the script would not say
 		return relay.View{}, unexpected("look up", id, got)
 	}
-	v := relay.View{Callback: cb, Link: links[link.Number], Now: got.time(1)}
+	v := relay.View{Callback: cb, Link: links[link.Number], Now: got.time("now")}
 	if v.Link.Closed && !used(v) {
 		return relay.View{}, fmt.Errorf("look up %s: %w", id, relay.ErrLinkClosed)
 	}
 	var left *summary
-	if err := s.open(id, summaryField, got.text(viewHead+len(viewFields)+1), &left); err != nil {
+	if err := s.open(id, summaryField, got.text(summaryField), &left); err != nil {
 		return relay.View{}, err
 	}
 	var c *content
-	if err := s.open(id, contentField, got.text(viewHead+len(viewFields)), &c); err != nil {
+	if err := s.open(id, contentField, got.text(contentField), &c); err != nil {
 		return relay.View{}, err
 	}
 	if c == nil {
 		c = left.content(v.Link, rec.added)
 	}
 	var remarks []remark
-	if err := s.open(id, remarksField, got.text(viewHead+len(viewFields)+2), &remarks); err != nil {
+	if err := s.open(id, remarksField, got.text(remarksField), &remarks); err != nil {
 		return relay.View{}, err
 	}
 	v.Approval, v.Request = c.Approval.relay(), c.request(v.Link)
@@ -63,8 +66,8 @@ func used(v relay.View) bool {
 		slices.ContainsFunc(v.Decisions, func(d relay.Decision) bool { return d.Number == v.Link.Number })
 }
 
-// viewHead is how many elements of view.lua's reply stand before the fields.
-const viewHead = 3
+// pageFields are what view.lua reads for a page.
+var pageFields = slices.Concat(viewFields, []string{contentField, summaryField, remarksField})
 
 // Decide implements [relay.Store].
 func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Decision, o *relay.Outcome) (relay.Recorded, error) {
@@ -93,10 +96,10 @@ func (s *Store) Guess(ctx context.Context, link relay.LinkRef, right bool) (left
 	if err != nil {
 		return 0, fmt.Errorf("guess %s: %w", link.ID, err)
 	}
-	if got.verdict() != "left" {
+	if got.verdict() != "open" {
 		return 0, s.refusal(ctx, "guess", link.ID, got)
 	}
-	return int(got.number(1)), nil
+	return int(got.number("left")), nil
 }
 
 // Revoke implements [relay.Store].
@@ -139,9 +142,9 @@ func (s *Store) Reschedule(ctx context.Context, id relay.CallbackID, e relay.Exp
 // deadlineError reports a deadline that a script did not accept.
 func deadlineError(got reply, maxExpiry time.Duration) error {
 	switch got.verdict() {
-	case "past":
+	case "deadline past":
 		return &relay.InvalidFieldError{Field: "expiresAt", Problem: "is not in the future"}
-	case "far":
+	case "deadline too far":
 		return &relay.InvalidFieldError{Field: "expiresAt", Problem: fmt.Sprintf("is more than %s away", maxExpiry)}
 	}
 	return nil

@@ -28,17 +28,17 @@ func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, e
 		if got.verdict() != "counted" {
 			return relay.Census{}, unavailable(fmt.Errorf("census: unexpected verdict %.20q", got.verdict()))
 		}
-		now = got.time(1)
-		answered, pending := got.number(2), got.number(3)
+		now = got.time("now")
+		answered, pending := got.number("answered"), got.number("pending")
 		c.Answered += answered
 		c.Pending += pending
-		c.Finished += max(got.number(4)-answered-pending, 0)
-		c.NearDeadline += got.number(5)
-		if created := got.text(6); created != "" {
+		c.Finished += max(got.number("all")-answered-pending, 0)
+		c.NearDeadline += got.number("near")
+		if created := got.text("oldest"); created != "" {
 			c.OldestPending = max(c.OldestPending, now.Sub(millis(created)))
 		}
-		c.SetAside += got.number(8)
-		if id, ours := idIn(p, got.text(7)); ours {
+		c.SetAside += got.number("aside")
+		if id, ours := idIn(p, got.text("next")); ours {
 			next = append(next, id)
 		}
 	}

@@ -182,10 +182,10 @@ type addedLink struct {
 
 // response returns what whoever used a link is told. One that cannot be read is
 // left out: what was done does not hang on it.
-func (s *Store) response(link relay.LinkRef, sealedSummary, sealedAdded string) relay.Response {
+func (s *Store) response(link relay.LinkRef, got reply) relay.Response {
 	var left summary
 	var added map[int]addedLink
-	if s.open(link.ID, summaryField, sealedSummary, &left) != nil || s.open(link.ID, addedField, sealedAdded, &added) != nil {
+	if s.open(link.ID, summaryField, got.text(summaryField), &left) != nil || s.open(link.ID, addedField, got.text(addedField), &added) != nil {
 		return relay.Response{}
 	}
 	said := left.Responses[int(link.Number)]

@@ -61,20 +61,19 @@ func (s *Store) claimOnce(ctx context.Context, limit int) ([]relay.Delivery, []s
 func (s *Store) readClaim(id relay.CallbackID, got reply) relay.Delivery {
 	d := relay.Delivery{ID: id}
 	s.readLease(&d, got)
-	payload, err := s.Keys.Open(id, outcomeField, []byte(got.text(10)))
-	d.Outcome = relay.NewOutcome(relay.OutcomeType(got.text(8)), got.text(9), payload)
+	payload, err := s.Keys.Open(id, outcomeField, []byte(got.text(outcomeField)))
+	d.Outcome = relay.NewOutcome(relay.OutcomeType(got.text("type")), got.text("error"), payload)
 	d.Unreadable = errors.Join(d.Unreadable, err)
-	d.Trace = got.text(11)
+	d.Trace = got.text("trace")
 	return d
 }
 
 // readLease reads the part that answer.lua and claim.lua return alike.
 func (s *Store) readLease(d *relay.Delivery, got reply) {
-	d.Fence = got.number(1)
-	d.Attempt = int(got.number(2))
-	d.EarlierUnclear = int(got.number(3))
-	d.CreatedAt, d.AnsweredAt, d.LeasedAt = got.time(4), got.time(5), got.time(6)
-	task, err := s.Keys.Open(d.ID, taskTokenField, []byte(got.text(7)))
+	d.Attempt = int(got.number("attempts"))
+	d.EarlierUnclear = int(got.number("unclear"))
+	d.CreatedAt, d.AnsweredAt, d.LeasedAt = got.time("created"), got.time("answered"), got.time("now")
+	task, err := s.Keys.Open(d.ID, taskTokenField, []byte(got.text(taskTokenField)))
 	d.TaskToken, d.Unreadable = relay.TaskToken(task), err
 }
 
@@ -82,16 +81,16 @@ func (s *Store) readLease(d *relay.Delivery, got reply) {
 // when the lease was lost: another process may have made the next attempt.
 func (s *Store) Settle(ctx context.Context, d relay.Delivery, end relay.Settlement) (held bool, err error) {
 	got, err := s.run(ctx, settleScript, []string{callbackKey(d.ID), dueKey(d.ID.Partition())},
-		string(d.ID), d.Fence, string(relay.StateAnswered), string(end.State), end.Reason,
+		string(d.ID), d.Lease, string(relay.StateAnswered), string(end.State), end.Reason,
 		flag(end.Confirmed), end.RetryIn.Milliseconds(),
-		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.Retention.Milliseconds(), d.Lease)
+		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.Retention.Milliseconds())
 	if err != nil {
 		return false, err
 	}
 	switch got.verdict() {
 	case "settled":
 		return true, nil
-	case "stale":
+	case "lease lost":
 		return false, nil
 	}
 	return false, unexpected("settle", d.ID, got)
@@ -191,8 +190,8 @@ func (s *Store) Beat(ctx context.Context, replica string, ttl time.Duration) (in
 	if err != nil {
 		return 0, err
 	}
-	if n := int(got.number(1)); got.verdict() == "live" && n > 0 {
-		s.noteGenerations(int(got.number(2)) == n)
+	if n := int(got.number("replicas")); got.verdict() == "live" && n > 0 {
+		s.noteGenerations(int(got.number("know")) == n)
 		return n, nil
 	}
 	return 0, unavailable(fmt.Errorf("beat: unexpected verdict %.20q", got.verdict()))

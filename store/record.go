@@ -100,8 +100,7 @@ func current(links []relay.Link) []relay.Link {
 	return slices.DeleteFunc(slices.Clone(links), func(link relay.Link) bool { return last[link.Name] != link.Number })
 }
 
-// viewFields are the fields that make a [relay.Callback], in the order in which
-// view.lua returns them too.
+// viewFields are the fields that make a [relay.Callback].
 var viewFields = []string{
 	"state", "registration",
 	"type", "error", "by", "answered",
@@ -118,28 +117,24 @@ func texts(values []any) []string {
 	return all
 }
 
-// view reads the fields in the order of viewFields, and the delivery's score
-// in the due set (0 when it is not in it). With [relay.ErrSealed] approvers,
-// decisions or added links are missing.
-func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (relay.Callback, record, error) {
-	field := make(map[string]string, len(viewFields))
-	for i, name := range viewFields {
-		field[name] = values[i]
-	}
-	created, rest, _ := strings.Cut(field["registration"], " ")
+// view makes a callback of its viewFields, "" for an absent one, and of the
+// delivery's score in the due set, 0 where it is not there. With
+// [relay.ErrSealed] approvers, decisions or added links are missing.
+func (s *Store) view(id relay.CallbackID, field func(name string) string, dueScore float64) (relay.Callback, record, error) {
+	created, rest, _ := strings.Cut(field("registration"), " ")
 	deadline, text, _ := strings.Cut(rest, " ")
-	rec := record{id: id, text: text, revoked: field["revoked"]}
+	rec := record{id: id, text: text, revoked: field("revoked")}
 	if err := json.Unmarshal([]byte(text), &rec.spec); err != nil {
 		return relay.Callback{}, record{}, unavailable(fmt.Errorf("callback %s: unreadable registration", id))
 	}
 	var decisions []decision
 	sealed := cmp.Or(
-		s.open(id, approversField, field["approvers"], &rec.approvers),
-		s.open(id, addedField, field["added"], &rec.added),
-		s.open(id, decisionsField, field["decisions"], &decisions))
+		s.open(id, approversField, field("approvers"), &rec.approvers),
+		s.open(id, addedField, field("added"), &rec.added),
+		s.open(id, decisionsField, field("decisions"), &decisions))
 	cb := relay.Callback{
 		ID:        id,
-		State:     relay.State(field["state"]),
+		State:     relay.State(field("state")),
 		CreatedAt: millis(created),
 		ExpiresAt: millis(deadline),
 		OnExpiry:  rec.OnExpiry,
@@ -150,26 +145,26 @@ func (s *Store) view(id relay.CallbackID, values []string, dueScore float64) (re
 	for _, d := range decisions {
 		cb.Decisions = append(cb.Decisions, d.relay(rec.spec))
 	}
-	if field["type"] == "" {
+	if field("type") == "" {
 		return cb, rec, sealed
 	}
 	cb.Outcome = &relay.OutcomeView{
-		Type:   relay.OutcomeType(field["type"]),
-		By:     rec.author(field["by"]),
-		Number: byte(number(field["by"])), //nolint:gosec // links have no other numbers
-		At:     millis(field["answered"]),
-		Error:  field["error"],
+		Type:   relay.OutcomeType(field("type")),
+		By:     rec.author(field("by")),
+		Number: byte(number(field("by"))), //nolint:gosec // links have no other numbers
+		At:     millis(field("answered")),
+		Error:  field("error"),
 	}
 	cb.Delivery = &relay.DeliveryView{
-		Attempts:  int(number(field["attempts"])),
-		LastError: field["lastError"],
-		Confirmed: field["confirmed"] == "1",
+		Attempts:  int(number(field("attempts"))),
+		LastError: field("lastError"),
+		Confirmed: field("confirmed") == "1",
 	}
-	if reason := field["reason"]; reason != "" {
+	if reason := field("reason"); reason != "" {
 		cb.Delivery.LastError = reason
 	}
 	if cb.State == relay.StateDelivered {
-		cb.Delivery.DeliveredAt = millis(field["settled"])
+		cb.Delivery.DeliveredAt = millis(field("settled"))
 	}
 	if cb.State == relay.StateAnswered && dueScore > 0 {
 		cb.Delivery.NextAttemptAt = time.UnixMilli(int64(dueScore)).UTC()

@@ -114,7 +114,6 @@ func newBench(t testing.TB, d Durability) *bench {
 		t.Fatal(err)
 	}
 	b.words = map[string]string{
-		"@digest":  b.link.Digest(answered),
 		"@task":    string(keys.Seal(id, taskTokenField, []byte("task"))),
 		"@outcome": string(keys.Seal(id, outcomeField, answered.Output)),
 		"@id":      string(id),
@@ -158,7 +157,7 @@ func (b *bench) fieldsOf(lines string) []any {
 // definite are the errors after which a sender gives up.
 var definite = []error{
 	relay.ErrNotFound, relay.ErrAlreadyAnswered, relay.ErrExpired, relay.ErrCancelled, relay.ErrTaskClosed,
-	relay.ErrRefused, relay.ErrSettingsDiffer,
+	relay.ErrRefused, relay.ErrSettingsDiffer, relay.ErrLinkClosed,
 }
 
 func isDefinite(err error) bool {
@@ -169,14 +168,16 @@ func isDefinite(err error) bool {
 // sender is turned away for good, unless the script has said so: anything else
 // is trouble with Redis.
 func FuzzReplies(f *testing.F) {
+	const lease = "\nattempts\n1\nunclear\n0\ncreated\n1000\nanswered\n2000\nnow\n2000\ntaskToken\n"
 	for _, lines := range []string{
-		"recorded\n1\n1\n0\n1000\n2000\n2000\n@task", "recorded", "recorded\n1\n1\n0\n1000\n2000\n2000\n@outcome", "recorded\nx\n-1\n9999999999999999999",
-		"state\nanswered\n@digest\n0\n", "state\ndelivered\n@digest\n0\n", "state\nrefused\n@digest\n0\nTaskTimedOut", "state\nanswered\n@digest\nexpiry\n",
-		"state\nbanana\n@digest\n0\n", "state\npending\n@digest\n0\n", "state\nanswered\nother\n0\n", "state\nexpired\n\n\n", "state\ncancelled\n\n\n", "state\nrefused\n\n\nInvalidOutput", "state\npending", "state",
-		"state\n\n\nexpiry", "overdue", "missing", "", "nil", "OK", "int 1", "float 1.5", "list recorded", "recorded\nint 1", "waiting\n@task",
-		"waiting", "waiting\ntask", "done", "created\n1000\n2000", "created", "exists", "past", "far", "settled", "stale", "taken", "gone",
-		"claimed\n2\n2\n1\n1000\n2000\n3000\n@task\nsuccess\n\n@outcome", "claimed", "claimed\n2\n2\n1\n1000\n2000\n3000\n@task\nfailure\nE\n@task",
-		"live\n3", "live", "live\n-1", "failed", "ignored", "not due", "@id\n1000", "@id", "@id\nNaN\n@id\n-Inf", "trimmed",
+		"recorded" + lease + "@task", "recorded", "recorded" + lease + "@outcome", "recorded\nattempts\n-1\nunclear\n9999999999999999999", "recorded\nattempts", "recorded\ntaskToken\nnil",
+		"refused\nstate\nanswered\nsame\n1\nby\n0", "refused\nstate\ndelivered\nsame\n1\nby\n0", "refused\nstate\nrefused\nreason\nTaskTimedOut", "refused\nstate\nanswered\nsame\n1\nby\nexpiry",
+		"refused\nstate\nanswered\nsame\n1\nby\n0\nclosed\n1", "refused\nstate\nanswered\nsame\n1\nby\n1\nclosed\n1", "refused\nstate\nanswered\nsame\n1\nunknown\n1",
+		"refused\nstate\nbanana\nsame\n1", "refused\nstate\npending\nsame\n1", "refused\nstate\nanswered\nsame\n0", "refused\nstate\nexpired", "refused\nstate\ncancelled", "refused\nstate\nrefused\nreason\nInvalidOutput", "refused\nstate\npending", "refused",
+		"refused\nstate\n\nby\nexpiry", "refused\nstate\npending\noverdue\n1", "refused\nunknown\n1", "refused\nclosed\n1", "refused\nmeanwhile\n1", "refused\nstate", "refused\noverdue\n1", "missing", "", "nil", "OK", "int 1", "float 1.5", "list recorded", "recorded\nint 1", "waiting\ntaskToken\n@task",
+		"waiting", "waiting\ntaskToken\ntask", "done", "created\ncreated\n1000\ndeadline\n2000", "created", "exists", "deadline past", "deadline too far", "settled", "lease lost", "taken", "gone",
+		"claimed" + lease + "@task\ntype\nsuccess\nerror\n\noutcome\n@outcome", "claimed", "claimed" + lease + "@task\ntype\nfailure\nerror\nE\noutcome\n@task", "open\nleft\n3", "open", "read\nnow\n1000\nstate\npending\nregistration\n1 2 @spec", "read",
+		"live\nreplicas\n3", "live", "live\nreplicas\n-1", "failed", "ignored", "not due", "plain @id\n1000", "plain @id", "plain @id\nNaN\n@id\n-Inf", "trimmed", "plain recorded", "plain x\ny\nverdict\nmissing", "plain verdict",
 	} {
 		for kind := range uint8(5) {
 			f.Add(kind, lines)
@@ -187,7 +188,12 @@ func FuzzReplies(f *testing.F) {
 		ctx := t.Context()
 		b.redis.fields = b.fieldsOf("delivered\n1000 2000 @spec\nsuccess\n\n0\n1500\n1\n\n\n1\n1600")
 		b.redis.sets = []redis.Z{{Score: 1000, Member: b.words["@id"]}}
-		reply := b.list(lines)
+		// As a rule the lines are what follows the name of the verdict.
+		rest, plain := strings.CutPrefix(lines, "plain ")
+		if !plain {
+			rest = "verdict\n" + lines
+		}
+		reply := b.list(rest)
 		b.redis.script = reply
 		switch kind % 5 {
 		case 1:
@@ -199,25 +205,30 @@ func FuzzReplies(f *testing.F) {
 		case 4:
 			b.redis.script, reply = errors.New(lines), nil
 		}
-		text := func(i int) string {
-			if i >= len(reply) {
-				return ""
+		text := func(name string) string {
+			for i := 0; i+1 < len(reply); i += 2 {
+				if key, _ := reply[i].(string); key == name {
+					s, _ := reply[i+1].(string)
+					return s
+				}
 			}
-			s, _ := reply[i].(string)
-			return s
+			return ""
 		}
 		// A reply that holds anything but texts is none.
 		if slices.ContainsFunc(reply, func(v any) bool { _, ok := v.(string); return !ok && v != nil }) {
 			reply = nil
 		}
-		said := func(verdicts ...string) bool { return len(reply) > 0 && slices.Contains(verdicts, text(0)) }
+		said := func(verdicts ...string) bool {
+			return text("verdict") != "" && slices.Contains(verdicts, text("verdict"))
+		}
+		holds := func(fact string) bool { return text(fact) == "1" }
 
 		check := func(op string, err error, ok, final bool) {
 			t.Helper()
 			switch {
 			case err == nil && !ok:
 				t.Errorf("%s: done, after %q", op, lines)
-			case err != nil && !isDefinite(err) && !errors.Is(err, relay.ErrUnavailable) && !errors.As(err, new(*relay.InvalidFieldError)):
+			case err != nil && !isDefinite(err) && !errors.Is(err, relay.ErrUnavailable) && !(errors.Is(err, relay.ErrMeanwhile) && holds("meanwhile")) && !errors.As(err, new(*relay.InvalidFieldError)):
 				t.Errorf("%s: an error that nobody knows: %v", op, err)
 			case isDefinite(err) && !final:
 				t.Errorf("%s: %v for good, after %q", op, err, lines)
@@ -225,8 +236,9 @@ func FuzzReplies(f *testing.F) {
 		}
 
 		recorded, err := b.Answer(ctx, b.link, answered)
-		repeated := said("state") && text(2) == b.words["@digest"] && slices.Contains([]string{"answered", "delivered"}, text(1))
-		check("answer", err, said("recorded") || repeated, said("missing", "overdue", "state"))
+		repeated := said("refused") && holds("same") && text("by") != relay.ByExpiry && !holds("unknown") &&
+			(!holds("closed") || text("by") == "0") && slices.Contains([]string{"answered", "delivered"}, text("state"))
+		check("answer", err, said("recorded") || repeated, said("missing", "refused"))
 		if err == nil && recorded.Duplicate != repeated || err != nil && recorded.State != "" {
 			t.Errorf("answer: %+v, %v", recorded, err)
 		}
@@ -239,13 +251,13 @@ func FuzzReplies(f *testing.F) {
 		}
 
 		task, _, err := b.Waiting(ctx, b.link)
-		check("waiting", err, said("waiting"), said("missing", "overdue", "state"))
+		check("waiting", err, said("waiting"), said("missing", "refused"))
 		if err == nil != (task.Reveal() == "task") {
 			t.Errorf("waiting: %q, %v", task.Reveal(), err)
 		}
 
 		_, err = b.Cancel(ctx, b.link.ID)
-		check("cancel", err, said("done"), said("missing", "overdue", "state"))
+		check("cancel", err, said("done"), said("missing", "refused"))
 
 		reg := relay.Registration{TaskToken: "task", OnExpiry: "fail", Expires: relay.Expires{In: time.Hour}, Links: map[string]relay.LinkRequest{"default": {LinkKind: relay.LinkKind{Type: "webhook"}}}}
 		_, created, err := b.Create(ctx, reg, 24*time.Hour)
@@ -254,8 +266,16 @@ func FuzzReplies(f *testing.F) {
 			t.Errorf("create: created %v after %q", created, lines)
 		}
 
-		held, err := b.Settle(ctx, relay.Delivery{ID: b.link.ID, Fence: 1}, relay.Settlement{State: relay.StateDelivered})
-		check("settle", err, held && said("settled") || !held && said("stale"), false)
+		left, err := b.Guess(ctx, b.link, true)
+		check("guess", err, said("open"), said("missing", "refused"))
+		if err != nil && left != 0 {
+			t.Errorf("guess: %d left, %v", left, err)
+		}
+		v, err := b.View(ctx, b.link)
+		check("view", err, said("read") && text("state") == string(v.State), said("missing", "refused"))
+
+		held, err := b.Settle(ctx, relay.Delivery{ID: b.link.ID, Lease: "A"}, relay.Settlement{State: relay.StateDelivered})
+		check("settle", err, held && said("settled") || !held && said("lease lost"), false)
 
 		// Once as what becomes of a callback that is due, once as what is due.
 		for _, ripe := range []any{[]any{b.words["@id"], "1000"}, b.redis.script} {
@@ -396,7 +416,7 @@ func FuzzCopies(f *testing.F) {
 			d = Durability{AOF: true, Local: 1, Replicas: 1}
 		}
 		b := newBench(t, d)
-		b.redis.script = b.list("recorded\n1\n1\n0\n1000\n2000\n2000\n@task")
+		b.redis.script = b.list("verdict\nrecorded\nattempts\n1\ntaskToken\n@task")
 		list := b.list(lines)
 		b.redis.copies = list
 		if single {

@@ -104,7 +104,8 @@ func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) 
 	return replies, failed
 }
 
-// reply is what a script returned: an array of strings, a verdict first.
+// reply is what a script returned: names and values in turn, the verdict among
+// them.
 type reply []string
 
 // readReply takes any reply for what it is, so that a server that answers
@@ -125,22 +126,28 @@ func readReply(cmd *redis.Cmd) (reply, error) {
 	return r, nil
 }
 
-// verdict returns the first element, or "".
-func (r reply) verdict() string { return r.text(0) }
+// verdict returns what a script says that it did or found, or "".
+func (r reply) verdict() string { return r.text("verdict") }
 
-// text returns an element, or "" when there is none.
-func (r reply) text(i int) string {
-	if i >= len(r) {
-		return ""
+// text returns the value with the name, or "" when there is none.
+func (r reply) text(name string) string {
+	for i := 0; i+1 < len(r); i += 2 {
+		if r[i] == name {
+			return r[i+1]
+		}
 	}
-	return r[i]
+	return ""
 }
 
-// number returns an element as an integer, or 0.
-func (r reply) number(i int) int64 { return number(r.text(i)) }
+// number returns the value with the name as an integer, or 0.
+func (r reply) number(name string) int64 { return number(r.text(name)) }
 
-// time returns an element that counts milliseconds since the epoch.
-func (r reply) time(i int) time.Time { return millis(r.text(i)) }
+// time returns the value with the name, in milliseconds since 1970, or the zero
+// time.
+func (r reply) time(name string) time.Time { return millis(r.text(name)) }
+
+// holds tells whether a script reported the fact.
+func (r reply) holds(fact string) bool { return r.text(fact) == "1" }
 
 func number(text string) int64 {
 	n, _ := strconv.ParseInt(text, 10, 64)

@@ -60,6 +60,8 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"NothingInTheClear":                  testNothingInTheClear,
 	"ClaimTakesWhatNobodyHolds":          testClaimTakesWhatNobodyHolds,
 	"LostClaim":                          testLostClaim,
+	"SettledTwice":                       testSettledTwice,
+	"LeasesBesideThePreviousRelease":     testLeasesBesideThePreviousRelease,
 	"SettleForAnotherAttempt":            testSettleForAnotherAttempt,
 	"ScriptsCanBeRepeated":               testScriptsCanBeRepeated,
 	"Expire":                             testExpire,

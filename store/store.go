@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -122,7 +123,7 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 	switch got.verdict() {
 	case "created":
 		return relay.Callback{
-			ID: id, State: relay.StatePending, CreatedAt: got.time(1), ExpiresAt: got.time(2),
+			ID: id, State: relay.StatePending, CreatedAt: got.time("created"), ExpiresAt: got.time("deadline"),
 			OnExpiry: r.OnExpiry, Tags: r.Tags, Links: record{spec: sp, approvers: approvers(r)}.links(), Key: sp.Key,
 		}, true, nil
 	case "exists":
@@ -187,20 +188,15 @@ func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome,
 	if err != nil {
 		return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)
 	}
-	switch got.verdict() {
-	case "recorded":
-		registered := got.text(9)
+	if got.verdict() == "recorded" {
+		registered := got.text("trace")
 		d := relay.Delivery{ID: id, Lease: lease, Trace: cmp.Or(trace, registered)}
 		s.readLease(&d, got)
 		s.link(ctx, registered)
-		return relay.Recorded{State: row.To, Delivery: &d, Response: s.response(link, got.text(8), got.text(10))}, nil
-	case "state":
-		state := relay.State(got.text(1))
-		// Two people can decide the same with the same words, and are two.
-		same := before == "" && digest == got.text(2) && got.text(3) != relay.ByExpiry
-		if same && (state == relay.StateAnswered || state == relay.StateDelivered) {
-			return relay.Recorded{State: state, Duplicate: true, Response: s.response(link, got.text(5), got.text(6))}, nil
-		}
+		return relay.Recorded{State: row.To, Delivery: &d, Response: s.response(link, got)}, nil
+	}
+	if found := factsIn(got, &link); got.verdict() == "refused" && found.Repeated() {
+		return relay.Recorded{State: found.State, Duplicate: true, Response: s.response(link, got)}, nil
 	}
 	return relay.Recorded{}, s.refusal(ctx, "answer", id, got)
 }
@@ -216,11 +212,11 @@ func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToke
 	if got.verdict() != "waiting" {
 		return "", relay.Response{}, s.refusal(ctx, "look up", id, got)
 	}
-	task, err := s.Keys.Open(id, taskTokenField, []byte(got.text(1)))
+	task, err := s.Keys.Open(id, taskTokenField, []byte(got.text(taskTokenField)))
 	if err != nil {
 		return "", relay.Response{}, unreadable(err)
 	}
-	return relay.TaskToken(task), s.response(link, got.text(2), got.text(3)), nil
+	return relay.TaskToken(task), s.response(link, got), nil
 }
 
 // Cancel implements [relay.Store].
@@ -237,40 +233,32 @@ func (s *Store) Cancel(ctx context.Context, id relay.CallbackID) (relay.Callback
 	return s.Get(ctx, id)
 }
 
-// refusal turns what a script said of a callback that is not pending any more
-// into the error that callers know.
+// refusal is the error that a script's reply stands for, if the script changed
+// nothing.
 func (s *Store) refusal(ctx context.Context, op string, id relay.CallbackID, got reply) error {
-	err := unexpected(op, id, got)
+	var err error
 	switch got.verdict() {
 	case "missing":
 		err = s.missing(ctx)
-	case "unknown": // the callback is there, and has no such link
-		err = relay.ErrNotFound
-	case "overdue":
-		err = relay.ErrExpired
-	case "closed":
-		err = relay.ErrLinkClosed
-	case "meanwhile":
-		err = relay.ErrMeanwhile
-	case "state":
-		err = stateError(relay.State(got.text(1)), got.text(3), got.text(4))
+	case "refused":
+		err = factsIn(got, nil).Refusal()
+	}
+	if err == nil {
+		return unexpected(op, id, got)
 	}
 	return fmt.Errorf("%s %s: %w", op, id, err)
 }
 
-// stateError says why a callback in the state takes no answer (any more).
-func stateError(state relay.State, by, reason string) error {
-	switch {
-	case by == relay.ByExpiry, state == relay.StateExpired:
-		return relay.ErrExpired
-	case state == relay.StateCancelled:
-		return relay.ErrCancelled
-	case state == relay.StateRefused:
-		return relay.RefusalError(reason)
-	case state == relay.StateAnswered, state == relay.StateDelivered:
-		return relay.ErrAlreadyAnswered
+// factsIn reads the facts that a script refused with; link is the one that was
+// used, if any.
+func factsIn(got reply, link *relay.LinkRef) relay.Facts {
+	by := got.text("by")
+	return relay.Facts{
+		State: relay.State(got.text("state")), Reason: got.text("reason"), Overdue: got.holds("overdue"),
+		ByExpiry: by == relay.ByExpiry, ByThisLink: link != nil && by == strconv.Itoa(int(link.Number)),
+		SameAnswer: got.holds("same"), Meanwhile: got.holds("meanwhile"),
+		LinkUnknown: got.holds("unknown"), LinkClosed: got.holds("closed"),
 	}
-	return unavailable(fmt.Errorf("unexpected state %q", state))
 }
 
 // missing tells a callback that does not exist from a Redis that lost its data
@@ -346,7 +334,8 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]found, e
 		if values[0] == nil {
 			continue
 		}
-		cb, rec, err := s.view(ids[i], texts(values), scores[i].Val())
+		kept := texts(values)
+		cb, rec, err := s.view(ids[i], func(name string) string { return kept[slices.Index(viewFields, name)] }, scores[i].Val())
 		views[i] = found{cb, &rec, err}
 	}
 	return views, nil

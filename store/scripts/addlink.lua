@@ -9,29 +9,22 @@
 -- ARGV[5] sealed, what stays of the links that were added, the new one included
 -- ARGV[6] numbers of the links that it replaces, in the form of the field
 --         revoked
--- Returns {"done"} | {"state", state, "", by, reason} | {"overdue"}
---          | {"meanwhile"} | {"missing"}
+-- Returns verdict "done" | "refused" with facts (meanwhile: the spec is another)
+--         | "missing"
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'by', 'reason', 'revoked')
-local state = cb[1]
-if not state then
-  return {'missing'}
+local cb = read(KEYS[1], 'state', 'registration', 'by', 'reason', 'revoked')
+if not cb.state then
+  return missing
 end
-if state ~= ARGV[1] then
-  return {'state', state, '', cb[3] or '', cb[4] or ''}
-end
-local created, deadline, spec = string.match(cb[2], '^(%d+) (%d+) (.*)$')
-local time = redis.call('TIME')
-if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(deadline) then
-  return {'overdue'}
-end
-if spec ~= ARGV[2] then
-  return {'meanwhile'}
+local created, due, spec = registered(cb.registration)
+local reply, refused = facts(cb, now(), {waiting = ARGV[1], meanwhile = spec ~= ARGV[2]})
+if refused then
+  return reply
 end
 
-redis.call('HSET', KEYS[1], 'registration', created .. ' ' .. deadline .. ' ' .. ARGV[3],
+redis.call('HSET', KEYS[1], 'registration', created .. ' ' .. due .. ' ' .. ARGV[3],
   'content', ARGV[4], 'added', ARGV[5])
 if ARGV[6] ~= '' then
-  redis.call('HSET', KEYS[1], 'revoked', (cb[5] or '') .. ARGV[6])
+  redis.call('HSET', KEYS[1], 'revoked', (cb.revoked or '') .. ARGV[6])
 end
-return {'done'}
+return {'verdict', 'done'}

@@ -20,60 +20,46 @@
 -- ARGV[13] trace context of the answer, or ""
 -- ARGV[14] kind of the link
 -- ARGV[15] generation of the link
--- Returns {"recorded", fence, attempt, earlier unclear attempts, created,
---          answered, now, task token, sealed summary or "", trace context of
---          the registration or "", sealed, what stays of the links that were
---          added, or ""}
---          | {"state", state, digest, by, reason, sealed summary or "", the
---          same of the links that were added}
---          | {"overdue"} | {"closed"} | {"meanwhile"} | {"unknown"} | {"missing"}
+-- Returns verdict "recorded" with attempts, unclear (earlier ones), created,
+--         answered, now, taskToken, summary, trace (of the registration), added
+--         | "refused" with facts, summary, added and same: the first answer has
+--         this digest | "missing"
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'revoked', 'decided', 'summary', 'trace',
-  'added')
-local state = cb[1]
-if not state then
-  return {'missing'}
+local cb = read(KEYS[1], 'state', 'registration', 'taskToken', 'revoked', 'decided', 'summary', 'trace', 'added',
+  'digest', 'by', 'reason', 'leased', 'answered')
+if not cb.state then
+  return missing
 end
-if not has(cb[2], ARGV[8], ARGV[14], ARGV[15]) then
-  return {'unknown'}
+local at = now()
+local function recorded(answered)
+  local reply = {'verdict', 'recorded', 'attempts', '1', 'unclear', '0', 'created', (registered(cb.registration)),
+    'answered', answered, 'now', text(at)}
+  return add(reply, cb, 'taskToken', 'summary', 'added', 'trace')
 end
-local closed = string.find(cb[4] or '', ' ' .. ARGV[8] .. ' ', 1, true)
-local created, deadline = string.match(cb[2], '^(%d+) (%d+) ')
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local nowText = string.format('%.0f', now)
-if state ~= ARGV[2] then
-  local first = redis.call('HMGET', KEYS[1], 'digest', 'by', 'reason', 'leased', 'answered')
-  if first[4] == ARGV[10] then
-    -- The client repeats a call whose answer was lost.
-    return {'recorded', '1', '1', '0', created, first[5], nowText, cb[3], cb[6] or '', '', cb[8] or ''}
-  end
-  -- A closed link may still ask what became of its own answer.
-  if closed and (first[2] ~= ARGV[8] or first[1] ~= ARGV[7]) then
-    return {'closed'}
-  end
-  return {'state', state, first[1] or '', first[2] or '', first[3] or '', cb[6] or '', cb[8] or ''}
+if cb.state ~= ARGV[2] and cb.leased == ARGV[10] then
+  cb.trace = nil -- by now it is that of the answer
+  return recorded(cb.answered) -- the client repeats a call whose answer was lost
 end
-if closed then
-  return {'closed'}
-end
-if now >= tonumber(deadline) then
-  return {'overdue'}
-end
-if ARGV[11] ~= '' and (cb[5] or '0') ~= ARGV[11] then
-  return {'meanwhile'}
+local reply, refused = facts(cb, at, {
+  waiting = ARGV[2], link = ARGV[8], kind = ARGV[14], generation = ARGV[15],
+  meanwhile = ARGV[11] ~= '' and (cb.decided or '0') ~= ARGV[11],
+})
+if refused then
+  -- Two people can decide the same with the same words, and are two.
+  cb.same = ARGV[11] == '' and cb.digest == ARGV[7] and '1'
+  return add(reply, cb, 'same', 'summary', 'added')
 end
 
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[4], 'error', ARGV[5], 'outcome', ARGV[6],
-  'digest', ARGV[7], 'by', ARGV[8], 'answered', nowText,
-  'fence', '1', 'attempts', '1', 'unclear', '1', 'leased', ARGV[10])
+  'digest', ARGV[7], 'by', ARGV[8], 'answered', text(at), 'attempts', '1', 'unclear', '1', 'leased', ARGV[10],
+  'fence', '1') -- for the release before this one: see claim
 if ARGV[11] ~= '' then
-  redis.call('HSET', KEYS[1], 'decided', string.format('%.0f', ARGV[11] + 1), 'decisions', ARGV[12])
+  redis.call('HSET', KEYS[1], 'decided', text(ARGV[11] + 1), 'decisions', ARGV[12])
 end
 if ARGV[13] ~= '' then
   redis.call('HSET', KEYS[1], 'trace', ARGV[13])
 end
 redis.call('HDEL', KEYS[1], 'remarks') -- the outcome has them
 redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('ZADD', KEYS[3], string.format('%.0f', now + tonumber(ARGV[9])), ARGV[1])
-return {'recorded', '1', '1', '0', created, nowText, nowText, cb[3], cb[6] or '', cb[7] or '', cb[8] or ''}
+redis.call('ZADD', KEYS[3], text(at + ARGV[9]), ARGV[1])
+return recorded(text(at))

@@ -4,16 +4,16 @@
 -- ARGV[1] the replica's name
 -- ARGV[2] how long a sign of life counts, in milliseconds
 -- ARGV[3] how the names of those end that know generations
--- Returns {"live", how many, how many of them know generations}
+-- Returns verdict "live" with replicas (how many), know (how many of them know
+--         generations)
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now - tonumber(ARGV[2])))
-redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])
+local at = now()
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. text(at - ARGV[2]))
+redis.call('ZADD', KEYS[1], text(at), ARGV[1])
 local live, know = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '+inf'), 0
 for _, name in ipairs(live) do
   if string.sub(name, -#ARGV[3]) == ARGV[3] then
     know = know + 1
   end
 end
-return {'live', string.format('%.0f', #live), string.format('%.0f', know)}
+return {'verdict', 'live', 'replicas', text(#live), 'know', text(know)}

@@ -6,26 +6,22 @@
 -- ARGV[2] state to leave
 -- ARGV[3] state to enter
 -- ARGV[4] retention in milliseconds
--- Returns {"done"} | {"state", state, "", by, reason} | {"overdue"} | {"missing"}
+-- Returns verdict "done" | "refused" with facts | "missing"
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'by', 'reason')
-local state = cb[1]
-if not state then
-  return {'missing'}
+local cb = read(KEYS[1], 'state', 'registration', 'by', 'reason')
+if not cb.state then
+  return missing
 end
-if state == ARGV[3] then
-  return {'done'}
+if cb.state == ARGV[3] then
+  return {'verdict', 'done'}
 end
-if state ~= ARGV[2] then
-  return {'state', state, '', cb[3] or '', cb[4] or ''}
-end
-local time = redis.call('TIME')
-if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(string.match(cb[2], '^%d+ (%d+) ')) then
-  return {'overdue'}
+local reply, refused = facts(cb, now(), {waiting = ARGV[2]})
+if refused then
+  return reply
 end
 
 redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
 redis.call('HSET', KEYS[1], 'state', ARGV[3])
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-return {'done'}
+return {'verdict', 'done'}

@@ -6,21 +6,19 @@
 -- KEYS[3] created    relay:v1:{NN}:created
 -- KEYS[4] aside      relay:v1:{NN}:aside
 -- ARGV[1] how soon a deadline is near, in milliseconds
--- Returns {"counted", now, answered, pending, all, pending with a deadline that
---          is near, creation time of the first in deadline, first id in due,
---          entries that were set aside; "" without one}
+-- Returns verdict "counted" with now, answered, pending, all, near (pending, with
+--         a deadline that is near), oldest (when the first in deadline was
+--         created), next (the first id in due), aside (entries that were set
+--         aside)
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local at = now()
 local function first(key)
-  return redis.call('ZRANGEBYSCORE', key, '-inf', '+inf', 'LIMIT', '0', '1')[1] or ''
+  return redis.call('ZRANGEBYSCORE', key, '-inf', '+inf', 'LIMIT', '0', '1')[1]
 end
-local function count(n)
-  return string.format('%.0f', n)
+local function count(key)
+  return text(redis.call('ZCARD', key))
 end
 local waits = first(KEYS[2])
-local created = waits ~= '' and redis.call('ZSCORE', KEYS[3], waits) or ''
-return {'counted', count(now),
-  count(redis.call('ZCARD', KEYS[1])), count(redis.call('ZCARD', KEYS[2])), count(redis.call('ZCARD', KEYS[3])),
-  count(redis.call('ZCOUNT', KEYS[2], '-inf', count(now + ARGV[1]))), created, first(KEYS[1]),
-  count(redis.call('ZCARD', KEYS[4]))}
+return add({'verdict', 'counted', 'now', text(at), 'answered', count(KEYS[1]), 'pending', count(KEYS[2]),
+  'all', count(KEYS[3]), 'near', text(redis.call('ZCOUNT', KEYS[2], '-inf', text(at + ARGV[1]))), 'aside', count(KEYS[4])},
+  {oldest = waits and redis.call('ZSCORE', KEYS[3], waits), next = first(KEYS[1])}, 'oldest', 'next')

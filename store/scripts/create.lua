@@ -14,27 +14,20 @@
 -- ARGV[9] sealed names of approvers, or ""
 -- ARGV[10] sealed summary of the content, or ""
 -- ARGV[11] trace context of the registration, or ""
--- Returns {"created", created, deadline} | {"exists"} | {"past"} | {"far"}
+-- Returns verdict "created" with created, deadline | "exists"
+--         | "deadline past" | "deadline too far"
 
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  return {'exists'}
+  return {'verdict', 'exists'}
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local deadline = tonumber(ARGV[4])
-if ARGV[3] == 'in' then
-  deadline = now + deadline
-end
-if deadline <= now then
-  return {'past'}
-end
-if deadline - now > tonumber(ARGV[5]) then
-  return {'far'}
+local at = now()
+local ends, wrong = deadline(ARGV[3], ARGV[4], ARGV[5], at)
+if wrong then
+  return wrong
 end
 
-local nowText, deadlineText = string.format('%.0f', now), string.format('%.0f', deadline)
 redis.call('HSET', KEYS[1], 'state', ARGV[2], 'taskToken', ARGV[7],
-  'registration', nowText .. ' ' .. deadlineText .. ' ' .. ARGV[6])
+  'registration', text(at) .. ' ' .. text(ends) .. ' ' .. ARGV[6])
 if ARGV[8] ~= '' then
   redis.call('HSET', KEYS[1], 'content', ARGV[8], 'summary', ARGV[10])
 end
@@ -44,6 +37,6 @@ end
 if ARGV[11] ~= '' then
   redis.call('HSET', KEYS[1], 'trace', ARGV[11])
 end
-redis.call('ZADD', KEYS[2], deadlineText, ARGV[1])
-redis.call('ZADD', KEYS[3], nowText, ARGV[1])
-return {'created', nowText, deadlineText}
+redis.call('ZADD', KEYS[2], text(ends), ARGV[1])
+redis.call('ZADD', KEYS[3], text(at), ARGV[1])
+return {'verdict', 'created', 'created', text(at), 'deadline', text(ends)}

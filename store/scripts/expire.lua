@@ -13,28 +13,27 @@
 -- ARGV[7] sealed payload
 -- ARGV[8] who answered
 -- ARGV[9] retention in milliseconds
--- Returns {"failed"} | {"ignored"} | {"not pending"} | {"not due"} | {"malformed"}
+-- Returns verdict "failed" | "ignored" | "not pending" | "not due" | "malformed"
 --
 -- Checks come first and writes last: Redis does not undo a script that fails half way.
 
-local cb = redis.pcall('HMGET', KEYS[1], 'state', 'registration')
-if cb.err then
-  return {'malformed'} -- it is no hash
+local is_hash, cb = pcall(read, KEYS[1], 'state', 'registration')
+if not is_hash then
+  return {'verdict', 'malformed'}
 end
-if cb[1] ~= ARGV[2] then
+if cb.state ~= ARGV[2] then
   redis.call('ZREM', KEYS[2], ARGV[1])
-  return {'not pending'}
+  return {'verdict', 'not pending'}
 end
-local deadline, spec = string.match(cb[2] or '', '^%d+ (%d+) (.*)$')
+local _, ends, spec = registered(cb.registration)
 local readable, asked = pcall(cjson.decode, spec or '')
 if not readable or type(asked) ~= 'table' then
-  return {'malformed'}
+  return {'verdict', 'malformed'}
 end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now < tonumber(deadline) then
-  redis.call('ZADD', KEYS[2], deadline, ARGV[1])
-  return {'not due'}
+local at = now()
+if at < tonumber(ends) then
+  redis.call('ZADD', KEYS[2], ends, ARGV[1])
+  return {'verdict', 'not due'}
 end
 
 redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis lets the rest pass
@@ -43,11 +42,11 @@ if asked['onExpiry'] == 'ignore' then
   redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
   redis.call('HSET', KEYS[1], 'state', ARGV[4])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])
-  return {'ignored'}
+  return {'verdict', 'ignored'}
 end
-local nowText = string.format('%.0f', now)
 redis.call('HDEL', KEYS[1], 'remarks')
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[5], 'error', ARGV[6], 'outcome', ARGV[7],
-  'by', ARGV[8], 'answered', nowText, 'fence', '0', 'attempts', '0', 'unclear', '0')
-redis.call('ZADD', KEYS[3], nowText, ARGV[1])
-return {'failed'}
+  'by', ARGV[8], 'answered', text(at), 'attempts', '0', 'unclear', '0',
+  'fence', '0') -- for the release before this one: see claim
+redis.call('ZADD', KEYS[3], text(at), ARGV[1])
+return {'verdict', 'failed'}

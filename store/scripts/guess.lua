@@ -6,32 +6,30 @@
 -- ARGV[3] how many wrong ones close the link
 -- ARGV[4] kind of the link
 -- ARGV[5] generation of the link
--- Returns {"left", how many more there may be} | {"closed"} | {"unknown"}
---          | {"missing"}
+-- Returns verdict "open" with left: how many more wrong ones there may be
+--         | "refused" with facts | "missing"
 --
 -- A wrong code whose answer was lost is counted twice when the client repeats
 -- the call: to err on that side gives nobody another try.
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'revoked', 'wrong', 'registration')
-if not cb[1] then
-  return {'missing'}
+local cb = read(KEYS[1], 'state', 'registration', 'revoked', 'wrong')
+if not cb.state then
+  return missing
 end
-if not has(cb[4], ARGV[1], ARGV[4], ARGV[5]) then
-  return {'unknown'}
-end
-local link, revoked, wrong = ' ' .. ARGV[1] .. ' ', cb[2] or '', cb[3] or ''
-if string.find(revoked, link, 1, true) then
-  return {'closed'}
+local reply, refused = facts(cb, now(), {link = ARGV[1], kind = ARGV[4], generation = ARGV[5]})
+if refused then
+  return reply
 end
 -- The field has " 3 " for each wrong code at link 3.
+local link, wrong = ' ' .. ARGV[1] .. ' ', cb.wrong or ''
 local _, before = string.gsub(wrong, link, '')
 if ARGV[2] == '1' then
-  return {'left', string.format('%.0f', ARGV[3] - before)}
+  return {'verdict', 'open', 'left', text(ARGV[3] - before)}
 end
 
 if before + 1 >= tonumber(ARGV[3]) then
-  redis.call('HSET', KEYS[1], 'wrong', wrong .. link, 'revoked', revoked .. link)
-  return {'closed'}
+  redis.call('HSET', KEYS[1], 'wrong', wrong .. link, 'revoked', (cb.revoked or '') .. link)
+  return {'verdict', 'refused', 'closed', '1'}
 end
 redis.call('HSET', KEYS[1], 'wrong', wrong .. link)
-return {'left', string.format('%.0f', ARGV[3] - before - 1)}
+return {'verdict', 'open', 'left', text(ARGV[3] - before - 1)}

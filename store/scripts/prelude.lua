@@ -1,11 +1,105 @@
--- prelude: stands in front of every other script.
+-- prelude: what the other scripts share. It stands in front of each of them.
 
--- has tells whether a registration, as its field holds it, has the link of the
--- number with this kind, and is of this generation ("" for none). The key of a
--- link proves only that the relay made it: perhaps for an earlier registration.
+-- now returns the time by the clock of Redis, in milliseconds since 1970.
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- text writes a whole number without an exponent.
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+-- read returns the named fields of a hash, by their names; absent ones are nil.
+local function read(key, ...)
+  local values, fields = redis.call('HMGET', key, ...), {}
+  for i, name in ipairs({...}) do
+    fields[name] = values[i] or nil
+  end
+  return fields
+end
+
+-- add appends the named fields to a reply, each with its name before it, and
+-- leaves out the absent ones.
+local function add(reply, fields, ...)
+  for _, name in ipairs({...}) do
+    if fields[name] then
+      reply[#reply + 1] = name
+      reply[#reply + 1] = fields[name]
+    end
+  end
+  return reply
+end
+
+-- registered takes the field registration apart: when the callback was created,
+-- its deadline (both in milliseconds, as text) and the spec (JSON).
+local function registered(registration)
+  return string.match(registration or '', '^(%d+) (%d+) (.*)$')
+end
+
+-- has tells whether a registration has the link of the number with this kind and
+-- generation ("" for none). The key of a link proves only that the relay made
+-- it: perhaps for an earlier registration.
 local function has(registration, number, kind, generation)
-  local asked = cjson.decode(string.match(registration, '^%d+ %d+ (.*)$'))
+  local _, _, spec = registered(registration)
+  local asked = cjson.decode(spec)
   local place = tonumber(number) + 1
   local link = asked.links[place] or (asked.added or {})[place - #asked.links]
   return link ~= nil and link[2] == kind and (asked.generation or '') == generation
 end
+
+-- closed tells whether the link of the number is among the closed ones.
+local function closed(revoked, number)
+  return string.find(revoked or '', ' ' .. number .. ' ', 1, true) ~= nil
+end
+
+-- facts reports how a callback stands, as a reply with the verdict "refused",
+-- and whether any of these facts keeps a script from going on:
+--
+--   state, by, reason   of the callback, as stored
+--   overdue             its deadline has passed
+--   unknown, closed     it has no such link; the link is closed
+--   meanwhile           somebody else was faster
+--
+-- asked.waiting is the state that the script needs, asked.link the number of a
+-- link with asked.kind and asked.generation, and asked.meanwhile what the script
+-- found itself; without one of them that is not looked at. What the facts
+-- mean to a caller is for package relay to say: see relay.Facts.
+local function facts(cb, at, asked)
+  local reply = add({'verdict', 'refused'}, cb, 'state', 'by', 'reason')
+  local _, deadline = registered(cb.registration)
+  local found = {
+    overdue = asked.waiting and at >= tonumber(deadline),
+    unknown = asked.link and not has(cb.registration, asked.link, asked.kind, asked.generation),
+    closed = asked.link and closed(cb.revoked, asked.link),
+    meanwhile = asked.meanwhile,
+  }
+  local refused = asked.waiting and cb.state ~= asked.waiting
+  for _, fact in ipairs({'overdue', 'unknown', 'closed', 'meanwhile'}) do
+    if found[fact] then
+      refused, found[fact] = true, '1'
+    end
+  end
+  return add(reply, found, 'overdue', 'unknown', 'closed', 'meanwhile'), refused
+end
+
+-- deadline returns the deadline that is asked for, in milliseconds since 1970:
+-- how is "in" (milliseconds from now) or "at" (milliseconds since 1970). One
+-- that is not to come, or further away than most milliseconds, is nil; the
+-- reply that says so follows it.
+local function deadline(how, milliseconds, most, at)
+  local wanted = tonumber(milliseconds)
+  if how == 'in' then
+    wanted = at + wanted
+  end
+  if wanted <= at then
+    return nil, {'verdict', 'deadline past'}
+  end
+  if wanted - at > tonumber(most) then
+    return nil, {'verdict', 'deadline too far'}
+  end
+  return wanted
+end
+
+local missing = {'verdict', 'missing'}

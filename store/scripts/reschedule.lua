@@ -7,35 +7,24 @@
 -- ARGV[3] "in" or "at": how the deadline is given
 -- ARGV[4] milliseconds from now, or since the epoch
 -- ARGV[5] how far away the deadline may be, in milliseconds
--- Returns {"done"} | {"past"} | {"far"} | {"state", state, "", by, reason}
---          | {"overdue"} | {"missing"}
+-- Returns verdict "done" | "deadline past" | "deadline too far"
+--         | "refused" with facts | "missing"
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'by', 'reason')
-local state = cb[1]
-if not state then
-  return {'missing'}
+local cb = read(KEYS[1], 'state', 'registration', 'by', 'reason')
+if not cb.state then
+  return missing
 end
-if state ~= ARGV[2] then
-  return {'state', state, '', cb[3] or '', cb[4] or ''}
+local at = now()
+local reply, refused = facts(cb, at, {waiting = ARGV[2]})
+if refused then
+  return reply
 end
-local created, deadline, spec = string.match(cb[2], '^(%d+) (%d+) (.*)$')
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now >= tonumber(deadline) then
-  return {'overdue'}
-end
-local wanted = tonumber(ARGV[4])
-if ARGV[3] == 'in' then
-  wanted = now + wanted
-end
-if wanted <= now then
-  return {'past'}
-end
-if wanted - now > tonumber(ARGV[5]) then
-  return {'far'}
+local ends, wrong = deadline(ARGV[3], ARGV[4], ARGV[5], at)
+if wrong then
+  return wrong
 end
 
-local text = string.format('%.0f', wanted)
-redis.call('HSET', KEYS[1], 'registration', created .. ' ' .. text .. ' ' .. spec)
-redis.call('ZADD', KEYS[2], text, ARGV[1])
-return {'done'}
+local created, _, spec = registered(cb.registration)
+redis.call('HSET', KEYS[1], 'registration', created .. ' ' .. text(ends) .. ' ' .. spec)
+redis.call('ZADD', KEYS[2], text(ends), ARGV[1])
+return {'verdict', 'done'}

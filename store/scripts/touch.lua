@@ -3,11 +3,11 @@
 -- no memory, so a full Redis lets it pass.
 --
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
--- Returns {"touched"} | {"missing"}
+-- Returns verdict "touched" | "missing"
 
 local left = redis.call('PTTL', KEYS[1])
 if left == -2 then
-  return {'missing'}
+  return {'verdict', 'missing'}
 end
 if left == -1 then -- it has no end yet: give it one, and take it away again
   redis.call('PEXPIRE', KEYS[1], 60000)
@@ -15,4 +15,4 @@ if left == -1 then -- it has no end yet: give it one, and take it away again
 else
   redis.call('PEXPIRE', KEYS[1], left)
 end
-return {'touched'}
+return {'verdict', 'touched'}

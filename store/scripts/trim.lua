@@ -5,12 +5,12 @@
 -- KEYS[3] deadline   relay:v1:{NN}:deadline
 -- KEYS[4] due        relay:v1:{NN}:due
 -- ARGV[1] id
--- Returns {"trimmed"} | {"exists"}
+-- Returns verdict "trimmed" | "exists"
 
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  return {'exists'}
+  return {'verdict', 'exists'}
 end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[4], ARGV[1])
-return {'trimmed'}
+return {'verdict', 'trimmed'}

@@ -6,22 +6,16 @@
 -- ARGV[2] number of the link
 -- ARGV[3] its kind
 -- ARGV[4] its generation
--- Returns {"found", now, score in due, fields in the order below, absent ones
---          as ""} | {"unknown"} | {"missing"}
+-- ARGV[5] and on: fields to read
+-- Returns verdict "read" with now, due (the score there) and these fields
+--         | "refused" with the fact unknown | "missing"
 
-local cb = redis.call('HMGET', KEYS[1], 'state', 'registration', 'type', 'error', 'by', 'answered',
-  'attempts', 'reason', 'lastError', 'confirmed', 'settled', 'approvers', 'revoked', 'decisions', 'added',
-  'content', 'summary', 'remarks')
-if not cb[1] then
-  return {'missing'}
+local cb = read(KEYS[1], 'state', 'registration')
+if not cb.state then
+  return missing
 end
-if not has(cb[2], ARGV[2], ARGV[3], ARGV[4]) then
-  return {'unknown'}
+if not has(cb.registration, ARGV[2], ARGV[3], ARGV[4]) then
+  return {'verdict', 'refused', 'unknown', '1'}
 end
-local time = redis.call('TIME')
-local view = {'found', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)),
-  redis.call('ZSCORE', KEYS[2], ARGV[1]) or ''}
-for _, value in ipairs(cb) do
-  view[#view + 1] = value or ''
-end
-return view
+local reply = add({'verdict', 'read', 'now', text(now())}, {due = redis.call('ZSCORE', KEYS[2], ARGV[1])}, 'due')
+return add(reply, read(KEYS[1], unpack(ARGV, 5)), unpack(ARGV, 5))
