@@ -1,7 +1,28 @@
 // Package relay holds the rules of the callback relay: what a callback is, how
 // it moves from state to state, how its links and secrets are made, and what
-// may be asked of it. It needs the standard library only. Redis, Step
-// Functions and HTTP are adapters around it, and none of them holds a rule.
+// may be asked of it. Redis, Step Functions and HTTP are adapters around it.
+//
+// # Rules that live elsewhere
+//
+// What was read may have changed before something is written. So the rules that
+// decide whether something may be written are checked in the step that writes
+// it: by the scripts in store/scripts. They are
+//
+//   - that a callback is still pending, and before its deadline, by the clock of
+//     Redis;
+//   - that its registration has the link, with this kind and generation, and that
+//     the link is open;
+//   - that nobody has decided, and no link was added, since the callback was read;
+//   - that a new deadline is to come, and not too far away;
+//   - that a task token has one callback, a callback one answer, and a lease one
+//     holder;
+//   - that the last wrong code that is allowed closes the link;
+//   - what is deleted with a final state.
+//
+// States, bounds and names come to a script as arguments. A script that changes
+// nothing reports facts, and [Facts] alone says what they mean to a caller, in
+// which order. The pages ask it too. So the reasons why a callback takes no
+// answer are written down once.
 //
 // # Words
 //

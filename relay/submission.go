@@ -99,7 +99,7 @@ func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (v V
 			}
 			// Reading is not enough to acknowledge it: it may be recorded in one
 			// place only.
-			return v, true, s.store.Vouch(ctx, v.ID)
+			return v, true, s.store.ConfirmDurable(ctx, v.ID)
 		}
 		v, err = s.submit(ctx, link, v, sub)
 		// Between the look and the record somebody else was faster, or the
@@ -122,7 +122,7 @@ func (s *Service) repeat(ctx context.Context, v View, sub Submission) (View, boo
 	if mine, ok := v.Mine(); ok {
 		v.Decisions, v.Outcome = []Decision{mine}, nil
 	}
-	return v, true, s.store.Vouch(ctx, v.ID)
+	return v, true, s.store.ConfirmDurable(ctx, v.ID)
 }
 
 func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submission) (View, error) {

@@ -36,7 +36,7 @@ func (b *ballot) Decide(_ context.Context, _ relay.LinkRef, all []relay.Decision
 
 func (b *ballot) Guess(context.Context, relay.LinkRef, bool) (int, error) { return 3, b.guessErr }
 
-func (b *ballot) Vouch(context.Context, relay.CallbackID) error {
+func (b *ballot) ConfirmDurable(context.Context, relay.CallbackID) error {
 	b.vouched++
 	return b.vouch
 }
