@@ -92,11 +92,11 @@ func quotedLen(s string) int {
 }
 
 // quote writes valid UTF-8 as a JSON string.
-func quote(s string) []byte { return encode(s) }
+func quote(s string) []byte { return Encode(s) }
 
-// encode writes JSON without the escapes for HTML, which would make text up to
+// Encode writes JSON without the escapes for HTML, which would make text up to
 // six times as long. It is for values that have no way to fail.
-func encode(value any) []byte {
+func Encode(value any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -23,7 +23,6 @@ import (
 	"go.uber.org/goleak"
 
 	"callback-relay/api"
-	"callback-relay/forms"
 	"callback-relay/handlers"
 	"callback-relay/outbox"
 	"callback-relay/pages"
@@ -98,7 +97,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 	n.store, n.keys = kept, keys
 	s := setup{
 		service: relay.ServiceOptions{
-			Store: kept, Keys: keys, Heartbeater: sender, Schemas: forms.New(),
+			Store: kept, Keys: keys, Heartbeater: sender,
 			Deliverer: outbox.New(outbox.Options{
 				Queue: kept, Sender: sender, Metrics: n.metrics, Tracer: untraced, Logger: logger, Replica: "r1", AnswerWait: time.Minute,
 			}),

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"callback-relay/api"
-	"callback-relay/forms"
 	"callback-relay/handlers"
 	"callback-relay/relay"
 )
@@ -61,7 +60,7 @@ func recorded(t testing.TB, maxOutput int) (kept *recorder, public, private http
 	}
 	kept = &recorder{keys: keys}
 	service := relay.NewService(relay.ServiceOptions{
-		Store: kept, Keys: keys, Schemas: forms.New(), PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
+		Store: kept, Keys: keys, PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
 		DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: maxOutput,
 	})
 	logger := slog.New(slog.DiscardHandler)

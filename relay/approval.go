@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"callback-relay/forms"
 	"callback-relay/names"
 )
 
@@ -22,7 +23,7 @@ type Approval struct {
 	ApproveLabel string      `json:"approveLabel,omitempty"`
 	RejectLabel  string      `json:"rejectLabel,omitempty"`
 	Comment      CommentMode `json:"comment"`
-	Fields       SchemaText  `json:"fields,omitempty"` // that [ParseFields] reads; nil for none
+	Fields       SchemaText  `json:"fields,omitempty"` // that [forms.Parse] takes; nil for none
 	OnReject     OutcomeType `json:"onReject"`
 	Confirm      Confirm     `json:"confirm,omitempty"`
 	Required     int         `json:"required"`   // approvals, each by somebody else
@@ -117,7 +118,7 @@ func (a *Approval) normal() *Approval {
 // Quorum tells whether it takes more than one person.
 func (a *Approval) Quorum() bool { return a.Required > 1 || a.Rejections > 1 }
 
-func (m *mistakes) checkApproval(r *Registration, maxOutput int, schemas Schemas) {
+func (m *mistakes) checkApproval(r *Registration, maxOutput int) {
 	a := r.Approval
 	if len(r.pages()) == 0 {
 		m.add("approval", "has no link that shows it: give one of type approval, or one with page")
@@ -137,7 +138,7 @@ func (m *mistakes) checkApproval(r *Registration, maxOutput int, schemas Schemas
 		m.add("approval.confirm", "must be word or code")
 	}
 	if a.Fields != nil {
-		m.checkFields(a.Fields, schemas)
+		m.checkFields(a.Fields)
 	}
 	m.checkQuorum(r, maxOutput)
 }
@@ -165,11 +166,14 @@ func (m *mistakes) checkDetails(details []Detail) {
 	}
 }
 
-func (m *mistakes) checkFields(schema []byte, schemas Schemas) {
-	if _, err := ParseFields(schema); err != nil {
-		*m = append(*m, err)
-	} else if err := schemas.Check(schema); err != nil {
-		*m = append(*m, err)
+func (m *mistakes) checkFields(schema []byte) {
+	_, wrong := forms.Parse(schema)
+	for _, mistake := range wrong {
+		at := "approval.fields"
+		if mistake.At != "" {
+			at += "." + mistake.At
+		}
+		m.add(at, "%s", mistake.Problem)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"callback-relay/forms"
 	"callback-relay/relay"
 )
 
@@ -19,7 +18,7 @@ func wrongFields(t *testing.T, r relay.Registration) []string {
 	t.Helper()
 	r.TaskToken = "t"
 	o := serviceOptions(t, &scripted{})
-	o.Schemas, o.MaxOutput = forms.New(), relay.MaxOutputBytes
+	o.MaxOutput = relay.MaxOutputBytes
 	s := relay.NewService(o)
 	for name, l := range r.Links { // TestTitles is about pages without one
 		if l.Title == "" && (l.Page || l.Type == relay.LinkApproval) && l.Type != relay.LinkWebhook {
@@ -89,7 +88,7 @@ func TestTitles(t *testing.T) {
 	} {
 		kept := &scripted{}
 		o := serviceOptions(t, kept)
-		o.Schemas, o.MaxOutput = forms.New(), relay.MaxOutputBytes
+		o.MaxOutput = relay.MaxOutputBytes
 		s := relay.NewService(o)
 		_, _, err := s.Create(t.Context(), relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a})
 		if err == nil { // the store says so where nothing else is wrong
@@ -231,10 +230,10 @@ func TestStanding(t *testing.T) {
 		"refused": {func(v *relay.View) {
 			v.State, v.Outcome, v.Delivery = relay.StateRefused, &relay.OutcomeView{By: "lee"}, &relay.DeliveryView{LastError: "InvalidOutput"}
 		}, relay.StandingNotTaken},
-		"cancelled":          {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
-		"expired":            {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
-		"failed by expiry":   {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
-		"refused by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"cancelled":         {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
+		"expired":           {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
+		"failed by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"refused by expiry": {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
 	} {
 		v := waitingView(relay.Approval{})
 		c.change(&v)

@@ -1,10 +1,11 @@
 package relay
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"callback-relay/bodies"
 )
 
 // Decision is what one person decided. It prints without Comment and Fields. Its
@@ -121,21 +122,9 @@ func (a *Approval) outcome(id CallbackID, decisions []Decision) Outcome {
 			all = append(all, d.json())
 		}
 	}
-	return Outcome{Type: OutcomeSuccess, Output: encode(struct {
+	return Outcome{Type: OutcomeSuccess, Output: bodies.Encode(struct {
 		decisionJSON
 		CallbackID CallbackID     `json:"callbackId"`
 		Decisions  []decisionJSON `json:"decisions,omitempty"`
 	}{last.json(), id, all})}
-}
-
-// encode writes JSON without the escapes for HTML, which would make some texts
-// six times as long.
-func encode(value any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
-		panic(err) // texts, and JSON that was checked
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -1,6 +1,7 @@
 // Package relay holds the rules of the callback relay: what a callback is, how
 // it moves from state to state, how its links and secrets are made, and what
-// may be asked of it. Redis, Step Functions and HTTP are adapters around it.
+// may be asked of it. It judges with what a few small packages know: bodies,
+// forms, names and senders. Redis, Step Functions and HTTP are adapters around it.
 //
 // # Rules that live elsewhere
 //
@@ -40,6 +41,15 @@
 // [Next] is this table. The last four states are final: in the step that
 // enters one, the task token and the payload are wiped, and what remains
 // answers late callers until the retention ends.
+//
+// # Guarded links
+//
+// A later release lets a link say who may post to it, and stores with the link
+// that it is guarded. This release registers no such link and cannot check a
+// guard, but during the next rollout it runs beside a release that does both. So
+// it already knows that a link is guarded ([Facts.LinkGuarded]), and answers
+// whatever comes through it with [ErrUnavailable]: the sender comes back, and
+// reaches a replica that can check.
 //
 // # When things fail
 //

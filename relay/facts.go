@@ -14,6 +14,7 @@ type Facts struct {
 	Overdue    bool   // the deadline has passed
 
 	LinkUnknown bool // the registration has no such link
+	LinkGuarded bool // a later release has put a guard on the link
 	LinkClosed  bool
 	Meanwhile   bool // what was read before has changed since
 }
@@ -24,6 +25,8 @@ func (f Facts) Refusal() error {
 	switch {
 	case f.LinkUnknown:
 		return ErrNotFound
+	case f.LinkGuarded: // nothing is told either, before the guard was passed
+		return fmt.Errorf("%w: the link has a guard that this release cannot check", ErrUnavailable)
 	case f.LinkClosed && f.Meanwhile:
 		// What changed may be this very decision, recorded before the link was
 		// closed: the caller has to look.
@@ -52,6 +55,6 @@ func (f Facts) Refusal() error {
 // recorded before, so that its sender is told so. A closed link may
 // still ask what became of its own answer.
 func (f Facts) Repeated() bool {
-	return f.SameAnswer && !f.ByExpiry && !f.LinkUnknown && (!f.LinkClosed || f.ByThisLink) &&
+	return f.SameAnswer && !f.ByExpiry && !f.LinkUnknown && !f.LinkGuarded && (!f.LinkClosed || f.ByThisLink) &&
 		(f.State == StateAnswered || f.State == StateDelivered)
 }

@@ -134,7 +134,7 @@ func (m *mistakes) text(field, text string, most int) {
 // check returns every mistake in the registration, each an *InvalidFieldError.
 // Whether a deadline given as a time is still to come is for the store to
 // judge, by the clock of Redis.
-func (r *Registration) check(maxExpiry time.Duration, maxOutput int, schemas Schemas) []error {
+func (r *Registration) check(maxExpiry time.Duration, maxOutput int) []error {
 	var m mistakes
 	if problem := r.TaskToken.check(); problem != "" {
 		m.add("taskToken", "%s", problem)
@@ -146,7 +146,7 @@ func (r *Registration) check(maxExpiry time.Duration, maxOutput int, schemas Sch
 	m.checkTags(r.Tags)
 	m.checkLinks(r.Links, maxOutput)
 	if r.Approval != nil {
-		m.checkApproval(r, maxOutput, schemas)
+		m.checkApproval(r, maxOutput)
 	}
 	return m
 }

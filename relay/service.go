@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"callback-relay/forms"
 )
 
 // Deliverer brings a leased outcome to Step Functions. It returns what came of
@@ -30,13 +32,15 @@ type ServiceOptions struct {
 	Keys        *KeyRing
 	Deliverer   Deliverer
 	Heartbeater Heartbeater
-	Schemas     Schemas
 
 	PublicURL     *url.URL      // what links begin with; may carry a path
 	DefaultExpiry time.Duration // of a registration that names no deadline
 	MaxExpiry     time.Duration
 	MaxOutput     int // bytes, at most [MaxOutputBytes]
 }
+
+// formBytes bounds the memory for forms that were used before, in bytes.
+const formBytes = 16 << 20
 
 // Service is the relay's rules: all that can be asked of it, whoever asks. Its
 // parts are its own, so that nobody goes past the rules.
@@ -45,7 +49,7 @@ type Service struct {
 	keys        *KeyRing
 	deliverer   Deliverer
 	heartbeater Heartbeater
-	schemas     Schemas
+	forms       *forms.Cache
 
 	publicURL     url.URL
 	base          string // publicURL, without a slash at its end
@@ -57,7 +61,7 @@ type Service struct {
 // NewService returns a service made of the given parts.
 func NewService(o ServiceOptions) *Service {
 	return &Service{
-		store: o.Store, keys: o.Keys, deliverer: o.Deliverer, heartbeater: o.Heartbeater, schemas: o.Schemas,
+		store: o.Store, keys: o.Keys, deliverer: o.Deliverer, heartbeater: o.Heartbeater, forms: forms.NewCache(formBytes),
 		publicURL: *o.PublicURL, base: strings.TrimSuffix(o.PublicURL.String(), "/"),
 		defaultExpiry: o.DefaultExpiry, maxExpiry: o.MaxExpiry, maxOutput: o.MaxOutput,
 	}
@@ -75,7 +79,7 @@ func (s *Service) Prove(nonce string) (proof string, ok bool) { return s.keys.Pr
 // are all reported, as joined [*InvalidFieldError]s.
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.defaultExpiry)
-	wrong, unseen := r.check(s.maxExpiry, s.maxOutput, s.schemas), r.unseen()
+	wrong, unseen := r.check(s.maxExpiry, s.maxOutput), r.unseen()
 	if len(wrong) > 0 {
 		return Callback{}, false, errors.Join(append(wrong, unseen...)...)
 	}

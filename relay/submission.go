@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"callback-relay/bodies"
+	"callback-relay/forms"
 	"callback-relay/names"
 )
 
@@ -17,13 +20,38 @@ type Submission struct {
 	Decision string // [Approved] or [Rejected]; [Confirmed] on a page with one button
 	Approver string // where the link names none
 	Comment  string
-	Field    func(name string) string
-	Confirm  string // the word or the code
+	Confirm  string            // the word or the code
+	Fields   map[string]string // by the name of the field
+	Twice    []string          // inputs that came more than once, sorted
+}
+
+// NewSubmission reads the inputs of a form. Inputs that no page has are ignored.
+func NewSubmission(typed map[string][]string) Submission {
+	first := func(name string) string {
+		if values := typed[name]; len(values) > 0 {
+			return values[0]
+		}
+		return ""
+	}
+	sub := Submission{
+		Nonce: first(InputNonce), Decision: first(InputDecision), Approver: first(InputApprover),
+		Comment: first(InputComment), Confirm: first(InputConfirm), Fields: map[string]string{},
+	}
+	for _, name := range slices.Sorted(maps.Keys(typed)) {
+		if field, ok := fieldOf(name); ok {
+			sub.Fields[field] = first(name)
+		}
+		if len(typed[name]) > 1 {
+			sub.Twice = append(sub.Twice, name)
+		}
+	}
+	return sub
 }
 
 // The inputs of a page, as [FormError] names them. Those of the approval's own
 // fields begin with InputField.
 const (
+	InputNonce    = "nonce"
 	InputDecision = "decision"
 	InputApprover = "approver"
 	InputComment  = "comment"
@@ -31,23 +59,26 @@ const (
 	InputField    = "field."
 )
 
+// fieldOf returns which field of the approval an input is for.
+func fieldOf(input string) (field string, ok bool) { return strings.CutPrefix(input, InputField) }
+
 // Problems of inputs that are no fields of a schema.
 const (
-	ProblemNameTaken      ProblemKind = "name-taken"      // somebody with this name has a link
-	ProblemNameUsed       ProblemKind = "name-used"       // somebody with this name has decided
-	ProblemNameUnreadable ProblemKind = "name-unreadable" // nobody can see it, or it has control characters
-	ProblemNameMixed      ProblemKind = "name-mixed"      // a word of it has letters of several alphabets
-	ProblemWrongWord      ProblemKind = "wrong-word"
-	ProblemWrongCode      ProblemKind = "wrong-code" // Limit tells how many tries are left
-	ProblemNotACode       ProblemKind = "not-a-code" // not six digits, and so no guess
-	ProblemTwice          ProblemKind = "twice"      // the form has the input more than once
+	ProblemNameTaken      forms.ProblemKind = "name-taken"      // somebody with this name has a link
+	ProblemNameUsed       forms.ProblemKind = "name-used"       // somebody with this name has decided
+	ProblemNameUnreadable forms.ProblemKind = "name-unreadable" // nobody can see it, or it has control characters
+	ProblemNameMixed      forms.ProblemKind = "name-mixed"      // a word of it has letters of several alphabets
+	ProblemWrongWord      forms.ProblemKind = "wrong-word"
+	ProblemWrongCode      forms.ProblemKind = "wrong-code" // Limit tells how many tries are left
+	ProblemNotACode       forms.ProblemKind = "not-a-code" // not six digits, and so no guess
+	ProblemTwice          forms.ProblemKind = "twice"      // the form has the input more than once
 )
 
 // FormError reports a submission that cannot be taken as it is. Nothing was
 // stored. Its text carries nothing of what was typed.
 type FormError struct {
-	Stale    bool           // the nonce is missing, of another page or too old: the page is to be shown anew
-	Problems []FieldProblem // Field is the name of an input
+	Stale    bool            // the nonce is missing, of another page or too old: the page is to be shown anew
+	Problems []forms.Problem // Field is the name of an input
 }
 
 // Error implements error.
@@ -68,23 +99,37 @@ const MaxGuesses = 5
 // at the same moment. Each of them is one person's, so it never takes more.
 const submitTries = MaxLinks
 
-// View returns a callback as a link shows it, or [ErrNotFound],
-// [ErrLinkClosed] or [ErrUnavailable].
-func (s *Service) View(ctx context.Context, link LinkRef) (View, error) {
+// Page returns what a link's page shows, or [ErrNotFound], [ErrLinkClosed] or
+// [ErrUnavailable].
+func (s *Service) Page(ctx context.Context, link LinkRef) (LinkPage, error) {
 	v, err := s.store.View(ctx, link)
-	if err == nil && v.Link.Closed {
-		return View{}, fmt.Errorf("look up %s: %w", v.ID, ErrLinkClosed)
+	if err != nil {
+		return LinkPage{}, err
 	}
-	return v, err
+	if v.Link.Closed {
+		return LinkPage{}, fmt.Errorf("look up %s: %w", v.ID, ErrLinkClosed)
+	}
+	return s.page(link, v, ""), nil
 }
 
-// Submit takes what a person sent from a link's page. It returns the callback
-// as it then is, also with most errors: with a [*FormError] to show the form
-// again; with [ErrAlreadyAnswered], [ErrExpired], [ErrCancelled],
-// [ErrTaskClosed] and [ErrRefused] to show why it came too late. Sending the
-// same again is no error, but a duplicate. What it reports without a view is as
-// for [Service.View].
-func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (v View, duplicate bool, err error) {
+// Submit takes what a person sent from a link's page. It returns the page as it
+// then is, also with most errors: with a [*FormError] to show the form again; with
+// [ErrAlreadyAnswered], [ErrExpired], [ErrCancelled], [ErrTaskClosed] and
+// [ErrRefused] to show why it came too late. Sending the same again is no error,
+// but a duplicate. Errors without a page are as for [Service.Page].
+func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (p LinkPage, duplicate bool, err error) {
+	v, duplicate, err := s.take(ctx, link, sub)
+	if v.ID == "" {
+		return LinkPage{}, false, err
+	}
+	p = s.page(link, v, sub.Nonce)
+	if err == nil && link.Type == LinkHeartbeat { // which leaves no step
+		p.Response = v.Request.Response
+	}
+	return p, duplicate, err
+}
+
+func (s *Service) take(ctx context.Context, link LinkRef, sub Submission) (v View, duplicate bool, err error) {
 	for range submitTries {
 		v, err := s.store.View(ctx, link)
 		if err != nil {
@@ -97,13 +142,13 @@ func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (v V
 			if err := v.late(sub); err != nil {
 				return v, false, err
 			}
-			// Reading is not enough to acknowledge it: it may be recorded in one
-			// place only.
+			// To have read it is not enough to acknowledge it: it may be recorded in
+			// one place only.
 			return v, true, s.store.ConfirmDurable(ctx, v.ID)
 		}
 		v, err = s.submit(ctx, link, v, sub)
-		// Between the look and the record somebody else was faster, or the
-		// deadline was: look again, and say what is so now.
+		// Between the look and the record somebody else was faster, or the deadline
+		// passed: look again, and say what is so now.
 		if !errors.Is(err, ErrMeanwhile) && !errors.Is(err, ErrAlreadyAnswered) {
 			return v, false, err
 		}
@@ -125,12 +170,16 @@ func (s *Service) repeat(ctx context.Context, v View, sub Submission) (View, boo
 	return v, true, s.store.ConfirmDurable(ctx, v.ID)
 }
 
+// submit judges what was sent from a page that waits, and records it.
 func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submission) (View, error) {
+	if err := s.checkOnce(link, v, sub); err != nil {
+		return v, err
+	}
 	if !link.CheckNonce(sub.Nonce, v.Now) {
 		return v, &FormError{Stale: true}
 	}
 	if link.Type != LinkApproval && sub.Decision != Confirmed {
-		return v, mistake(InputDecision, ProblemMissing, "")
+		return v, mistake(InputDecision, forms.ProblemMissing, "")
 	}
 	if link.Type == LinkHeartbeat {
 		_, err := s.heartbeat(ctx, link)
@@ -138,7 +187,7 @@ func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submissi
 	}
 	var d Decision
 	if link.Type == LinkApproval {
-		var problems []FieldProblem
+		var problems []forms.Problem
 		if d, problems = s.read(v, sub); len(problems) > 0 {
 			return v, &FormError{Problems: problems}
 		}
@@ -198,10 +247,10 @@ func (s *Service) confirm(ctx context.Context, link LinkRef, v View, sub Submiss
 			return mistake(InputConfirm, ProblemWrongWord, "")
 		}
 	case ConfirmCode:
-		if trimEntry(sub.Confirm) == "" {
-			return mistake(InputConfirm, ProblemMissing, "") // not a guess
+		if forms.Trim(sub.Confirm) == "" {
+			return mistake(InputConfirm, forms.ProblemMissing, "") // not a guess
 		}
-		digits, ok := digitsOf(sub.Confirm)
+		digits, ok := forms.Digits(sub.Confirm)
 		if !ok || len(digits) != codeDigits {
 			return mistake(InputConfirm, ProblemNotACode, "") // nor is this: it tells nothing of the code
 		}
@@ -217,22 +266,41 @@ func (s *Service) confirm(ctx context.Context, link LinkRef, v View, sub Submiss
 	return nil
 }
 
-func mistake(input string, kind ProblemKind, limit string) error {
-	return &FormError{Problems: []FieldProblem{{input, kind, limit}}}
+// checkOnce refuses a form that gives an input twice, such as both buttons:
+// nobody knows which was meant. Inputs that the page does not have are ignored.
+func (s *Service) checkOnce(link LinkRef, v View, sub Submission) error {
+	if len(sub.Twice) == 0 {
+		return nil
+	}
+	var problems []forms.Problem
+	inputs := s.form(link, v, sub.Nonce).Inputs
+	for _, name := range sub.Twice {
+		if _, asked := inputs[name]; asked {
+			problems = append(problems, forms.Problem{Field: name, Kind: ProblemTwice})
+		}
+	}
+	if problems == nil {
+		return nil
+	}
+	return &FormError{Problems: problems}
+}
+
+func mistake(input string, kind forms.ProblemKind, limit string) error {
+	return &FormError{Problems: []forms.Problem{{Field: input, Kind: kind, Limit: limit}}}
 }
 
 // read makes a decision of a submission, or lists what is wrong with it.
-func (s *Service) read(v View, sub Submission) (Decision, []FieldProblem) {
-	var problems []FieldProblem
-	add := func(input string, kind ProblemKind, limit string) {
-		problems = append(problems, FieldProblem{input, kind, limit})
+func (s *Service) read(v View, sub Submission) (Decision, []forms.Problem) {
+	var problems []forms.Problem
+	add := func(input string, kind forms.ProblemKind, limit string) {
+		problems = append(problems, forms.Problem{Field: input, Kind: kind, Limit: limit})
 	}
 	d := Decision{
 		Approved: sub.Decision == Approved, Link: v.Link.Name, Number: v.Link.Number, Approver: v.Link.Approver, At: v.Now,
 		Comment: Payload(cleanText(sub.Comment)), Fields: Payload("{}"),
 	}
 	if sub.Decision != Approved && sub.Decision != Rejected {
-		add(InputDecision, ProblemMissing, "")
+		add(InputDecision, forms.ProblemMissing, "")
 	}
 	if d.Approver == "" {
 		d.Typed, d.Approver = true, names.Clean(sub.Approver)
@@ -240,8 +308,8 @@ func (s *Service) read(v View, sub Submission) (Decision, []FieldProblem) {
 			add(InputApprover, kind, limit)
 		}
 	}
-	if fields := v.Fields(); fields != nil {
-		object, wrong := s.readFields(v.Approval.Fields, fields, sub.Field, !d.Approved)
+	if form := s.forms.Form(v.Approval.Fields); form != nil {
+		object, wrong := form.Read(func(name string) string { return sub.Fields[name] }, !d.Approved)
 		for _, p := range wrong {
 			add(InputField+p.Field, p.Kind, p.Limit)
 		}
@@ -252,32 +320,19 @@ func (s *Service) read(v View, sub Submission) (Decision, []FieldProblem) {
 	} else if kind, limit := v.Approval.checkComment(d); kind != "" {
 		add(InputComment, kind, limit)
 	}
-	if len(problems) == 0 && len(encode(d.json())) > v.Approval.decisionBytes(s.maxOutput) {
-		add(InputComment, ProblemTooLong, "")
+	if len(problems) == 0 && len(bodies.Encode(d.json())) > v.Approval.decisionBytes(s.maxOutput) {
+		add(InputComment, forms.ProblemTooLong, "")
 	}
 	return d, problems
 }
 
-// readFields reads the fields of the form and has the schema judge them.
-func (s *Service) readFields(schema []byte, fields []Field, typed func(string) string, partial bool) (Payload, []FieldProblem) {
-	object, problems := ReadFields(fields, typed)
-	if len(problems) > 0 {
-		return nil, problems
-	}
-	problems, err := s.schemas.Validate(schema, object, partial)
-	if err != nil { // it was checked when it was registered
-		problems = append(problems, FieldProblem{"", ProblemInvalid, ""})
-	}
-	return object, problems
-}
-
-func (a *Approval) checkComment(d Decision) (ProblemKind, string) {
+func (a *Approval) checkComment(d Decision) (forms.ProblemKind, string) {
 	required := a.Comment == CommentRequired || a.Comment == CommentRequiredOnReject && !d.Approved
 	switch n := utf8.RuneCount(d.Comment); {
 	case n == 0 && required:
-		return ProblemMissing, ""
+		return forms.ProblemMissing, ""
 	case n > MaxCommentChars:
-		return ProblemTooLong, fmt.Sprint(MaxCommentChars)
+		return forms.ProblemTooLong, fmt.Sprint(MaxCommentChars)
 	}
 	return "", ""
 }

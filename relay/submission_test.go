@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"callback-relay/forms"
 	"callback-relay/relay"
 )
 
@@ -62,7 +63,7 @@ func cast(t *testing.T, changes ...func(*relay.View)) (relay.View, relay.LinkRef
 		change(&v)
 	}
 	return v, ref, relay.Submission{
-		Nonce: ref.NewNonce(now), Decision: relay.Approved, Confirm: "000000", Field: func(string) string { return "" },
+		Nonce: ref.NewNonce(now), Decision: relay.Approved, Confirm: "000000",
 	}
 }
 
@@ -92,8 +93,8 @@ func TestSubmitNotRecorded(t *testing.T) {
 		if !errors.Is(err, want) || duplicate {
 			t.Errorf("%v: got %v, duplicate %v", want, err, duplicate)
 		}
-		if len(got.Decisions) > 0 || got.Standing() != relay.StandingWaiting || b.deliveries > 0 {
-			t.Errorf("%v: the view has decisions %v and stands at %s; %d deliveries", want, got.Decisions, got.Standing(), b.deliveries)
+		if len(got.Steps) > 0 || got.Standing != relay.StandingWaiting || b.deliveries > 0 {
+			t.Errorf("%v: the view has decisions %v and stands at %s; %d deliveries", want, got.Steps, got.Standing, b.deliveries)
 		}
 	}
 }
@@ -117,8 +118,8 @@ func TestSubmitRecorded(t *testing.T) {
 		b := &ballot{views: []relay.View{v}}
 		b.recorded, b.settled = c.recorded, relay.Settlement{State: c.settled}
 		got, duplicate, err := b.service().Submit(t.Context(), ref, sub)
-		if err != nil || duplicate || got.Standing() != c.want || b.deliveries != c.deliveries || len(got.Decisions) != 1 {
-			t.Errorf("%s: %s with %d decisions, duplicate %v, %d deliveries, %v", name, got.Standing(), len(got.Decisions), duplicate, b.deliveries, err)
+		if err != nil || duplicate || got.Standing != c.want || b.deliveries != c.deliveries || len(got.Steps) != 1 {
+			t.Errorf("%s: %s with %d decisions, duplicate %v, %d deliveries, %v", name, got.Standing, len(got.Steps), duplicate, b.deliveries, err)
 		}
 	}
 }
@@ -178,7 +179,7 @@ func TestRepetitionIsVouchedFor(t *testing.T) {
 // the form is right.
 func TestSubmitCode(t *testing.T) {
 	code := func(v *relay.View) { v.Approval.Confirm = relay.ConfirmCode }
-	wrong := []relay.FieldProblem{{Field: relay.InputConfirm, Kind: relay.ProblemWrongCode, Limit: "3"}}
+	wrong := []forms.Problem{{Field: relay.InputConfirm, Kind: relay.ProblemWrongCode, Limit: "3"}}
 	v, ref, sub := cast(t, code)
 	b := &ballot{views: []relay.View{v}}
 	_, _, err := b.service().Submit(t.Context(), ref, sub)
@@ -187,8 +188,8 @@ func TestSubmitCode(t *testing.T) {
 		t.Errorf("wrong code: %v, %d decisions recorded", err, b.decided)
 	}
 	b = &ballot{views: []relay.View{v}, guessErr: relay.ErrLinkClosed}
-	if got, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrLinkClosed) || len(got.Decisions) > 0 {
-		t.Errorf("too many codes: %v, decisions %v", err, got.Decisions)
+	if got, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrLinkClosed) || len(got.Steps) > 0 {
+		t.Errorf("too many codes: %v, decisions %v", err, got.Steps)
 	}
 	sub.Decision = ""
 	b = &ballot{views: []relay.View{v}, guessErr: errors.New("counted")}
@@ -200,7 +201,7 @@ func TestSubmitCode(t *testing.T) {
 // One mistake is not "1 mistakes".
 func TestFormErrorCounts(t *testing.T) {
 	for n, want := range map[int]string{1: "the form has 1 mistake", 2: "the form has 2 mistakes"} {
-		if got := (&relay.FormError{Problems: make([]relay.FieldProblem, n)}).Error(); got != want {
+		if got := (&relay.FormError{Problems: make([]forms.Problem, n)}).Error(); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}
 	}

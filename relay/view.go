@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"callback-relay/names"
 )
@@ -110,62 +109,4 @@ func (v View) repeats(sub Submission) bool {
 		return mine.Word() == sub.Decision
 	}
 	return v.facts().ByThisLink
-}
-
-// Title and Message are what the link's page is about.
-func (v View) Title() string { return cmp.Or(v.Request.Title, v.Approval.Title) }
-
-// Message is Markdown.
-func (v View) Message() string { return cmp.Or(v.Request.Message, v.Approval.Message) }
-
-// Fields returns the inputs of the approval's form.
-func (v View) Fields() []Field {
-	if v.Approval.Fields == nil {
-		return nil
-	}
-	fields, _ := ParseFields(v.Approval.Fields) // checked when it was registered
-	return fields
-}
-
-// maxEntryChars bounds what is typed into an input for a word, a number, a date
-// or a code.
-const maxEntryChars = 100
-
-// Inputs returns the inputs of the link's page by their names, and how many
-// characters each of them takes at most. A view of nothing has those that a page
-// can have besides the fields of its approval.
-func (v View) Inputs() map[string]int {
-	unknown, asks := v.ID == "", v.Link.Type == LinkApproval
-	inputs := map[string]int{InputDecision: maxEntryChars}
-	if unknown || asks && v.Link.Approver == "" {
-		inputs[InputApprover] = MaxApproverChars
-	}
-	if unknown || asks && v.Approval.Comment != CommentNone {
-		inputs[InputComment] = MaxCommentChars
-	}
-	if unknown || v.Approval.Confirm != ConfirmNone && v.Link.Type != LinkHeartbeat {
-		inputs[InputConfirm] = maxEntryChars
-	}
-	if asks {
-		for _, f := range v.Fields() {
-			inputs[InputField+f.Name] = f.maxChars()
-		}
-	}
-	return inputs
-}
-
-// maxChars is how many characters a field's input takes. A text's own maximum
-// does not count here: what is a little longer is shown again to be shortened.
-func (f Field) maxChars() int {
-	switch f.Kind {
-	case FieldText, FieldLongText, FieldEmail, FieldURL:
-		return MaxFieldChars
-	case FieldChoice:
-		longest := maxEntryChars
-		for _, choice := range f.Choices {
-			longest = max(longest, utf8.RuneCountInString(choice.Value))
-		}
-		return longest
-	}
-	return maxEntryChars
 }

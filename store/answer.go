@@ -103,6 +103,6 @@ func factsIn(got reply, link *relay.LinkRef) relay.Facts {
 		State: relay.State(got.text("state")), Reason: got.text("reason"), Overdue: got.holds("overdue"),
 		ByExpiry: by == relay.ByExpiry, ByThisLink: link != nil && by == strconv.Itoa(int(link.Number)),
 		SameAnswer: got.holds("same"), Meanwhile: got.holds("meanwhile"),
-		LinkUnknown: got.holds("unknown"), LinkClosed: got.holds("closed"),
+		LinkUnknown: got.holds("unknown"), LinkGuarded: got.holds("guarded"), LinkClosed: got.holds("closed"),
 	}
 }

@@ -32,7 +32,7 @@ func encodeDecisions(all []relay.Decision) (decisions, remarks string) {
 
 // relay returns the decision; one without a number is of a registered link.
 func (d decision) relay(registered spec) relay.Decision {
-	number := slices.IndexFunc(registered.Links, func(link [2]string) bool { return link[0] == d.Link })
+	number := slices.IndexFunc(registered.Links, func(link specLink) bool { return link.Name == d.Link })
 	if d.Number != nil {
 		number = *d.Number
 	}

@@ -62,7 +62,7 @@ func (s *Store) addLink(
 	number, does := strconv.Itoa(next), newLinkContent(l)
 	got, err := s.keep(ctx, addLinkScript, []string{callbackKey(id)},
 		string(relay.StatePending), rec.text,
-		insert(json.RawMessage(rec.text), "added", append(rec.Added, [2]string{name, l.LinkKind.String()})),
+		insert(json.RawMessage(rec.text), "added", append(rec.Added, specLink{Name: name, Kind: l.LinkKind.String()})),
 		s.seal(id, contentField, insert(contentText, "added", json.RawMessage(insert(memberOf(contentText, "added"), number, does)))),
 		s.seal(id, addedField, insert(addedText, number, addedLink{l.Approver, does.lasting()})),
 		rec.openNumbers(name))

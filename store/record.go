@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 // token ask for the same when their specs are the same, but for what came later: the
 // last three members.
 type spec struct {
-	Links    [][2]string       `json:"links"` // name and kind; the index is the number
+	Links    []specLink        `json:"links"` // the index is the number
 	Tags     map[string]string `json:"tags,omitempty"`
 	OnExpiry relay.OnExpiry    `json:"onExpiry"`
 	Expires  string            `json:"expires"` // as asked: "in" or "at", and milliseconds; "" for the default
@@ -28,7 +29,36 @@ type spec struct {
 	Generation relay.Generation `json:"generation,omitempty"`
 	// Added are the links that came after the registration, as in Links, and
 	// numbered on from these. One that has a name again replaced that link.
-	Added [][2]string `json:"added,omitempty"`
+	Added []specLink `json:"added,omitempty"`
+}
+
+// specLink is one link of a spec: a name and a kind, written as a pair.
+type specLink struct {
+	Name, Kind string
+	// Guard is the third element that a later release writes, nil for none. This
+	// release does not know what is in it: it keeps it, and lets nothing through
+	// that link.
+	Guard json.RawMessage
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (l specLink) MarshalJSON() ([]byte, error) {
+	if l.Guard == nil {
+		return json.Marshal([]string{l.Name, l.Kind})
+	}
+	return json.Marshal([]any{l.Name, l.Kind, l.Guard})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *specLink) UnmarshalJSON(text []byte) error {
+	var elements []json.RawMessage
+	if json.Unmarshal(text, &elements) != nil || len(elements) < 2 {
+		return errors.New("a link that is no pair of name and kind")
+	}
+	if len(elements) > 2 {
+		l.Guard = elements[2]
+	}
+	return errors.Join(json.Unmarshal(elements[0], &l.Name), json.Unmarshal(elements[1], &l.Kind))
 }
 
 func newSpec(n relay.NewCallback) spec {
@@ -37,7 +67,7 @@ func newSpec(n relay.NewCallback) spec {
 		s.Expires = how + strconv.FormatInt(ms, 10)
 	}
 	for _, link := range n.Links {
-		s.Links = append(s.Links, [2]string{link.Name, link.LinkKind.String()})
+		s.Links = append(s.Links, specLink{Name: link.Name, Kind: link.LinkKind.String()})
 		s.Generation = link.Generation
 	}
 	return s
@@ -72,8 +102,8 @@ func (r record) links() []relay.Link {
 	for i, l := range slices.Concat(r.Links, r.Added) {
 		number := byte(i) // of at most [relay.MaxLinkNumbers]
 		link := relay.Link{
-			Name: l[0], LinkKind: relay.ParseLinkKind(l[1]), Number: number, Generation: r.Generation,
-			Approver: r.approvers[l[0]], Closed: closed(r.revoked, number),
+			Name: l.Name, LinkKind: relay.ParseLinkKind(l.Kind), Number: number, Generation: r.Generation,
+			Approver: r.approvers[l.Name], Closed: closed(r.revoked, number),
 		}
 		if i >= len(r.Links) {
 			link.Approver = r.added[i].Approver
@@ -172,7 +202,7 @@ func (s spec) author(by string) string {
 	}
 	links := slices.Concat(s.Links, s.Added)
 	if n, err := strconv.Atoi(by); err == nil && n >= 0 && n < len(links) {
-		return links[n][0]
+		return links[n].Name
 	}
 	return by
 }

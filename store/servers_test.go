@@ -36,6 +36,9 @@ type redisUnderTest struct {
 // conformance is what every kind of Redis must do alike.
 var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"EarlierRegistration":                testEarlierRegistration,
+	"GuardedLink":                        testGuardedLink,
+	"UnguardedBesideGuarded":             testUnguardedBesideGuarded,
+	"GuardStays":                         testGuardStays,
 	"WithoutGeneration":                  testWithoutGeneration,
 	"GenerationsInARollout":              testGenerationsInARollout,
 	"Create":                             testCreate,

@@ -20,7 +20,6 @@ import (
 
 	"callback-relay/api"
 	"callback-relay/config"
-	"callback-relay/forms"
 	"callback-relay/handlers"
 	"callback-relay/outbox"
 	"callback-relay/pages"
@@ -157,7 +156,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Rate:       cfg.StepFunctionsRate,
 	})
 	n.service = relay.NewService(relay.ServiceOptions{
-		Store: around[relay.Store](n.store, o.AroundStore), Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox, Schemas: forms.New(),
+		Store: around[relay.Store](n.store, o.AroundStore), Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox,
 		PublicURL:     cfg.PublicURL,
 		DefaultExpiry: cfg.DefaultExpiry,
 		MaxExpiry:     cfg.MaxExpiry,

@@ -1,4 +1,4 @@
-package relay
+package forms
 
 import (
 	"bytes"
@@ -6,15 +6,16 @@ import (
 	"fmt"
 )
 
-// checkMembers refuses names given twice, of which the last would count, and
-// numbers that are too costly to reckon with.
-func checkMembers(d *json.Decoder) error {
+// checkMembers tells what is wrong with the names and numbers of valid JSON: names
+// given twice, of which the last would count, and numbers that take too long to
+// calculate with. "" is nothing.
+func checkMembers(d *json.Decoder) (problem string) {
 	token, _ := d.Token() // of JSON that was checked
-	if n, ok := token.(json.Number); ok && !ShortNumber(n.String()) {
-		return &InvalidFieldError{fieldsAt, fmt.Sprintf("has a number of more than %d characters or with an exponent of more than 3 digits", maxNumberChars)}
+	if n, ok := token.(json.Number); ok && !isShortNumber(n.String()) {
+		return fmt.Sprintf("has a number of more than %d characters or with an exponent of more than 3 digits", maxNumberChars)
 	}
 	if token != json.Delim('{') && token != json.Delim('[') {
-		return nil
+		return ""
 	}
 	seen := map[string]bool{}
 	for d.More() {
@@ -22,16 +23,16 @@ func checkMembers(d *json.Decoder) error {
 			key, _ := d.Token()
 			name := fmt.Sprint(key)
 			if seen[name] {
-				return &InvalidFieldError{fieldsAt, "has an object with one name more than once"}
+				return "has an object with one name more than once"
 			}
 			seen[name] = true
 		}
-		if err := checkMembers(d); err != nil {
-			return err
+		if problem := checkMembers(d); problem != "" {
+			return problem
 		}
 	}
 	_, _ = d.Token() // the end of it
-	return nil
+	return ""
 }
 
 // members are those of a JSON object, in its order.
