@@ -31,13 +31,9 @@ func (r *recorder) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome) (
 	return relay.Recorded{State: relay.StateDelivered}, nil
 }
 
-func (r *recorder) Create(_ context.Context, reg relay.Registration, _ time.Duration) (relay.Callback, bool, error) {
-	r.registrations = append(r.registrations, reg)
-	identity := r.keys.Identify(reg.TaskToken)[0]
-	return relay.Callback{
-		ID: identity.ID, State: relay.StatePending, OnExpiry: reg.OnExpiry, Tags: reg.Tags,
-		Links: reg.NumberedLinks(), Key: identity.Key,
-	}, true, nil
+func (r *recorder) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
+	r.registrations = append(r.registrations, n.Asked)
+	return n.Callback, true, nil
 }
 
 // quiet counts nothing.

@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,26 +13,53 @@ import (
 
 // Approval is what the pages of a callback show, and what they ask of the
 // person who decides.
+//
+// Its JSON is what the store keeps. The store compares repeated registrations by
+// it: another name or order of members makes old ones look different.
 type Approval struct {
-	Title        string
-	Message      string // Markdown
-	Details      []Detail
-	ApproveLabel string
-	RejectLabel  string
-	Comment      CommentMode
-	Fields       []byte // a JSON Schema that [forms.Parse] takes; nil for none
-	OnReject     OutcomeType
-	Confirm      Confirm
-	Required     int // approvals, each by somebody else
-	Rejections   int // that end it
+	Title        string      `json:"title,omitempty"`
+	Message      string      `json:"message,omitempty"` // Markdown
+	Details      []Detail    `json:"details,omitempty"`
+	ApproveLabel string      `json:"approveLabel,omitempty"`
+	RejectLabel  string      `json:"rejectLabel,omitempty"`
+	Comment      CommentMode `json:"comment"`
+	Fields       SchemaText  `json:"fields,omitempty"` // that [forms.Parse] takes; nil for none
+	OnReject     OutcomeType `json:"onReject"`
+	Confirm      Confirm     `json:"confirm,omitempty"`
+	Required     int         `json:"required"`   // approvals, each by somebody else
+	Rejections   int         `json:"rejections"` // that end it
 	// Default says that all of it was filled in, for pages with one button, and
 	// that there is nothing to decide. What the release before stored does not
 	// say so.
-	Default bool
+	Default bool `json:"default,omitempty"`
 }
 
-// Detail is one line of what is to be decided.
+// SchemaText is the text of a JSON Schema. In JSON it is a string, so that it
+// stays byte for byte what was registered.
+type SchemaText []byte
+
+// MarshalText implements [encoding.TextMarshaler].
+func (s SchemaText) MarshalText() ([]byte, error) { return s, nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *SchemaText) UnmarshalText(text []byte) error {
+	*s = bytes.Clone(text)
+	return nil
+}
+
+// Detail is one line of what people decide about. In JSON it is a pair.
 type Detail struct{ Name, Value string }
+
+// MarshalJSON implements [json.Marshaler].
+func (d Detail) MarshalJSON() ([]byte, error) { return json.Marshal([2]string{d.Name, d.Value}) }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (d *Detail) UnmarshalJSON(text []byte) error {
+	var pair [2]string
+	err := json.Unmarshal(text, &pair)
+	d.Name, d.Value = pair[0], pair[1]
+	return err
+}
 
 // CommentMode says whether a page asks for a comment.
 type CommentMode string

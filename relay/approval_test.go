@@ -92,7 +92,7 @@ func TestTitles(t *testing.T) {
 		s := relay.NewService(o)
 		_, _, err := s.Create(t.Context(), relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a})
 		if err == nil { // the store says so where nothing else is wrong
-			err = kept.registration.Refused
+			err = kept.refused
 		}
 		if diff := cmp.Diff(c.want, fieldsOf(t, err)); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
@@ -224,11 +224,16 @@ func TestStanding(t *testing.T) {
 		"by the link before": {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana", Number: 9, Approver: "Lee"}} }, relay.StandingWaiting},
 		"answered":           {func(v *relay.View) { v.State, v.Outcome = relay.StateAnswered, &relay.OutcomeView{By: "lee"} }, relay.StandingOnItsWay},
 		"delivered":          {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: "lee"} }, relay.StandingDecided},
-		"refused":            {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: "lee"} }, relay.StandingTaskClosed},
-		"cancelled":          {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
-		"expired":            {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
-		"failed by expiry":   {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
-		"refused by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"task closed": {func(v *relay.View) {
+			v.State, v.Outcome, v.Delivery = relay.StateRefused, &relay.OutcomeView{By: "lee"}, &relay.DeliveryView{LastError: "TaskTimedOut"}
+		}, relay.StandingTaskClosed},
+		"refused": {func(v *relay.View) {
+			v.State, v.Outcome, v.Delivery = relay.StateRefused, &relay.OutcomeView{By: "lee"}, &relay.DeliveryView{LastError: "InvalidOutput"}
+		}, relay.StandingNotTaken},
+		"cancelled":         {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
+		"expired":           {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
+		"failed by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"refused by expiry": {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
 	} {
 		v := waitingView(relay.Approval{})
 		c.change(&v)

@@ -8,16 +8,17 @@ import (
 	"callback-relay/bodies"
 )
 
-// Decision is what one person decided. It prints without Comment and Fields.
+// Decision is what one person decided. It prints without Comment and Fields. Its
+// JSON is what the store keeps of it, along with what has no JSON here.
 type Decision struct {
-	Approved bool
-	Link     string // the link's name
-	Number   byte   // and its number: a link that replaced it has the same name
-	Approver string
-	Typed    bool // the approver's name was typed on the page: nobody vouches for it
-	At       time.Time
-	Comment  Payload
-	Fields   Payload // a JSON object
+	Approved bool      `json:"approved"`
+	Link     string    `json:"link"` // the link's name
+	Number   byte      `json:"-"`    // and its number: a link that replaced it has the same name
+	Approver string    `json:"approver"`
+	Typed    bool      `json:"typed,omitempty"` // the approver's name was typed on the page: nobody has verified it
+	At       time.Time `json:"-"`
+	Comment  Payload   `json:"-"`
+	Fields   Payload   `json:"-"` // a JSON object
 }
 
 // Words for a decision, as the workflow and the private API get it.

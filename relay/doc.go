@@ -3,6 +3,28 @@
 // may be asked of it. It judges with what a few small packages know: bodies,
 // forms, names and senders. Redis, Step Functions and HTTP are adapters around it.
 //
+// # Rules that live elsewhere
+//
+// What was read may have changed before something is written. So the rules that
+// decide whether something may be written are checked in the step that writes
+// it: by the scripts in store/scripts. They are
+//
+//   - that a callback is still pending, and before its deadline, by the clock of
+//     Redis;
+//   - that its registration has the link, with this kind and generation, and that
+//     the link is open;
+//   - that nobody has decided, and no link was added, since the callback was read;
+//   - that a new deadline is to come, and not too far away;
+//   - that a task token has one callback, a callback one answer, and a lease one
+//     holder;
+//   - that the last wrong code that is allowed closes the link;
+//   - what is deleted with a final state.
+//
+// States, bounds and names come to a script as arguments. A script that changes
+// nothing reports facts, and [Facts] alone says what they mean to a caller, in
+// which order. The pages ask it too. So the reasons why a callback takes no
+// answer are written down once.
+//
 // # Words
 //
 // A callback is one waiting task, registered once. A link is one URL of a

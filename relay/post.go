@@ -175,7 +175,7 @@ func (s *Service) answerFixed(ctx context.Context, link LinkRef) (Receipt, error
 		if err := v.late(Submission{}); err != nil {
 			return Receipt{}, fmt.Errorf("answer %s: %w", v.ID, err)
 		}
-		err := s.store.Vouch(ctx, v.ID)
+		err := s.store.ConfirmDurable(ctx, v.ID)
 		return Receipt{ID: v.ID, Verdict: verdictOf(v.State), Duplicate: true, Response: v.Request.Response}, err
 	}
 	return s.answer(ctx, link, v.Request.Outcome())

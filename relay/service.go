@@ -83,8 +83,9 @@ func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, crea
 	if len(wrong) > 0 {
 		return Callback{}, false, errors.Join(append(wrong, unseen...)...)
 	}
-	r.Refused = errors.Join(unseen...)
-	return s.store.Create(ctx, r, s.maxExpiry)
+	n := Prepare(s.keys, r, s.maxExpiry)
+	n.Refused = errors.Join(unseen...)
+	return s.store.Create(ctx, n)
 }
 
 // URL returns the address of a callback's link. It is a secret like its key.

@@ -26,6 +26,7 @@ type scripted struct {
 	beatErr  error
 
 	registration relay.Registration
+	refused      error
 	query        relay.Query
 	answers      int
 	answered     relay.Outcome // the last one
@@ -34,8 +35,8 @@ type scripted struct {
 	delivered    relay.Delivery // the last one
 }
 
-func (s *scripted) Create(_ context.Context, r relay.Registration, _ time.Duration) (relay.Callback, bool, error) {
-	s.registration = r
+func (s *scripted) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
+	s.registration, s.refused = n.Asked, n.Refused
 	return relay.Callback{}, true, s.err
 }
 

@@ -144,7 +144,7 @@ func (s *Service) take(ctx context.Context, link LinkRef, sub Submission) (v Vie
 			}
 			// To have read it is not enough to acknowledge it: it may be recorded in
 			// one place only.
-			return v, true, s.store.Vouch(ctx, v.ID)
+			return v, true, s.store.ConfirmDurable(ctx, v.ID)
 		}
 		v, err = s.submit(ctx, link, v, sub)
 		// Between the look and the record somebody else was faster, or the deadline
@@ -167,7 +167,7 @@ func (s *Service) repeat(ctx context.Context, v View, sub Submission) (View, boo
 	if mine, ok := v.Mine(); ok {
 		v.Decisions, v.Outcome = []Decision{mine}, nil
 	}
-	return v, true, s.store.Vouch(ctx, v.ID)
+	return v, true, s.store.ConfirmDurable(ctx, v.ID)
 }
 
 // submit judges what was sent from a page that waits, and records it.

@@ -40,7 +40,7 @@ func (b *ballot) Guess(ctx context.Context, _ relay.LinkRef, _ bool) (int, error
 	return 3, b.guessErr
 }
 
-func (b *ballot) Vouch(context.Context, relay.CallbackID) error {
+func (b *ballot) ConfirmDurable(context.Context, relay.CallbackID) error {
 	b.vouched++
 	return b.vouch
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -34,31 +35,37 @@ const (
 
 // Standing tells what the view means.
 func (v View) Standing() Standing {
-	if v.Outcome != nil && v.Outcome.By == ByExpiry {
+	switch err := v.facts().Refusal(); {
+	case errors.Is(err, ErrExpired):
 		return StandingTooLate
-	}
-	switch v.State {
-	case StateCancelled:
+	case errors.Is(err, ErrCancelled):
 		return StandingCancelled
-	case StateRefused:
-		if v.Delivery != nil && errors.Is(RefusalError(v.Delivery.LastError), ErrRefused) {
-			return StandingNotTaken
-		}
+	case errors.Is(err, ErrTaskClosed):
 		return StandingTaskClosed
-	case StateDelivered:
+	case errors.Is(err, ErrRefused):
+		return StandingNotTaken
+	case v.State == StateDelivered:
 		return StandingDecided
-	case StateAnswered:
+	case err != nil:
 		return StandingOnItsWay
-	case StatePending:
-		if !v.Now.Before(v.ExpiresAt) {
-			return StandingTooLate
-		}
-		if _, ok := v.Mine(); ok {
-			return StandingCounted
-		}
-		return StandingWaiting
 	}
-	return StandingTooLate // StateExpired
+	if _, ok := v.Mine(); ok {
+		return StandingCounted
+	}
+	return StandingWaiting
+}
+
+// facts are those of the callback, whatever became of the link.
+func (v View) facts() Facts {
+	f := Facts{State: v.State, Overdue: !v.Now.Before(v.ExpiresAt)}
+	if v.Outcome != nil {
+		f.ByExpiry = v.Outcome.By == ByExpiry
+		f.ByThisLink = !f.ByExpiry && v.Outcome.Number == v.Link.Number
+	}
+	if v.Delivery != nil {
+		f.Reason = v.Delivery.LastError
+	}
+	return f
 }
 
 // Mine returns the decision of the person whose link it is, through this link
@@ -74,33 +81,32 @@ func (v View) Mine() (Decision, bool) {
 	return v.Decisions[i], true
 }
 
+// Refusal says why the link shows nothing, or nil where it shows something. A
+// closed link does so only to whoever has decided or answered through it: they
+// may not have heard what came of it.
+func (v View) Refusal() error {
+	used := v.facts().ByThisLink || slices.ContainsFunc(v.Decisions, func(d Decision) bool { return d.Number == v.Link.Number })
+	if v.Link.Closed && !used {
+		return ErrLinkClosed
+	}
+	return nil
+}
+
 // late says why a submission to what no longer waits for it is an error, or nil
 // where it says what was recorded of the same person already.
 func (v View) late(sub Submission) error {
-	err := v.tooLate(sub)
-	if err != nil && v.Link.Closed {
-		return ErrLinkClosed // whatever became of the callback
-	}
-	return err
-}
-
-func (v View) tooLate(sub Submission) error {
-	switch v.Standing() {
-	case StandingTooLate:
-		return ErrExpired
-	case StandingCancelled:
-		return ErrCancelled
-	case StandingTaskClosed, StandingNotTaken:
-		return RefusalError(v.Delivery.LastError)
-	}
-	if mine, ok := v.Mine(); ok {
-		if mine.Word() == sub.Decision {
-			return nil
-		}
-		return ErrAlreadyAnswered
-	}
-	if v.Outcome != nil && v.Outcome.Number == v.Link.Number {
+	f := v.facts()
+	if err := f.Refusal(); (err == nil || errors.Is(err, ErrAlreadyAnswered)) && v.repeats(sub) {
 		return nil
 	}
-	return ErrAlreadyAnswered
+	f.LinkClosed = v.Link.Closed
+	return cmp.Or(f.Refusal(), ErrAlreadyAnswered) // what waits on has another decision of this person
+}
+
+// repeats tells whether a submission is what was recorded of the same person.
+func (v View) repeats(sub Submission) bool {
+	if mine, ok := v.Mine(); ok {
+		return mine.Word() == sub.Decision
+	}
+	return v.facts().ByThisLink
 }

@@ -16,59 +16,33 @@ import (
 type content struct {
 	Links    map[string]linkContent `json:"links,omitempty"` // that were registered, by name
 	Added    map[int]linkContent    `json:"added,omitempty"` // since then, by number
-	Approval *approval              `json:"approval,omitempty"`
+	Approval *relay.Approval        `json:"approval,omitempty"`
 }
 
-// linkContent is what one link does. Outputs and causes are texts, since JSON
-// within JSON would be written anew.
+// linkContent is what one link does. The output is a text: JSON within JSON
+// would be written anew, and as a [relay.Payload] it would be redacted.
 type linkContent struct {
-	Output   string `json:"output,omitempty"`
-	Error    string `json:"error,omitempty"`
-	Cause    string `json:"cause,omitempty"`
-	Text     string `json:"text,omitempty"`
-	Redirect string `json:"redirect,omitempty"`
-	Title    string `json:"title,omitempty"`
-	Message  string `json:"message,omitempty"`
-	Button   string `json:"button,omitempty"`
+	Output string `json:"output,omitempty"`
+	relay.LinkRequest
 }
 
-// approval is [relay.Approval] as it is stored.
-type approval struct {
-	Title        string      `json:"title,omitempty"`
-	Message      string      `json:"message,omitempty"`
-	Details      [][2]string `json:"details,omitempty"` // name and value
-	ApproveLabel string      `json:"approveLabel,omitempty"`
-	RejectLabel  string      `json:"rejectLabel,omitempty"`
-	Comment      string      `json:"comment"`
-	Fields       string      `json:"fields,omitempty"` // the schema's text
-	OnReject     string      `json:"onReject"`
-	Confirm      string      `json:"confirm,omitempty"`
-	Required     int         `json:"required"`
-	Rejections   int         `json:"rejections"`
-	Default      bool        `json:"default,omitempty"` // the release before does not know it
-}
+func newLinkContent(l relay.LinkRequest) linkContent { return linkContent{string(l.Output), l} }
 
-func newLinkContent(l relay.LinkRequest) linkContent {
-	return linkContent{
-		string(l.Output), l.Error, l.Cause, l.Response.Text, l.Response.Redirect, l.Title, l.Message, l.ButtonLabel,
-	}
-}
-
-// lasting is what stays of it when all is over.
+// lasting is what stays of it in a final state.
 func (l linkContent) lasting() linkContent {
-	return linkContent{Text: l.Text, Redirect: l.Redirect, Title: l.Title}
+	return linkContent{LinkRequest: relay.LinkRequest{Response: l.Response, Title: l.Title}}
 }
+
+// empty tells whether there is nothing to keep.
+func (l linkContent) empty() bool { return encoded(l) == "{}" }
 
 // newContent returns nil where there is nothing to keep.
-func newContent(r relay.Registration) *content {
-	c := content{Links: map[string]linkContent{}}
-	for name, link := range r.Links {
-		if kept := newLinkContent(link); kept != (linkContent{}) {
+func newContent(n relay.NewCallback) *content {
+	c := content{Links: map[string]linkContent{}, Approval: n.Asked.Approval}
+	for name, link := range n.Asked.Links {
+		if kept := newLinkContent(link); !kept.empty() {
 			c.Links[name] = kept
 		}
-	}
-	if r.Approval != nil {
-		c.Approval = newApproval(*r.Approval)
 	}
 	if c.Approval == nil && len(c.Links) == 0 {
 		return nil
@@ -76,34 +50,12 @@ func newContent(r relay.Registration) *content {
 	return &c
 }
 
-func newApproval(a relay.Approval) *approval {
-	kept := &approval{
-		Title: a.Title, Message: a.Message, ApproveLabel: a.ApproveLabel, RejectLabel: a.RejectLabel,
-		Comment: string(a.Comment), Fields: string(a.Fields), OnReject: string(a.OnReject),
-		Confirm: string(a.Confirm), Required: a.Required, Rejections: a.Rejections, Default: a.Default,
-	}
-	for _, d := range a.Details {
-		kept.Details = append(kept.Details, [2]string{d.Name, d.Value})
-	}
-	return kept
-}
-
-func (a *approval) relay() relay.Approval {
-	if a == nil {
+// approval is the zero approval where there is none.
+func (c *content) approval() relay.Approval {
+	if c.Approval == nil {
 		return relay.Approval{}
 	}
-	full := relay.Approval{
-		Title: a.Title, Message: a.Message, ApproveLabel: a.ApproveLabel, RejectLabel: a.RejectLabel,
-		Comment: relay.CommentMode(a.Comment), OnReject: relay.OutcomeType(a.OnReject),
-		Confirm: relay.Confirm(a.Confirm), Required: a.Required, Rejections: a.Rejections, Default: a.Default,
-	}
-	if a.Fields != "" {
-		full.Fields = []byte(a.Fields)
-	}
-	for _, d := range a.Details {
-		full.Details = append(full.Details, relay.Detail{Name: d[0], Value: d[1]})
-	}
-	return full
+	return *c.Approval
 }
 
 // encode returns the content as it is sealed.
@@ -134,7 +86,7 @@ func (c *content) summary(links []relay.Link) *summary {
 	s := summary{Responses: map[int]linkContent{}}
 	for _, link := range links {
 		kept := c.Links[link.Name]
-		if said := kept.lasting(); said != (linkContent{}) {
+		if said := kept.lasting(); !said.empty() {
 			s.Responses[int(link.Number)] = said
 		}
 		kept.Output = compact(kept.Output)
@@ -143,7 +95,7 @@ func (c *content) summary(links []relay.Link) *summary {
 	if c.Approval != nil {
 		a := *c.Approval
 		s.Title, s.Required, s.Rejections = a.Title, a.Required, a.Rejections
-		a.Fields = compact(a.Fields)
+		a.Fields = relay.SchemaText(compact(string(a.Fields)))
 		a.Default = false // the same, whether it was asked for or filled in
 		same.Approval = &a
 	}
@@ -168,7 +120,7 @@ func (s *summary) content(link relay.Link, added map[int]addedLink) *content {
 	}
 	if s != nil {
 		left.Links[link.Name] = s.Responses[int(link.Number)]
-		left.Approval = &approval{Title: s.Title, Required: s.Required, Rejections: s.Rejections}
+		left.Approval = &relay.Approval{Title: s.Title, Required: s.Required, Rejections: s.Rejections}
 	}
 	return &left
 }
@@ -192,7 +144,7 @@ func (s *Store) response(link relay.LinkRef, got reply) relay.Response {
 	if later, ok := added[int(link.Number)]; ok {
 		said = later.linkContent
 	}
-	return relay.Response{Text: said.Text, Redirect: said.Redirect}
+	return said.Response
 }
 
 // compact takes the blanks out of JSON.
@@ -210,11 +162,8 @@ func (c *content) request(link relay.Link) relay.LinkRequest {
 	if !ok {
 		kept = c.Links[link.Name]
 	}
-	r := relay.LinkRequest{
-		LinkKind: link.LinkKind, Error: kept.Error, Cause: kept.Cause, Approver: link.Approver,
-		Title: kept.Title, Message: kept.Message, ButtonLabel: kept.Button,
-		Response: relay.Response{Text: kept.Text, Redirect: kept.Redirect},
-	}
+	r := kept.LinkRequest
+	r.LinkKind, r.Approver = link.LinkKind, link.Approver
 	if kept.Output != "" {
 		r.Output = relay.Payload(kept.Output)
 	}
@@ -222,11 +171,11 @@ func (c *content) request(link relay.Link) relay.LinkRequest {
 }
 
 // approvers returns the names of those who have a link, by the link's name.
-func approvers(r relay.Registration) map[string]string {
+func approvers(links []relay.Link) map[string]string {
 	names := map[string]string{}
-	for name, link := range r.Links {
+	for _, link := range links {
 		if link.Approver != "" {
-			names[name] = link.Approver
+			names[link.Name] = link.Approver
 		}
 	}
 	return names
@@ -237,7 +186,7 @@ func (s *Store) seal(id relay.CallbackID, field, text string) []byte {
 	if text == "" {
 		return []byte{}
 	}
-	return s.Keys.Seal(id, field, []byte(text))
+	return s.keys.Seal(id, field, []byte(text))
 }
 
 // open reads sealed JSON. One that is absent changes nothing.
@@ -245,7 +194,7 @@ func (s *Store) open(id relay.CallbackID, field, sealed string, into any) error 
 	if sealed == "" {
 		return nil
 	}
-	text, err := s.Keys.Open(id, field, []byte(sealed))
+	text, err := s.keys.Open(id, field, []byte(sealed))
 	if err != nil {
 		return unreadable(err)
 	}

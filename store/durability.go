@@ -39,7 +39,7 @@ const (
 // written, or has found written, is as durable as was asked for. Fewer copies
 // are [relay.ErrUnavailable], and the write stays: asking again finds it.
 func (s *Store) keep(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply, error) {
-	if !s.Durability.waits() {
+	if !s.durability.waits() {
 		return s.run(ctx, script, keys, args...)
 	}
 	if err := s.usable(ctx); err != nil {
@@ -102,7 +102,7 @@ func (s *Store) keepOnce(ctx context.Context, script *redis.Script, keys []strin
 // wait adds a WAIT of at most so long to a pipeline. What it returns says, after
 // the pipeline ran, whether there are as many copies as were asked for.
 func (s *Store) wait(ctx context.Context, p redis.Pipeliner, atMost time.Duration) func() error {
-	d, limit := s.Durability, max(atMost.Milliseconds(), 1) // 0 would be for ever
+	d, limit := s.durability, max(atMost.Milliseconds(), 1) // 0 would be for ever
 	if !d.AOF {
 		cmd := p.Do(ctx, "WAIT", d.Replicas, limit)
 		return func() error {
@@ -123,9 +123,9 @@ func (s *Store) wait(ctx context.Context, p redis.Pipeliner, atMost time.Duratio
 	}
 }
 
-// Vouch implements [relay.Store].
-func (s *Store) Vouch(ctx context.Context, id relay.CallbackID) error {
-	if !s.Durability.waits() {
+// ConfirmDurable implements [relay.Store].
+func (s *Store) ConfirmDurable(ctx context.Context, id relay.CallbackID) error {
+	if !s.durability.waits() {
 		return nil
 	}
 	got, err := s.keep(ctx, touchScript, []string{callbackKey(id)})
@@ -133,7 +133,7 @@ func (s *Store) Vouch(ctx context.Context, id relay.CallbackID) error {
 		err = unavailable(errors.New("what was read is gone")) // lost in a failover just now
 	}
 	if err != nil {
-		return fmt.Errorf("vouch for %s: %w", id, err)
+		return fmt.Errorf("confirm that %s is durable: %w", id, err)
 	}
 	return nil
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
-
-	"callback-relay/relay"
 )
 
 // knowsGenerations ends the names of replicas that know links with a
@@ -16,30 +14,23 @@ import (
 // are made without a generation, and their links as they were before.
 //
 // Once no replica of that release can be running beside this one, all of this
-// file can go but for a call of [relay.NewGeneration]; so can what beat.lua
-// counts last.
+// file can go, and so can what beat.lua counts last.
 const knowsGenerations = "+generations"
 
-// newGeneration returns the generation for a registration that is made now.
-func (s *Store) newGeneration(ctx context.Context) (relay.Generation, error) {
-	known := s.generations.Load()
-	if known == nil { // there was no sign of life of our own yet
-		replicas, err := s.redis.ZRangeByScore(ctx, replicasKey, &redis.ZRangeBy{Min: "-inf", Max: "+inf"}).Result()
-		if err != nil {
-			return "", unavailable(err)
-		}
-		known = s.noteGenerations(!slices.ContainsFunc(replicas, func(name string) bool {
-			return !strings.HasSuffix(name, knowsGenerations)
-		}))
+// knowGenerations tells whether every live replica does.
+func (s *Store) knowGenerations(ctx context.Context) (bool, error) {
+	if known := s.generations.Load(); known != nil {
+		return *known, nil
 	}
-	if !*known {
-		return "", nil
+	// There was no sign of life of our own yet.
+	replicas, err := s.redis.ZRangeByScore(ctx, replicasKey, &redis.ZRangeBy{Min: "-inf", Max: "+inf"}).Result()
+	if err != nil {
+		return false, unavailable(err)
 	}
-	return relay.NewGeneration(), nil
+	known := !slices.ContainsFunc(replicas, func(name string) bool { return !strings.HasSuffix(name, knowsGenerations) })
+	s.noteGenerations(known)
+	return known, nil
 }
 
 // noteGenerations remembers whether every live replica knows generations.
-func (s *Store) noteGenerations(known bool) *bool {
-	s.generations.Store(&known)
-	return &known
-}
+func (s *Store) noteGenerations(known bool) { s.generations.Store(&known) }

@@ -38,7 +38,7 @@ func (s *Store) claimOnce(ctx context.Context, limit int) ([]relay.Delivery, []s
 		leases[i] = rand.Text()
 		calls[i] = call{
 			keys: []string{callbackKey(m.id), dueKey(m.id.Partition())},
-			args: []any{string(m.id), string(relay.StateAnswered), s.Lease.Milliseconds(), leases[i]},
+			args: []any{string(m.id), string(relay.StateAnswered), s.lease.Milliseconds(), leases[i]},
 		}
 	}
 	replies, claimErr := s.runAll(ctx, claimScript, calls)
@@ -61,7 +61,7 @@ func (s *Store) claimOnce(ctx context.Context, limit int) ([]relay.Delivery, []s
 func (s *Store) readClaim(id relay.CallbackID, got reply) relay.Delivery {
 	d := relay.Delivery{ID: id}
 	s.readLease(&d, got)
-	payload, err := s.Keys.Open(id, outcomeField, []byte(got.text(outcomeField)))
+	payload, err := s.keys.Open(id, outcomeField, []byte(got.text(outcomeField)))
 	d.Outcome = relay.NewOutcome(relay.OutcomeType(got.text("type")), got.text("error"), payload)
 	d.Unreadable = errors.Join(d.Unreadable, err)
 	d.Trace = got.text("trace")
@@ -73,7 +73,7 @@ func (s *Store) readLease(d *relay.Delivery, got reply) {
 	d.Attempt = int(got.number("attempts"))
 	d.EarlierUnclear = int(got.number("unclear"))
 	d.CreatedAt, d.AnsweredAt, d.LeasedAt = got.time("created"), got.time("answered"), got.time("now")
-	task, err := s.Keys.Open(d.ID, taskTokenField, []byte(got.text(taskTokenField)))
+	task, err := s.keys.Open(d.ID, taskTokenField, []byte(got.text(taskTokenField)))
 	d.TaskToken, d.Unreadable = relay.TaskToken(task), err
 }
 
@@ -83,7 +83,7 @@ func (s *Store) Settle(ctx context.Context, d relay.Delivery, end relay.Settleme
 	got, err := s.run(ctx, settleScript, []string{callbackKey(d.ID), dueKey(d.ID.Partition())},
 		string(d.ID), d.Lease, string(relay.StateAnswered), string(end.State), end.Reason,
 		flag(end.Confirmed), end.RetryIn.Milliseconds(),
-		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.Retention.Milliseconds())
+		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.retention.Milliseconds())
 	if err != nil {
 		return false, err
 	}
@@ -109,8 +109,8 @@ func (s *Store) Expire(ctx context.Context, limit int) (int, error) {
 			keys: []string{callbackKey(m.id), deadlineKey(m.id.Partition()), dueKey(m.id.Partition())},
 			args: []any{
 				string(m.id), string(fail.From), string(fail.To), string(lapse.To),
-				string(o.Type), o.Error, s.Keys.Seal(m.id, outcomeField, o.Payload()),
-				relay.ByExpiry, s.Retention.Milliseconds(),
+				string(o.Type), o.Error, s.keys.Seal(m.id, outcomeField, o.Payload()),
+				relay.ByExpiry, s.retention.Milliseconds(),
 			},
 		}
 	}

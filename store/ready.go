@@ -216,12 +216,12 @@ func (s *Store) lookAt(ctx context.Context, server redis.Cmdable, c *Condition) 
 	var told *redis.StringCmd
 	var clock *redis.TimeCmd
 	var copies *redis.Cmd
-	asked := s.Clock()
+	asked := s.clock()
 	// Its error is that of the first command that failed; each has its own.
 	_, _ = server.Pipelined(ctx, func(p redis.Pipeliner) error {
 		told, clock = p.Info(ctx, "memory", "replication"), p.Time(ctx)
-		if s.Durability.AOF {
-			copies = p.Do(ctx, "WAITAOF", s.Durability.Local, 0, 1)
+		if s.durability.AOF {
+			copies = p.Do(ctx, "WAITAOF", s.durability.Local, 0, 1)
 		}
 		return nil
 	})
@@ -235,7 +235,7 @@ func (s *Store) lookAt(ctx context.Context, server redis.Cmdable, c *Condition) 
 	if redis.HasErrorPrefix(err, "NOPERM") {
 		c.object(CheckEviction, "redis does not say whether it would evict callbacks: allow INFO to its user")
 	}
-	between := asked.Add(s.Clock().Sub(asked) / 2)
+	between := asked.Add(s.clock().Sub(asked) / 2)
 	c.judgeClock(between.Sub(clock.Val()))
 	c.judgeMemory(info)
 	s.judgeCopies(info, copies, c)
@@ -268,7 +268,7 @@ func (c *Condition) judgeMemory(info string) {
 
 // judgeCopies says whether the server can make the copies that are asked for.
 func (s *Store) judgeCopies(info string, copies *redis.Cmd, c *Condition) {
-	want := s.Durability.Replicas
+	want := s.durability.Replicas
 	if have := infoField(info, "connected_slaves"); have != "" && infoNumber(info, "connected_slaves") < float64(want) {
 		c.object(CheckDurability, "redis has %s replicas, and writes wait for %d: add replicas, or ask for fewer in RELAY_REDIS_DURABILITY", have, want)
 	}

@@ -56,7 +56,7 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 		}
 		// A process that has just started has not looked yet.
 		fresh := store.New(r.client, store.Options{Keys: r.keys, Lease: lease, Retention: retention})
-		if _, _, err := fresh.Create(ctx, registration("fresh"), maxExpiry); !errors.Is(err, relay.ErrUnavailable) {
+		if _, _, err := fresh.Create(ctx, relay.Prepare(r.keys, registration("fresh"), maxExpiry)); !errors.Is(err, relay.ErrUnavailable) {
 			t.Errorf("schema %q: create, before the first look: %v, want ErrUnavailable", version, err)
 		}
 		if state := r.hash(cb)["state"]; state != "pending" {

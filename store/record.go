@@ -61,24 +61,16 @@ func (l *specLink) UnmarshalJSON(text []byte) error {
 	return errors.Join(json.Unmarshal(elements[0], &l.Name), json.Unmarshal(elements[1], &l.Kind))
 }
 
-func newSpec(r relay.Registration, key string) spec {
-	s := spec{Tags: r.Tags, OnExpiry: r.OnExpiry, Key: key}
-	if how, ms := expires(r.Expires); !r.Expires.Default {
+func newSpec(n relay.NewCallback) spec {
+	s := spec{Tags: n.Tags, OnExpiry: n.OnExpiry, Key: n.Key}
+	if how, ms := expires(n.Asked.Expires); !n.Asked.Expires.Default {
 		s.Expires = how + strconv.FormatInt(ms, 10)
 	}
-	for _, link := range r.NumberedLinks() {
+	for _, link := range n.Links {
 		s.Links = append(s.Links, specLink{Name: link.Name, Kind: link.LinkKind.String()})
+		s.Generation = link.Generation
 	}
 	return s
-}
-
-// expires returns how a deadline was asked for: "in" and how long, or "at" and
-// when, both in milliseconds.
-func expires(e relay.Expires) (how string, ms int64) {
-	if e.At.IsZero() {
-		return "in", e.In.Milliseconds()
-	}
-	return "at", e.At.UnixMilli()
 }
 
 // encode returns the spec as it is stored. encoding/json sorts the tags, so
@@ -88,9 +80,9 @@ func (s spec) encode() string {
 }
 
 // asksTheSame tells whether a stored spec and a new registration agree.
-func (s spec) asksTheSame(r relay.Registration) bool {
-	other := newSpec(r, s.Key)
-	other.Generation, other.Added = s.Generation, s.Added
+func (s spec) asksTheSame(n relay.NewCallback) bool {
+	other := newSpec(n)
+	other.Key, other.Generation, other.Added = s.Key, s.Generation, s.Added
 	return s.encode() == other.encode()
 }
 

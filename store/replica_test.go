@@ -93,7 +93,7 @@ func (p *replica) create(i int) {
 		return m.create(now, c.asked, now+c.reg.Expires.In.Milliseconds())
 	}
 	p.ask(i, call{what: "create", step: step}, func(ctx context.Context, o *call) (bool, error) {
-		cb, created, err := p.Create(ctx, c.reg, maxExpiry)
+		cb, created, err := p.Create(ctx, relay.Prepare(p.r.keys, c.reg, maxExpiry))
 		if o.told = "exists"; created {
 			o.told, o.said = "created", cb.CreatedAt.UnixMilli()
 		}

@@ -260,7 +260,7 @@ func FuzzReplies(f *testing.F) {
 		check("cancel", err, said("done"), said("missing", "refused"))
 
 		reg := relay.Registration{TaskToken: "task", OnExpiry: "fail", Expires: relay.Expires{In: time.Hour}, Links: map[string]relay.LinkRequest{"default": {LinkKind: relay.LinkKind{Type: "webhook"}}}}
-		_, created, err := b.Create(ctx, reg, 24*time.Hour)
+		_, created, err := b.Create(ctx, relay.Prepare(b.keys, reg, 24*time.Hour))
 		check("create", err, said("created", "exists"), false)
 		if created != (err == nil && said("created")) {
 			t.Errorf("create: created %v after %q", created, lines)

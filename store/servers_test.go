@@ -66,6 +66,7 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"LostClaim":                          testLostClaim,
 	"SettledTwice":                       testSettledTwice,
 	"LeasesBesideThePreviousRelease":     testLeasesBesideThePreviousRelease,
+	"WhatThePreviousReleaseStored":       testWhatThePreviousReleaseStored,
 	"SettleForAnotherAttempt":            testSettleForAnotherAttempt,
 	"ScriptsCanBeRepeated":               testScriptsCanBeRepeated,
 	"Expire":                             testExpire,
@@ -186,6 +187,11 @@ func newKeys(t *testing.T, names ...string) *relay.KeyRing {
 		t.Fatal(err)
 	}
 	return keys
+}
+
+// Create makes a registration ready, and keeps it.
+func (r *redisUnderTest) Create(ctx context.Context, reg relay.Registration, maxExpiry time.Duration) (relay.Callback, bool, error) {
+	return r.Store.Create(ctx, relay.Prepare(r.keys, reg, maxExpiry))
 }
 
 // register keeps a callback with default settings and the given task token.

@@ -285,8 +285,8 @@ func panics(h *hunt) {
 // panicking quotes what it is given.
 type panicking struct{ relay.Store }
 
-func (panicking) Create(_ context.Context, r relay.Registration, _ time.Duration) (relay.Callback, bool, error) {
-	panic("not " + r.TaskToken.Reveal())
+func (panicking) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
+	panic("not " + n.Asked.TaskToken.Reveal())
 }
 
 func (panicking) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,7 @@ func (s *Store) addLink(
 	if err := json.Unmarshal(contentText, &kept); err != nil {
 		return relay.View{}, unavailable(fmt.Errorf("callback %s: unreadable %s", id, contentField))
 	}
-	v := relay.View{Callback: cb, Request: l, Approval: kept.Approval.relay()}
+	v := relay.View{Callback: cb, Request: l, Approval: kept.approval()}
 	// Of what waits no longer nothing is left to judge: the script says why.
 	if cb.State == relay.StatePending {
 		var approval *relay.Approval
@@ -145,4 +146,30 @@ func membersOf(object json.RawMessage) map[string]json.RawMessage {
 		members = map[string]json.RawMessage{}
 	}
 	return members
+}
+
+// Revoke implements [relay.Store].
+func (s *Store) Revoke(ctx context.Context, id relay.CallbackID, name string) (relay.Callback, error) {
+	cb, err := s.Get(ctx, id)
+	if err != nil {
+		return relay.Callback{}, err
+	}
+	i := slices.IndexFunc(cb.Links, func(link relay.Link) bool { return link.Name == name })
+	if i < 0 {
+		return relay.Callback{}, fmt.Errorf("revoke %s: %w", id, relay.ErrNotFound)
+	}
+	got, err := s.keep(ctx, revokeScript, []string{callbackKey(id)}, strconv.Itoa(int(cb.Links[i].Number)))
+	if err != nil {
+		return relay.Callback{}, fmt.Errorf("revoke %s: %w", id, err)
+	}
+	if got.verdict() != "done" {
+		return relay.Callback{}, s.refusal(ctx, "revoke", id, got)
+	}
+	return s.Get(ctx, id)
+}
+
+// closed tells whether a link's number is among those that were closed, each
+// stored with blanks around it.
+func closed(revoked string, number byte) bool {
+	return strings.Contains(revoked, " "+strconv.Itoa(int(number))+" ")
 }
