@@ -42,7 +42,7 @@ var (
 		regexp.MustCompile(`(?m)^ {10}severity: (critical|warning)$`),
 		regexp.MustCompile(`(?m)^ {10}summary: \S.*\.$`),
 		regexp.MustCompile(`(?m)^ {10}description: \S.*\."?$`),
-		regexp.MustCompile(`(?m)^ {10}runbook: docs/operations\.md#\w+$`),
+		regexp.MustCompile(`(?m)^ {10}runbook: docs/runbook\.md#\w+$`),
 	}
 )
 
