@@ -26,6 +26,12 @@ test: setup ## run every test, with the race detector, against a real redis-serv
 	cd deploy/checks && $(GO) tool -n helm >/dev/null # built outside of the time that a test has
 	cd deploy/checks && CI=true $(GO) test ./...
 
+# Without the race detector, and with -short, which starts no other program. Many
+# tests wait most of the time, so more of them run than there are processors.
+.PHONY: quick
+quick: ## run the tests that need no browser, no server and no faults: about a minute
+	$(GO) test -short -parallel 8 ./...
+
 .PHONY: image-test
 image-test: ## build the image without a daemon, and run it on a read-only root
 	@./test-setup redis-server buildah

@@ -4,7 +4,7 @@
 //	go run ./bench                    # or: make bench
 //	go run ./bench -rounds 5 -clients 128
 //	go run ./bench -markdown docs/benchmarks.md -svg docs/benchmarks.svg
-//	go run ./bench -sizes -markdown docs/operations.md
+//	go run ./bench -sizes -markdown docs/procedures.md
 //
 // Both serve the same two requests: one that registers a task token and
 // returns a URL, and one to that URL that brings the output to Step Functions.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +12,8 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
+
+	"callback-relay/programs"
 )
 
 // program is the one that is driven, by the name of Debian's package.
@@ -24,14 +25,7 @@ const patience = 30 * time.Second
 // Available tells whether there is a Chromium to run. In CI there must be.
 func Available(t testing.TB) bool {
 	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return true
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is not installed, and CI does not go without it", program)
-	}
-	t.Logf("%s is not installed: not tested in a browser (make test installs it)", program)
-	return false
+	return programs.Available(t, program, "not tested in a browser")
 }
 
 // Browser is a running Chromium.

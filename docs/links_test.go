@@ -59,3 +59,14 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		}
 	})
 }
+
+// TestIndexListsEveryPage holds the index of docs to what there is.
+func TestIndexListsEveryPage(t *testing.T) {
+	index := read(t, "README.md")
+	walk(t, ".md", func(file string) {
+		dir, name := path.Split(file)
+		if dir == "docs/" && name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("docs/README.md does not list %s", name)
+		}
+	})
+}

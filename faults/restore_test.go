@@ -32,7 +32,7 @@ var backups = []struct {
 	}},
 }
 
-// TestRestore brings an older backup back as operations.md says: nobody is served
+// TestRestore brings an older backup back as docs/procedures.md says: nobody is served
 // until the operator says that this is what there is. What the backup has works
 // then; what was delivered since is sent again and has no second effect; and
 // what was registered since comes back, with the same links, when its workflow

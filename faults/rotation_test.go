@@ -15,7 +15,7 @@ import (
 // newKey takes the place of oldKey.
 const newKey = "k2:bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4="
 
-// TestRotation replaces the master key of a running fleet as operations.md says,
+// TestRotation replaces the master key of a running fleet as docs/procedures.md says,
 // by rolling restarts under load. What was made and sealed with the old key goes
 // on working; what is new has the new key; and a key that was taken away too
 // early can be put back (row 69).

@@ -45,57 +45,64 @@ func TestConnectionsAreBounded(t *testing.T) {
 // idle first, whatever they wait with; one whose request is handled does not.
 func TestIdleConnectionsGiveWay(t *testing.T) {
 	const most = 4
-	ask := func(w *wire, idle chan struct{}) *wire {
+	ask := func(w *wire, conns *connections) *wire {
+		before := conns.idled()
 		w.write("GET /healthz HTTP/1.1\r\nHost: relay.test\r\n\r\n")
 		w.answer().is(http.StatusOK)
-		<-idle // the answer comes a little before
+		conns.becomeIdle(w.n.t, before) // the answer comes a little before
 		return w
 	}
 	const unwanted = "with a body that nobody wants"
-	for name, hold := range map[string]func(n *node, idle chan struct{}) *wire{
-		"silent from the beginning": func(n *node, _ chan struct{}) *wire { return n.dial() },
-		"within the headers": func(n *node, _ chan struct{}) *wire {
+	for name, hold := range map[string]func(n *node, conns *connections) *wire{
+		"silent from the beginning": func(n *node, _ *connections) *wire { return n.dial() },
+		"within the headers": func(n *node, _ *connections) *wire {
 			w := n.dial()
 			w.write("POST /c/x HTTP/1.1\r\nHost: relay.te")
 			return w
 		},
-		"after a request": func(n *node, idle chan struct{}) *wire { return ask(n.dial(), idle) },
-		"after a request, within the next": func(n *node, idle chan struct{}) *wire {
-			w := ask(n.dial(), idle)
+		"after a request": func(n *node, conns *connections) *wire { return ask(n.dial(), conns) },
+		"after a request, within the next": func(n *node, conns *connections) *wire {
+			w := ask(n.dial(), conns)
 			w.write("GET /healthz")
 			return w
 		},
-		unwanted: func(n *node, _ chan struct{}) *wire {
+		unwanted: func(n *node, _ *connections) *wire {
 			return n.open("/nowhere", "", "Content-Length: 1000")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			conns := connections{idle: make(chan struct{}, 1)}
+			conns := &connections{}
 			n := start(t, func(s *setup) { s.connections, s.server = most, conns.follow })
 			k := n.register()
 			handled := n.open(k.path("default"), "", jsonType, "Content-Length: 2", "Expect: 100-continue")
 			handled.continues()
 			var held []*wire
 			for i := range most - 1 {
-				held = append(held, hold(n, conns.idle))
+				held = append(held, hold(n, conns))
 				conns.become(t, i+2)
 			}
 			for range 3 * most {
-				held = append(held, ask(n.dial(), conns.idle))
+				held = append(held, ask(n.dial(), conns))
 			}
 			conns.become(t, most)
 			if name == unwanted { // they are spared for a second, in which others give way
-				held[0].gone()
+				for ended, over := held[0].ends(), false; !over; {
+					held = append(held, ask(n.dial(), conns))
+					select {
+					case <-ended:
+						over = true
+					case <-time.After(100 * time.Millisecond):
+					}
+				}
 			} else {
 				for _, w := range held[:len(held)-most+1] {
 					w.gone()
 				}
 			}
-			ask(held[len(held)-1], conns.idle) // the last is still there
+			ask(held[len(held)-1], conns) // the last is still there
 			handled.write("{}")
 			handled.answer().is(http.StatusOK)
-			<-conns.idle
 			k.gets("{}")
 		})
 	}

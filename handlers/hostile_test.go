@@ -39,7 +39,7 @@ func TestServerHasDeadlines(t *testing.T) {
 type connections struct {
 	mu   sync.Mutex
 	open map[net.Conn]bool
-	idle chan struct{} // for each time that one becomes idle; nil tells nobody
+	idle int // how often one has become idle
 }
 
 func (c *connections) follow(s *http.Server) {
@@ -50,8 +50,8 @@ func (c *connections) follow(s *http.Server) {
 		if c.open[conn] = true; state == http.StateClosed {
 			delete(c.open, conn)
 		}
-		if state == http.StateIdle && c.idle != nil {
-			c.idle <- struct{}{}
+		if state == http.StateIdle {
+			c.idle++
 		}
 	}
 }
@@ -60,6 +60,22 @@ func (c *connections) count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.open)
+}
+
+func (c *connections) idled() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.idle
+}
+
+// becomeIdle waits until one has become idle more often than before.
+func (c *connections) becomeIdle(t *testing.T, before int) {
+	t.Helper()
+	for began := time.Now(); c.idled() == before; time.Sleep(time.Millisecond) {
+		if time.Since(began) > 20*time.Second {
+			t.Fatal("the connection does not become idle")
+		}
+	}
 }
 
 // become waits until so many connections are open.

@@ -168,6 +168,16 @@ func (w *wire) gone() {
 	}
 }
 
+// ends is closed when the server has ended the connection, as gone waits for it.
+func (w *wire) ends() <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.gone()
+	}()
+	return ended
+}
+
 // closed waits until the server ends the connection, by FIN or by reset.
 func (w *wire) closed() {
 	w.n.t.Helper()

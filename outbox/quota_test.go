@@ -122,8 +122,8 @@ func fleet(t *testing.T, replicas, due int, s outbox.Sender, rate float64) {
 // Row 48: whatever rate was set, a backlog is drained at the quota, and few
 // calls are wasted.
 func TestFindsTheQuota(t *testing.T) {
-	for _, rate := range []float64{500, 1000, 2000, 10_000} {
-		for _, replicas := range []int{1, 2, 5} {
+	for _, rate := range []float64{500, 2000, 10_000} {
+		for _, replicas := range []int{1, 5} {
 			t.Run(fmt.Sprintf("rate %v, %d replicas", rate, replicas), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					q := newQuota(500, 500)

@@ -221,7 +221,7 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 		r.must(r.client.Set(ctx, "relay:schema", "1", 0).Err())
 	}
 
-	// Mended and put back, as operations.md says.
+	// Mended and put back, as docs/runbook.md says.
 	cb := r.register("mended")
 	r.answer(cb, `1`)
 	r.pass(cb)

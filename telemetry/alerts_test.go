@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"callback-relay/programs"
 )
 
 const (
@@ -26,15 +28,9 @@ func read(t *testing.T, file string) string {
 // TestAlerts has Prometheus' own tool judge the rules: each alert fires when it
 // should, and not when it should not.
 func TestAlerts(t *testing.T) {
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("promtool is not installed, and CI does not go without it")
-		}
-		t.Skip("promtool is not installed: make setup")
-	}
+	programs.Need(t, "promtool")
 	for _, args := range [][]string{{"check", "rules", rulesFile}, {"test", "rules", rulesTestFile}} {
-		if out, err := exec.Command(promtool, args...).CombinedOutput(); err != nil {
+		if out, err := exec.Command("promtool", args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
@@ -46,7 +42,7 @@ var (
 		regexp.MustCompile(`(?m)^ {10}severity: (critical|warning)$`),
 		regexp.MustCompile(`(?m)^ {10}summary: \S.*\.$`),
 		regexp.MustCompile(`(?m)^ {10}description: \S.*\."?$`),
-		regexp.MustCompile(`(?m)^ {10}runbook: docs/operations\.md#\w+$`),
+		regexp.MustCompile(`(?m)^ {10}runbook: docs/runbook\.md#\w+$`),
 	}
 )
 

@@ -185,7 +185,7 @@ func checkCalls(ctx context.Context, sender *stepfunctions.Sender) finding {
 	return finding{checkAWS, checkFailed, text}
 }
 
-// adviceOn says what to do about a code. docs/operations.md has more.
+// adviceOn says what to do about a code. docs/runbook.md has more.
 var adviceOn = map[string]string{ //nolint:gosec // codes and words, and no credentials
 	"AccessDenied":                allowCalls,
 	"AccessDeniedException":       allowCalls,

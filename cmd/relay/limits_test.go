@@ -13,6 +13,7 @@ import (
 	"callback-relay/api"
 	"callback-relay/config"
 	"callback-relay/store"
+	"callback-relay/programs"
 	"callback-relay/store/redistest"
 )
 
@@ -56,6 +57,7 @@ func TestBodyAcrossTheDeadline(t *testing.T) {
 // it had never been.
 func TestForgotten(t *testing.T) {
 	t.Parallel()
+	programs.Need(t, "redis-server") // the in-process Redis removes nothing by itself
 	w := newWorld(t, startStandalone(t), 0)
 	w.replicas = append(w.replicas, w.start(func(s *config.Settings) { s.Retention = "1ms" }))
 	task := w.register()

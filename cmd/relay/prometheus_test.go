@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"callback-relay/programs"
 )
 
 // rulesFile holds the alerts, as the chart installs them.
@@ -28,13 +30,7 @@ var listeningLine = regexp.MustCompile(`msg="Listening on" address=(127\.0\.0\.1
 // start the test is skipped; in CI there must be one.
 func (w *world) watch() *prometheus {
 	w.Helper()
-	program, err := exec.LookPath("prometheus")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			w.Fatal("prometheus is not installed, and CI does not go without it")
-		}
-		w.Skip("prometheus is not installed: make setup")
-	}
+	programs.Need(w, "prometheus")
 	rules, err := filepath.Abs(rulesFile)
 	w.must(err)
 	var targets []string
@@ -51,7 +47,7 @@ scrape_configs:
 `, rules, strings.Join(targets, ", "))), 0o600))
 
 	log := &logBuffer{}
-	cmd := exec.Command(program, "--config.file", filepath.Join(dir, "prometheus.yml"),
+	cmd := exec.Command("prometheus", "--config.file", filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", "127.0.0.1:0")
 	cmd.Stderr = log
 	w.must(cmd.Start())

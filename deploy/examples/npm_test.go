@@ -5,30 +5,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"callback-relay/programs"
 )
-
-// need ends a test for which a program is missing. In CI it must be there.
-func need(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		without(t, "%s is not installed (make test installs it)", program)
-	}
-}
-
-// without ends a test that lacks something: as failed in CI, else as skipped.
-func without(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}
 
 // installed returns a copy of the folder typescript with its packages.
 func installed(t *testing.T) string {
 	t.Helper()
-	need(t, "node")
-	need(t, "npm")
+	programs.Need(t, "node")
+	programs.Need(t, "npm")
 	dir := t.TempDir()
 	for _, name := range []string{"ask.ts", "package.json", "package-lock.json", "tsconfig.json"} {
 		content, err := os.ReadFile(filepath.Join("typescript", name))
@@ -40,7 +25,7 @@ func installed(t *testing.T) string {
 		}
 	}
 	if out, err := npm(dir, "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"); err != nil {
-		without(t, "npm ci: %v\n%s", err, out)
+		programs.Skip(t, "npm ci: %v\n%s", err, out)
 	}
 	return dir
 }

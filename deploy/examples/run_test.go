@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"callback-relay/api"
+	"callback-relay/programs"
 	"callback-relay/stepfunctions/standin"
 )
 
@@ -77,7 +78,7 @@ func (w *world) wantPage(t *testing.T, link string) {
 // python returns the function in Python. What it sends to SES goes through a
 // stand-in of boto3.
 func python(t *testing.T, w *world) function {
-	need(t, "python3")
+	programs.Need(t, "python3")
 	return w.function(t, []string{"PYTHONPATH=python:testdata"},
 		"python3", "-B", "-c", "import json, sys, ask; ask.handler(json.load(sys.stdin), None)")
 }
@@ -115,7 +116,7 @@ func (w *world) function(t *testing.T, settings []string, command ...string) fun
 // readme runs the function in the README, and answers for the payment provider
 // it would hand its URL to.
 func (w *world) readme(t *testing.T) {
-	need(t, "python3")
+	programs.Need(t, "python3")
 	readme, err := os.ReadFile("../../README.md")
 	w.must(err)
 	_, rest, found := strings.Cut(string(readme), "```python\n")

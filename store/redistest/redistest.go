@@ -3,13 +3,14 @@ package redistest
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+
+	"callback-relay/programs"
 )
 
 func init() {
@@ -27,26 +28,14 @@ const (
 // Available tells whether there is a redis-server to run. In CI there must be.
 func Available(t testing.TB) bool {
 	t.Helper()
-	return available(t, redisServer, "tested on the in-process server only")
+	return programs.Available(t, redisServer, "tested on the in-process server only")
 }
 
 // AvailableValkey tells whether there is a valkey-server to run. In CI there
 // must be.
 func AvailableValkey(t testing.TB) bool {
 	t.Helper()
-	return available(t, valkeyServer, "not tested on Valkey")
-}
-
-func available(t testing.TB, program, without string) bool {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return true
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is not installed, and CI does not go without it", program)
-	}
-	t.Logf("%s is not installed: %s (make test installs it)", program, without)
-	return false
+	return programs.Available(t, valkeyServer, "not tested on Valkey")
 }
 
 // Start runs a redis-server with further arguments ("--maxmemory", "2mb"). It

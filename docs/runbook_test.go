@@ -18,11 +18,11 @@ var (
 	runbook = regexp.MustCompile(`runbook: docs/operations\.md#(\S+)`)
 )
 
-// Each alert has its section in operations.md, to which its annotation leads,
+// Each alert has its section in runbook.md, to which its annotation leads,
 // and there is no section of an alert that does not exist.
 func TestRunbooks(t *testing.T) {
 	rules := read(t, "../deploy/helm/callback-relay/files/rules.yaml")
-	page := read(t, "operations.md")
+	page := read(t, "runbook.md")
 	_, page, _ = strings.Cut(page, "\n## Alerts\n")
 	page, _, _ = strings.Cut(page, "\n## ")
 	var alerts, sections []string
@@ -56,7 +56,7 @@ func TestRefusalsAreExplained(t *testing.T) {
 		return slices.Contains(strings.Split(except[1], "|"), reason)
 	})
 	var got []string
-	for _, row := range table(t, read(t, "operations.md"), "### CallbackRelayOutcomesRefused") {
+	for _, row := range table(t, read(t, "runbook.md"), "### CallbackRelayOutcomesRefused") {
 		got = append(got, code(row[0])...)
 	}
 	slices.Sort(want)
@@ -77,12 +77,12 @@ func TestMetricsAreDescribed(t *testing.T) {
 		}
 		want[fields[0]] = labels
 	}
-	for _, row := range table(t, read(t, "operations.md"), "### Metrics") {
+	for _, row := range table(t, read(t, "runbook.md"), "### Metrics") {
 		labels := code(row[1])
 		slices.Sort(labels)
 		got[code(row[0])[0]] = strings.Join(labels, ",")
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("metrics of the list (-) and of operations.md (+), %d:\n%s", len(slices.Collect(maps.Keys(want))), diff)
+		t.Errorf("metrics of the list (-) and of runbook.md (+), %d:\n%s", len(slices.Collect(maps.Keys(want))), diff)
 	}
 }
