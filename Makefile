@@ -30,7 +30,7 @@ test: setup ## run every test, with the race detector, against a real redis-serv
 # tests wait most of the time, so more of them run than there are processors.
 .PHONY: quick
 quick: ## run the tests that need no browser, no server and no faults: about a minute
-	$(GO) test -short -parallel 8 ./...
+	$(GO) test -short -parallel 4 ./...
 
 .PHONY: image-test
 image-test: ## build the image without a daemon, and run it on a read-only root
