@@ -99,6 +99,25 @@ func (m *mistakes) checkAdded(name string, l LinkRequest, cb Callback, a *Approv
 	}
 }
 
+// RoomForLink says why a callback that has had these links, closed ones included,
+// takes no further one with the name: [ErrTooManyLinks] or [ErrLinksUsedUp]. Those
+// that it replaces do not count as open.
+func RoomForLink(links []Link, name string) error {
+	open := 0
+	for _, link := range links {
+		if !link.Closed && link.Name != name {
+			open++
+		}
+	}
+	switch {
+	case open >= MaxLinks:
+		return ErrTooManyLinks
+	case len(links) >= MaxLinkNumbers:
+		return ErrLinksUsedUp
+	}
+	return nil
+}
+
 // checkLink checks what a link of a known type carries; at is what stands before
 // the names of its fields. What its type has no use for is a mistake: it would
 // be silently lost.

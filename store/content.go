@@ -9,18 +9,18 @@ import (
 	"callback-relay/relay"
 )
 
-// content is what a registration gave its links to do and to show. It is kept
-// sealed in a field of its own, which only the pages and the links with a fixed
-// outcome read, and which most callbacks do not have. It goes with the final
-// state, as the task token does; a [summary] stays.
+// content is what the links of a callback do and show. It is sealed in a field of
+// its own. Only pages and links with a fixed outcome read it, and most callbacks
+// have none. It is deleted in a final state, as the task token is; a [summary]
+// stays.
 type content struct {
 	Links    map[string]linkContent `json:"links,omitempty"` // that were registered, by name
 	Added    map[int]linkContent    `json:"added,omitempty"` // since then, by number
 	Approval *relay.Approval        `json:"approval,omitempty"`
 }
 
-// linkContent is what one link does. The output is a text: JSON within JSON
-// would be written anew, and as a [relay.Payload] it would be redacted.
+// linkContent is what one link does. The output is kept as text: as JSON within
+// JSON it would not stay byte for byte, and a [relay.Payload] would be redacted.
 type linkContent struct {
 	Output string `json:"output,omitempty"`
 	relay.LinkRequest
@@ -66,9 +66,9 @@ func (c *content) encode() string {
 	return encoded(c)
 }
 
-// summary is what stays of a content when all is over: what pages show then,
-// and by what a repeated registration is recognised. Being sealed, the digest
-// needs no key.
+// summary is what stays of a content in a final state: what pages show then, and
+// a digest by which a repeated registration is recognised. The digest needs no key,
+// since the summary is sealed.
 type summary struct {
 	Title      string              `json:"title,omitempty"`
 	Required   int                 `json:"required,omitempty"`
@@ -112,7 +112,7 @@ func (s *summary) encode() string {
 	return encoded(s)
 }
 
-// content returns what is left of the content, as far as one link shows it.
+// content returns what is left of the content for one link.
 func (s *summary) content(link relay.Link, added map[int]addedLink) *content {
 	left := content{Links: map[string]linkContent{}, Added: map[int]linkContent{}}
 	if later, ok := added[int(link.Number)]; ok {
@@ -126,14 +126,14 @@ func (s *summary) content(link relay.Link, added map[int]addedLink) *content {
 }
 
 // addedLink is what stays of a link that was added after the registration, and
-// whose it is.
+// the name of its approver.
 type addedLink struct {
 	Approver string `json:"approver,omitempty"`
 	linkContent
 }
 
-// response returns what whoever used a link is told. One that cannot be read is
-// left out: what was done does not hang on it.
+// response returns what is said to whoever used a link. A response that cannot be
+// read is left out: the answer counts without it.
 func (s *Store) response(link relay.LinkRef, got reply) relay.Response {
 	var left summary
 	var added map[int]addedLink
@@ -181,7 +181,7 @@ func approvers(links []relay.Link) map[string]string {
 	return names
 }
 
-// seal seals a text, and leaves an empty one as it is: there is none.
+// seal seals a text. An empty one stays empty, which means that there is none.
 func (s *Store) seal(id relay.CallbackID, field, text string) []byte {
 	if text == "" {
 		return []byte{}
@@ -189,7 +189,7 @@ func (s *Store) seal(id relay.CallbackID, field, text string) []byte {
 	return s.keys.Seal(id, field, []byte(text))
 }
 
-// open reads sealed JSON. One that is absent changes nothing.
+// open reads sealed JSON into a value, and leaves that as it is if there is none.
 func (s *Store) open(id relay.CallbackID, field, sealed string, into any) error {
 	if sealed == "" {
 		return nil
@@ -204,13 +204,13 @@ func (s *Store) open(id relay.CallbackID, field, sealed string, into any) error 
 	return nil
 }
 
-// unreadable is of what no key of the ring opens. The operator can put the key
-// back, so it is not the caller's fault.
+// unreadable is the error about what no key of the ring opens. It says unavailable,
+// since the operator can put the key back.
 func unreadable(err error) error {
 	return fmt.Errorf("%w: %w", relay.ErrUnavailable, err)
 }
 
-// encoded returns JSON of what has no way to fail.
+// encoded returns the JSON of a value that can always be written as JSON.
 func encoded(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {

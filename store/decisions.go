@@ -11,7 +11,7 @@ import (
 // wrote. Remarks go as soon as an outcome has them; decisions stay, to be shown.
 type decision struct {
 	relay.Decision
-	Number *int  `json:"number,omitempty"` // of the link; the release before last wrote its name alone
+	Number *int  `json:"number,omitempty"` // of the link; earlier releases wrote its name alone
 	At     int64 `json:"at"`               // milliseconds
 }
 
@@ -30,7 +30,8 @@ func encodeDecisions(all []relay.Decision) (decisions, remarks string) {
 	return encoded(ds), encoded(rs)
 }
 
-// relay returns the decision; one without a number is of a registered link.
+// relay returns the decision. One without a number was made through a registered
+// link.
 func (d decision) relay(registered spec) relay.Decision {
 	number := slices.IndexFunc(registered.Links, func(link specLink) bool { return link.Name == d.Link })
 	if d.Number != nil {

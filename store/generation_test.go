@@ -183,7 +183,7 @@ func testGenerationsInARollout(t *testing.T, r *redisUnderTest) {
 
 // A key proves the kind of a link along with its number: one of another kind is
 // none of this registration, whatever it is used for, and shows no page.
-func testOtherKind(t *testing.T, r *redisUnderTest) {
+func testOtherKind(_ *testing.T, r *redisUnderTest) {
 	cb := r.register("task", approvals)
 	for _, link := range cb.Links {
 		for _, kind := range slices.Concat(relay.MachineLinks, relay.PageLinks) {

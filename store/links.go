@@ -12,8 +12,7 @@ import (
 	"callback-relay/relay"
 )
 
-// addTries is how often a link is put beside those that others add at the same
-// moment.
+// addTries is how often adding a link is tried while others add links too.
 const addTries = 10
 
 // AddLink implements [relay.Store].
@@ -26,7 +25,7 @@ func (s *Store) AddLink(
 			return v, err
 		}
 	}
-	return relay.View{}, fmt.Errorf("add link to %s: %w: others do so all the time", id, relay.ErrUnavailable)
+	return relay.View{}, fmt.Errorf("add link to %s: %w: others keep adding links", id, relay.ErrUnavailable)
 }
 
 func (s *Store) addLink(
@@ -45,7 +44,7 @@ func (s *Store) addLink(
 		return relay.View{}, unavailable(fmt.Errorf("callback %s: unreadable %s", id, contentField))
 	}
 	v := relay.View{Callback: cb, Request: l, Approval: kept.approval()}
-	// Of what waits no longer nothing is left to judge: the script says why.
+	// If the callback is no longer pending, the script says why it takes no link.
 	if cb.State == relay.StatePending {
 		var approval *relay.Approval
 		if kept.Approval != nil {
@@ -54,7 +53,7 @@ func (s *Store) addLink(
 		if err := judge(cb, approval); err != nil {
 			return relay.View{}, err
 		}
-		if err := rec.room(name); err != nil {
+		if err := relay.RoomForLink(rec.links(), name); err != nil {
 			return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
 		}
 	}
@@ -91,24 +90,6 @@ func (s *Store) readContent(ctx context.Context, id relay.CallbackID) (contentTe
 		s.open(id, contentField, sealed[0], &contentText), s.open(id, addedField, sealed[1], &addedText))
 }
 
-// room tells whether there is a number for one more link, and few enough are
-// open beside those that it replaces.
-func (r record) room(name string) error {
-	open := 0
-	for _, link := range r.links() {
-		if !link.Closed && link.Name != name {
-			open++
-		}
-	}
-	switch {
-	case open >= relay.MaxLinks:
-		return relay.ErrTooManyLinks
-	case len(r.Links)+len(r.Added) >= relay.MaxLinkNumbers:
-		return relay.ErrLinksUsedUp
-	}
-	return nil
-}
-
 // openNumbers returns the numbers of the links with the name that are open, in
 // the form of the field revoked.
 func (r record) openNumbers(name string) string {
@@ -121,8 +102,8 @@ func (r record) openNumbers(name string) string {
 	return numbers.String()
 }
 
-// insert returns the JSON object with a member set. What else is in it stays as
-// it is: a later release may have put it there.
+// insert returns the JSON object with a member set. Its other members stay as
+// they are: a later release may have written them.
 func insert(object json.RawMessage, name string, value any) string {
 	members := membersOf(object)
 	members[name] = json.RawMessage(encoded(value))
@@ -168,8 +149,8 @@ func (s *Store) Revoke(ctx context.Context, id relay.CallbackID, name string) (r
 	return s.Get(ctx, id)
 }
 
-// closed tells whether a link's number is among those that were closed, each
-// stored with blanks around it.
+// closed tells whether the field revoked has a link's number. Each number in it
+// has a blank before and behind.
 func closed(revoked string, number byte) bool {
 	return strings.Contains(revoked, " "+strconv.Itoa(int(number))+" ")
 }

@@ -13,10 +13,9 @@ import (
 	"callback-relay/relay"
 )
 
-// Claim leases up to limit deliveries whose time has come, the oldest first,
-// and records an attempt for each. What was claimed is returned also when
-// there is an error: part of Redis may be away, or something that cannot be read
-// was set aside.
+// Claim leases up to limit deliveries that are due, the oldest first, and records
+// an attempt for each. With an error it still returns what it claimed: part of
+// Redis may be unavailable, or an entry that cannot be read was set aside.
 func (s *Store) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) {
 	var told error
 	for range asideRounds {
@@ -68,7 +67,7 @@ func (s *Store) readClaim(id relay.CallbackID, got reply) relay.Delivery {
 	return d
 }
 
-// readLease reads the part that answer.lua and claim.lua return alike.
+// readLease reads what both answer.lua and claim.lua return of a lease.
 func (s *Store) readLease(d *relay.Delivery, got reply) {
 	d.Attempt = int(got.number("attempts"))
 	d.EarlierUnclear = int(got.number("unclear"))

@@ -13,19 +13,18 @@ import (
 	"callback-relay/relay"
 )
 
-// spec is what a registration asked for. It is kept in one field, behind the
-// times of creation and deadline, none of which ever change: a hash with few
-// fields takes far less memory than one with many. Two registrations of a task
-// token ask for the same when their specs are the same, but for what came later: the
-// last three members.
+// spec is what a registration asked for. It is kept in one field, after the times
+// of creation and deadline: a hash with few fields takes far less memory than one
+// with many. Two registrations of a task token ask for the same if their specs are
+// equal. The last three members do not count: the store sets them.
 type spec struct {
 	Links    []specLink        `json:"links"` // the index is the number
 	Tags     map[string]string `json:"tags,omitempty"`
 	OnExpiry relay.OnExpiry    `json:"onExpiry"`
 	Expires  string            `json:"expires"` // as asked: "in" or "at", and milliseconds; "" for the default
 	Key      string            `json:"key"`     // the master key of id and links
-	// Generation is that of the links; "" of a registration made for replicas
-	// of a release that knew none.
+	// Generation is that of the links. It is "" for a registration that was made
+	// while a replica was alive that knew no generations.
 	Generation relay.Generation `json:"generation,omitempty"`
 	// Added are the links that came after the registration, as in Links, and
 	// numbered on from these. One that has a name again replaced that link.
@@ -113,7 +112,7 @@ func (r record) links() []relay.Link {
 	return links
 }
 
-// current returns of each name the link that was made last.
+// current returns, of all links with the same name, the one that was made last.
 func current(links []relay.Link) []relay.Link {
 	last := map[string]byte{}
 	for _, link := range links {
@@ -130,7 +129,7 @@ var viewFields = []string{
 	"approvers", "revoked", "decisions", "added",
 }
 
-// texts takes what HMGET returned for texts; what is absent is "".
+// texts returns the values of an HMGET as text; an absent one is "".
 func texts(values []any) []string {
 	all := make([]string, len(values))
 	for i, value := range values {
@@ -194,8 +193,8 @@ func (s *Store) view(id relay.CallbackID, field func(name string) string, dueSco
 	return cb, rec, sealed
 }
 
-// author turns the stored author, a link's number or [relay.ByExpiry], into
-// what it is called.
+// author returns the name of who answered: stored is the number of the link, or
+// [relay.ByExpiry].
 func (s spec) author(by string) string {
 	if by == relay.ByExpiry {
 		return by

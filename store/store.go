@@ -95,8 +95,9 @@ func (s *Store) Cancel(ctx context.Context, id relay.CallbackID) (relay.Callback
 	return s.Get(ctx, id)
 }
 
-// missing tells a callback that does not exist from a Redis that lost its data
-// or was never prepared: the second is no reason to turn senders away for good.
+// missing is the error about a callback that is not there: that it does not exist,
+// or that Redis has lost its data or was never prepared. The second must not turn
+// senders away for good.
 func (s *Store) missing(ctx context.Context) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return err
@@ -132,7 +133,7 @@ type stored struct {
 	err    error
 }
 
-// noHash begins the error about a key that is something else.
+// noHash begins the error of Redis about a key of another type.
 const noHash = "WRONGTYPE"
 
 // readAll reads callbacks in one round trip.
