@@ -57,7 +57,7 @@ func TestCodesAsPasted(t *testing.T) {
 	}
 	for left := 4; left > 0; left-- {
 		got := paste(k, wrongCode(k.Links["dana"].Code))
-		if got.is(http.StatusBadRequest); !strings.Contains(string(got.body), "Tries left: "+string(rune('0'+left))) {
+		if got.is(http.StatusBadRequest); !strings.Contains(string(got.body), "Attempts left: "+string(rune('0'+left))) {
 			t.Errorf("%d tries left, and the page says %s", left, got.body)
 		}
 	}
@@ -81,7 +81,7 @@ func TestFormatsOnPages(t *testing.T) {
 			t.Errorf("no input with %s", want)
 		}
 	}
-	if got := strings.Count(page, "The time is in UTC."); got != 2 {
+	if got := strings.Count(page, "This time is in UTC."); got != 2 {
 		t.Errorf("the time zone is said %d times", got)
 	}
 	form := url.Values{"nonce": {nonce}, "decision": {"approved"}}

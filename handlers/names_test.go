@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	nameTaken  = "This person has a link of their own"
-	nameUsed   = "Somebody with this name has decided already"
-	nameMixed  = "This name mixes letters of several alphabets"
+	nameTaken  = "This person has their own link"
+	nameUsed   = "Someone with this name has already decided"
+	nameMixed  = "This name mixes letters from different alphabets"
 	unreadable = "Please enter a name that people can read"
 )
 

@@ -86,7 +86,7 @@ func TestLabelsOfPages(t *testing.T) {
 		"yes-own":  {"Imported?", "<strong>All</strong> rows", []string{"main confirmed It is in"}},
 		"no":       {"Deploy 4.2.0?", "The approval’s", []string{"danger confirmed Report a failure"}},
 		"no-own":   {"Import of March", "Did it work?", []string{"danger confirmed It broke"}},
-		"beat":     {"Deploy 4.2.0?", "The approval’s", []string{"main confirmed The work goes on"}},
+		"beat":     {"Deploy 4.2.0?", "The approval’s", []string{"main confirmed Still in progress"}},
 		"beat-own": {"Import of March", "The approval’s", []string{"main confirmed I am on it"}},
 	} {
 		page, _ := k.open(link)
@@ -146,7 +146,7 @@ func TestUntitledPages(t *testing.T) {
 	again.is(http.StatusOK)
 	k := task{n: n, taskToken: token}
 	again.decode(&k.Callback)
-	for link, want := range map[string]string{"dana": "Your decision is asked for", "no": "Did this go wrong?"} {
+	for link, want := range map[string]string{"dana": "Your decision is needed", "no": "Has this failed?"} {
 		if page, _ := k.open(link); !strings.Contains(page, want+"</h1>") {
 			t.Errorf("%s: %s", link, page)
 		}
@@ -181,7 +181,7 @@ func TestLongForms(t *testing.T) {
 		"two bytes each":       {long("ä", "abcdef"), http.StatusOK, "You approved this"},
 		"four bytes each":      {long("😀", "abc"), http.StatusOK, "You approved this"},
 		"escaped in JSON":      {long(`"`, "abcdef"), http.StatusOK, "You approved this"},
-		"more than the output": {long("😀", "abcd"), http.StatusBadRequest, "Please shorten this."},
+		"more than the output": {long("😀", "abcd"), http.StatusBadRequest, "This is too long."},
 		"more than is read":    {long("😀", "abcdefg"), http.StatusRequestEntityTooLarge, "This is too long"},
 	} {
 		t.Run(name, func(t *testing.T) {

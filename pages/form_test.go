@@ -90,7 +90,7 @@ func TestButtons(t *testing.T) {
 		"success":  {Form{Action: ActionSuccess}, []button{{"Confirm", "confirmed", false}}},
 		"failure":  {Form{Action: ActionFailure}, []button{{"Report a failure", "confirmed", false}}},
 		"failed":   {Form{Action: ActionFailure, ApproveLabel: "It broke"}, []button{{"It broke", "confirmed", false}}},
-		"alive":    {Form{Action: ActionHeartbeat}, []button{{"The work goes on", "confirmed", false}}},
+		"alive":    {Form{Action: ActionHeartbeat}, []button{{"Still in progress", "confirmed", false}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []button
@@ -205,7 +205,7 @@ func TestLabels(t *testing.T) {
 		labels = append(labels, prose(n))
 	}
 	same(t, "labels", labels, []string{
-		"Your name", "x (optional)", "Why", "Comment (needed with “Not now”)", "To go on, type the word a<b",
+		"Your name", "x (optional)", "Why", "Comment (required if you choose “Not now”)", "To continue, type a<b",
 	})
 	hint := value(named(t, f, "name", "field.x"), "aria-describedby")
 	same(t, "hint", prose(named(t, f, "id", hint)), "Help. At most 80 characters.")

@@ -12,31 +12,31 @@ func TestProblemTexts(t *testing.T) {
 		input, kind, limit, want string
 	}{
 		{"field.reason", "missing", "", "Please fill this in."},
-		{"field.notify", "missing", "", "Please tick this."},
-		{"field.reason", "too-long", "80", "Please shorten this. At most 80 characters are allowed."},
-		{"comment", "too-long", "", "Please shorten this."},
-		{"field.reason", "too-short", "3", "Please write more. At least 3 characters are needed."},
-		{"field.reason", "too-short", "", "Please write more."},
+		{"field.notify", "missing", "", "Please tick this box."},
+		{"field.reason", "too-long", "80", "This is too long. Please use at most 80 characters."},
+		{"comment", "too-long", "", "This is too long."},
+		{"field.reason", "too-short", "3", "This is too short. Please use at least 3 characters."},
+		{"field.reason", "too-short", "", "This is too short."},
 		{"field.seats", "too-small", "1", "Please enter at least 1."},
-		{"field.seats", "too-small", "", "This is too small."},
+		{"field.seats", "too-small", "", "This number is too small."},
 		{"field.seats", "too-large", "500", "Please enter at most 500."},
-		{"field.seats", "too-large", "", "This is too large."},
+		{"field.seats", "too-large", "", "This number is too large."},
 		{"field.seats", "not-a-number", "", "Please enter a number. Example: 12.5"},
 		{"field.seats", "not-whole", "", "Please enter a whole number. Example: 12"},
 		{"field.budget", "not-a-multiple", "0.01", "Please enter a multiple of 0.01."},
-		{"field.budget", "not-a-multiple", "", "This number does not fit the steps allowed."},
+		{"field.budget", "not-a-multiple", "", "This number is not one of the allowed values."},
 		{"field.start", "not-a-date", "", "Please enter a date. Example: 2030-01-31"},
-		{"field.region", "not-a-choice", "", "Please choose one from the list."},
-		{"field.reason", "pattern", "", "This does not have the form that is asked for."},
+		{"field.region", "not-a-choice", "", "Please choose one of the options."},
+		{"field.reason", "pattern", "", "This is not in the expected format."},
 		{"confirm", "wrong-word", "", "This is not the word shown."},
-		{"confirm", "wrong-code", "4", "This code is wrong. Tries left: 4."},
+		{"confirm", "wrong-code", "4", "This code is wrong. Attempts left: 4."},
 		{"confirm", "wrong-code", "", "This code is wrong."},
-		{"approver", "name-taken", "", "This person has a link of their own. Please use that one."},
-		{"approver", "name-used", "", "Somebody with this name has decided already."},
-		{"field.reason", "invalid", "", "This cannot be accepted as it is."},
-		{"field.reason", "something new", "", "This cannot be accepted as it is."},
-		{"decision", "missing", "", "Please press one of the buttons at the end."},
-		{"decision", "not-a-choice", "", "Please press one of the buttons at the end."},
+		{"approver", "name-taken", "", "This person has their own link. Please use that one."},
+		{"approver", "name-used", "", "Someone with this name has already decided."},
+		{"field.reason", "invalid", "", "This cannot be accepted. Please change it."},
+		{"field.reason", "something new", "", "This cannot be accepted. Please change it."},
+		{"decision", "missing", "", "Please press a button at the bottom of the page."},
+		{"decision", "not-a-choice", "", "Please press a button at the bottom of the page."},
 	} {
 		t.Run(test.input+" "+test.kind+" "+test.limit, func(t *testing.T) {
 			f := &Form{Comment: "optional", Fields: allFields(), Confirm: "code", Problems: []Problem{{test.input, test.kind, test.limit}}}
@@ -86,15 +86,15 @@ func TestProblems(t *testing.T) {
 	}
 	same(t, "summary", lines, []string{
 		"Confirmation: This is not the word shown.",
-		"Reason: Please shorten this. At most 80 characters are allowed.",
-		"Reason: This does not have the form that is asked for.",
-		"gone: This cannot be accepted as it is.",
-		"This cannot be accepted as it is.",
+		"Reason: This is too long. Please use at most 80 characters.",
+		"Reason: This is not in the expected format.",
+		"gone: This cannot be accepted. Please change it.",
+		"This cannot be accepted. Please change it.",
 	})
 	same(t, "links", len(find(alert, "a")), 3)
 	reason := named(t, form, "name", "field.reason")
 	same(t, "at the input", describedLast(t, form, reason),
-		"Please shorten this. At most 80 characters are allowed. This does not have the form that is asked for.")
+		"This is too long. Please use at most 80 characters. This is not in the expected format.")
 	same(t, "read out", value(reason, "aria-describedby"), "field-1-hint field-1-error")
 	if _, marked := attr(named(t, form, "name", "comment"), "aria-invalid"); marked {
 		t.Error("the comment is marked too")
@@ -110,10 +110,10 @@ func TestProblems(t *testing.T) {
 func TestStale(t *testing.T) {
 	f := &Form{Comment: "optional", Stale: true, Values: url.Values{"comment": {"as it was"}}}
 	form := formIn(t, waiting(f))
-	says(t, named(t, form, "role", "alert"), "Nothing has been decided yet", "check it and press again")
+	says(t, named(t, form, "role", "alert"), "Nothing has been decided yet", "check them and press the button again")
 	same(t, "comment", textOf(named(t, form, "name", "comment")), "as it was")
 	f.Problems = []Problem{{"comment", "too-long", "9"}}
-	says(t, named(t, formIn(t, waiting(f)), "role", "alert"), "Nothing has been decided yet", "Comment: Please shorten this.")
+	says(t, named(t, formIn(t, waiting(f)), "role", "alert"), "Nothing has been decided yet", "Comment: This is too long.")
 }
 
 // TestRetry holds that what a form sent is sent again as it was, and shown.

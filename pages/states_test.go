@@ -11,11 +11,11 @@ func TestStates(t *testing.T) {
 	type words struct{ heading, lead, symbol string }
 	const (
 		done   = "Your decision is final and has been passed on. You can close this page."
-		final  = "The decision is final. There is nothing left for you to do."
+		final  = "The decision is final. You do not need to do anything."
 		passed = "Your answer has been passed on. You can close this page."
-		known  = "The answer has been passed on. There is nothing left for you to do."
-		safe   = "It is safe with us and is being passed on. There is nothing more for you to do, and you can close this page."
-		stored = "All of it is stored and is being passed on. There is nothing left for you to do."
+		known  = "The answer has been passed on. You do not need to do anything."
+		safe   = "It is safe and is being passed on. You can close this page."
+		stored = "It has been saved and is being passed on. You do not need to do anything."
 	)
 	want := map[string]words{
 		"waiting":               {"Deploy 4.2.0 to production?", "", ""},
@@ -25,11 +25,11 @@ func TestStates(t *testing.T) {
 		"waiting-formats":       {"Deploy 4.2.0 to production?", "", ""},
 		"waiting-stale":         {"Deploy 4.2.0 to production?", "", ""},
 		"waiting-code":          {"Deploy 4.2.0 to production?", "", ""},
-		"waiting-bare":          {"Your decision is asked for", "", ""},
-		"waiting-success":       {"Please confirm", "With the button at the end you confirm that this is done.", ""},
-		"waiting-failure":       {"Did this go wrong?", "Pressing the button below reports this as failed.", ""},
-		"waiting-heartbeat":     {"Is the work still going on?", "With the button at the end you say that the work goes on. You can do so as often as you like.", ""},
-		"counted":               {"Your decision is in", "Others are still to decide. There is nothing more for you to do, and you can close this page.", "check ok"},
+		"waiting-bare":          {"Your decision is needed", "", ""},
+		"waiting-success":       {"Please confirm", "Press the button below to confirm that this is done.", ""},
+		"waiting-failure":       {"Has this failed?", "Pressing the button below reports this as failed.", ""},
+		"waiting-heartbeat":     {"Is this still in progress?", "Press the button below to say that work is continuing. You can do this as often as you like.", ""},
+		"counted":               {"We have received your decision", "Other people still have to decide. You can close this page.", "check ok"},
 		"decided-yours":         {"You approved this", done, "check ok"},
 		"decided-other":         {"This was approved", final, "check ok"},
 		"decided-typed":         {"This was approved", final, "check ok"},
@@ -40,33 +40,33 @@ func TestStates(t *testing.T) {
 		"failed-yours":          {"You reported this as failed", passed, "cross no"},
 		"failed-other":          {"This was reported as failed", known, "cross no"},
 		"decided-then-answered": {"This was reported as failed", known, "cross no"},
-		"settled":               {"This is already settled", "There is nothing left for you to do.", "dash"},
-		"settled-stored":        {"This is already settled", "There is nothing left for you to do.", "dash"},
-		"answered":              {"Thank you, your answer is in", passed, "check ok"},
-		"answered-stored":       {"Your answer is stored", safe, "arrow ok"},
-		"on-its-way-yours":      {"Your decision is stored", safe, "arrow ok"},
+		"settled":               {"This is already settled", "You do not need to do anything.", "dash"},
+		"settled-stored":        {"This is already settled", "You do not need to do anything.", "dash"},
+		"answered":              {"Thank you, we have received your answer", passed, "check ok"},
+		"answered-stored":       {"Your answer has been saved", safe, "arrow ok"},
+		"on-its-way-yours":      {"Your decision has been saved", safe, "arrow ok"},
 		"on-its-way-other":      {"This has been decided", stored, "arrow"},
-		"on-its-way-confirmed":  {"Your answer is stored", safe, "arrow ok"},
+		"on-its-way-confirmed":  {"Your answer has been saved", safe, "arrow ok"},
 		"on-its-way-failed":     {"A failure has been reported", stored, "arrow"},
 		"on-its-way-failed-you": {"Your report of a failure has been saved", safe, "arrow"},
 		"on-its-way-answered":   {"This has been answered", stored, "arrow"},
-		"on-its-way-rejected":   {"Your decision is stored", safe, "arrow"},
+		"on-its-way-rejected":   {"Your decision has been saved", safe, "arrow"},
 		"failed-with-text":      {"You reported this as failed", passed, "cross no"},
 		"waiting-failure-about": {"Import of March", "Pressing the button below reports this as failed.", ""},
-		"too-late":              {"It is too late for this", "The time for this has run out, so nothing can be decided here any more. If it still matters, please ask whoever sent you the link.", "clock note"},
-		"cancelled":             {"This is no longer needed", "Whoever asked for it has withdrawn the request. There is nothing for you to do.", "dash"},
-		"task-closed":           {"Nobody is waiting for this any more", "The work that asked for this has ended in the meantime, so an answer can no longer be passed on. If that surprises you, please ask whoever sent you the link.", "dash"},
-		"link-closed":           {"This link no longer works", "It was withdrawn, or a wrong code was entered too often. If your answer is still wanted, please ask whoever sent you the link how to give it.", "cross"},
-		"not-taken":             {"This could not be passed on", "The workflow that asked for this would not accept the answer, and trying again will not help. Please tell whoever sent you the link.", "warning note"},
-		"too-much":              {"This is too long", "You wrote more than can be passed on, and nothing has been decided. Go back, shorten it, and press the button again.", "warning note"},
-		"trouble-posted":        {"Something went wrong on our side", "Please wait a moment, then reload this page: your browser sends what you entered once more. Should it have arrived already, it does not count twice.", "warning note"},
-		"unknown":               {"We do not know this link", "Perhaps it was cut off when it was copied: open it once more from the message that you were sent. It may also be so old that it has been removed.", "question"},
+		"too-late":              {"The deadline has passed", "A decision can no longer be made here. If it still matters, please ask the person who sent you the link.", "clock note"},
+		"cancelled":             {"This is no longer needed", "The person or system that asked has withdrawn the request. You do not need to do anything.", "dash"},
+		"task-closed":           {"This answer is no longer needed", "The process that asked for this has ended in the meantime, so your answer can no longer be used. If this surprises you, please ask the person who sent you the link.", "dash"},
+		"link-closed":           {"This link no longer works", "It was withdrawn, or a wrong code was entered too many times. If your answer is still needed, please ask the person who sent you the link.", "cross"},
+		"not-taken":             {"This could not be passed on", "The system that asked for this did not accept the answer, and trying again will not help. Please tell the person who sent you the link.", "warning note"},
+		"too-much":              {"This is too long", "You wrote more than we can pass on, and nothing has been decided. Go back, shorten your text, and press the button again.", "warning note"},
+		"trouble-posted":        {"Something went wrong on our side", "Please wait a moment, then reload this page: your browser will send your answer again. If it has already arrived, it will not be counted twice.", "warning note"},
+		"unknown":               {"This link is not valid", "It may have been cut off when it was copied: open it again from the message you received. Very old links are removed, too.", "question"},
 		"trouble":               {"Something went wrong on our side", "Please wait a moment and try again.", "warning note"},
-		"trouble-retry":         {"Something went wrong on our side", "What you entered is kept below. Please wait a moment and try again. Should it have arrived already, it does not count twice.", "warning note"},
-		"unreadable":            {"This could not be read", "What your browser sent could not be read, and nothing has been decided. Please open the link again and try once more; if that does not help, try another browser.", "warning note"},
-		"for-programs":          {"This link is for programs", "A program reports something with it, so opening it in a browser does nothing, and nothing has happened. If you were asked to decide or to confirm something, please ask whoever sent you the link for the right one.", "dash"},
-		"foreign-site":          {"This did not come from our page", "The form was sent from another website, so it was refused and nothing was decided. If you want to decide, open the link from the message that you were sent.", "warning note"},
-		"alive":                 {"Thank you, that is noted", "It is now known that the work goes on. When you want to say so again, open this link once more.", "check ok"},
+		"trouble-retry":         {"Something went wrong on our side", "Your entries are still here. Please wait a moment and try again. If your answer has already arrived, it will not be counted twice.", "warning note"},
+		"unreadable":            {"This could not be read", "We could not read what your browser sent, and nothing has been decided. Please open the link again. If that does not help, try another browser.", "warning note"},
+		"for-programs":          {"This link is for programs", "Programs use this link to report something. Opening it in a browser does nothing, and nothing has happened. If you were asked to decide or to confirm something, please ask the person who sent you the link for the right one.", "dash"},
+		"foreign-site":          {"This did not come from this website", "The form was sent from another website, so we refused it, and nothing has been decided. To decide, open the link from the message you received.", "warning note"},
+		"alive":                 {"Thank you, we have noted that", "We have noted that work is continuing. To report it again, reopen this link.", "check ok"},
 	}
 	p := pagesOf(t, Brand{})
 	symbols := map[string]string{} // path by name
@@ -111,17 +111,17 @@ func TestParts(t *testing.T) {
 	for name, texts := range map[string][]string{
 		"waiting": {"Acme Billing", "Open until 26 November 2026, 16:30 UTC", "The release is through all checks on staging.",
 			"Service billing Change https://git.example.com/billing/compare/4.1.9...4.2.0 Asked by Release workflow",
-			"You decide as Dana Okafor.", "This cannot be taken back.", "Reference: k5f2abcd"},
-		"waiting-quorum": {"1 of 3 approvals are in", "1 of 2 rejections are in",
+			"You are deciding as Dana Okafor.", "This cannot be undone.", "Reference: k5f2abcd"},
+		"waiting-quorum": {"1 of 3 approvals received", "1 of 2 rejections received",
 			"Who decided Lee Brandt approved 24 November 2026, 08:05 UTC"},
-		"waiting-heartbeat": {"You answer as Dana Okafor."},
-		"waiting-code":      {"Six digits that you were sent by another way than this link."},
-		"counted": {"1 of 3 approvals are in", "You approved (Dana Okafor) 24 November 2026, 09:05 UTC",
+		"waiting-heartbeat": {"You are answering as Dana Okafor."},
+		"waiting-code":      {"The six-digit code that was sent to you separately."},
+		"counted": {"1 of 3 approvals received", "You approved (Dana Okafor) 24 November 2026, 09:05 UTC",
 			"Open until 26 November 2026, 16:30 UTC", "Deploy 4.2.0 to production? The release"},
 		"decided-yours":   {"Thank you. The release starts within five minutes.", "Continue to status.example.com"},
 		"rejected-other":  {"You approved (Dana Okafor) 24 November 2026, 09:05 UTC Lee Brandt rejected 24 November 2026, 09:05 UTC"},
-		"confirmed-yours": {"What has happened You confirmed it 24 November 2026"},
-		"failed-other":    {"What has happened This was reported as failed 24 November 2026"},
+		"confirmed-yours": {"What happened You confirmed it 24 November 2026"},
+		"failed-other":    {"What happened This was reported as failed 24 November 2026"},
 		"answered":        {"The import has begun."},
 		"too-late":        {"Was open until 26 November 2026, 16:30 UTC"},
 	} {
@@ -142,11 +142,11 @@ func TestProgress(t *testing.T) {
 		dots     int
 	}{
 		"one of one":      {Progress{Required: 1, Approved: 1, Rejections: 1}, nil, 0, 0},
-		"one of two":      {Progress{Required: 2, Approved: 1, Rejections: 1}, []string{"1 of 2 approvals are in"}, 1, 2},
-		"none rejected":   {Progress{Required: 2, Rejections: 2}, []string{"0 of 2 approvals are in"}, 0, 2},
-		"rejections only": {Progress{Required: 1, Rejections: 3, Rejected: 2}, []string{"2 of 3 rejections are in"}, 2, 3},
-		"one ends it":     {Progress{Required: 2, Approved: 1, Rejections: 1, Rejected: 1}, []string{"1 of 2 approvals are in"}, 1, 2},
-		"a crowd":         {Progress{Required: 30, Approved: 29}, []string{"29 of 30 approvals are in"}, 0, 0},
+		"one of two":      {Progress{Required: 2, Approved: 1, Rejections: 1}, []string{"1 of 2 approvals received"}, 1, 2},
+		"none rejected":   {Progress{Required: 2, Rejections: 2}, []string{"0 of 2 approvals received"}, 0, 2},
+		"rejections only": {Progress{Required: 1, Rejections: 3, Rejected: 2}, []string{"2 of 3 rejections received"}, 2, 3},
+		"one ends it":     {Progress{Required: 2, Approved: 1, Rejections: 1, Rejected: 1}, []string{"1 of 2 approvals received"}, 1, 2},
+		"a crowd":         {Progress{Required: 30, Approved: 29}, []string{"29 of 30 approvals received"}, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			page := with(about(Counted), func(p *Page) { p.Progress = &test.progress })

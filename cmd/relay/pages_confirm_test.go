@@ -87,7 +87,7 @@ func codeIsTyped(d *desk) {
 		}
 		tab.Fill("#confirm", wrongCode(task, "open", n))
 		d.wantStatus(tab.Click(approveButton), http.StatusBadRequest)
-		d.wantText(tab, fmt.Sprintf("This code is wrong. Tries left: %d.", relay.MaxGuesses-n))
+		d.wantText(tab, fmt.Sprintf("This code is wrong. Attempts left: %d.", relay.MaxGuesses-n))
 		d.wantMarked(tab, "#confirm")
 	}
 	d.wantNothing(task)
@@ -168,7 +168,7 @@ func wrongCodesClose(d *desk) {
 	d.visit(tab, task, "lee") // whose tries are untouched
 	tab.Fill("#confirm", wrongCode(task, "lee", 1))
 	d.wantStatus(tab.Click(approveButton), http.StatusBadRequest)
-	d.wantText(tab, "Tries left: 4.")
+	d.wantText(tab, "Attempts left: 4.")
 	tab.Fill("#confirm", task.Links["lee"].Code)
 	d.wantStatus(tab.Click(approveButton), http.StatusOK)
 	d.wantDecision(task, byLee)
@@ -224,7 +224,7 @@ func notGuesses(d *desk) {
 		d.wantStatus(d.browse(http.MethodPost, target, empty).status, http.StatusBadRequest)
 	}
 	form := url.Values{"nonce": {d.nonce(task, "dana", 0)}, "decision": {"approved"}, "comment": {"c"}, "confirm": {wrongCode(task, "dana", 1)}}
-	if got := d.browse(http.MethodPost, target, form); !strings.Contains(got.body, "Tries left: 4.") {
+	if got := d.browse(http.MethodPost, target, form); !strings.Contains(got.body, "Attempts left: 4.") {
 		d.Errorf("got %d %s", got.status, got.body)
 	}
 }

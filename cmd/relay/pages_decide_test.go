@@ -32,7 +32,7 @@ func approvesOnPage(d *desk) {
 	}))
 	tab := d.open(task, "dana")
 	d.wantHeading(tab, "Deploy 4.2.0 to production?")
-	d.wantText(tab, "You decide as Dana Okafor.", "Release 4.2.0 is ready.", "billing", "Open until", "Reference: "+task.ID[:8])
+	d.wantText(tab, "You are deciding as Dana Okafor.", "Release 4.2.0 is ready.", "billing", "Open until", "Reference: "+task.ID[:8])
 	if href := tab.Attr("dl a", "href"); href != "https://example.com/change/1" {
 		d.Errorf("the link in the details leads to %q", href)
 	}
@@ -101,7 +101,7 @@ func commentIsAsked(d *desk) {
 				continue
 			}
 			d.wantStatus(tab.Click(button), http.StatusBadRequest)
-			d.wantText(tab, "Please check this once more", "Please fill this in.")
+			d.wantText(tab, "Please correct the following", "Please fill this in.")
 			d.wantMarked(tab, "#comment")
 			d.wantNothing(task)
 			tab.Fill("#comment", "now")
@@ -159,7 +159,7 @@ func nameIsTyped(d *desk) {
 	for _, name := range []string{"Dana Okafor", " dana  OKAFOR "} {
 		tab.Fill("#approver", name)
 		d.wantStatus(tab.Click(approveButton), http.StatusBadRequest)
-		d.wantText(tab, "This person has a link of their own.")
+		d.wantText(tab, "This person has their own link.")
 		d.wantMarked(tab, "#approver")
 	}
 	tab.Fill("#approver", strings.Repeat("x", 101))

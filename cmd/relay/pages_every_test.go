@@ -49,7 +49,7 @@ var pageStates = []struct {
 	{"waiting-failure", 200, question, opened("failure", failedButton)},
 	{"waiting-failure-own", 200, "Import of March", opened("import", importButton)},
 	{"waiting-heartbeat", 200, question, opened("heartbeat", aliveButton)},
-	{"counted", 200, "Your decision is in", pressed(approveButton, atOnce, "dana", withQuorum)},
+	{"counted", 200, "We have received your decision", pressed(approveButton, atOnce, "dana", withQuorum)},
 
 	{"approved-by-you", 200, "You approved this", pressed(approveButton, atOnce, "dana", withText)},
 	{"approved-by-other", 200, "This was approved", after(decidedBy("dana", "approved"), "lee")},
@@ -70,13 +70,13 @@ var pageStates = []struct {
 		return tab.Click(confirmButton)
 	}, importButton)},
 	{"failed-by-other", 200, "This was reported as failed", after(decidedBy("failure", "confirmed"), "dana", failedButton)},
-	{"alive", 200, "Thank you, that is noted", pressed(confirmButton, atOnce, "heartbeat", aliveButton)},
+	{"alive", 200, "Thank you, we have noted that", pressed(confirmButton, atOnce, "heartbeat", aliveButton)},
 	{"answered-by-machine", 200, "This was confirmed", after(func(d *desk, t task) {
 		d.post(t.Links["hook"].URL, `1`)
 		d.untilState(t, api.StateDelivered)
 	}, "dana", adding("hook", api.LinkRequest{Type: api.LinkWebhook}))},
-	{"answered", 200, "Thank you, your answer is in", fromElsewhere("machine", machine)},
-	{"stored-by-you", 200, "Your decision is stored", undelivered(func(d *desk, t task, tab *browser.Tab) int {
+	{"answered", 200, "Thank you, we have received your answer", fromElsewhere("machine", machine)},
+	{"stored-by-you", 200, "Your decision has been saved", undelivered(func(d *desk, t task, tab *browser.Tab) int {
 		tab.Open(d.at(1, t, "dana"))
 		return tab.Click(approveButton)
 	})},
@@ -85,7 +85,7 @@ var pageStates = []struct {
 		return tab.Open(d.at(1, t, "dana"))
 	})},
 
-	{"too-late", 410, "It is too late for this", after(func(d *desk, t task) {
+	{"too-late", 410, "The deadline has passed", after(func(d *desk, t task) {
 		_, err := d.next().client.Update(d.Context(), t.ID, api.UpdateRequest{ExpiresIn: "1ms"})
 		d.must(err)
 		d.untilState(t, api.StateDelivered)
@@ -94,7 +94,7 @@ var pageStates = []struct {
 		_, err := d.next().client.Cancel(d.Context(), t.ID)
 		d.must(err)
 	}, "dana")},
-	{"task-closed", 410, "Nobody is waiting for this any more", pressed(approveButton, func(d *desk, t task, _ *browser.Tab) {
+	{"task-closed", 410, "This answer is no longer needed", pressed(approveButton, func(d *desk, t task, _ *browser.Tab) {
 		d.steps.Close(t.token)
 	}, "dana")},
 	{"not-taken", 410, "This could not be passed on", pressed(approveButton, func(d *desk, t task, _ *browser.Tab) {
@@ -104,11 +104,11 @@ var pageStates = []struct {
 		_, err := d.next().client.RevokeLink(d.Context(), t.ID, "dana")
 		d.must(err)
 	}, "dana")},
-	{"unknown", 404, "We do not know this link", func(d *desk, tab *browser.Tab) int {
+	{"unknown", 404, "This link is not valid", func(d *desk, tab *browser.Tab) int {
 		whole := d.at(0, d.ask(), "dana")
 		return tab.Open(whole[:len(whole)-1])
 	}},
-	{"foreign-site", 403, "This did not come from our page", fromElsewhere("dana")},
+	{"foreign-site", 403, "This did not come from this website", fromElsewhere("dana")},
 	{"for-programs", 405, "This link is for programs", func(d *desk, tab *browser.Tab) int {
 		return tab.Open(d.at(0, d.register(), "default"))
 	}},

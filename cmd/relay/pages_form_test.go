@@ -115,7 +115,7 @@ func fieldsWrong(d *desk) {
 	}
 	tab.Tick(field("sure"))
 	d.wantStatus(tab.Click(approveButton), http.StatusBadRequest)
-	d.wantText(tab, "Please check this once more", "Please enter a number.")
+	d.wantText(tab, "Please correct the following", "Please enter a number.")
 	d.wantMarked(tab, field("budget"))
 	d.wantKept(tab, typed)
 	var ticked bool
@@ -131,7 +131,7 @@ func fieldsWrong(d *desk) {
 	tab.Eval(careless, nil)
 	tab.Fill(field("budget"), "1.5")
 	d.wantStatus(tab.Click(approveButton), http.StatusBadRequest)
-	d.wantText(tab, "Please enter at most 10.", "This does not have the form that is asked for.", "Please enter a date.", "Please fill this in.")
+	d.wantText(tab, "Please enter at most 10.", "This is not in the expected format.", "Please enter a date.", "Please fill this in.")
 	for _, name := range []string{"when", "seats", "code", "day"} {
 		d.wantMarked(tab, field(name))
 	}

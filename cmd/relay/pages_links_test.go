@@ -104,7 +104,7 @@ func heartbeatOnPage(d *desk) {
 		d.eventually("one more heartbeat is passed on", func() bool {
 			d.visit(tab, task, "beat-page")
 			d.wantStatus(tab.Click(confirmButton), http.StatusOK)
-			d.wantHeading(tab, "Thank you, that is noted")
+			d.wantHeading(tab, "Thank you, we have noted that")
 			return beats() == n+1
 		})
 	}
@@ -119,7 +119,7 @@ func heartbeatOnPage(d *desk) {
 		d.visit(tab, task, "beat-page")
 		return tab.Click(confirmButton) == http.StatusGone
 	})
-	d.wantHeading(tab, "Nobody is waiting for this any more")
+	d.wantHeading(tab, "This answer is no longer needed")
 }
 
 func fixedForMachines(d *desk) {

@@ -155,7 +155,7 @@ func failedMeanwhile(d *desk) {
 	d.must(err)
 	d.untilState(task, api.StateDelivered)
 	d.wantStatus(tab.Click(approveButton), http.StatusGone)
-	d.wantHeading(tab, "It is too late for this")
+	d.wantHeading(tab, "The deadline has passed")
 	if got := d.effects(task); len(got) != 1 || got[0].Error != relay.ErrorExpired {
 		d.Errorf("step functions took %.300q", got)
 	}
@@ -166,7 +166,7 @@ func overMeanwhile(d *desk) {
 		name, heading string
 		end           func(task)
 	}{
-		{"expired", "It is too late for this", func(t task) {
+		{"expired", "The deadline has passed", func(t task) {
 			_, err := d.replicas[1].client.Update(d.Context(), t.ID, api.UpdateRequest{ExpiresIn: "1ms"})
 			d.must(err)
 			d.untilState(t, api.StateExpired)
@@ -175,7 +175,7 @@ func overMeanwhile(d *desk) {
 			_, err := d.replicas[1].client.Cancel(d.Context(), t.ID)
 			d.must(err)
 		}},
-		{"task closed", "Nobody is waiting for this any more", func(t task) { d.steps.Close(t.token) }},
+		{"task closed", "This answer is no longer needed", func(t task) { d.steps.Close(t.token) }},
 	} {
 		task := d.ask(ignoring)
 		tab := d.open(task, "dana")
@@ -232,9 +232,9 @@ func deliveryTakesTime(d *desk) {
 	mine, others := other.open(task, "dana"), other.open(task, "lee")
 	d.steps.SetFault(standin.Fault{Kind: standin.Throttle})
 	d.wantStatus(mine.Click(approveButton), http.StatusOK)
-	d.wantHeading(mine, "Your decision is stored")
+	d.wantHeading(mine, "Your decision has been saved")
 	d.wantStatus(mine.Resubmit(), http.StatusOK)
-	d.wantHeading(mine, "Your decision is stored")
+	d.wantHeading(mine, "Your decision has been saved")
 	d.wantStatus(others.Click(rejectButton), http.StatusConflict)
 	d.wantHeading(others, "This has been decided")
 	d.wantText(others, "Dana Okafor approved")

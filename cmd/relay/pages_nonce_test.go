@@ -74,7 +74,7 @@ func staleInBrowser(d *desk) {
 	tab.Eval(fmt.Sprintf(`document.querySelector("[name=nonce]").value = %q`, d.nonce(task, "open", 2*time.Hour)), nil)
 	d.wantStatus(tab.Click(approveButton), http.StatusBadRequest)
 	d.wantHeading(tab, "Deploy 4.2.0 to production?")
-	d.wantText(tab, "Nothing has been decided yet", "check it and press again")
+	d.wantText(tab, "Nothing has been decided yet", "check them and press the button again")
 	d.wantKept(tab, typed)
 	d.wantNothing(task)
 	d.wantStatus(tab.Click(approveButton), http.StatusOK)
@@ -98,7 +98,7 @@ func foreignSites(d *desk) {
 		{"Origin", "http://relay.example.com"},
 	} {
 		got := d.browse(http.MethodPost, target, d.form(task, "dana"), header...)
-		if got.status != http.StatusForbidden || !strings.Contains(got.body, "This did not come from our page") || strings.Contains(got.body, "<form") {
+		if got.status != http.StatusForbidden || !strings.Contains(got.body, "This did not come from this website") || strings.Contains(got.body, "<form") {
 			d.Errorf("%q: %d %s", header, got.status, got.body)
 		}
 		d.wantNothing(task)
@@ -129,7 +129,7 @@ func foreignSiteInBrowser(d *desk) {
 		tab := d.tab()
 		d.wantStatus(tab.Open(address), http.StatusOK)
 		d.wantStatus(tab.Click(approveButton), http.StatusForbidden)
-		d.wantHeading(tab, "This did not come from our page")
+		d.wantHeading(tab, "This did not come from this website")
 		d.wantNothing(task)
 	}
 }

@@ -30,11 +30,11 @@ func quorum(required, rejections int) func(*api.CreateRequest) {
 func twoOfThree(d *desk) {
 	task := d.ask(quorum(2, 0))
 	dana, lee, open := d.open(task, "dana"), d.tab(), d.open(task, "open")
-	d.wantText(dana, "0 of 2 approvals are in")
+	d.wantText(dana, "0 of 2 approvals received")
 	dana.Fill("#comment", "first")
 	d.wantStatus(dana.Click(approveButton), http.StatusOK)
-	d.wantHeading(dana, "Your decision is in")
-	d.wantText(dana, "1 of 2 approvals are in", "You approved (Dana Okafor)", "Open until")
+	d.wantHeading(dana, "We have received your decision")
+	d.wantText(dana, "1 of 2 approvals received", "You approved (Dana Okafor)", "Open until")
 	once := dana.Text("main")
 	d.wantStatus(dana.Resubmit(), http.StatusOK)
 	if again := dana.Text("main"); again != once {
@@ -46,7 +46,7 @@ func twoOfThree(d *desk) {
 	}
 
 	d.wantStatus(lee.Open(d.at(1, task, "lee")), http.StatusOK)
-	d.wantText(lee, "1 of 2 approvals are in", "Dana Okafor approved")
+	d.wantText(lee, "1 of 2 approvals received", "Dana Okafor approved")
 	lee.Fill("#comment", "second")
 	d.wantStatus(lee.Click(approveButton), http.StatusOK)
 	d.wantHeading(lee, "You approved this")
@@ -93,8 +93,8 @@ func twoRejections(d *desk) {
 	tab := d.tab()
 	d.visit(tab, task, "dana")
 	d.wantStatus(tab.Click(rejectButton), http.StatusOK)
-	d.wantHeading(tab, "Your decision is in")
-	d.wantText(tab, "0 of 2 approvals are in", "1 of 2 rejections are in")
+	d.wantHeading(tab, "We have received your decision")
+	d.wantText(tab, "0 of 2 approvals received", "1 of 2 rejections received")
 	d.wantNothing(task)
 	d.visit(tab, task, "lee")
 	d.wantStatus(tab.Click(approveButton), http.StatusOK)
@@ -115,8 +115,8 @@ func twoLinksOfOne(d *desk) {
 	d.wantStatus(again.Click(approveButton), http.StatusOK) // of a page that was open
 	for _, link := range []string{"dana", "again"} {
 		d.visit(tab, task, link)
-		d.wantHeading(tab, "Your decision is in")
-		d.wantText(tab, "1 of 2 approvals are in")
+		d.wantHeading(tab, "We have received your decision")
+		d.wantText(tab, "1 of 2 approvals received")
 		if tab.Has("form") {
 			d.Error("one person can decide twice")
 		}
@@ -135,7 +135,7 @@ func oneNameOnTwoLinks(d *desk) {
 		tab.Fill("#approver", "Kim Sato")
 	}
 	d.wantStatus(first.Click(approveButton), http.StatusOK)
-	d.wantHeading(first, "Your decision is in")
+	d.wantHeading(first, "We have received your decision")
 	d.wantStatus(second.Click(approveButton), http.StatusBadRequest)
 	d.wantMarked(second, "#approver")
 	second.Fill("#approver", "KIM  sato")
@@ -186,7 +186,7 @@ func quorumSurvives(d *desk) {
 	d.wantStatus(d.browse(http.MethodPost, "http://"+victim.address+path, form).status, http.StatusOK)
 	victim.kill()
 	tab := d.open(task, "lee")
-	d.wantText(tab, "1 of 2 approvals are in", "Dana Okafor approved")
+	d.wantText(tab, "1 of 2 approvals received", "Dana Okafor approved")
 	d.wantStatus(tab.Click(approveButton), http.StatusOK)
 	first := byDana
 	first.comment = "kept"
