@@ -32,7 +32,7 @@ var breaks = []struct {
 	},
 	{
 		name: "acknowledged though the script failed",
-		edits: []edit{{"store/store.go",
+		edits: []edit{{"store/answer.go",
 			`return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)`,
 			`return relay.Recorded{State: row.To, Duplicate: true}, nil`}},
 		scenario: "TestFaults/standalone", objects: objection + lost,
@@ -92,8 +92,8 @@ var breaks = []struct {
 	},
 	{
 		name: "every sender is turned away",
-		edits: []edit{{"store/scripts/answer.lua",
-			"if refused then", "if true then"}},
+		edits: []edit{{"store/scripts/prelude.lua",
+			"overdue = asked.waiting and at >= tonumber(deadline),", "overdue = asked.waiting,"}},
 		scenario: "TestFaults/standalone", objects: "no sender was served",
 	},
 	{
