@@ -3,40 +3,41 @@ package forms
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+
+	"callback-relay/bodies"
 )
 
 // checkMembers tells what is wrong with the names and numbers of valid JSON: names
 // given twice, of which the last would count, and numbers that take too long to
-// calculate with. "" is nothing.
-func checkMembers(d *json.Decoder) (problem string) {
-	token, _ := d.Token() // of JSON that was checked
+// calculate with. nil is nothing.
+func checkMembers(d *json.Decoder) error {
+	token, err := d.Token()
 	if n, ok := token.(json.Number); ok && !isShortNumber(n.String()) {
-		return fmt.Sprintf("has a number of more than %d characters or with an exponent of more than 3 digits", maxNumberChars)
+		return refuse("has a number of more than %d characters or with an exponent of more than 3 digits", maxNumberChars)
 	}
-	if token != json.Delim('{') && token != json.Delim('[') {
-		return ""
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		if token == json.Delim('{') {
-			key, _ := d.Token()
-			name := fmt.Sprint(key)
-			if seen[name] {
-				return "has an object with one name more than once"
+	switch token {
+	case json.Delim('{'):
+		return bodies.EachMember(d, func(_ string, again bool) error {
+			if again {
+				return refuse("has an object with one name more than once")
 			}
-			seen[name] = true
+			return checkMembers(d)
+		})
+	case json.Delim('['):
+		for d.More() {
+			if err := checkMembers(d); err != nil {
+				return err
+			}
 		}
-		if problem := checkMembers(d); problem != "" {
-			return problem
-		}
+		_, err = d.Token() // the bracket that closes it
 	}
-	_, _ = d.Token() // the end of it
-	return ""
+	return err
 }
 
 // members are those of a JSON object, in its order.
-type members []struct {
+type members []member
+
+type member struct {
 	name  string
 	value json.RawMessage
 }
@@ -48,19 +49,14 @@ func membersOf(text []byte) (members, bool) {
 		return nil, false
 	}
 	all := members{}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, false
-		}
+	err := bodies.EachMember(d, func(name string, _ bool) error {
 		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, false
-		}
-		all = append(all, struct {
-			name  string
-			value json.RawMessage
-		}{fmt.Sprint(key), value})
+		err := d.Decode(&value)
+		all = append(all, member{name, value})
+		return err
+	})
+	if err != nil {
+		return nil, false
 	}
 	return all, true
 }

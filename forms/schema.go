@@ -3,6 +3,7 @@ package forms
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"regexp"
@@ -32,8 +33,8 @@ func parseFields(schema []byte) ([]Field, []Mistake) {
 	}
 	d := json.NewDecoder(bytes.NewReader(schema))
 	d.UseNumber()
-	if problem := checkMembers(d); problem != "" {
-		return nil, []Mistake{{"", problem}}
+	if wrong := (*Mistake)(nil); errors.As(checkMembers(d), &wrong) {
+		return nil, []Mistake{*wrong}
 	}
 	p := &fieldParser{}
 	return p.form(top), p.mistakes

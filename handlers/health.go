@@ -32,9 +32,9 @@ func (h *public) alive(c echo.Context) error {
 
 // readyz says whether the relay can serve, and if not, why.
 func (h *private) readyz(c echo.Context) error {
-	if obstacles := h.ready(c.Request().Context()); len(obstacles) > 0 {
-		p := api.NewProblem(api.CodeUnavailable, "Not ready, for the reasons that obstacles lists.")
-		p.Obstacles = obstacles
+	if failedChecks := h.ready(c.Request().Context()); len(failedChecks) > 0 {
+		p := api.NewProblem(api.CodeUnavailable, "Not ready, for the reasons that failedChecks lists.")
+		p.FailedChecks = failedChecks
 		return writeProblem(c, p)
 	}
 	return c.JSON(http.StatusOK, api.Health{Status: api.HealthReady, Warnings: h.warnings()})

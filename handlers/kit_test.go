@@ -125,9 +125,9 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 		},
 		Exposition: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics\n") }),
 		Warnings:   func() []api.Warning { return n.warnings },
-		Ready: func(ctx context.Context) (all []api.Obstacle) {
+		Ready: func(ctx context.Context) (all []api.FailedCheck) {
 			for _, found := range kept.Ready(ctx) {
-				all = append(all, api.Obstacle(found))
+				all = append(all, api.FailedCheck(found))
 			}
 			return all
 		},

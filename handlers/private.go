@@ -29,7 +29,7 @@ type PrivateOptions struct {
 	Exposition http.Handler // of the metrics
 	// Ready says what keeps the relay from serving, and Warnings what may be
 	// wrong besides; both are shown.
-	Ready    func(context.Context) []api.Obstacle
+	Ready    func(context.Context) []api.FailedCheck
 	Warnings func() []api.Warning
 }
 
@@ -41,7 +41,7 @@ type private struct {
 	relay    *relay.Service
 	metrics  Metrics
 	room     *capacity // for bodies
-	ready    func(context.Context) []api.Obstacle
+	ready    func(context.Context) []api.FailedCheck
 	warnings func() []api.Warning
 }
 

@@ -47,7 +47,7 @@ func (o *Outbox) claim(ctx context.Context) (more bool) {
 	if permitted && !o.permit(ctx, batch) {
 		return false
 	}
-	claimed, err := o.Queue.Claim(ctx, batch)
+	claimed, err := o.queue.Claim(ctx, batch)
 	o.report(ctx, "claim", err)
 	if permitted { // other replicas may have been faster
 		o.limit.giveBack(batch - len(claimed))
@@ -68,18 +68,18 @@ const expireBatch = 256
 
 // expire ends callbacks whose deadline has passed.
 func (o *Outbox) expire(ctx context.Context) (more bool) {
-	n, err := o.Queue.Expire(ctx, expireBatch)
+	n, err := o.queue.Expire(ctx, expireBatch)
 	o.report(ctx, "expire", err)
 	if n > 0 {
-		o.Metrics.Expired(n)
-		o.Logger.Info("deadlines passed", "callbacks", n)
+		o.metrics.Expired(n)
+		o.logger.Info("deadlines passed", "callbacks", n)
 	}
 	return n > 0
 }
 
 // beat gives a sign of life and takes this replica's share of the rate.
 func (o *Outbox) beat(ctx context.Context) (more bool) {
-	replicas, err := o.Queue.Beat(ctx, o.Replica, beatCounts)
+	replicas, err := o.queue.Beat(ctx, o.replica, beatCounts)
 	o.report(ctx, "beat", err)
 	if err == nil {
 		o.limit.share(replicas)
@@ -97,27 +97,27 @@ const stateFinished = "finished"
 // count reports how many callbacks there are and how long they wait. Every
 // replica counts all of them, so that each can be asked.
 func (o *Outbox) count(ctx context.Context) (more bool) {
-	c, err := o.Queue.Census(ctx, nearDeadline)
+	c, err := o.queue.Census(ctx, nearDeadline)
 	o.report(ctx, "census", err)
 	if err != nil {
 		return false
 	}
-	o.Metrics.Callbacks(string(relay.StatePending), c.Pending)
-	o.Metrics.Callbacks(string(relay.StateAnswered), c.Answered)
-	o.Metrics.Callbacks(stateFinished, c.Finished)
-	o.Metrics.OldestAge(string(relay.StatePending), c.OldestPending)
-	o.Metrics.OldestAge(string(relay.StateAnswered), c.OldestAnswered)
-	o.Metrics.NearDeadline(c.NearDeadline)
-	o.Metrics.SetAside(c.SetAside)
+	o.metrics.Callbacks(string(relay.StatePending), c.Pending)
+	o.metrics.Callbacks(string(relay.StateAnswered), c.Answered)
+	o.metrics.Callbacks(stateFinished, c.Finished)
+	o.metrics.OldestAge(string(relay.StatePending), c.OldestPending)
+	o.metrics.OldestAge(string(relay.StateAnswered), c.OldestAnswered)
+	o.metrics.NearDeadline(c.NearDeadline)
+	o.metrics.SetAside(c.SetAside)
 	return false
 }
 
 // trim removes what is left of callbacks that retention removed.
 func (o *Outbox) trim(ctx context.Context) (more bool) {
-	n, err := o.Queue.Trim(ctx)
+	n, err := o.queue.Trim(ctx)
 	o.report(ctx, "trim", err)
 	if n > 0 {
-		o.Logger.Info("forgot callbacks past their retention", "callbacks", n)
+		o.logger.Info("forgot callbacks past their retention", "callbacks", n)
 	}
 	return false
 }
@@ -138,9 +138,9 @@ func (o *Outbox) report(ctx context.Context, doing string, err error) {
 	switch {
 	case err == nil && failing:
 		delete(o.trouble, doing)
-		o.Logger.Info("outbox recovered", "doing", doing)
+		o.logger.Info("outbox recovered", "doing", doing)
 	case err != nil && (!failing || time.Since(last) >= reportEvery):
 		o.trouble[doing] = time.Now()
-		o.Logger.Warn("outbox in trouble", "doing", doing, "error", err)
+		o.logger.Warn("outbox in trouble", "doing", doing, "error", err)
 	}
 }

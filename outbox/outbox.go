@@ -85,9 +85,18 @@ const (
 	censusEvery = 5 * time.Second
 )
 
-// Outbox delivers. The zero value is not usable; see [New].
+// Outbox delivers. The zero value is not usable; see [New]. Its parts are its own.
 type Outbox struct {
-	Options
+	queue   Queue
+	sender  Sender
+	metrics Metrics
+	tracer  Tracer
+	logger  *slog.Logger
+
+	replica    string
+	answerWait time.Duration
+	poll       time.Duration
+
 	limit  *limiter
 	slots  chan struct{}  // one for each delivery that Run started
 	fresh  chan struct{}  // one for each delivery that Deliver started
@@ -113,7 +122,8 @@ func New(o Options) *Outbox {
 		o.Fresh = 64
 	}
 	return &Outbox{
-		Options: o,
+		queue: o.Queue, sender: o.Sender, metrics: o.Metrics, tracer: o.Tracer, logger: o.Logger,
+		replica: o.Replica, answerWait: o.AnswerWait, poll: o.Poll,
 		limit:   newLimiter(o.Rate),
 		slots:   make(chan struct{}, o.Workers),
 		fresh:   make(chan struct{}, o.Fresh),
@@ -143,7 +153,7 @@ func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement
 		<-o.fresh
 		return o.putBack(ctx, d)
 	}
-	timer := time.NewTimer(o.AnswerWait)
+	timer := time.NewTimer(o.answerWait)
 	defer timer.Stop()
 	select {
 	case end := <-result:
@@ -173,8 +183,8 @@ func (o *Outbox) begin(deliver func()) bool {
 func (o *Outbox) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { o.every(ctx, beatEvery, o.beat) })
-	loops.Go(func() { o.every(ctx, o.Poll, o.claim) })
-	loops.Go(func() { o.every(ctx, o.Poll, o.expire) })
+	loops.Go(func() { o.every(ctx, o.poll, o.claim) })
+	loops.Go(func() { o.every(ctx, o.poll, o.expire) })
 	loops.Go(func() { o.every(ctx, censusEvery, o.count) })
 	loops.Go(func() { o.every(ctx, trimEvery, o.trim) })
 	loops.Wait()
@@ -185,7 +195,7 @@ func (o *Outbox) Run(ctx context.Context) {
 
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if err := o.Queue.Leave(leaving, o.Replica); err != nil {
-		o.Logger.Warn("replica not withdrawn; it will be forgotten by itself", "error", err)
+	if err := o.queue.Leave(leaving, o.replica); err != nil {
+		o.logger.Warn("replica not withdrawn; it will be forgotten by itself", "error", err)
 	}
 }

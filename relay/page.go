@@ -2,6 +2,8 @@ package relay
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -52,6 +54,19 @@ type Form struct {
 	Confirm      Confirm
 	Fields       []forms.Field
 	Inputs       map[string]int // how many characters each input takes at most, by its name
+}
+
+// Page returns what a link's page shows, or [ErrNotFound], [ErrLinkClosed] or
+// [ErrUnavailable].
+func (s *Service) Page(ctx context.Context, link LinkRef) (LinkPage, error) {
+	v, err := s.store.View(ctx, link)
+	if err != nil {
+		return LinkPage{}, err
+	}
+	if v.Link.Closed {
+		return LinkPage{}, fmt.Errorf("look up %s: %w", v.ID, ErrLinkClosed)
+	}
+	return s.page(link, v, ""), nil
 }
 
 // page returns what a link's page shows of a view. nonce is that of the form that

@@ -66,10 +66,8 @@ func (s *Service) BodyLimit(link LinkRef, h http.Header) (limit int, needed bool
 // When it returns without an error and the verdict is delivered or accepted, the
 // outcome is stored and will be delivered, if not by this process then by
 // another. Sending the same outcome again is no error. Otherwise nothing was
-// recorded. The errors are those of [Store.Answer] and [Kind.Convert], and for a
-// heartbeat those of [Service.heartbeat].
-//
-// [Kind.Convert]: callback-relay/bodies.Kind.Convert
+// recorded. The errors are those of [Store.Answer] and [bodies.Kind.Convert], and
+// for a heartbeat those of [Service.heartbeat].
 func (s *Service) Receive(ctx context.Context, link LinkRef, p Post) (Receipt, error) {
 	body, err := s.convert(link, p)
 	if err != nil {

@@ -30,12 +30,15 @@ func (b *ballot) View(context.Context, relay.LinkRef) (relay.View, error) {
 	return v, b.viewErr
 }
 
-func (b *ballot) Decide(_ context.Context, _ relay.LinkRef, all []relay.Decision, _ *relay.Outcome) (relay.Recorded, error) {
-	b.decided = len(all)
+func (b *ballot) Decide(ctx context.Context, _ relay.LinkRef, all []relay.Decision, _ *relay.Outcome) (relay.Recorded, error) {
+	b.decided, b.hungUp = len(all), ctx.Err() != nil
 	return b.recorded, b.decideErr
 }
 
-func (b *ballot) Guess(context.Context, relay.LinkRef, bool) (int, error) { return 3, b.guessErr }
+func (b *ballot) Guess(ctx context.Context, _ relay.LinkRef, _ bool) (int, error) {
+	b.hungUp = b.hungUp || ctx.Err() != nil
+	return 3, b.guessErr
+}
 
 func (b *ballot) ConfirmDurable(context.Context, relay.CallbackID) error {
 	b.vouched++
@@ -95,6 +98,57 @@ func TestSubmitNotRecorded(t *testing.T) {
 		}
 		if len(got.Steps) > 0 || got.Standing != relay.StandingWaiting || b.deliveries > 0 {
 			t.Errorf("%v: the view has decisions %v and stands at %s; %d deliveries", want, got.Steps, got.Standing, b.deliveries)
+		}
+	}
+}
+
+// A browser that hangs up when all of its form has arrived keeps neither the
+// decision nor the guess from being recorded.
+func TestSubmitFromABrowserThatHangsUp(t *testing.T) {
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	v, ref, sub := cast(t)
+	b := &ballot{views: []relay.View{v}}
+	b.recorded = relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}
+	if _, _, err := b.service().Submit(ctx, ref, sub); err != nil || b.decided != 1 || b.hungUp {
+		t.Errorf("%v, %d decisions, given up: %v", err, b.decided, b.hungUp)
+	}
+	v.Approval.Confirm = relay.ConfirmCode
+	b = &ballot{views: []relay.View{v}}
+	if _, _, err := b.service().Submit(ctx, ref, sub); err == nil || b.hungUp {
+		t.Errorf("a wrong code: %v, given up: %v", err, b.hungUp)
+	}
+}
+
+// Row 79: a name that was typed through one link cannot be typed through another,
+// in whatever spelling, nor can that of somebody who has a link.
+func TestTypedNameVotesOnce(t *testing.T) {
+	open := relay.Link{Name: "open", LinkKind: ballotLink.LinkKind, Number: 1}
+	for name, want := range map[string]forms.ProblemKind{
+		"Kim Lee": relay.ProblemNameUsed, " kim  LEE ": relay.ProblemNameUsed, "K\u0456m Lee": relay.ProblemNameMixed,
+		"dana": relay.ProblemNameTaken, "Lee Kim": "",
+	} {
+		v, _, sub := cast(t, func(v *relay.View) {
+			v.Approval.Required = 2
+			v.Links = append(v.Links, open)
+			v.Link = open
+			v.Decisions = []relay.Decision{{Approved: true, Link: "other", Number: 2, Approver: "Kim Lee", Typed: true}}
+		})
+		ring := keys(t, "k1")
+		ref, err := ring.Resolve(ring.LinkKey(v.ID, open, "k1").Reveal(), relay.PageLinks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub.Nonce, sub.Approver = ref.NewNonce(v.Now), name
+		b := &ballot{views: []relay.View{v}}
+		b.recorded = relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}
+		_, _, err = b.service().Submit(t.Context(), ref, sub)
+		var got forms.ProblemKind
+		if form := (*relay.FormError)(nil); errors.As(err, &form) {
+			got = form.Problems[0].Kind
+		}
+		if got != want || (b.decided == 2) != (want == "") {
+			t.Errorf("%q: %q (%v), %d decisions recorded, want %q", name, got, err, b.decided, want)
 		}
 	}
 }

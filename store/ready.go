@@ -30,8 +30,8 @@ const longestSkew = 5 * time.Minute
 // lookWithin bounds one look at Redis.
 const lookWithin = 3 * time.Second
 
-// Obstacle is one reason why a store cannot be relied on.
-type Obstacle struct {
+// FailedCheck is one reason why a store cannot be relied on.
+type FailedCheck struct {
 	Check  string // what was looked at: one of the Check constants
 	Reason string // what is wrong with it, and what would be right
 }
@@ -54,9 +54,9 @@ var Checks = []string{
 
 // Condition is how Redis was found.
 type Condition struct {
-	Obstacles []Obstacle    // none when the store can be relied on
-	Memory    float64       // share in use of the fullest server; 0 when no server has a limit
-	Skew      time.Duration // how far our clock is ahead of the one that differs most
+	FailedChecks []FailedCheck // none when the store can be relied on
+	Memory       float64       // share in use of the fullest server; 0 when no server has a limit
+	Skew         time.Duration // how far our clock is ahead of the one that differs most
 }
 
 // Low tells whether so little memory is left that no callback is made.
@@ -72,13 +72,13 @@ func (c *Condition) full() error {
 }
 
 func (c *Condition) object(check, reason string, args ...any) {
-	c.Obstacles = append(c.Obstacles, Obstacle{check, fmt.Sprintf(reason, args...)})
+	c.FailedChecks = append(c.FailedChecks, FailedCheck{check, fmt.Sprintf(reason, args...)})
 }
 
 // Ready looks at Redis and says what keeps the store from being relied on; see
 // [Store.Watch] for what follows from it.
-func (s *Store) Ready(ctx context.Context) []Obstacle {
-	return s.Look(ctx).Obstacles
+func (s *Store) Ready(ctx context.Context) []FailedCheck {
+	return s.Look(ctx).FailedChecks
 }
 
 // Watch looks at Redis again and again, until ctx ends, and reports what it
@@ -197,7 +197,7 @@ func (s *Store) lookAtServers(ctx context.Context, c *Condition) error {
 		one.Lock()
 		defer one.Unlock()
 		primaries[server] = true
-		c.Obstacles = append(c.Obstacles, of.Obstacles...)
+		c.FailedChecks = append(c.FailedChecks, of.FailedChecks...)
 		c.Memory = max(c.Memory, of.Memory)
 		if of.Skew.Abs() >= c.Skew.Abs() {
 			c.Skew = of.Skew

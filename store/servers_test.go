@@ -39,6 +39,7 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"GuardedLink":                        testGuardedLink,
 	"UnguardedBesideGuarded":             testUnguardedBesideGuarded,
 	"GuardStays":                         testGuardStays,
+	"OtherKind":                          testOtherKind,
 	"WithoutGeneration":                  testWithoutGeneration,
 	"GenerationsInARollout":              testGenerationsInARollout,
 	"Create":                             testCreate,

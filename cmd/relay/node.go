@@ -72,10 +72,10 @@ type node struct {
 	publicURL publicAddress
 	warnings  warnings
 
-	ports      ports
-	stopWithin time.Duration
-	stopping   atomic.Bool
-	obstacles  map[string]bool // checks that failed at the last look; of the watch alone
+	ports        ports
+	stopWithin   time.Duration
+	stopping     atomic.Bool
+	failedChecks map[string]bool // checks that failed at the last look; of the watch alone
 }
 
 // nodeOptions are what a node is made of. All are required, except where a
@@ -235,39 +235,39 @@ func (n *node) found(c store.Condition) {
 	now := map[string]bool{}
 	note := func(check, reason string) {
 		now[check] = true
-		n.metrics.Obstacle(check, true)
-		if !n.obstacles[check] {
+		n.metrics.CheckFailed(check, true)
+		if !n.failedChecks[check] {
 			n.logger.Error("something is in the way", "check", check, "reason", reason)
 		}
 	}
-	for _, o := range c.Obstacles {
+	for _, o := range c.FailedChecks {
 		note(o.Check, o.Reason)
 	}
 	if now[store.CheckRedis] {
-		maps.Copy(now, n.obstacles) // nothing new is known of the rest
+		maps.Copy(now, n.failedChecks) // nothing new is known of the rest
 	} else {
 		n.metrics.Redis(c.Memory, c.Skew)
 	}
 	if c.Low() {
 		note(checkRegistrations, "stopped, since redis has little of its memory left")
 	}
-	for check := range n.obstacles {
+	for check := range n.failedChecks {
 		if !now[check] {
-			n.metrics.Obstacle(check, false)
+			n.metrics.CheckFailed(check, false)
 			n.logger.Info("no longer in the way", "check", check)
 		}
 	}
-	n.obstacles = now
+	n.failedChecks = now
 }
 
 // ready says what keeps the node from serving.
-func (n *node) ready(ctx context.Context) []api.Obstacle {
+func (n *node) ready(ctx context.Context) []api.FailedCheck {
 	if n.stopping.Load() {
-		return []api.Obstacle{{Check: "process", Reason: "it is about to stop"}}
+		return []api.FailedCheck{{Check: "process", Reason: "it is about to stop"}}
 	}
-	var all []api.Obstacle
+	var all []api.FailedCheck
 	for _, found := range n.store.Ready(ctx) {
-		all = append(all, api.Obstacle(found))
+		all = append(all, api.FailedCheck(found))
 	}
 	return all
 }
