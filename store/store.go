@@ -109,7 +109,7 @@ func (s *Store) Create(ctx context.Context, r relay.Registration, maxExpiry time
 	}
 	asked := newContent(r)
 	got, err := s.keep(ctx, createScript,
-		[]string{callbackKey(id), deadlineKey(id.Partition()), createdKey(id.Partition())},
+		append([]string{callbackKey(id), deadlineKey(id.Partition()), createdKey(id.Partition())}, endedKeys(id.Partition())...),
 		string(id), string(relay.StatePending), how, ms, maxExpiry.Milliseconds(),
 		sp.encode(), s.Keys.Seal(id, taskTokenField, []byte(r.TaskToken.Reveal())),
 		s.seal(id, contentField, asked.encode()), s.seal(id, approversField, names),
@@ -222,7 +222,8 @@ func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToke
 // Cancel implements [relay.Store].
 func (s *Store) Cancel(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
 	row := relay.TransitionOf(relay.EventCancel)
-	got, err := s.keep(ctx, cancelScript, []string{callbackKey(id), deadlineKey(id.Partition())},
+	got, err := s.keep(ctx, cancelScript,
+		[]string{callbackKey(id), deadlineKey(id.Partition()), endedKey(id.Partition(), row.To)},
 		string(id), string(row.From), string(row.To), s.Retention.Milliseconds())
 	if err != nil {
 		return relay.Callback{}, fmt.Errorf("cancel %s: %w", id, err)
