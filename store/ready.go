@@ -110,8 +110,9 @@ const markerGoodFor = 4 * time.Second
 
 // markerLook is what the marker said, and when it was asked for.
 type markerLook struct {
-	at    time.Time
-	wrong error // nil when this release knows it
+	at     time.Time
+	marker string
+	wrong  error // nil when this release knows the marker
 }
 
 // usable returns why nothing may be read or written now: an empty Redis, or one
@@ -163,24 +164,30 @@ var errSchema = fmt.Errorf("%w: wrong keyspace", relay.ErrUnavailable)
 // checkSchema reads the marker and remembers what it says.
 func (s *Store) checkSchema(ctx context.Context) error {
 	asked := time.Now()
-	err := s.readSchema(ctx)
+	marker, err := s.readSchema(ctx)
 	if err == nil || errors.Is(err, errSchema) {
-		s.marker.Store(&markerLook{asked, err})
+		s.marker.Store(&markerLook{asked, marker, err})
 	}
 	return err
 }
 
-func (s *Store) readSchema(ctx context.Context) error {
-	marker, err := s.redis.Get(ctx, schemaKey).Result()
+func (s *Store) readSchema(ctx context.Context) (marker string, err error) {
+	marker, err = s.redis.Get(ctx, schemaKey).Result()
 	switch {
 	case err == redis.Nil: //nolint:errorlint // wrapped, it is trouble with a Sentinel
-		return fmt.Errorf("%w: redis holds none, run relay migrate up", errSchema)
+		return "", fmt.Errorf("%w: redis holds none, run relay migrate up", errSchema)
 	case err != nil:
-		return unavailable(err)
+		return "", unavailable(err)
 	case !slices.Contains(schemaMarkers, marker):
-		return fmt.Errorf("%w: redis holds version %.20q, this release knows %s", errSchema, marker, strings.Join(schemaMarkers, ", "))
+		return marker, fmt.Errorf("%w: redis holds version %.20q, this release knows %s", errSchema, marker, strings.Join(schemaMarkers, ", "))
 	}
-	return nil
+	return marker, nil
+}
+
+// migrated tells whether the keyspace was last seen to be at its latest version.
+func (s *Store) migrated() bool {
+	seen := s.marker.Load()
+	return seen != nil && seen.marker == schemaLatest
 }
 
 // lookAtServers looks at every server that holds data.
@@ -280,13 +287,13 @@ func (s *Store) judgeCopies(info string, copies *redis.Cmd, c *Condition) {
 	}
 }
 
-// lookForWrites asks every server whether it takes writes, by deleting a key
+// lookForWrites asks the servers whether they take writes, by deleting a key
 // that there never is: a replica, a server without room on its disk and one
 // that misses replicas refuse even that. It needs no memory and changes nothing.
 func (s *Store) lookForWrites(ctx context.Context, c *Condition) error {
 	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for partition := range relay.Partitions {
-			p.Unlink(ctx, partitionKey(partition, "probe"))
+		for _, partitions := range s.slots() {
+			p.Unlink(ctx, partitionKey(partitions[0], "probe"))
 		}
 		return nil
 	})
