@@ -47,7 +47,7 @@ var breaks = []struct {
 	{
 		name: "the deadline is not judged where the answer is recorded",
 		edits: []edit{{"store/scripts/prelude.lua",
-			"overdue = asked.waiting and at >= tonumber(deadline),", "overdue = false,"}},
+			"overdue = at >= tonumber(ends)", "overdue = false"}},
 		scenario: "TestFaults/standalone", objects: "after the deadline and acknowledged",
 	},
 	{
@@ -93,7 +93,7 @@ var breaks = []struct {
 	{
 		name: "every sender is turned away",
 		edits: []edit{{"store/scripts/prelude.lua",
-			"overdue = asked.waiting and at >= tonumber(deadline),", "overdue = asked.waiting,"}},
+			"overdue = at >= tonumber(ends)", "overdue = true"}},
 		scenario: "TestFaults/standalone", objects: "no sender was served",
 	},
 	{
