@@ -96,12 +96,12 @@ type Problem struct {
 	Offset *int64 `json:"offset,omitempty"`
 	// Errors are all mistakes of a request at once, with CodeInvalidRequest.
 	Errors []FieldError `json:"errors,omitempty"`
-	// Obstacles are all that keeps a relay from being ready, of /readyz alone.
-	Obstacles []Obstacle `json:"obstacles,omitempty"`
+	// FailedChecks are all that keeps a relay from being ready, of /readyz alone.
+	FailedChecks []FailedCheck `json:"failedChecks,omitempty"`
 }
 
-// Obstacle is one reason why a relay is not ready.
-type Obstacle struct {
+// FailedCheck is one reason why a relay is not ready.
+type FailedCheck struct {
 	// Check is what was looked at, such as memory or keyspace.
 	Check  string `json:"check"`
 	Reason string `json:"reason"`

@@ -2,7 +2,7 @@
 //
 // Senders cannot be asked to change, so what they say of their bodies is taken
 // as a hint and the bytes are believed. [KindOf] reads the headers and never
-// fails; [Kind.Unpack] undoes a compression; [Kind.JSON] converts. JSON is passed
+// fails; [Kind.Convert] undoes a compression and converts. JSON is passed
 // on byte for byte, since decoding and encoding it would change big numbers and
 // drop duplicate members. Decision 12 says what becomes of everything else.
 //

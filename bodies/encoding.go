@@ -18,10 +18,10 @@ func (k Kind) Packed() bool { return len(k.encodings) > 0 }
 
 var gzipMagic = []byte("\x1f\x8b")
 
-// Unpacker returns a reader of what is packed in a body, which is not empty. Its
+// unpacker returns a reader of what is packed in a body, which is not empty. Its
 // errors are [*InvalidError], with the offset in the packed body. A kind of
 // compression that is not known is an [*UnsupportedError].
-func (k Kind) Unpacker(body []byte) (io.Reader, error) {
+func (k Kind) unpacker(body []byte) (io.Reader, error) {
 	if len(k.encodings) == 1 {
 		packed := bytes.NewReader(body)
 		switch k.encodings[0] {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"callback-relay/names"
 )
 
 // formJSON converts a URL-encoded form into an object; or into what it is if it
@@ -54,7 +56,7 @@ func isLiteral(body []byte) bool {
 var opening = []string{`"`, "'", "`", "‘", "“", "’", "”", "„", "«"}
 
 // isBlank tells whether a character cannot be seen.
-func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
+func isBlank(r rune) bool { return unicode.IsSpace(r) || names.Invisible(r) }
 
 // meantAsJSON tells whether a form begins like JSON: with a brace or bracket, as
 // no form does.

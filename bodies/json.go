@@ -75,6 +75,26 @@ func tooDeep(text []byte) int {
 	return -1
 }
 
+// EachMember calls each for the members of a JSON object, in their order, when the
+// brace that opens it has been read. again tells that the object had the name
+// before. each reads the value, or ends the walk with an error.
+func EachMember(d *json.Decoder, each func(name string, again bool) error) error {
+	seen := map[string]bool{}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := key.(string)
+		if err := each(name, seen[name]); err != nil {
+			return err
+		}
+		seen[name] = true
+	}
+	_, err := d.Token() // the brace that closes it
+	return err
+}
+
 // quotedLen returns the length of a JSON string without making it.
 func quotedLen(s string) int {
 	n := len(s) + len(`""`)
@@ -92,11 +112,11 @@ func quotedLen(s string) int {
 }
 
 // quote writes valid UTF-8 as a JSON string.
-func quote(s string) []byte { return encode(s) }
+func quote(s string) []byte { return Encode(s) }
 
-// encode writes JSON without the escapes for HTML, which would make text up to
+// Encode writes JSON without the escapes for HTML, which would make text up to
 // six times as long. It is for values that have no way to fail.
-func encode(value any) []byte {
+func Encode(value any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -152,9 +152,9 @@ func (k Kind) MaxBytes(limit int) int {
 	return limit
 }
 
-// Growth returns how much memory it takes at most, in bytes and besides the body,
+// growth returns how much memory it takes at most, in bytes and besides the body,
 // to convert a body of n bytes into an output of at most limit.
-func (k Kind) Growth(n, limit int) int {
+func (k Kind) growth(n, limit int) int {
 	growth := 0
 	if name := nameOf(k.charset); name != "" && name != "utf-8" || k.family() != jsonText {
 		growth += min(3*n, limit) // the text in UTF-8; its charset may be named in it

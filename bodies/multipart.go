@@ -82,7 +82,7 @@ func readPart(part *multipart.Part) (Field, error) {
 // aboutFile is what stands for a file. Its name may be in any charset, and is
 // told as far as it can be read.
 func aboutFile(name, mediaType string, size int64) []byte {
-	return encode(struct {
+	return Encode(struct {
 		Filename    string `json:"filename,omitempty"`
 		ContentType string `json:"contentType,omitempty"`
 		Size        int64  `json:"size"` // bytes

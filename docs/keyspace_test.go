@@ -27,7 +27,7 @@ type script struct {
 }
 
 var (
-	scriptKey  = regexp.MustCompile(`(?m)^-- KEYS\[\d+\] (\S+(?: \S+)*?)(?:   .*)?$`)
+	scriptKey = regexp.MustCompile(`(?m)^-- KEYS\[\d+\] (\S+(?: \S+)*?)(?:   .*)?$`)
 	// read, of prelude.lua, is HMGET by names.
 	scriptCall = regexp.MustCompile(`(\w+)(?:', |\(|, )KEYS\[1\]`)
 	luaText    = regexp.MustCompile(`^'([^']*)'$`)

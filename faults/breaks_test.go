@@ -16,18 +16,6 @@ import (
 // edit changes one file of the relay, or adds it, where old is empty.
 type edit struct{ file, old, new string }
 
-// guards are what keeps a late result from counting.
-const guards = `if not cb.state or cb.fence ~= ARGV[2] then
-  return {'verdict', 'stale'}
-end
-if not cb.leased then
-  return {'verdict', 'settled'} -- the client repeats a call whose answer was lost
-end
-if cb.state ~= ARGV[3] or cb.leased ~= ARGV[11] then
-  return {'verdict', 'stale'}
-end
-`
-
 // breaks are ways in which the relay could be wrong, and which of the tests
 // here has to notice.
 var breaks = []struct {
@@ -37,14 +25,14 @@ var breaks = []struct {
 	objects  string // what the scenario then says
 }{
 	{
-		name: "neither fence nor lease is looked at",
+		name: "whose lease it is does not matter",
 		edits: []edit{{"store/scripts/settle.lua",
-			guards, "if cb.state ~= ARGV[3] then\n  return {'verdict', 'stale'}\nend\n"}},
+			"if cb.state ~= ARGV[3] or cb.leased ~= ARGV[2] then", "if cb.state ~= ARGV[3] then"}},
 		scenario: "TestLateResult", objects: "state refused, and there is an effect",
 	},
 	{
 		name: "acknowledged though the script failed",
-		edits: []edit{{"store/store.go",
+		edits: []edit{{"store/answer.go",
 			`return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)`,
 			`return relay.Recorded{State: row.To, Duplicate: true}, nil`}},
 		scenario: "TestFaults/standalone", objects: objection + lost,
@@ -104,8 +92,8 @@ var breaks = []struct {
 	},
 	{
 		name: "every sender is turned away",
-		edits: []edit{{"store/scripts/answer.lua",
-			"if refused then", "if true then"}},
+		edits: []edit{{"store/scripts/prelude.lua",
+			"overdue = asked.waiting and at >= tonumber(deadline),", "overdue = asked.waiting,"}},
 		scenario: "TestFaults/standalone", objects: "no sender was served",
 	},
 	{

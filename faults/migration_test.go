@@ -142,9 +142,11 @@ type seeded struct {
 func (f *fleet) seed(r *redis.Client, n int) []seeded {
 	f.Helper()
 	ctx := context.Background()
+	prelude, err := os.ReadFile("../store/scripts/prelude.lua")
+	must(f, err)
 	source, err := os.ReadFile("../store/scripts/create.lua")
 	must(f, err)
-	create := redis.NewScript(string(source))
+	create := redis.NewScript(string(prelude) + "\n" + string(source))
 	must(f, create.Load(ctx, r).Err())
 	_, model := f.register()
 	keys, err := relay.ParseKeyRing(oldKey)
@@ -169,7 +171,7 @@ func (f *fleet) seed(r *redis.Client, n int) []seeded {
 		for i, reply := range replies {
 			made, err := reply.(*redis.Cmd).StringSlice()
 			must(f, err)
-			all[from+i].registration = strings.Join(made[1:], " ") + " " + spec
+			all[from+i].registration = made[3] + " " + made[5] + " " + spec // behind their names
 		}
 	}
 	return all

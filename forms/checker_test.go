@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"callback-relay/forms"
-	"callback-relay/relay"
 )
 
 // form is a schema with the properties, and more keywords after them.
@@ -43,10 +42,10 @@ func TestCheck(t *testing.T) {
 		`{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object"}`,
 		`{"$schema":"https://json-schema.org/draft/2019-09/schema#","type":"object"}`,
 		`{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","definitions":{"a":{"type":"string"}},"allOf":[{"$ref":"#/definitions/a"}]}`,
-		form(`"a":{"type":"string","maxLength":1e6}`), form(`"a":{"type":"string"}`, strings.Repeat(" ", relay.MaxFieldsBytes-len(form(`"a":{"type":"string"}`)))),
+		form(`"a":{"type":"string","maxLength":1e6}`), form(`"a":{"type":"string"}`, strings.Repeat(" ", forms.MaxSchemaBytes-len(form(`"a":{"type":"string"}`)))),
 		doubling(5),
 	} {
-		if err := forms.New().Check([]byte(schema)); err != nil {
+		if err := forms.Check([]byte(schema)); err != nil {
 			t.Errorf("%.120s: %v", schema, err)
 		}
 	}
@@ -63,7 +62,7 @@ func TestCheckRefuses(t *testing.T) {
 		"two values":                {`{} {}`, "is not one JSON value"},
 		"a list":                    {`["secret"]`, "must be an object"},
 		"true":                      {`true`, "must be an object"},
-		"too large":                 {form(`"a":{"type":"string"}`, strings.Repeat(" ", relay.MaxFieldsBytes)), "at most 16384 are allowed"},
+		"too large":                 {form(`"a":{"type":"string"}`, strings.Repeat(" ", forms.MaxSchemaBytes)), "at most 16384 are allowed"},
 		"too deep for JSON":         {strings.Repeat(`{"a":`, 600), "is not one JSON value"},
 		"too deep":                  {form(`"a":{"type":"string"}`, `,"not":`, strings.Repeat(`{"not":`, 65), `{}`, strings.Repeat(`}`, 65)), "is nested deeper than 64 levels"},
 		"draft-04":                  {`{"$schema":"http://json-schema.org/draft-04/schema#"}`, "other than those of"},
@@ -108,12 +107,12 @@ func TestCheckRefuses(t *testing.T) {
 		"required, twice the same":  {form(`"a":{"type":"string"}`, `,"required":["a","a"]`), "is not a valid JSON Schema, at required"},
 	} {
 		start := time.Now()
-		err := forms.New().Check([]byte(c.schema))
-		var invalid *relay.InvalidFieldError
+		err := forms.Check([]byte(c.schema))
+		var invalid *forms.Mistake
 		switch {
 		case !errors.As(err, &invalid):
 			t.Errorf("%s: %v", name, err)
-		case invalid.Field != "approval.fields" || !strings.Contains(invalid.Problem, c.problem):
+		case invalid.At != "" || !strings.Contains(invalid.Problem, c.problem):
 			t.Errorf("%s: %v", name, err)
 		case strings.Contains(err.Error(), "secret"):
 			t.Errorf("%s: the error quotes a value: %v", name, err)
@@ -148,7 +147,7 @@ func TestNothingIsLoaded(t *testing.T) {
 			form(`"a":{"type":"string"}`, `,"dependencies":{"a":{"$ref":"`, to, `"}}`),
 			form(`"a":{"type":"string"}`, `,"$vocabulary":{"`, to, `":true}`),
 		} {
-			if err := forms.New().Check([]byte(schema)); err == nil {
+			if err := forms.Check([]byte(schema)); err == nil {
 				t.Errorf("%s is taken", schema)
 			}
 		}
@@ -163,24 +162,24 @@ func TestNothingIsLoaded(t *testing.T) {
 // there is.
 func TestWorstCaseIsBounded(t *testing.T) {
 	fill := func(repeated int) time.Duration {
-		properties := make([]string, relay.MaxFields)
+		properties := make([]string, forms.MaxFields)
 		for i := range properties {
 			properties[i] = fmt.Sprintf(`"p%02d":{"type":"string","maxLength":1000,"pattern":"(a|a|a?){%d}%db$"}`, i, repeated, i)
 		}
 		schema := []byte(form(strings.Join(properties, ",")))
-		if err := forms.New().Check(schema); err != nil {
+		if err := forms.Check(schema); err != nil {
 			t.Fatal(err)
 		}
-		fields, err := relay.ParseFields(schema)
+		fields, err := forms.ParseFields(schema)
 		if err != nil {
 			t.Fatal(err)
 		}
-		object, _ := relay.ReadFields(fields, func(string) string { return strings.Repeat("a", 1000) })
+		object, _ := forms.ReadFields(fields, func(string) string { return strings.Repeat("a", 1000) })
 		best := time.Hour
 		for range 3 {
 			start := time.Now()
-			problems, err := forms.New().Validate(schema, object, false)
-			if err != nil || len(problems) != relay.MaxFields {
+			problems, err := forms.Validate(schema, object, false)
+			if err != nil || len(problems) != forms.MaxFields {
 				t.Fatalf("%v, %v", problems, err)
 			}
 			best = min(best, time.Since(start))
@@ -217,7 +216,7 @@ func TestPatternsCostWhatTheirTextsAllow(t *testing.T) {
 		"a length that is elsewhere":   {form(`"a":{"type":"string","allOf":[{"maxLength":1000},{"pattern":"([a-z]?){400}z$"}]}`), false},
 		"a length that is for another": {form(`"a":{"type":"string","pattern":"([a-z]?){400}z$","not":{"maxLength":1000}}`), false},
 	} {
-		if err := forms.New().Check([]byte(c.schema)); (err == nil) != c.taken {
+		if err := forms.Check([]byte(c.schema)); (err == nil) != c.taken {
 			t.Errorf("%s: %v", name, err)
 		} else if err != nil && !strings.Contains(err.Error(), "or give their texts a maxLength") {
 			t.Errorf("%s: the error does not say what would be right: %v", name, err)
@@ -232,24 +231,24 @@ func TestCostliestForms(t *testing.T) {
 	for pattern, text := range map[string]string{
 		`([a-z]?){%d}z$`: "a", `(\\p{L}?){%d}z$`: "ä", `(.?.?){%d}z$`: "a", `(a*){%d}z$`: "a",
 	} {
-		for _, length := range []int{200, relay.MaxFieldChars} {
+		for _, length := range []int{200, forms.MaxFieldChars} {
 			var schema []byte
 			for n := 1000; n > 0; n = n * 9 / 10 {
 				schema = []byte(form(fmt.Sprintf(`"p":{"type":"string","maxLength":%d,"pattern":"`+pattern+`"}`, length, n)))
-				if forms.New().Check(schema) == nil {
+				if forms.Check(schema) == nil {
 					break
 				}
 			}
-			fields, err := relay.ParseFields(schema)
+			fields, err := forms.ParseFields(schema)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, chars := range []int{length, relay.MaxFieldChars} {
-				object, _ := relay.ReadFields(fields, func(string) string { return strings.Repeat(text, chars) })
+			for _, chars := range []int{length, forms.MaxFieldChars} {
+				object, _ := forms.ReadFields(fields, func(string) string { return strings.Repeat(text, chars) })
 				start := time.Now()
-				problems, err := forms.New().Validate(schema, object, false)
+				problems, err := forms.Validate(schema, object, false)
 				took := time.Since(start)
-				if err != nil || len(problems) != 1 || chars > length && problems[0].Kind != relay.ProblemTooLong {
+				if err != nil || len(problems) != 1 || chars > length && problems[0].Kind != forms.ProblemTooLong {
 					t.Errorf("%s: %v, %v", schema, problems, err)
 				}
 				t.Logf("%s for %d characters, with %d: %v", pattern, length, chars, took)
@@ -262,8 +261,8 @@ func TestCostliestForms(t *testing.T) {
 // length alone.
 func TestLongTextsAreNotMatched(t *testing.T) {
 	schema := []byte(form(`"a":{"type":"string","maxLength":5,"pattern":"^x*$"},"b":{"type":"string","pattern":"^x*$"}`))
-	got, err := forms.New().Validate(schema, []byte(`{"a":"xxxxxx","b":"xxxxxx"}`), false)
-	if diff := cmp.Diff([]relay.FieldProblem{{Field: "a", Kind: relay.ProblemTooLong, Limit: "5"}}, got); diff != "" || err != nil {
+	got, err := forms.Validate(schema, []byte(`{"a":"xxxxxx","b":"xxxxxx"}`), false)
+	if diff := cmp.Diff([]forms.Problem{{Field: "a", Kind: forms.ProblemTooLong, Limit: "5"}}, got); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
 }
@@ -271,11 +270,11 @@ func TestLongTextsAreNotMatched(t *testing.T) {
 // A schema that was registered when more was allowed still judges its form.
 func TestCostlySchemaThatWasTaken(t *testing.T) {
 	schema := []byte(form(`"a":{"type":"string","pattern":"^(x?){400}$"}`))
-	if forms.New().Check(schema) == nil {
+	if forms.Check(schema) == nil {
 		t.Fatal("it is not too costly")
 	}
-	for typed, want := range map[string][]relay.FieldProblem{"xx": nil, "y": {{Field: "a", Kind: relay.ProblemPattern}}} {
-		got, err := forms.New().Validate(schema, []byte(`{"a":"`+typed+`"}`), false)
+	for typed, want := range map[string][]forms.Problem{"xx": nil, "y": {{Field: "a", Kind: forms.ProblemPattern}}} {
+		got, err := forms.Validate(schema, []byte(`{"a":"`+typed+`"}`), false)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%q: %v %s", typed, err, diff)
 		}
@@ -286,12 +285,12 @@ func TestCostlySchemaThatWasTaken(t *testing.T) {
 // than one of a schema.
 func TestTypedPatternIsBounded(t *testing.T) {
 	schema := []byte(form(`"a":{"type":"string","format":"regex"}`))
-	for typed, want := range map[string][]relay.FieldProblem{
+	for typed, want := range map[string][]forms.Problem{
 		`"^a{900}$"`:   nil,
-		`"(abc){900}"`: {{Field: "a", Kind: relay.ProblemInvalid}},
-		`"("`:          {{Field: "a", Kind: relay.ProblemInvalid}},
+		`"(abc){900}"`: {{Field: "a", Kind: forms.ProblemInvalid}},
+		`"("`:          {{Field: "a", Kind: forms.ProblemInvalid}},
 	} {
-		got, err := forms.New().Validate(schema, []byte(`{"a":`+typed+`}`), false)
+		got, err := forms.Validate(schema, []byte(`{"a":`+typed+`}`), false)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v %s", typed, err, diff)
 		}
@@ -304,22 +303,26 @@ func TestValidateErrors(t *testing.T) {
 		{schema, `secret`}, {schema, `["secret"]`}, {schema, `null`}, {schema, `{"a":1e1000}`}, {schema, `{"secret":` + strings.Repeat("1", 41) + `}`},
 		{`{"type":"secret"}`, `{}`},
 	} {
-		problems, err := forms.New().Validate([]byte(c[0]), []byte(c[1]), false)
+		problems, err := forms.Validate([]byte(c[0]), []byte(c[1]), false)
 		if err == nil || problems != nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v: %v, %v", c, problems, err)
 		}
 	}
 }
 
-func TestOneCheckerForMany(t *testing.T) {
-	checker := forms.New()
+// One form is used by many at once, as that of a callback with several approvers.
+func TestOneFormForMany(t *testing.T) {
+	one, mistakes := forms.Parse([]byte(form(`"a":{"type":"string","maxLength":3,"pattern":"^[0-9]*$"}`)))
+	if mistakes != nil {
+		t.Fatal(mistakes)
+	}
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			schema := []byte(form(fmt.Sprintf(`"a":{"type":"string","maxLength":%d}`, i+1)))
-			got, err := checker.Validate(schema, []byte(`{"a":"123456789"}`), false)
-			if err != nil || len(got) != 1 || got[0].Limit != fmt.Sprint(i+1) {
-				t.Errorf("%d: %v, %v", i, got, err)
+			typed := strings.Repeat("1", i)
+			object, problems := one.Read(func(string) string { return typed }, false)
+			if (len(problems) > 0) != (i > 3) || i == 2 && string(object) != `{"a":"11"}` {
+				t.Errorf("%q: %q, %v", typed, object, problems)
 			}
 		})
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"callback-relay/forms"
-	"callback-relay/relay"
 )
 
 // Whatever a schema says that is taken, whatever is typed into its form can be
@@ -32,24 +31,23 @@ func FuzzValidate(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, schema []byte, typed string) {
-		checker := forms.New()
-		err := checker.Check(schema)
-		if invalid := (*relay.InvalidFieldError)(nil); err != nil {
-			if !errors.As(err, &invalid) || invalid.Field != "approval.fields" {
+		err := forms.Check(schema)
+		if invalid := (*forms.Mistake)(nil); err != nil {
+			if !errors.As(err, &invalid) || invalid.At != "" {
 				t.Errorf("%q: %v", schema, err)
 			}
 			return
 		}
-		fields, err := relay.ParseFields(schema)
+		fields, err := forms.ParseFields(schema)
 		if err != nil {
 			return
 		}
-		object, _ := relay.ReadFields(fields, func(string) string { return typed })
-		all, err := checker.Validate(schema, object, false)
+		object, _ := forms.ReadFields(fields, func(string) string { return typed })
+		all, err := forms.Validate(schema, object, false)
 		if err != nil {
 			t.Fatalf("%q with %q: %v", schema, object, err)
 		}
-		again, err := checker.Validate(schema, object, false)
+		again, err := forms.Validate(schema, object, false)
 		if diff := cmp.Diff(all, again); diff != "" || err != nil {
 			t.Errorf("%q with %q: %v, not the same again: %s", schema, object, err, diff)
 		}
@@ -60,12 +58,12 @@ func FuzzValidate(f *testing.F) {
 			}
 			seen[problem.Field] = true
 		}
-		some, err := checker.Validate(schema, object, true)
+		some, err := forms.Validate(schema, object, true)
 		if err != nil {
 			t.Fatalf("%q with %q: %v", schema, object, err)
 		}
 		for _, problem := range some {
-			if problem.Kind == relay.ProblemMissing || !slices.ContainsFunc(all, func(p relay.FieldProblem) bool { return p.Field == problem.Field }) {
+			if problem.Kind == forms.ProblemMissing || !slices.ContainsFunc(all, func(p forms.Problem) bool { return p.Field == problem.Field }) {
 				t.Errorf("%q with %q: %v is a problem of a rejection, and of an approval %v", schema, object, problem, all)
 			}
 		}

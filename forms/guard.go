@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"callback-relay/relay"
 )
 
 // What a schema may cost, with every reference written out: without a bound, a
@@ -27,8 +25,8 @@ const (
 	maxPatternChars = 500
 	maxLength       = 1_000_000 // of minLength and its like
 
-	// maxStepsKept is for schemas that were registered when more was allowed.
-	maxStepsKept = maxPatternSteps * relay.MaxFieldChars
+	// maxStepsStored is for schemas that were registered when more was allowed.
+	maxStepsStored = maxPatternSteps * MaxFieldChars
 )
 
 var (
@@ -82,15 +80,16 @@ type guard struct {
 	maxSteps int
 	known    map[string]*cost // of what is referred to; nil while it is counted
 	longest  map[string]int   // how many characters each pattern is matched against at most
+	size     cost             // of all of it, but each step of a pattern counted once and not for each character
 }
 
 // guardAgainst refuses a schema that refers to anything outside itself, refers
-// to itself in a circle, or costs too much. It returns how many characters each
-// of its patterns may be matched against.
-func guardAgainst(schema map[string]any, maxSteps int) (longest map[string]int, err error) {
+// to itself in a circle, or costs too much. It returns what it counted.
+func guardAgainst(schema map[string]any, maxSteps int) (*guard, error) {
 	g := &guard{top: schema, maxSteps: maxSteps, known: map[string]*cost{}, longest: map[string]int{}}
-	_, err = g.schema(schema, nil, relay.MaxFieldChars)
-	return g.longest, err
+	total, err := g.schema(schema, nil, MaxFieldChars)
+	g.size.schemas, g.size.values = total.schemas, total.values
+	return g, err
 }
 
 // schema counts a schema for texts of at most so many characters. Its own
@@ -142,8 +141,8 @@ func (g *guard) keyword(keyword string, value any, at []string, chars int) (cost
 		}
 		return cost{values: 1}, nil
 	case slices.Contains(eachKeywords, keyword):
-		once, err := g.children(keyword, value, at, relay.MaxFieldChars)
-		return once.times(relay.MaxFields), err
+		once, err := g.children(keyword, value, at, MaxFieldChars)
+		return once.times(MaxFields), err
 	case slices.Contains(schemaKeywords, keyword), slices.Contains(mapKeywords, keyword):
 		return g.children(keyword, value, at, chars)
 	default:
@@ -160,7 +159,7 @@ func (g *guard) children(keyword string, value any, at []string, chars int) (cos
 		if err == nil && keyword == "patternProperties" {
 			err = g.add(&total, more)
 			if err == nil {
-				more, err = g.pattern(name, here, relay.MaxFieldChars)
+				more, err = g.pattern(name, here, MaxFieldChars)
 			}
 		}
 		if err != nil {
@@ -206,7 +205,7 @@ func (g *guard) reference(to string, at []string) (cost, error) {
 		return *counted, nil
 	}
 	g.known[to] = nil
-	counted, err := g.schema(target, []string{names[1], names[2]}, relay.MaxFieldChars)
+	counted, err := g.schema(target, []string{names[1], names[2]}, MaxFieldChars)
 	g.known[to] = &counted
 	return counted, err
 }
@@ -218,6 +217,7 @@ func (g *guard) pattern(text string, at []string, chars int) (cost, error) {
 		return cost{}, refuse("has a pattern that %v, at %s", err, shown(at))
 	}
 	g.longest[text] = max(g.longest[text], chars)
+	g.size.steps += steps
 	return cost{values: 1, steps: steps * chars}, nil
 }
 
@@ -254,7 +254,7 @@ func stepsOf(of *syntax.Regexp) int {
 }
 
 func lengthInBounds(number string) bool {
-	if !relay.WholeNumber(number) {
+	if !isWholeNumber(number) {
 		return false
 	}
 	n, err := strconv.ParseFloat(number, 64)

@@ -9,15 +9,13 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-
-	"callback-relay/relay"
 )
 
 // ranks orders the problems of one field: the first of them is told.
-var ranks = []relay.ProblemKind{
-	relay.ProblemMissing, relay.ProblemNotANumber, relay.ProblemNotWhole, relay.ProblemNotADate, relay.ProblemNotAChoice,
-	relay.ProblemTooShort, relay.ProblemTooLong, relay.ProblemTooSmall, relay.ProblemTooLarge, relay.ProblemNotAMultiple,
-	relay.ProblemFormat, relay.ProblemPattern, relay.ProblemInvalid,
+var ranks = []ProblemKind{
+	ProblemMissing, ProblemNotANumber, ProblemNotWhole, ProblemNotADate, ProblemNotAChoice,
+	ProblemTooShort, ProblemTooLong, ProblemTooSmall, ProblemTooLarge, ProblemNotAMultiple,
+	ProblemFormat, ProblemPattern, ProblemInvalid,
 }
 
 // examples are texts of the formats that people may be asked for. Those of times
@@ -28,10 +26,10 @@ var examples = map[string]string{
 	"ipv4": "192.0.2.1", "ipv6": "2001:db8::1", "uuid": "123e4567-e89b-12d3-a456-426614174000", "duration": "P1DT12H",
 }
 
-// problems turns what the library found into at most one problem for each
+// problemsOf turns what the library found into at most one problem for each
 // field, in the order of the fields, and then of the form as a whole. The
 // library goes through objects in no order, so all of it is sorted.
-func problems(wrong *jsonschema.ValidationError, fields []relay.Field, partial bool) []relay.FieldProblem {
+func problemsOf(wrong *jsonschema.ValidationError, fields []Field, partial bool) []Problem {
 	all := collect(wrong)
 	if partial {
 		all = slices.DeleteFunc(all, missing)
@@ -40,7 +38,7 @@ func problems(wrong *jsonschema.ValidationError, fields []relay.Field, partial b
 		return nil
 	}
 	place := func(name string) int {
-		if i := slices.IndexFunc(fields, func(f relay.Field) bool { return f.Name == name }); i >= 0 {
+		if i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name }); i >= 0 {
 			return i
 		}
 		if name == "" {
@@ -48,7 +46,7 @@ func problems(wrong *jsonschema.ValidationError, fields []relay.Field, partial b
 		}
 		return len(fields)
 	}
-	slices.SortFunc(all, func(a, b relay.FieldProblem) int {
+	slices.SortFunc(all, func(a, b Problem) int {
 		return cmp.Or(
 			cmp.Compare(place(a.Field), place(b.Field)),
 			cmp.Compare(a.Field, b.Field),
@@ -56,20 +54,20 @@ func problems(wrong *jsonschema.ValidationError, fields []relay.Field, partial b
 			cmp.Compare(a.Limit, b.Limit),
 		)
 	})
-	return slices.CompactFunc(all, func(a, b relay.FieldProblem) bool { return a.Field == b.Field })
+	return slices.CompactFunc(all, func(a, b Problem) bool { return a.Field == b.Field })
 }
 
-func missing(p relay.FieldProblem) bool { return p.Kind == relay.ProblemMissing }
+func missing(p Problem) bool { return p.Kind == ProblemMissing }
 
 // collect lists every problem under an error of the library.
-func collect(wrong *jsonschema.ValidationError) []relay.FieldProblem {
+func collect(wrong *jsonschema.ValidationError) []Problem {
 	field := ""
 	if len(wrong.InstanceLocation) > 0 {
 		field = wrong.InstanceLocation[0]
 	}
 	switch k := wrong.ErrorKind.(type) {
 	case *kind.Schema, *kind.Group, *kind.AllOf, *kind.Reference:
-		var all []relay.FieldProblem
+		var all []Problem
 		for _, cause := range wrong.Causes {
 			all = append(all, collect(cause)...)
 		}
@@ -77,22 +75,22 @@ func collect(wrong *jsonschema.ValidationError) []relay.FieldProblem {
 	case *kind.AnyOf, *kind.OneOf:
 		return either(field, wrong.Causes)
 	case *kind.Required:
-		return each(k.Missing, relay.ProblemMissing)
+		return each(k.Missing, ProblemMissing)
 	case *kind.DependentRequired:
-		return each(k.Missing, relay.ProblemMissing)
+		return each(k.Missing, ProblemMissing)
 	case *kind.Dependency:
-		return each(k.Missing, relay.ProblemMissing)
+		return each(k.Missing, ProblemMissing)
 	case *kind.AdditionalProperties:
-		return each(k.Properties, relay.ProblemInvalid)
+		return each(k.Properties, ProblemInvalid)
 	}
 	problem, limit := kindOf(wrong.ErrorKind)
-	return []relay.FieldProblem{{Field: field, Kind: problem, Limit: limit}}
+	return []Problem{{Field: field, Kind: problem, Limit: limit}}
 }
 
-func each(names []string, problem relay.ProblemKind) []relay.FieldProblem {
-	all := make([]relay.FieldProblem, 0, len(names))
+func each(names []string, problem ProblemKind) []Problem {
+	all := make([]Problem, 0, len(names))
 	for _, name := range names {
-		all = append(all, relay.FieldProblem{Field: name, Kind: problem})
+		all = append(all, Problem{Field: name, Kind: problem})
 	}
 	return all
 }
@@ -101,89 +99,89 @@ func each(names []string, problem relay.ProblemKind) []relay.FieldProblem {
 // of them asks for would mislead, so a problem is named where all agree on it.
 // Where one of them would fit if more were filled in, something is missing. No
 // branches are told where more than one of them fits.
-func either(field string, branches []*jsonschema.ValidationError) []relay.FieldProblem {
-	var all []relay.FieldProblem
-	whole := relay.FieldProblem{Field: field, Kind: relay.ProblemInvalid}
+func either(field string, branches []*jsonschema.ValidationError) []Problem {
+	var all []Problem
+	whole := Problem{Field: field, Kind: ProblemInvalid}
 	for _, branch := range branches {
 		found := collect(branch)
-		if !slices.ContainsFunc(found, func(p relay.FieldProblem) bool { return !missing(p) }) {
-			whole.Kind = relay.ProblemMissing
+		if !slices.ContainsFunc(found, func(p Problem) bool { return !missing(p) }) {
+			whole.Kind = ProblemMissing
 		}
 		all = append(all, found...)
 	}
 	if len(all) == 0 {
-		return []relay.FieldProblem{whole}
+		return []Problem{whole}
 	}
 	one := all[0]
 	for _, other := range all {
 		if other.Field != one.Field || other.Kind != one.Kind {
-			return []relay.FieldProblem{whole}
+			return []Problem{whole}
 		}
 		if other.Limit != one.Limit {
 			one.Limit = ""
 		}
 	}
-	return []relay.FieldProblem{one}
+	return []Problem{one}
 }
 
 // kindOf names a problem with one value, and the bound that it does not hold.
 // An exclusive bound is not told: "at least 5" would be wrong of it.
-func kindOf(wrong jsonschema.ErrorKind) (relay.ProblemKind, string) {
+func kindOf(wrong jsonschema.ErrorKind) (ProblemKind, string) {
 	switch k := wrong.(type) {
 	case *kind.MinLength:
-		return relay.ProblemTooShort, strconv.Itoa(k.Want)
+		return ProblemTooShort, strconv.Itoa(k.Want)
 	case *kind.MaxLength:
-		return relay.ProblemTooLong, strconv.Itoa(k.Want)
+		return ProblemTooLong, strconv.Itoa(k.Want)
 	case *kind.Minimum:
-		return relay.ProblemTooSmall, number(k.Want)
+		return ProblemTooSmall, number(k.Want)
 	case *kind.Maximum:
-		return relay.ProblemTooLarge, number(k.Want)
+		return ProblemTooLarge, number(k.Want)
 	case *kind.ExclusiveMinimum:
-		return relay.ProblemTooSmall, ""
+		return ProblemTooSmall, ""
 	case *kind.ExclusiveMaximum:
-		return relay.ProblemTooLarge, ""
+		return ProblemTooLarge, ""
 	case *kind.MultipleOf:
-		return relay.ProblemNotAMultiple, number(k.Want)
+		return ProblemNotAMultiple, number(k.Want)
 	case *kind.Pattern:
-		return relay.ProblemPattern, ""
+		return ProblemPattern, ""
 	case *kind.MinProperties:
-		return relay.ProblemMissing, ""
+		return ProblemMissing, ""
 	case *kind.Const:
 		return notAChoice(k.Got, k.Want), ""
 	case *kind.Enum:
 		return notAChoice(k.Got, k.Want...), ""
 	case *kind.Format:
 		if k.Want == "date" {
-			return relay.ProblemNotADate, ""
+			return ProblemNotADate, ""
 		}
 		if example, known := examples[k.Want]; known {
-			return relay.ProblemFormat, example
+			return ProblemFormat, example
 		}
 	case *kind.Type:
 		return wrongType(k), ""
 	}
-	return relay.ProblemInvalid, ""
+	return ProblemInvalid, ""
 }
 
 // notAChoice tells a box that must be ticked, which is missing its tick, from
 // a value that is none of those wanted.
-func notAChoice(got any, want ...any) relay.ProblemKind {
+func notAChoice(got any, want ...any) ProblemKind {
 	if ticked, isBox := got.(bool); isBox && !ticked && slices.ContainsFunc(want, func(w any) bool { return w == true }) {
-		return relay.ProblemMissing
+		return ProblemMissing
 	}
-	return relay.ProblemNotAChoice
+	return ProblemNotAChoice
 }
 
-func wrongType(k *kind.Type) relay.ProblemKind {
+func wrongType(k *kind.Type) ProblemKind {
 	switch {
 	case slices.Contains(k.Want, "number"):
-		return relay.ProblemNotANumber
+		return ProblemNotANumber
 	case slices.Contains(k.Want, "integer") && k.Got == "number":
-		return relay.ProblemNotWhole
+		return ProblemNotWhole
 	case slices.Contains(k.Want, "integer"):
-		return relay.ProblemNotANumber
+		return ProblemNotANumber
 	}
-	return relay.ProblemInvalid
+	return ProblemInvalid
 }
 
 // number writes a bound as a decimal, and nothing for one that nobody would

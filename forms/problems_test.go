@@ -6,12 +6,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"callback-relay/forms"
-	"callback-relay/relay"
 )
 
 func TestValidate(t *testing.T) {
-	type found = []relay.FieldProblem
-	one := func(kind relay.ProblemKind, limit string) found { return found{{Field: "a", Kind: kind, Limit: limit}} }
+	type found = []forms.Problem
+	one := func(kind forms.ProblemKind, limit string) found { return found{{Field: "a", Kind: kind, Limit: limit}} }
 	const text, number = `"a":{"type":"string"}`, `"a":{"type":"number"}`
 	for name, c := range map[string]struct {
 		schema, object string
@@ -77,10 +76,10 @@ func TestValidate(t *testing.T) {
 		"propertyNames":         {form(text, `,"propertyNames":{"maxLength":1}`), `{"bb":1}`, found{{Kind: "invalid"}}},
 		"nothing may be there":  {form(text, `,"allOf":[{"properties":{"a":false}}]`), `{"a":"x"}`, one("invalid", "")},
 	} {
-		if err := forms.New().Check([]byte(c.schema)); err != nil {
+		if err := forms.Check([]byte(c.schema)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		got, err := forms.New().Validate([]byte(c.schema), []byte(c.object), false)
+		got, err := forms.Validate([]byte(c.schema), []byte(c.object), false)
 		if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v %s", name, err, diff)
 		}
@@ -91,21 +90,21 @@ func TestValidate(t *testing.T) {
 func TestValidatePartial(t *testing.T) {
 	schema := form(`"a":{"type":"string","minLength":2},"ok":{"type":"boolean","const":true},"b":{"type":"string"},"c":{"type":"string"}`,
 		`,"required":["a","ok"],"minProperties":1,"anyOf":[{"required":["b"]},{"required":["c"]}],"dependentRequired":{"a":["b"]}`)
-	for object, want := range map[string][]relay.FieldProblem{
+	for object, want := range map[string][]forms.Problem{
 		`{}`:                    nil,
 		`{"ok":false}`:          nil,
 		`{"a":"xx"}`:            nil,
-		`{"a":"x","ok":false}`:  {{Field: "a", Kind: relay.ProblemTooShort, Limit: "2"}},
-		`{"b":1,"a":"x"}`:       {{Field: "a", Kind: relay.ProblemTooShort, Limit: "2"}, {Field: "b", Kind: relay.ProblemInvalid}},
-		`{"ok":"yes","a":"xx"}`: {{Field: "ok", Kind: relay.ProblemInvalid}},
+		`{"a":"x","ok":false}`:  {{Field: "a", Kind: forms.ProblemTooShort, Limit: "2"}},
+		`{"b":1,"a":"x"}`:       {{Field: "a", Kind: forms.ProblemTooShort, Limit: "2"}, {Field: "b", Kind: forms.ProblemInvalid}},
+		`{"ok":"yes","a":"xx"}`: {{Field: "ok", Kind: forms.ProblemInvalid}},
 	} {
-		got, err := forms.New().Validate([]byte(schema), []byte(object), true)
+		got, err := forms.Validate([]byte(schema), []byte(object), true)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v %s", object, err, diff)
 		}
 	}
-	got, err := forms.New().Validate([]byte(schema), []byte(`{}`), false)
-	want := []relay.FieldProblem{{Field: "a", Kind: relay.ProblemMissing}, {Field: "ok", Kind: relay.ProblemMissing}, {Kind: relay.ProblemMissing}}
+	got, err := forms.Validate([]byte(schema), []byte(`{}`), false)
+	want := []forms.Problem{{Field: "a", Kind: forms.ProblemMissing}, {Field: "ok", Kind: forms.ProblemMissing}, {Kind: forms.ProblemMissing}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("not partial: %v %s", err, diff)
 	}

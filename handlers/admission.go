@@ -24,11 +24,8 @@ const (
 	missBurst = 200
 )
 
-// Errors of a server that has enough to do.
-var (
-	errOverloaded    = errors.New("too many bytes or requests in flight")
-	errTooManyMisses = errors.New("too many requests that lead nowhere")
-)
+// errTooManyMisses is of a listener that answers enough of them with 404.
+var errTooManyMisses = errors.New("too many requests that lead nowhere")
 
 // capacity is what there is only so much of at once.
 type capacity struct {
@@ -44,7 +41,7 @@ func (c *capacity) take(n int64) error {
 	for {
 		taken := c.taken.Load()
 		if n > c.most-taken {
-			return errOverloaded
+			return relay.ErrOverloaded
 		}
 		if c.taken.CompareAndSwap(taken, taken+n) {
 			c.tell(n)
@@ -92,28 +89,30 @@ func bounded(most int) echo.MiddlewareFunc {
 // sender needs one, or two, and those who look at a page some more.
 const requestsPerLink = 8
 
-// perLink keeps whoever has one link, even of a callback that is long over,
-// from taking all the room that others need too.
-type perLink struct {
-	mu   sync.Mutex
-	busy map[relay.LinkRef]int
+// linkBounds bounds the requests to each link, so that whoever has one link, even
+// of a callback that ended long ago, cannot take all the room that others need.
+type linkBounds struct {
+	mu       sync.Mutex
+	requests map[relay.LinkRef]int // that are being handled
 }
 
-// enter counts a request, or refuses it. The caller calls leave when it is done.
-func (p *perLink) enter(link relay.LinkRef) (leave func(), err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.busy[link] == requestsPerLink {
-		return nil, errOverloaded
+// bound handles a request to a link, or refuses it.
+func (b *linkBounds) bound(link relay.LinkRef, handle func() error) error {
+	b.mu.Lock()
+	if b.requests[link] == requestsPerLink {
+		b.mu.Unlock()
+		return relay.ErrOverloaded
 	}
-	p.busy[link]++
-	return func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.busy[link]--; p.busy[link] == 0 {
-			delete(p.busy, link)
+	b.requests[link]++
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.requests[link]--; b.requests[link] == 0 {
+			delete(b.requests, link)
 		}
-	}, nil
+	}()
+	return handle()
 }
 
 // limitMisses answers a flood of requests that lead nowhere with 429. It is

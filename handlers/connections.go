@@ -59,10 +59,11 @@ const spared = time.Second
 
 type boundedListener struct {
 	net.Listener
-	most    int
-	changed chan struct{} // tells a connection that waits to be accepted
-	closed  chan struct{}
-	once    sync.Once
+	most     int
+	changed  chan struct{} // tells a connection that waits to be accepted
+	closed   chan struct{}
+	once     sync.Once
+	closeErr error
 
 	mu   sync.Mutex
 	open int
@@ -101,10 +102,14 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close implements [net.Listener].
+// Close implements [net.Listener]. The server closes its listener too, and either
+// may be first.
 func (l *boundedListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
+	l.once.Do(func() {
+		close(l.closed)
+		l.closeErr = l.Listener.Close()
+	})
+	return l.closeErr
 }
 
 // admit counts a connection, or returns the one to be closed for it; nil where

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"callback-relay/names"
 	"callback-relay/relay"
 )
 
@@ -80,7 +81,7 @@ func isKeyChar(r rune) bool {
 // isUnseen tells whether a character cannot be seen; one that is not UTF-8 may be
 // a no-break space in Latin-1.
 func isUnseen(r rune) bool {
-	return unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Variation_Selector) || r == utf8.RuneError
+	return unicode.IsSpace(r) || names.Invisible(r) || r == utf8.RuneError
 }
 
 // isSegment tells whether what stands behind a key is a further segment of the

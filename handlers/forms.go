@@ -28,13 +28,14 @@ const (
 	maxNonceChars = 100
 )
 
-// formBytes bounds the form of a view by what it asks for.
-func formBytes(v relay.View) int {
-	if v.Standing() != relay.StandingWaiting {
-		return maxForm // its page may have been opened when more was asked for
+// formLimit bounds a form by what it asks for; nil for a page that asks for nothing
+// now, and may have been opened when it did.
+func formLimit(f *relay.Form) int {
+	if f == nil {
+		return maxForm
 	}
 	total := formOverhead
-	for _, chars := range v.Inputs() {
+	for _, chars := range f.Inputs {
 		total += escapedChar * chars
 	}
 	return min(total, maxForm)
@@ -42,21 +43,15 @@ func formBytes(v relay.View) int {
 
 // readForm reads the inputs of a form that a browser posts, of at most limit
 // bytes. They are counted twice: as they came, and as they are read.
-func (h *public) readForm(c echo.Context, limit int, room *share) (url.Values, error) {
+func readForm(c echo.Context, limit int, room *share) (url.Values, error) {
 	if bodies.KindOf(c.Request().Header).MediaType() != echo.MIMEApplicationForm {
 		return nil, &bodies.UnsupportedError{Problem: "set the Content-Type header to " + echo.MIMEApplicationForm}
 	}
-	if err := checkDeclared(c, limit); err != nil {
-		return nil, err
-	}
-	if !room.of.fits(c.Request().ContentLength) {
-		return nil, errOverloaded
-	}
-	body, err := readAll(c, limit, room)
+	body, err := readBody(c, limit, room)
 	if err != nil {
 		return nil, err
 	}
-	if err := room.add(len(body)); err != nil {
+	if err := room.Take(len(body)); err != nil {
 		return nil, err
 	}
 	return parseForm(body)
@@ -76,33 +71,6 @@ func parseForm(body []byte) (url.Values, error) {
 		typed.Add(field.Name, field.Value)
 	}
 	return typed, nil
-}
-
-// submission is what was typed, as package relay takes it.
-func submission(typed url.Values) relay.Submission {
-	return relay.Submission{
-		Nonce: typed.Get("nonce"), Decision: typed.Get(relay.InputDecision), Approver: typed.Get(relay.InputApprover),
-		Comment: typed.Get(relay.InputComment), Confirm: typed.Get(relay.InputConfirm),
-		Field: func(name string) string { return typed.Get(relay.InputField + name) },
-	}
-}
-
-// checkOnce refuses a form that gives an input twice, such as both buttons:
-// nobody knows which was meant. Inputs that the form does not have are ignored.
-func checkOnce(v relay.View, typed url.Values) error {
-	if v.Standing() != relay.StandingWaiting {
-		return nil
-	}
-	var problems []relay.FieldProblem
-	for _, name := range slices.Sorted(maps.Keys(v.Inputs())) {
-		if len(typed[name]) > 1 {
-			problems = append(problems, relay.FieldProblem{Field: name, Kind: relay.ProblemTwice})
-		}
-	}
-	if problems == nil {
-		return nil
-	}
-	return &relay.FormError{Problems: problems}
 }
 
 // keep returns what of a form is shown again: the inputs that there are, each
@@ -132,19 +100,4 @@ func firstChars(text string, most int) string {
 		}
 	}
 	return text
-}
-
-// keepUnknown is keep where nobody knows what the form asks for, since Redis
-// cannot be asked.
-func keepUnknown(typed url.Values) url.Values {
-	inputs := relay.View{}.Inputs()
-	fields := 0
-	for _, name := range slices.Sorted(maps.Keys(typed)) {
-		if field, ok := strings.CutPrefix(name, relay.InputField); ok && relay.IsFieldName(field) && fields < relay.MaxFields {
-			inputs[name] = relay.MaxFieldChars
-			fields++
-		}
-	}
-	kept, _ := keep(typed, inputs)
-	return kept
 }

@@ -23,7 +23,7 @@ func (h *public) alive(c echo.Context) error {
 	if !asked {
 		return healthz(c)
 	}
-	proof, ok := h.relay.Keys.Prove(nonces[0])
+	proof, ok := h.relay.Prove(nonces[0])
 	if !ok {
 		return &relay.InvalidFieldError{Field: "nonce", Problem: "must be 16 to 64 characters A-Z, a-z, 0-9, _ and -"}
 	}
@@ -32,9 +32,9 @@ func (h *public) alive(c echo.Context) error {
 
 // readyz says whether the relay can serve, and if not, why.
 func (h *private) readyz(c echo.Context) error {
-	if obstacles := h.ready(c.Request().Context()); len(obstacles) > 0 {
-		p := api.NewProblem(api.CodeUnavailable, "Not ready, for the reasons that obstacles lists.")
-		p.Obstacles = obstacles
+	if failedChecks := h.ready(c.Request().Context()); len(failedChecks) > 0 {
+		p := api.NewProblem(api.CodeUnavailable, "Not ready, for the reasons that failedChecks lists.")
+		p.FailedChecks = failedChecks
 		return writeProblem(c, p)
 	}
 	return c.JSON(http.StatusOK, api.Health{Status: api.HealthReady, Warnings: h.warnings()})

@@ -23,7 +23,6 @@ import (
 	"go.uber.org/goleak"
 
 	"callback-relay/api"
-	"callback-relay/forms"
 	"callback-relay/handlers"
 	"callback-relay/outbox"
 	"callback-relay/pages"
@@ -49,6 +48,8 @@ type node struct {
 	redis   *miniredis.Miniredis
 	aws     *standin.Server
 	service *relay.Service
+	store   *store.Store
+	keys    *relay.KeyRing
 	log     *buffer
 	metrics *metrics
 	client  *http.Client
@@ -93,9 +94,10 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 
 	logger := slog.New(slog.NewJSONHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	kept := store.New(redis, store.Options{Keys: keys, Lease: time.Minute, Retention: time.Hour})
+	n.store, n.keys = kept, keys
 	s := setup{
 		service: relay.ServiceOptions{
-			Store: kept, Keys: keys, Heartbeater: sender, Schemas: forms.New(),
+			Store: kept, Keys: keys, Heartbeater: sender,
 			Deliverer: outbox.New(outbox.Options{
 				Queue: kept, Sender: sender, Metrics: n.metrics, Tracer: untraced, Logger: logger, Replica: "r1", AnswerWait: time.Minute,
 			}),
@@ -111,7 +113,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 	n.service = relay.NewService(s.service)
 	public := handlers.NewServer(handlers.Public(handlers.PublicOptions{
 		Relay: n.service, Logger: logger, Metrics: n.metrics, Tracer: untraced, Pages: plainPages(t),
-		MaxOutput: s.service.MaxOutput, BytesInFlight: s.inFlight, RequestsInFlight: s.requests, PageBytesInFlight: s.pageBytes,
+		BytesInFlight: s.inFlight, RequestsInFlight: s.requests, PageBytesInFlight: s.pageBytes,
 	}), logger)
 	s.server(public)
 	n.public = serve(t, public, s.connections)
@@ -123,9 +125,9 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 		},
 		Exposition: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics\n") }),
 		Warnings:   func() []api.Warning { return n.warnings },
-		Ready: func(ctx context.Context) (all []api.Obstacle) {
+		Ready: func(ctx context.Context) (all []api.FailedCheck) {
 			for _, found := range kept.Ready(ctx) {
-				all = append(all, api.Obstacle(found))
+				all = append(all, api.FailedCheck(found))
 			}
 			return all
 		},

@@ -1,8 +1,6 @@
 package handlers
 
 import (
-	"cmp"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,111 +8,23 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/forms"
 	"callback-relay/pages"
 	"callback-relay/relay"
 )
 
 // page shows a link's page. It changes nothing.
-func (h *public) page(c echo.Context) error {
-	link, leave, err := h.enter(c, relay.PageLinks)
+func (h *public) page(c echo.Context, link relay.LinkRef) error {
+	p, err := h.relay.Page(c.Request().Context(), link)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	v, err := h.relay.View(c.Request().Context(), link)
-	if err != nil {
-		return err
-	}
-	page := pageOf(v)
-	page.Form = formOf(link, v, nil)
-	return h.show(c, statusOf(v.Standing()), page)
+	page := pageOf(p)
+	page.Form = formOf(link, p.Form, nil)
+	return h.show(c, statusOf(p.Standing), page)
 }
 
-// submit takes what a person sends from a page, and shows what came of it.
-func (h *public) submit(c echo.Context) error {
-	link, leave, err := h.enter(c, relay.PageLinks)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	if err := h.sameSite.Check(c.Request()); err != nil {
-		return h.counted(errForeignSite)
-	}
-	// What the form may have is known before it is read. Where Redis cannot be
-	// asked, the form is read all the same, to be shown again; and whoever decided
-	// through a link that is closed by now may repeat that.
-	v, unseen := h.relay.View(c.Request().Context(), link)
-	switch {
-	case errors.Is(unseen, relay.ErrLinkClosed):
-		unseen = nil
-	case unseen != nil && !errors.Is(unseen, relay.ErrUnavailable):
-		return h.counted(unseen)
-	}
-	room := &share{of: h.pageRoom}
-	defer room.release() // once the page that repeats the text is written
-	typed, err := h.readForm(c, formBytes(v), room)
-	if err != nil {
-		return h.counted(err)
-	}
-	if err := cmp.Or(unseen, checkOnce(v, typed)); err != nil {
-		return h.refused(c, link, v, typed, err)
-	}
-	v, duplicate, err := h.relay.Submit(c.Request().Context(), link, submission(typed))
-	if err != nil {
-		return h.refused(c, link, v, typed, err)
-	}
-	page, result := pageOf(v), "counted"
-	switch {
-	case link.Type == relay.LinkHeartbeat:
-		page.State, result = pages.Alive, api.StatusAlive
-		page.Text, page.Redirect = v.Request.Response.Text, v.Request.Response.Redirect
-	case duplicate:
-		result = "duplicate"
-	case v.State == relay.StateDelivered:
-		result = api.StatusDelivered
-	case v.State == relay.StateAnswered:
-		result = api.StatusAccepted
-	}
-	h.metrics.Answered(result, "")
-	return h.show(c, http.StatusOK, page)
-}
-
-// refused shows why a submission was not taken, with what was typed.
-func (h *public) refused(c echo.Context, link relay.LinkRef, v relay.View, typed url.Values, err error) error {
-	p := problemOf(h.counted(err))
-	form := (*relay.FormError)(nil)
-	switch {
-	case !h.wantsPage(c):
-		return err
-	case errors.As(err, &form):
-		page := pageOf(v)
-		page.Form = formOf(link, v, typed)
-		page.Form.Stale = form.Stale
-		for _, wrong := range form.Problems {
-			isCut := func(p pages.Problem) bool { return p.Input == wrong.Field } // which says more
-			if !slices.ContainsFunc(page.Form.Problems, isCut) {
-				page.Form.Problems = append(page.Form.Problems, pages.Problem{Input: wrong.Field, Kind: string(wrong.Kind), Limit: wrong.Limit})
-			}
-		}
-		return h.show(c, p.Status, page)
-	case p.Status >= http.StatusInternalServerError:
-		h.report(c, p, err)
-		// The nonce is as good as it was: what it is worth is looked at anew.
-		return h.show(c, p.Status, pages.Page{
-			State: pages.Trouble, Reference: reference(string(link.ID)),
-			Form: &pages.Form{Action: pages.Action(link.Type), Nonce: firstChars(typed.Get("nonce"), maxNonceChars), Values: keepUnknown(typed)},
-		})
-	case v.ID == "":
-		return err
-	}
-	page := pageOf(v)
-	if page.State == pages.Waiting { // it ended between the look and the record
-		page.State, page.Form = errorStates[p.Type], nil
-	}
-	return h.show(c, p.Status, page)
-}
-
-// standings are the states of a page by what the callback's view means.
+// standings are the states of a page by where its callback stands.
 var standings = map[relay.Standing]pages.State{
 	relay.StandingWaiting:    pages.Waiting,
 	relay.StandingCounted:    pages.Counted,
@@ -135,97 +45,51 @@ func statusOf(s relay.Standing) int {
 	return http.StatusOK
 }
 
-// pageOf is what a view shows, apart from its form.
-func pageOf(v relay.View) pages.Page {
+// pageOf writes what a link's page shows, apart from its form, as the pages have
+// it.
+func pageOf(p relay.LinkPage) pages.Page {
 	page := pages.Page{
-		State: standings[v.Standing()], Title: v.Title(), Reference: reference(string(v.ID)),
-		Decisions: decisionsOf(v),
+		State: standings[p.Standing], Title: p.Title, Message: p.Message, Until: p.Until, Reference: reference(string(p.ID)),
+		Text: p.Response.Text, Redirect: p.Response.Redirect,
 	}
-	if v.Approval.Quorum() {
-		approved, rejected := relay.Count(v.Decisions)
-		page.Progress = &pages.Progress{
-			Required: v.Approval.Required, Approved: approved, Rejections: v.Approval.Rejections, Rejected: rejected,
-		}
+	for _, d := range p.Details {
+		page.Details = append(page.Details, pages.Detail(d))
 	}
-	switch page.State {
-	case pages.Waiting, pages.Counted:
-		page.Until, page.Message = v.ExpiresAt, v.Message()
-		for _, d := range v.Approval.Details {
-			page.Details = append(page.Details, pages.Detail(d))
-		}
-	case pages.TooLate:
-		page.Until = v.ExpiresAt
+	if p.Progress != nil {
+		progress := pages.Progress(*p.Progress)
+		page.Progress = &progress
 	}
-	if n := len(page.Decisions); n > 0 && page.Decisions[n-1].Yours || page.State == pages.Counted {
-		page.Text, page.Redirect = v.Request.Response.Text, v.Request.Response.Redirect
+	for _, step := range p.Steps {
+		page.Decisions = append(page.Decisions, pages.Decision{
+			Action: pages.Action(step.Type), Approved: step.Approved, Approver: step.Approver, Typed: step.Typed, Yours: step.Yours, At: step.At,
+		})
 	}
 	return page
 }
 
-// decisionsOf lists who decided; where that was no approval, who answered.
-func decisionsOf(v relay.View) []pages.Decision {
-	mine, decided := v.Mine()
-	var all []pages.Decision
-	for _, d := range v.Decisions {
-		all = append(all, pages.Decision{
-			Approved: d.Approved, Action: pages.ActionApproval, Approver: d.Approver, Typed: d.Typed,
-			Yours: decided && d.Number == mine.Number, At: d.At,
-		})
-	}
-	o := v.Outcome
-	if o == nil || o.By == relay.ByExpiry || slices.ContainsFunc(v.Decisions, func(d relay.Decision) bool { return d.Number == o.Number }) {
-		return all
-	}
-	action := pages.ActionSuccess
-	if o.Type == relay.OutcomeFailure {
-		action = pages.ActionFailure
-	}
-	return append(all, pages.Decision{Approved: o.Type == relay.OutcomeSuccess, Action: action, Yours: o.Number == v.Link.Number, At: o.At})
-}
-
-// formOf is the form of a page that waits, or nil. What was typed before is
-// shown again, as far as the form asks for it.
-func formOf(link relay.LinkRef, v relay.View, typed url.Values) *pages.Form {
-	if v.Standing() != relay.StandingWaiting {
+// formOf writes a form as the pages have it, nil for none. What was typed before
+// is shown again, as far as the form asks for it.
+func formOf(link relay.LinkRef, f *relay.Form, typed url.Values) *pages.Form {
+	if f == nil {
 		return nil
 	}
-	nonce := typed.Get("nonce")
-	if !link.CheckNonce(nonce, v.Now) {
-		nonce = link.NewNonce(v.Now)
+	form := &pages.Form{
+		Action: pages.Action(link.Type), Nonce: f.Nonce, Approver: f.Approver, ApproveLabel: f.ApproveLabel, RejectLabel: f.RejectLabel,
+		Comment: string(f.Comment), Confirm: string(f.Confirm), Word: f.Word,
 	}
-	form := &pages.Form{Action: pages.Action(link.Type), Nonce: nonce, Approver: v.Link.Approver}
+	for _, field := range f.Fields {
+		form.Fields = append(form.Fields, fieldOf(field))
+	}
 	if typed != nil {
-		form.Values, form.Problems = keep(typed, v.Inputs())
-		if nonce != typed.Get("nonce") && v.Approval.Confirm == relay.ConfirmWord { // which goes with the nonce
+		form.Values, form.Problems = keep(typed, f.Inputs)
+		if f.Word != "" && f.Nonce != typed.Get(relay.InputNonce) { // the word goes with the nonce
 			form.Values.Del(relay.InputConfirm)
 		}
-	}
-	switch link.Type {
-	case relay.LinkApproval:
-		form.ApproveLabel, form.RejectLabel = v.Approval.ApproveLabel, v.Approval.RejectLabel
-	case relay.LinkSuccess:
-		form.ApproveLabel = cmp.Or(v.Request.ButtonLabel, v.Approval.ApproveLabel)
-	default:
-		// Not the approval's rejectLabel: "Not now" would not say that the task fails.
-		form.ApproveLabel = v.Request.ButtonLabel
-	}
-	if link.Type != relay.LinkHeartbeat {
-		form.Confirm = string(v.Approval.Confirm)
-	}
-	if v.Approval.Confirm == relay.ConfirmWord {
-		form.Word = link.Word(nonce)
-	}
-	if link.Type != relay.LinkApproval {
-		return form
-	}
-	form.Comment = string(v.Approval.Comment)
-	for _, f := range v.Fields() {
-		form.Fields = append(form.Fields, fieldOf(f))
 	}
 	return form
 }
 
-func fieldOf(f relay.Field) pages.Field {
+func fieldOf(f forms.Field) pages.Field {
 	field := pages.Field{
 		Name: f.Name, Label: f.Title, Help: f.Description, Kind: string(f.Kind), Required: f.Required,
 		Minimum: f.Minimum, Maximum: f.Maximum, MaxLength: f.MaxLength, Default: f.Default,

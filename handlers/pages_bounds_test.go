@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"callback-relay/forms"
 	"callback-relay/relay"
 )
 
@@ -59,13 +60,13 @@ func TestTroubleRepeatsWhatAFormCanHave(t *testing.T) {
 	n.redis.SetError("LOADING")
 	defer n.redis.SetError("")
 	form := url.Values{"comment": {strings.Repeat("≋", 30_000)}, "other": {"≋"}, "field.not a name": {"≋"}}
-	for i := range 2 * relay.MaxFields {
+	for i := range 2 * forms.MaxFields {
 		form.Set("field.f"+strings.Repeat("x", i), "≊")
 	}
 	got := k.submit("open", form)
 	got.is(http.StatusServiceUnavailable)
 	// Each is there twice: to be sent, and to be seen.
-	if comment, fields := strings.Count(string(got.body), "≋"), strings.Count(string(got.body), "≊"); comment != 2*2000 || fields != 2*relay.MaxFields {
+	if comment, fields := strings.Count(string(got.body), "≋"), strings.Count(string(got.body), "≊"); comment != 2*2000 || fields != 2*forms.MaxFields {
 		t.Errorf("%d characters of the comment and %d fields", comment, fields)
 	}
 }

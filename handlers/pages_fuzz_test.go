@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/net/html"
 
-	"callback-relay/forms"
 	"callback-relay/handlers"
 	who "callback-relay/names" // a function of these tests has the other name
 	"callback-relay/relay"
@@ -124,11 +123,11 @@ func withPeople(t *testing.T) (people, http.Handler, relay.LinkRef) {
 	}}
 	return p, handlers.Public(handlers.PublicOptions{
 		Relay: relay.NewService(relay.ServiceOptions{
-			Store: p, Keys: kept.keys, Schemas: forms.New(), Deliverer: p,
+			Store: p, Keys: kept.keys, Deliverer: p,
 			PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"}, MaxOutput: relay.MaxOutputBytes,
 		}),
 		Logger: slog.New(slog.DiscardHandler), Metrics: quiet{}, Tracer: untraced, Pages: plainPages(t),
-		MaxOutput: relay.MaxOutputBytes, BytesInFlight: 1 << 30,
+		BytesInFlight: 1 << 30,
 	}), ref
 }
 

@@ -133,13 +133,13 @@ func TestUntitledPages(t *testing.T) {
 	n := start(t)
 	page := func(of relay.LinkType) relay.LinkKind { return relay.LinkKind{Type: of, Page: true} }
 	token := n.aws.NewTask(standin.TaskOptions{})
-	_, _, err := n.service.Store.Create(t.Context(), relay.Registration{
+	_, _, err := n.store.Create(t.Context(), relay.Prepare(n.keys, relay.Registration{
 		TaskToken: relay.TaskToken(token), Expires: relay.Expires{In: 24 * time.Hour, Default: true}, OnExpiry: relay.OnExpiryFail,
 		Links: map[string]relay.LinkRequest{
 			"dana": {LinkKind: page(relay.LinkApproval)}, "no": {LinkKind: page(relay.LinkFailure), Error: "E"},
 		},
 		Approval: &relay.Approval{Comment: relay.CommentOptional, OnReject: relay.OutcomeSuccess, Required: 1, Rejections: 1},
-	}, 365*24*time.Hour)
+	}, 365*24*time.Hour))
 	must(t, err)
 	const links = `"links":{"dana":{"type":"approval"},"no":{"type":"failure","error":"E","page":true}}`
 	again := n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":`+quoted(token)+`,`+links+`}`)

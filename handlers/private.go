@@ -29,7 +29,7 @@ type PrivateOptions struct {
 	Exposition http.Handler // of the metrics
 	// Ready says what keeps the relay from serving, and Warnings what may be
 	// wrong besides; both are shown.
-	Ready    func(context.Context) []api.Obstacle
+	Ready    func(context.Context) []api.FailedCheck
 	Warnings func() []api.Warning
 }
 
@@ -40,8 +40,8 @@ const privateBytesInFlight = 32 << 20
 type private struct {
 	relay    *relay.Service
 	metrics  Metrics
-	bodies   *bodyReader
-	ready    func(context.Context) []api.Obstacle
+	room     *capacity // for bodies
+	ready    func(context.Context) []api.FailedCheck
 	warnings func() []api.Warning
 }
 
@@ -52,11 +52,11 @@ func Private(o PrivateOptions) http.Handler {
 	a.trusted = true
 	h := &private{
 		relay: o.Relay, metrics: o.Metrics, ready: o.Ready, warnings: o.Warnings,
-		bodies: &bodyReader{limit: maxRegistration, capacity: a.byteCapacity(privateBytesInFlight)},
+		room: a.byteCapacity(privateBytesInFlight),
 	}
 	guard, bound := requireKey(o.Keys), bounded(requestsInFlight)
 	auth := func(handler echo.HandlerFunc) echo.HandlerFunc { return bound(guard(handler)) }
-	a.handle("/v1/callbacks", methods{http.MethodPost: auth(h.create), http.MethodGet: auth(h.list)})
+	a.handle("/v1/callbacks", methods{http.MethodPost: auth(h.counted(h.create)), http.MethodGet: auth(h.list)})
 	a.handle("/v1/callbacks/:id", methods{
 		http.MethodGet: auth(h.inspect), http.MethodPatch: auth(h.update), http.MethodDelete: auth(h.cancel),
 	})
@@ -75,11 +75,11 @@ func Private(o PrivateOptions) http.Handler {
 func (h *private) create(c echo.Context) error {
 	r, err := h.readRegistration(c)
 	if err != nil {
-		return h.counted(err)
+		return err
 	}
 	cb, created, err := h.relay.Create(c.Request().Context(), r)
 	if err != nil {
-		return h.counted(err)
+		return err
 	}
 	noteCallback(c, cb.ID)
 	if created {
@@ -90,10 +90,15 @@ func (h *private) create(c echo.Context) error {
 	return c.JSON(http.StatusOK, h.renderWithCodes(cb, r.Approval))
 }
 
-// counted counts a registration that was not taken.
-func (h *private) counted(err error) error {
-	h.metrics.Registered(resultOf(err))
-	return err
+// counted counts the registrations that a handler does not take.
+func (h *private) counted(create echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := create(c)
+		if err != nil {
+			h.metrics.Registered(resultOf(err))
+		}
+		return err
+	}
 }
 
 // inspect shows one callback.

@@ -78,8 +78,8 @@ func TestOpenRoutes(t *testing.T) {
 	// What keeps the relay from serving is said, here alone.
 	n.redis.FlushAll()
 	p := n.call("GET", "/readyz", "").isProblem(503, "unavailable")
-	if len(p.Obstacles) != 1 || p.Obstacles[0].Check != "keyspace" ||
-		!strings.Contains(p.Obstacles[0].Reason, "relay migrate up") || p.RequestID == "" {
+	if len(p.FailedChecks) != 1 || p.FailedChecks[0].Check != "keyspace" ||
+		!strings.Contains(p.FailedChecks[0].Reason, "relay migrate up") || p.RequestID == "" {
 		t.Errorf("not ready: %+v", p)
 	}
 }

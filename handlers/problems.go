@@ -48,7 +48,6 @@ var problems = []struct {
 	{relay.ErrUnavailable, api.CodeUnavailable, tryAgain},
 	{relay.ErrSealed, api.CodeUnavailable, tryAgain},
 	{relay.ErrMeanwhile, api.CodeUnavailable, tryAgain},
-	{errOverloaded, api.CodeOverloaded, tryAgain},
 	{relay.ErrOverloaded, api.CodeOverloaded, tryAgain},
 	{errTooManyMisses, api.CodeTooManyRequests, "Too many requests lead nowhere. If this one should not, check its address and come again in a moment."},
 	{errSlow, api.CodeUnavailable, "The body did not arrive in time. Send it again."},
@@ -167,7 +166,7 @@ func (a *app) renderError(err error, c echo.Context) {
 		write = a.errorPage
 	}
 	err = write(c, p)
-	if errors.Is(err, errOverloaded) { // there is no room even for this page
+	if errors.Is(err, relay.ErrOverloaded) { // there is no room even for this page
 		err = writeProblem(c, p)
 	}
 	if err != nil {

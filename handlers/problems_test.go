@@ -156,8 +156,8 @@ func TestProblems(t *testing.T) {
 		})
 	}
 	for err, want := range map[error]api.Code{
-		errUnauthorized: api.CodeUnauthorized, errOverloaded: api.CodeOverloaded,
-		errSlow: api.CodeUnavailable, errNoCallback: api.CodeNotFound,
+		errUnauthorized: api.CodeUnauthorized,
+		errSlow:         api.CodeUnavailable, errNoCallback: api.CodeNotFound,
 		echo.ErrNotFound: api.CodeNotFound, echo.ErrMethodNotAllowed: api.CodeMethodNotAllowed,
 		echo.ErrTeapot: api.CodeInternal,
 	} {

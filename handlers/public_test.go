@@ -38,9 +38,9 @@ func TestNotALink(t *testing.T) {
 		path := k.path("default")
 		key := path[strings.LastIndex(path, "/")+1:]
 		forged := key[:40] + flip(key[40:41]) + key[41:]
-		otherID := n.service.Keys.Identify("a task token that nobody registered")[0].ID
-		unknown := n.service.Keys.LinkKey(otherID, relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}}, "k1").Reveal()
-		otherKind := n.service.Keys.LinkKey(relay.CallbackID(k.ID), relay.Link{LinkKind: relay.LinkKind{Type: "page"}}, "k1").Reveal()
+		otherID := n.keys.Identify("a task token that nobody registered")[0].ID
+		unknown := n.keys.LinkKey(otherID, relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}}, "k1").Reveal()
+		otherKind := n.keys.LinkKey(relay.CallbackID(k.ID), relay.Link{LinkKind: relay.LinkKind{Type: "page"}}, "k1").Reveal()
 		otherNumber := key[:26] + flip(key[26:27]) + key[27:]
 
 		var want map[string]any

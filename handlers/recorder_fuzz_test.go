@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"callback-relay/api"
-	"callback-relay/forms"
 	"callback-relay/handlers"
 	"callback-relay/relay"
 )
@@ -32,13 +31,9 @@ func (r *recorder) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome) (
 	return relay.Recorded{State: relay.StateDelivered}, nil
 }
 
-func (r *recorder) Create(_ context.Context, reg relay.Registration, _ time.Duration) (relay.Callback, bool, error) {
-	r.registrations = append(r.registrations, reg)
-	identity := r.keys.Identify(reg.TaskToken)[0]
-	return relay.Callback{
-		ID: identity.ID, State: relay.StatePending, OnExpiry: reg.OnExpiry, Tags: reg.Tags,
-		Links: reg.NumberedLinks(), Key: identity.Key,
-	}, true, nil
+func (r *recorder) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
+	r.registrations = append(r.registrations, n.Asked)
+	return n.Callback, true, nil
 }
 
 // quiet counts nothing.
@@ -65,12 +60,12 @@ func recorded(t testing.TB, maxOutput int) (kept *recorder, public, private http
 	}
 	kept = &recorder{keys: keys}
 	service := relay.NewService(relay.ServiceOptions{
-		Store: kept, Keys: keys, Schemas: forms.New(), PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
+		Store: kept, Keys: keys, PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
 		DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: maxOutput,
 	})
 	logger := slog.New(slog.DiscardHandler)
 	public = handlers.Public(handlers.PublicOptions{
-		Relay: service, Logger: logger, Metrics: quiet{}, Tracer: untraced, Pages: plainPages(t), MaxOutput: maxOutput, BytesInFlight: 1 << 30,
+		Relay: service, Logger: logger, Metrics: quiet{}, Tracer: untraced, Pages: plainPages(t), BytesInFlight: 1 << 30,
 	})
 	private = handlers.Private(handlers.PrivateOptions{
 		Relay: service, Logger: logger, Metrics: quiet{}, Tracer: untraced,

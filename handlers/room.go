@@ -10,14 +10,14 @@ import (
 
 // share is what one request holds of a capacity. It grows with what arrives and
 // with what is rendered, and never waits for more: requests that waited for each
-// other's room would hold it for ever.
+// other's room would hold it for ever. It implements [bodies.Room].
 type share struct {
 	of   *capacity
 	held int64
 }
 
-// add takes n more, or reports that there is not enough left.
-func (s *share) add(n int) error {
+// Take takes n more, or reports [relay.ErrOverloaded] if not enough is left.
+func (s *share) Take(n int) error {
 	if err := s.of.take(int64(n)); err != nil {
 		return err
 	}
@@ -31,77 +31,12 @@ func (s *share) release() {
 	s.held = 0
 }
 
-// The smallest pieces in which room is taken: of a body of unknown length, of
-// one whose length is declared, and of a page.
+// The smallest pieces in which room is taken, in bytes: for a body of unknown
+// length, and for one whose length is declared.
 const (
 	unknownStep  = 512
 	declaredStep = 4 << 10
-	pageStep     = 16 << 10
 )
-
-// buffer is bytes in memory, of which each is counted before there is room for
-// it.
-type buffer struct {
-	bytes []byte
-	room  *share
-	most  int // how large it may become; 0 is no bound of its own
-}
-
-// grow makes room for more: at least n, and as a rule as much as there is
-// already, so that whoever holds room has sent half of it.
-func (b *buffer) grow(n int) error {
-	size := max(len(b.bytes)+n, 2*cap(b.bytes))
-	if b.most > 0 {
-		size = min(size, b.most)
-	}
-	if err := b.room.add(size - cap(b.bytes)); err != nil {
-		return err
-	}
-	grown := make([]byte, len(b.bytes), size)
-	copy(grown, b.bytes)
-	b.bytes = grown
-	return nil
-}
-
-// Write implements [io.Writer].
-func (b *buffer) Write(p []byte) (int, error) {
-	if len(b.bytes)+len(p) > cap(b.bytes) {
-		if err := b.grow(max(len(p), pageStep)); err != nil {
-			return 0, err
-		}
-	}
-	b.bytes = append(b.bytes, p...)
-	return len(p), nil
-}
-
-// fill reads until the end, in steps of at least so many bytes. It reads one
-// byte past b.most, to tell whether there is an end: what is longer is an
-// [io.ErrShortBuffer].
-func (b *buffer) fill(from io.Reader, step int) error {
-	var past [1]byte
-	for {
-		if len(b.bytes) == cap(b.bytes) && cap(b.bytes) < b.most {
-			if err := b.grow(step); err != nil {
-				return err
-			}
-		}
-		into := b.bytes[len(b.bytes):cap(b.bytes)]
-		if len(into) == 0 {
-			into = past[:]
-		}
-		n, err := from.Read(into)
-		if n > 0 && len(b.bytes) == cap(b.bytes) {
-			return io.ErrShortBuffer
-		}
-		b.bytes = b.bytes[:len(b.bytes)+n]
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
 
 // A body must arrive at this pace, in bytes a second. Its sender may fall behind
 // by so long, at the beginning and after each pause.

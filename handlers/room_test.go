@@ -1,8 +1,6 @@
 package handlers
 
 import (
-	"errors"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -44,66 +42,6 @@ func TestCapacityRefusesOnlyWhatDoesNotFit(t *testing.T) {
 	others.Wait()
 	if n := c.taken.Load(); n != 0 {
 		t.Errorf("%d are still taken", n)
-	}
-}
-
-// Row 81: whoever holds room has sent half of it, or little.
-func TestBufferGrowsWithWhatArrives(t *testing.T) {
-	room := &share{of: &capacity{most: 1 << 20}}
-	b := buffer{room: room, most: 256 << 10}
-	sent := 0
-	arriving := readerFunc(func(p []byte) (int, error) {
-		if int(room.held) > max(2*sent, unknownStep) {
-			t.Fatalf("%d bytes are held, and %d have arrived", room.held, sent)
-		}
-		if sent == 200_000 {
-			return 0, io.EOF
-		}
-		n := min(len(p), 700, 200_000-sent)
-		sent += n
-		return n, nil
-	})
-	if err := b.fill(arriving, unknownStep); err != nil || len(b.bytes) != sent {
-		t.Errorf("%d of %d bytes: %v", len(b.bytes), sent, err)
-	}
-	if room.held != int64(cap(b.bytes)) || room.of.taken.Load() != room.held {
-		t.Errorf("%d bytes are held for %d", room.held, cap(b.bytes))
-	}
-	if room.release(); room.of.taken.Load() != 0 {
-		t.Error("not all is given back")
-	}
-}
-
-// What does not fit is refused, whatever of it is there, and what is exactly as
-// long as it may be is not.
-func TestBufferHasBounds(t *testing.T) {
-	for name, c := range map[string]struct {
-		most, room, long int
-		want             error
-	}{
-		"as long as it may be": {1000, 2000, 1000, nil},
-		"one byte more":        {1000, 2000, 1001, io.ErrShortBuffer},
-		"no room":              {1000, 900, 1000, errOverloaded},
-		"empty":                {0, 0, 0, nil},
-		"not empty":            {0, 0, 1, io.ErrShortBuffer},
-	} {
-		room := &share{of: &capacity{most: int64(c.room)}}
-		b := buffer{room: room, most: c.most}
-		if err := b.fill(strings.NewReader(strings.Repeat("x", c.long)), 64); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", name, err, c.want)
-		}
-		if room.held > int64(c.room) {
-			t.Errorf("%s: %d bytes are held", name, room.held)
-		}
-	}
-	page := buffer{room: &share{of: &capacity{most: 3 * pageStep}}}
-	text := []byte(strings.Repeat("x", 1000))
-	var err error
-	for err == nil {
-		_, err = page.Write(text)
-	}
-	if !errors.Is(err, errOverloaded) || cap(page.bytes) > 3*pageStep {
-		t.Errorf("a page without end: %v after %d bytes", err, cap(page.bytes))
 	}
 }
 

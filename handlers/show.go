@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/munnerz/goautoneg"
 
+	"callback-relay/bodies"
 	"callback-relay/pages"
 )
 
@@ -20,8 +21,9 @@ const (
 
 // show answers with a page, whose bytes are counted until they are written.
 func (h *public) show(c echo.Context, status int, page pages.Page) error {
-	html := buffer{room: &share{of: h.pageRoom}}
-	defer html.room.release()
+	room := &share{of: h.pageRoom}
+	defer room.release()
+	html := bodies.Buffer{Room: room}
 	if err := h.pages.Render(&html, c.Request().Header.Get("Accept-Language"), page); err != nil {
 		return err
 	}
@@ -30,13 +32,13 @@ func (h *public) show(c echo.Context, status int, page pages.Page) error {
 		c.Response().Header().Set(name, value)
 	}
 	c.Response().Header().Add(echo.HeaderVary, "Accept-Language")
-	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(html.bytes)))
-	within := pageGrace + time.Duration(len(html.bytes))*time.Second/pagePace
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(html.Bytes())))
+	within := pageGrace + time.Duration(len(html.Bytes()))*time.Second/pagePace
 	if server, ok := c.Request().Context().Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
 		within = min(within, server.WriteTimeout)
 	}
-	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(within)) // only a writer that is no server's cannot
-	return c.HTMLBlob(status, html.bytes)
+	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(within)) // fails only for the writers of tests
+	return c.HTMLBlob(status, html.Bytes())
 }
 
 // accepts returns which of the media types a request would like best; the first

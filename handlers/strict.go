@@ -30,40 +30,41 @@ func (d checker) value(t reflect.Type, field string) error {
 	if err != nil {
 		return err
 	}
-	if token != json.Delim('{') && token != json.Delim('[') {
-		return nil
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		if token == json.Delim('[') {
+	switch token {
+	case json.Delim('{'):
+		return d.object(t, field)
+	case json.Delim('['):
+		for d.More() {
 			if err := d.value(nil, field); err != nil {
 				return err
 			}
-			continue
 		}
-		key, err := d.token(field)
-		if err != nil {
-			return err
-		}
-		name := fmt.Sprint(key)
-		of, at, err := member(t, field, name)
-		if err == nil && seen[name] {
-			problem := "is given more than once"
-			if at == field {
-				problem = "has one name more than once"
-			}
-			err = &relay.InvalidFieldError{Field: at, Problem: problem}
-		}
-		if err != nil {
-			return err
-		}
-		seen[name] = true
-		if err := d.value(of, at); err != nil {
-			return err
-		}
+		_, _ = d.Token() // the bracket that closes it
 	}
-	_, _ = d.Token() // the end of it
 	return nil
+}
+
+// object reads the members of an object that is to become a t.
+func (d checker) object(t reflect.Type, field string) error {
+	begin := d.InputOffset()
+	return bodies.EachMember(d.Decoder, func(name string, again bool) error {
+		if halfCharacter(d.text[begin:d.InputOffset()]) {
+			return halved(field)
+		}
+		of, at, err := member(t, field, name)
+		if err != nil {
+			return err
+		}
+		switch {
+		case again && at == field:
+			return &relay.InvalidFieldError{Field: at, Problem: "has one name more than once"}
+		case again:
+			return &relay.InvalidFieldError{Field: at, Problem: "is given more than once"}
+		}
+		err = d.value(of, at)
+		begin = d.InputOffset()
+		return err
+	})
 }
 
 // token reads the next token.

@@ -59,12 +59,9 @@ func (h *private) readJSON(c echo.Context, into any) error {
 	if kind.Packed() {
 		return &bodies.UnsupportedError{Problem: "send the body as it is, without a content encoding"}
 	}
-	room, err := h.bodies.admit(c, h.bodies.limit)
-	if err != nil {
-		return err
-	}
+	room := &share{of: h.room}
 	defer room.release()
-	body, err := readAll(c, h.bodies.limit, room)
+	body, err := readBody(c, maxRegistration, room)
 	if err != nil {
 		return err
 	}
@@ -204,19 +201,16 @@ func readDetails(object json.RawMessage) ([]relay.Detail, error) {
 		return nil, wrong
 	}
 	var details []relay.Detail
-	seen := map[string]bool{}
-	for d.More() {
-		name, _ := d.Token()
+	err := bodies.EachMember(d, func(name string, again bool) error {
 		value, _ := d.Token()
-		text, ok := value.(string)
-		key, _ := name.(string)
-		if !ok || seen[key] {
-			return nil, wrong
+		text, isText := value.(string)
+		if !isText || again {
+			return wrong
 		}
-		seen[key] = true
-		details = append(details, relay.Detail{Name: key, Value: text})
-	}
-	return details, nil
+		details = append(details, relay.Detail{Name: name, Value: text})
+		return nil
+	})
+	return details, err
 }
 
 // render turns a callback into the wire's form, with the URLs of its links.

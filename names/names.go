@@ -48,7 +48,7 @@ func cleanOnce(name string) string {
 	var kept strings.Builder
 	before := ' '
 	for _, r := range norm.NFC.String(name) {
-		if isInvisible(r) && !shapes(r, before) {
+		if Invisible(r) && !shapes(r, before) {
 			continue
 		}
 		kept.WriteRune(r)
@@ -90,7 +90,7 @@ func looks(name string) []string {
 // for equivalent.
 func visible(name string) string {
 	seen := strings.Map(func(r rune) rune {
-		if isInvisible(r) {
+		if Invisible(r) {
 			return -1
 		}
 		return r
@@ -109,7 +109,9 @@ const brailleBlank = '\u2800'
 // Blank shapes that Unicode does not count among those to be ignored.
 const nullNotehead = '\U0001D159'
 
-func isInvisible(r rune) bool {
+// Invisible tells whether a character, by itself, is neither seen nor a blank: one
+// of no width, a choice between forms of the one before it, or an empty shape.
+func Invisible(r rune) bool {
 	return r == nullNotehead || unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 

@@ -41,10 +41,10 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 
 	growStack()
 	taken := time.Now()
-	ctx, traced := o.Tracer.Delivery(string(d.ID), d.Attempt, d.Trace)
+	ctx, traced := o.tracer.Delivery(string(d.ID), d.Attempt, d.Trace)
 	defer func() { traced(string(end.State), end.Reason) }()
 	result, err := o.attempt(ctx, d, permitted)
-	log := o.Logger.With("callback", string(d.ID), "attempt", d.Attempt, "state", string(result.State), "reason", result.Reason)
+	log := o.logger.With("callback", string(d.ID), "attempt", d.Attempt, "state", string(result.State), "reason", result.Reason)
 	if err != nil {
 		log = log.With("error", err)
 	}
@@ -57,7 +57,7 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 	// are never compared.
 	lag := d.LeasedAt.Sub(d.AnsweredAt) + time.Since(taken)
 	if end.State.Final() {
-		o.Metrics.Settled(string(end.State), end.Reason, lag)
+		o.metrics.Settled(string(end.State), end.Reason, lag)
 		log = log.With("lag_ms", lag.Milliseconds())
 	}
 	switch {
@@ -77,7 +77,7 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 // operator is told besides the reason.
 func (o *Outbox) attempt(ctx context.Context, d relay.Delivery, permitted bool) (relay.Settlement, error) {
 	if d.Unreadable != nil {
-		o.Metrics.Attempted(relay.SendOursToMend.String())
+		o.metrics.Attempted(relay.SendOursToMend.String())
 		end := retry(relay.SendOursToMend, d, reasonSealed)
 		end.NotMade = true
 		return end, fmt.Errorf("it cannot be opened, put its master key back into RELAY_KEYS: %w", d.Unreadable)
@@ -87,14 +87,14 @@ func (o *Outbox) attempt(ctx context.Context, d relay.Delivery, permitted bool) 
 		end.NotMade = true
 		return end, nil
 	}
-	err := o.Sender.Send(ctx, d.TaskToken, d.Outcome)
+	err := o.sender.Send(ctx, d.TaskToken, d.Outcome)
 	o.limit.learn(err)
 	failure := asSendError(err)
 	if failure == nil {
-		o.Metrics.Attempted("done")
+		o.metrics.Attempted("done")
 		return judge(d, nil), nil
 	}
-	o.Metrics.Attempted(failure.Class.String())
+	o.metrics.Attempted(failure.Class.String())
 	return judge(d, failure), failure.Err
 }
 
@@ -110,7 +110,7 @@ func (o *Outbox) permitSoon() bool {
 func (o *Outbox) permit(ctx context.Context, n int) bool {
 	began := time.Now()
 	got := o.limit.wait(ctx, n)
-	o.Metrics.WaitedForPermit(time.Since(began))
+	o.metrics.WaitedForPermit(time.Since(began))
 	return got
 }
 
@@ -118,7 +118,7 @@ func (o *Outbox) permit(ctx context.Context, n int) bool {
 // quote a payload.
 func (o *Outbox) survive(doing string) {
 	if p := recover(); p != nil {
-		o.Logger.Error("panic", "doing", doing, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		o.logger.Error("panic", "doing", doing, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 	}
 }
 
@@ -175,7 +175,7 @@ func (o *Outbox) settle(d relay.Delivery, end relay.Settlement) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), settleWithin)
 	defer cancel()
 	for {
-		held, err := o.Queue.Settle(ctx, d, end)
+		held, err := o.queue.Settle(ctx, d, end)
 		if err == nil {
 			return held
 		}
@@ -192,8 +192,8 @@ func (o *Outbox) settle(d relay.Delivery, end relay.Settlement) bool {
 func (o *Outbox) putBack(ctx context.Context, d relay.Delivery) relay.Settlement {
 	end := retry(relay.SendThrottled, d, reasonBusy)
 	end.NotMade = true
-	if _, err := o.Queue.Settle(context.WithoutCancel(ctx), d, end); err != nil {
-		o.Logger.Debug("delivery not put back; its lease will end", "callback", string(d.ID), "error", err)
+	if _, err := o.queue.Settle(context.WithoutCancel(ctx), d, end); err != nil {
+		o.logger.Debug("delivery not put back; its lease will end", "callback", string(d.ID), "error", err)
 	}
 	return relay.Settlement{State: relay.StateAnswered}
 }

@@ -50,11 +50,11 @@ func (o *Outbox) makeHeartbeat(ctx context.Context, t relay.TaskToken) error {
 	defer cancel()
 	began := time.Now()
 	got := o.limit.waitHeartbeat(within)
-	o.Metrics.WaitedForPermit(time.Since(began))
+	o.metrics.WaitedForPermit(time.Since(began))
 	if !got {
 		return errNoCall
 	}
-	err := o.Sender.Heartbeat(ctx, t)
+	err := o.sender.Heartbeat(ctx, t)
 	o.limit.learn(err)
 	return err
 }

@@ -73,7 +73,7 @@ func (q *queue) lease(id relay.CallbackID) relay.Delivery {
 func (q *queue) take(e *entry) relay.Delivery {
 	now := time.Now()
 	e.at = now.Add(lease)
-	e.d.Fence++
+	e.d.Lease += "again"
 	e.d.Attempt++
 	e.d.LeasedAt = now
 	return e.d
@@ -107,7 +107,7 @@ func (q *queue) Settle(ctx context.Context, d relay.Delivery, end relay.Settleme
 		return false, q.settleErr
 	}
 	e := q.due[d.ID]
-	if e == nil || e.d.Fence != d.Fence {
+	if e == nil || e.d.Lease != d.Lease {
 		return false, nil
 	}
 	q.settled[d.ID] = end

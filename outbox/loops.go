@@ -38,7 +38,7 @@ func always(interval time.Duration) func() time.Duration {
 // to a bound: the work of a replica that died waits for as long at most, after
 // its lease.
 func (o *Outbox) pollEvery() time.Duration {
-	return o.Poll * time.Duration(min(max(o.fleet.Load(), 1), mostPolls))
+	return o.poll * time.Duration(min(max(o.fleet.Load(), 1), mostPolls))
 }
 
 // claim takes up due deliveries, as many as there are workers and permits for.
@@ -60,7 +60,7 @@ func (o *Outbox) claim(ctx context.Context) (more bool) {
 	if permitted && !o.permit(ctx, batch) {
 		return false
 	}
-	claimed, err := o.Queue.Claim(ctx, batch)
+	claimed, err := o.queue.Claim(ctx, batch)
 	o.report(ctx, "claim", err)
 	if permitted { // other replicas may have been faster
 		o.limit.giveBack(batch - len(claimed))
@@ -81,11 +81,11 @@ const expireBatch = 256
 
 // expire ends callbacks whose deadline has passed.
 func (o *Outbox) expire(ctx context.Context) (more bool) {
-	n, err := o.Queue.Expire(ctx, expireBatch)
+	n, err := o.queue.Expire(ctx, expireBatch)
 	o.report(ctx, "expire", err)
 	if n > 0 {
-		o.Metrics.Expired(n)
-		o.Logger.Info("deadlines passed", "callbacks", n)
+		o.metrics.Expired(n)
+		o.logger.Info("deadlines passed", "callbacks", n)
 	}
 	return n > 0
 }
@@ -93,7 +93,7 @@ func (o *Outbox) expire(ctx context.Context) (more bool) {
 // announce says that this replica is alive, and takes its share of the rate and
 // of the looks for work.
 func (o *Outbox) announce(ctx context.Context) (more bool) {
-	replicas, err := o.Queue.Announce(ctx, o.Replica, aliveFor)
+	replicas, err := o.queue.Announce(ctx, o.replica, aliveFor)
 	o.report(ctx, "announce", err)
 	if err == nil {
 		o.limit.share(replicas)
@@ -109,27 +109,27 @@ const nearDeadline = time.Hour
 // count reports how many callbacks there are and how long they wait. Every
 // replica counts all of them, so that each can be asked.
 func (o *Outbox) count(ctx context.Context) (more bool) {
-	c, err := o.Queue.Census(ctx, nearDeadline)
+	c, err := o.queue.Census(ctx, nearDeadline)
 	o.report(ctx, "census", err)
 	if err != nil {
 		return false
 	}
 	for state, n := range c.Callbacks {
-		o.Metrics.Callbacks(string(state), n)
+		o.metrics.Callbacks(string(state), n)
 	}
-	o.Metrics.OldestAge(string(relay.StatePending), c.OldestPending)
-	o.Metrics.OldestAge(string(relay.StateAnswered), c.OldestAnswered)
-	o.Metrics.NearDeadline(c.NearDeadline)
-	o.Metrics.SetAside(c.SetAside)
+	o.metrics.OldestAge(string(relay.StatePending), c.OldestPending)
+	o.metrics.OldestAge(string(relay.StateAnswered), c.OldestAnswered)
+	o.metrics.NearDeadline(c.NearDeadline)
+	o.metrics.SetAside(c.SetAside)
 	return false
 }
 
 // trim removes what is left of callbacks that retention removed.
 func (o *Outbox) trim(ctx context.Context) (more bool) {
-	n, err := o.Queue.Trim(ctx)
+	n, err := o.queue.Trim(ctx)
 	o.report(ctx, "trim", err)
 	if n > 0 {
-		o.Logger.Info("forgot callbacks past their retention", "callbacks", n)
+		o.logger.Info("forgot callbacks past their retention", "callbacks", n)
 	}
 	return false
 }
@@ -150,9 +150,9 @@ func (o *Outbox) report(ctx context.Context, doing string, err error) {
 	switch {
 	case err == nil && failing:
 		delete(o.trouble, doing)
-		o.Logger.Info("outbox recovered", "doing", doing)
+		o.logger.Info("outbox recovered", "doing", doing)
 	case err != nil && (!failing || time.Since(last) >= reportEvery):
 		o.trouble[doing] = time.Now()
-		o.Logger.Warn("outbox in trouble", "doing", doing, "error", err)
+		o.logger.Warn("outbox in trouble", "doing", doing, "error", err)
 	}
 }

@@ -91,9 +91,18 @@ const (
 // so many times [Options.Poll].
 const mostPolls = 4
 
-// Outbox delivers. The zero value is not usable; see [New].
+// Outbox delivers. The zero value is not usable; see [New]. Its parts are its own.
 type Outbox struct {
-	Options
+	queue   Queue
+	sender  Sender
+	metrics Metrics
+	tracer  Tracer
+	logger  *slog.Logger
+
+	replica    string
+	answerWait time.Duration
+	poll       time.Duration
+
 	limit  *limiter
 	fleet  atomic.Int64   // how many replicas are alive, this one included
 	slots  chan struct{}  // one for each delivery that Run started
@@ -120,7 +129,8 @@ func New(o Options) *Outbox {
 		o.Fresh = 64
 	}
 	return &Outbox{
-		Options: o,
+		queue: o.Queue, sender: o.Sender, metrics: o.Metrics, tracer: o.Tracer, logger: o.Logger,
+		replica: o.Replica, answerWait: o.AnswerWait, poll: o.Poll,
 		limit:   newLimiter(o.Rate),
 		slots:   make(chan struct{}, o.Workers),
 		fresh:   make(chan struct{}, o.Fresh),
@@ -150,7 +160,7 @@ func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement
 		<-o.fresh
 		return o.putBack(ctx, d)
 	}
-	timer := time.NewTimer(o.AnswerWait)
+	timer := time.NewTimer(o.answerWait)
 	defer timer.Stop()
 	select {
 	case end := <-result:
@@ -192,7 +202,7 @@ func (o *Outbox) Run(ctx context.Context) {
 
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if err := o.Queue.Leave(leaving, o.Replica); err != nil {
-		o.Logger.Warn("replica not withdrawn; it will be forgotten by itself", "error", err)
+	if err := o.queue.Leave(leaving, o.replica); err != nil {
+		o.logger.Warn("replica not withdrawn; it will be forgotten by itself", "error", err)
 	}
 }

@@ -147,7 +147,7 @@ func TestLostLease(t *testing.T) {
 		late := q.lease("a")
 		q.put("a")
 		q.lease("a")
-		late.Fence = 0
+		late.Lease = "lost"
 		if got := o.Deliver(t.Context(), late); got.State != relay.StateAnswered {
 			t.Errorf("told %+v", got)
 		}

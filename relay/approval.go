@@ -1,35 +1,65 @@
 package relay
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	"callback-relay/forms"
 	"callback-relay/names"
 )
 
 // Approval is what the pages of a callback show, and what they ask of the
 // person who decides.
+//
+// Its JSON is what the store keeps. The store compares repeated registrations by
+// it: another name or order of members makes old ones look different.
 type Approval struct {
-	Title        string
-	Message      string // Markdown
-	Details      []Detail
-	ApproveLabel string
-	RejectLabel  string
-	Comment      CommentMode
-	Fields       []byte // a JSON Schema that [ParseFields] reads; nil for none
-	OnReject     OutcomeType
-	Confirm      Confirm
-	Required     int // approvals, each by somebody else
-	Rejections   int // that end it
+	Title        string      `json:"title,omitempty"`
+	Message      string      `json:"message,omitempty"` // Markdown
+	Details      []Detail    `json:"details,omitempty"`
+	ApproveLabel string      `json:"approveLabel,omitempty"`
+	RejectLabel  string      `json:"rejectLabel,omitempty"`
+	Comment      CommentMode `json:"comment"`
+	Fields       SchemaText  `json:"fields,omitempty"` // that [forms.Parse] takes; nil for none
+	OnReject     OutcomeType `json:"onReject"`
+	Confirm      Confirm     `json:"confirm,omitempty"`
+	Required     int         `json:"required"`   // approvals, each by somebody else
+	Rejections   int         `json:"rejections"` // that end it
 	// Default says that all of it was filled in, for pages with one button, and
 	// that there is nothing to decide. What the release before stored does not
 	// say so.
-	Default bool
+	Default bool `json:"default,omitempty"`
 }
 
-// Detail is one line of what is to be decided.
+// SchemaText is the text of a JSON Schema. In JSON it is a string, so that it
+// stays byte for byte what was registered.
+type SchemaText []byte
+
+// MarshalText implements [encoding.TextMarshaler].
+func (s SchemaText) MarshalText() ([]byte, error) { return s, nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *SchemaText) UnmarshalText(text []byte) error {
+	*s = bytes.Clone(text)
+	return nil
+}
+
+// Detail is one line of what people decide about. In JSON it is a pair.
 type Detail struct{ Name, Value string }
+
+// MarshalJSON implements [json.Marshaler].
+func (d Detail) MarshalJSON() ([]byte, error) { return json.Marshal([2]string{d.Name, d.Value}) }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (d *Detail) UnmarshalJSON(text []byte) error {
+	var pair [2]string
+	err := json.Unmarshal(text, &pair)
+	d.Name, d.Value = pair[0], pair[1]
+	return err
+}
 
 // CommentMode says whether a page asks for a comment.
 type CommentMode string
@@ -88,7 +118,7 @@ func (a *Approval) normal() *Approval {
 // Quorum tells whether it takes more than one person.
 func (a *Approval) Quorum() bool { return a.Required > 1 || a.Rejections > 1 }
 
-func (m *mistakes) checkApproval(r *Registration, maxOutput int, schemas Schemas) {
+func (m *mistakes) checkApproval(r *Registration, maxOutput int) {
 	a := r.Approval
 	if len(r.pages()) == 0 {
 		m.add("approval", "has no link that shows it: give one of type approval, or one with page")
@@ -108,7 +138,7 @@ func (m *mistakes) checkApproval(r *Registration, maxOutput int, schemas Schemas
 		m.add("approval.confirm", "must be word or code")
 	}
 	if a.Fields != nil {
-		m.checkFields(a.Fields, schemas)
+		m.checkFields(a.Fields)
 	}
 	m.checkQuorum(r, maxOutput)
 }
@@ -136,11 +166,14 @@ func (m *mistakes) checkDetails(details []Detail) {
 	}
 }
 
-func (m *mistakes) checkFields(schema []byte, schemas Schemas) {
-	if _, err := ParseFields(schema); err != nil {
-		*m = append(*m, err)
-	} else if err := schemas.Check(schema); err != nil {
-		*m = append(*m, err)
+func (m *mistakes) checkFields(schema []byte) {
+	_, wrong := forms.Parse(schema)
+	for _, mistake := range wrong {
+		at := "approval.fields"
+		if mistake.At != "" {
+			at += "." + mistake.At
+		}
+		m.add(at, "%s", mistake.Problem)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"callback-relay/forms"
 	"callback-relay/relay"
 )
 
@@ -18,8 +17,9 @@ import (
 func wrongFields(t *testing.T, r relay.Registration) []string {
 	t.Helper()
 	r.TaskToken = "t"
-	s := service(t, &scripted{})
-	s.Schemas, s.MaxOutput = forms.New(), relay.MaxOutputBytes
+	o := serviceOptions(t, &scripted{})
+	o.MaxOutput = relay.MaxOutputBytes
+	s := relay.NewService(o)
 	for name, l := range r.Links { // TestTitles is about pages without one
 		if l.Title == "" && (l.Page || l.Type == relay.LinkApproval) && l.Type != relay.LinkWebhook {
 			l.Title = "Deploy?"
@@ -87,11 +87,12 @@ func TestTitles(t *testing.T) {
 			Message: strings.Repeat("x", 5001), ButtonLabel: strings.Repeat("x", 41)}}, nil, []string{"links.l.buttonLabel", "links.l.message", "links.l.title"}},
 	} {
 		kept := &scripted{}
-		s := service(t, kept)
-		s.Schemas, s.MaxOutput = forms.New(), relay.MaxOutputBytes
+		o := serviceOptions(t, kept)
+		o.MaxOutput = relay.MaxOutputBytes
+		s := relay.NewService(o)
 		_, _, err := s.Create(t.Context(), relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a})
 		if err == nil { // the store says so where nothing else is wrong
-			err = kept.registration.Refused
+			err = kept.refused
 		}
 		if diff := cmp.Diff(c.want, fieldsOf(t, err)); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
@@ -223,11 +224,16 @@ func TestStanding(t *testing.T) {
 		"by the link before": {func(v *relay.View) { v.Decisions = []relay.Decision{{Link: "dana", Number: 9, Approver: "Lee"}} }, relay.StandingWaiting},
 		"answered":           {func(v *relay.View) { v.State, v.Outcome = relay.StateAnswered, &relay.OutcomeView{By: "lee"} }, relay.StandingOnItsWay},
 		"delivered":          {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: "lee"} }, relay.StandingDecided},
-		"refused":            {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: "lee"} }, relay.StandingTaskClosed},
-		"cancelled":          {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
-		"expired":            {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
-		"failed by expiry":   {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
-		"refused by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"task closed": {func(v *relay.View) {
+			v.State, v.Outcome, v.Delivery = relay.StateRefused, &relay.OutcomeView{By: "lee"}, &relay.DeliveryView{LastError: "TaskTimedOut"}
+		}, relay.StandingTaskClosed},
+		"refused": {func(v *relay.View) {
+			v.State, v.Outcome, v.Delivery = relay.StateRefused, &relay.OutcomeView{By: "lee"}, &relay.DeliveryView{LastError: "InvalidOutput"}
+		}, relay.StandingNotTaken},
+		"cancelled":         {func(v *relay.View) { v.State = relay.StateCancelled }, relay.StandingCancelled},
+		"expired":           {func(v *relay.View) { v.State = relay.StateExpired }, relay.StandingTooLate},
+		"failed by expiry":  {func(v *relay.View) { v.State, v.Outcome = relay.StateDelivered, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
+		"refused by expiry": {func(v *relay.View) { v.State, v.Outcome = relay.StateRefused, &relay.OutcomeView{By: relay.ByExpiry} }, relay.StandingTooLate},
 	} {
 		v := waitingView(relay.Approval{})
 		c.change(&v)

@@ -7,18 +7,19 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"callback-relay/forms"
 	"callback-relay/names"
 )
 
 // checkName says what is wrong with a name that was typed. One that has a link
 // of its own must be used there: nobody may speak for somebody else, nor twice,
 // and what looks like a name counts as that name.
-func (v View) checkName(name string) (ProblemKind, string) {
+func (v View) checkName(name string) (forms.ProblemKind, string) {
 	if strings.TrimSpace(name) == "" {
-		return ProblemMissing, ""
+		return forms.ProblemMissing, ""
 	}
 	if utf8.RuneCountInString(names.Clean(name)) > MaxApproverChars {
-		return ProblemTooLong, fmt.Sprint(MaxApproverChars)
+		return forms.ProblemTooLong, fmt.Sprint(MaxApproverChars)
 	}
 	switch names.Check(name) {
 	case names.Unreadable:

@@ -1,22 +1,24 @@
 package relay
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"callback-relay/bodies"
 )
 
-// Decision is what one person decided. It prints without Comment and Fields.
+// Decision is what one person decided. It prints without Comment and Fields. Its
+// JSON is what the store keeps of it, along with what has no JSON here.
 type Decision struct {
-	Approved bool
-	Link     string // the link's name
-	Number   byte   // and its number: a link that replaced it has the same name
-	Approver string
-	Typed    bool // the approver's name was typed on the page: nobody vouches for it
-	At       time.Time
-	Comment  Payload
-	Fields   Payload // a JSON object
+	Approved bool      `json:"approved"`
+	Link     string    `json:"link"` // the link's name
+	Number   byte      `json:"-"`    // and its number: a link that replaced it has the same name
+	Approver string    `json:"approver"`
+	Typed    bool      `json:"typed,omitempty"` // the approver's name was typed on the page: nobody has verified it
+	At       time.Time `json:"-"`
+	Comment  Payload   `json:"-"`
+	Fields   Payload   `json:"-"` // a JSON object
 }
 
 // Words for a decision, as the workflow and the private API get it.
@@ -120,21 +122,9 @@ func (a *Approval) outcome(id CallbackID, decisions []Decision) Outcome {
 			all = append(all, d.json())
 		}
 	}
-	return Outcome{Type: OutcomeSuccess, Output: encode(struct {
+	return Outcome{Type: OutcomeSuccess, Output: bodies.Encode(struct {
 		decisionJSON
 		CallbackID CallbackID     `json:"callbackId"`
 		Decisions  []decisionJSON `json:"decisions,omitempty"`
 	}{last.json(), id, all})}
-}
-
-// encode writes JSON without the escapes for HTML, which would make some texts
-// six times as long.
-func encode(value any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
-		panic(err) // texts, and JSON that was checked
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

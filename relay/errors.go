@@ -35,9 +35,9 @@ var (
 	// ErrMeanwhile: somebody else decided since the callback was read. Only
 	// [Store.Decide] reports it, and the service then reads again.
 	ErrMeanwhile = errors.New("decided by somebody else meanwhile")
-	// ErrOverloaded: the rate limit leaves no room just now. What was asked did
-	// not happen.
-	ErrOverloaded = errors.New("the rate limit leaves no room for a call")
+	// ErrOverloaded: too much is under way, or the rate limit leaves no room for a
+	// call. What was asked did not happen.
+	ErrOverloaded = errors.New("overloaded: no room for this request or its call now")
 	// ErrUnavailable: Redis or Step Functions cannot be asked now. What was
 	// asked may or may not have happened; asking again is safe.
 	ErrUnavailable = errors.New("temporarily unavailable")

@@ -14,6 +14,7 @@ type Facts struct {
 	Overdue    bool   // the deadline has passed
 
 	LinkUnknown bool // the registration has no such link
+	LinkGuarded bool // a later release has put a guard on the link
 	LinkClosed  bool
 	Meanwhile   bool // what was read before has changed since
 }
@@ -24,33 +25,36 @@ func (f Facts) Refusal() error {
 	switch {
 	case f.LinkUnknown:
 		return ErrNotFound
-	case f.Meanwhile:
+	case f.LinkGuarded: // nothing is told either, before the guard was passed
+		return fmt.Errorf("%w: the link has a guard that this release cannot check", ErrUnavailable)
+	case f.LinkClosed && f.Meanwhile:
+		// What changed may be this very decision, recorded before the link was
+		// closed: the caller has to look.
 		return ErrMeanwhile
 	case f.LinkClosed: // whatever became of the callback
 		return ErrLinkClosed
 	case f.ByExpiry, f.State == StateExpired:
 		return ErrExpired
-	}
-	switch f.State {
-	case StatePending:
-		if f.Overdue {
-			return ErrExpired
-		}
-		return nil
-	case StateAnswered, StateDelivered:
-		return ErrAlreadyAnswered
-	case StateCancelled:
+	case f.State == StateCancelled:
 		return ErrCancelled
-	case StateRefused:
+	case f.State == StateRefused:
 		return RefusalError(f.Reason)
+	case f.State == StateAnswered, f.State == StateDelivered:
+		return ErrAlreadyAnswered
+	case f.State != StatePending:
+		return fmt.Errorf("%w: unexpected state %.20q", ErrUnavailable, f.State)
+	case f.Overdue:
+		return ErrExpired
+	case f.Meanwhile:
+		return ErrMeanwhile
 	}
-	return fmt.Errorf("%w: unexpected state %.20q", ErrUnavailable, f.State)
+	return nil
 }
 
 // Repeated tells whether an answer that was refused is the one that was
 // recorded before, so that its sender is told so. A closed link may
 // still ask what became of its own answer.
 func (f Facts) Repeated() bool {
-	return f.SameAnswer && !f.ByExpiry && !f.LinkUnknown && (!f.LinkClosed || f.ByThisLink) &&
+	return f.SameAnswer && !f.ByExpiry && !f.LinkUnknown && !f.LinkGuarded && (!f.LinkClosed || f.ByThisLink) &&
 		(f.State == StateAnswered || f.State == StateDelivered)
 }

@@ -9,25 +9,27 @@ import (
 	"callback-relay/names"
 )
 
-// LinkRequest is what is asked of one link.
+// LinkRequest is what is asked of one link. Its JSON is what the store keeps of
+// it, under the same rule as that of [Approval]; the store adds the output, which
+// prints as redacted here.
 type LinkRequest struct {
-	LinkKind
-	Output   Payload // of a success; nil is {}
-	Error    string  // of a failure
-	Cause    string  // of a failure
-	Approver string  // of an approval: who decides there; "" lets the page ask for a name
+	LinkKind `json:"-"`
+	Output   Payload `json:"-"`               // of a success; nil is {}
+	Error    string  `json:"error,omitempty"` // of a failure
+	Cause    string  `json:"cause,omitempty"` // of a failure
+	Approver string  `json:"-"`               // of an approval: who decides there; "" lets the page ask for a name
+	Response
 	// Of a page. Title and Message are in place of the approval's, ButtonLabel is
 	// what the one button says.
-	Title       string
-	Message     string // Markdown
-	ButtonLabel string // "" is what the type says
-	Response    Response
+	Title       string `json:"title,omitempty"`
+	Message     string `json:"message,omitempty"` // Markdown
+	ButtonLabel string `json:"button,omitempty"`  // "" is what the type says
 }
 
-// Response is what whoever used a link is told besides the status.
+// Response is what a link's sender or user is told in addition to the status.
 type Response struct {
-	Text     string // "" for none
-	Redirect string // of a page: an https URL to go on to; "" for none
+	Text     string `json:"text,omitempty"`     // "" for none
+	Redirect string `json:"redirect,omitempty"` // of a page: an https URL to go on to; "" for none
 }
 
 // Outcome returns the fixed outcome of a success or failure link.
@@ -95,6 +97,25 @@ func (m *mistakes) checkAdded(name string, l LinkRequest, cb Callback, a *Approv
 			break
 		}
 	}
+}
+
+// RoomForLink says why a callback that has had these links, closed ones included,
+// takes no further one with the name: [ErrTooManyLinks] or [ErrLinksUsedUp]. Those
+// that it replaces do not count as open.
+func RoomForLink(links []Link, name string) error {
+	open := 0
+	for _, link := range links {
+		if !link.Closed && link.Name != name {
+			open++
+		}
+	}
+	switch {
+	case open >= MaxLinks:
+		return ErrTooManyLinks
+	case len(links) >= MaxLinkNumbers:
+		return ErrLinksUsedUp
+	}
+	return nil
 }
 
 // checkLink checks what a link of a known type carries; at is what stands before

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"callback-relay/forms"
 )
 
 // NonceLife is how long a page can be open before what it sends has to be
@@ -73,7 +75,7 @@ func (r LinkRef) Word(nonce string) string {
 
 // isWord tells whether the word was typed; case, blanks and what is not seen do not matter.
 func (r LinkRef) isWord(nonce, typed string) bool {
-	return strings.EqualFold(trimEntry(typed), r.Word(nonce))
+	return strings.EqualFold(forms.Trim(typed), r.Word(nonce))
 }
 
 // code returns the six digits that open a link with confirm=code. Being derived,

@@ -27,11 +27,41 @@ type Registration struct {
 	Tags      map[string]string
 	Links     map[string]LinkRequest
 	Approval  *Approval // what the pages show and ask; nil for a callback without pages
-	// Refused says why no callback may be made of it, while one that the release
-	// before made of it is still found: it let pages have no title, or one that
-	// cannot be seen. It can go
-	// when none of these can be waiting any more.
+}
+
+// NewCallback is a registration that was checked, with all that follows from it.
+// Only [Prepare] makes one.
+type NewCallback struct {
+	// Callback is as it will be shown. What the store adds are its times, by the
+	// clock of Redis. It takes the generation of the links away while a replica is
+	// alive that knows none.
+	Callback
+	OlderIDs  []CallbackID  // which the task token has under older master keys
+	Asked     Registration  // with what was left out filled in
+	MaxExpiry time.Duration // how far away the deadline may be
+	// Refused says why no callback may be made of it. One that the release before
+	// made of it is still found: that release let pages have no title, or one that
+	// cannot be seen. Refused can go when none of these can be waiting any more.
 	Refused error
+}
+
+// Prepare makes of a registration what the store keeps.
+func Prepare(keys *KeyRing, r Registration, maxExpiry time.Duration) NewCallback {
+	ids := keys.Identify(r.TaskToken)
+	n := NewCallback{
+		Callback: Callback{
+			ID: ids[0].ID, Key: ids[0].Key, State: StatePending, OnExpiry: r.OnExpiry, Tags: r.Tags, Links: r.NumberedLinks(),
+		},
+		Asked: r, MaxExpiry: maxExpiry,
+	}
+	for _, older := range ids[1:] {
+		n.OlderIDs = append(n.OlderIDs, older.ID)
+	}
+	generation := NewGeneration()
+	for i := range n.Links {
+		n.Links[i].Generation = generation
+	}
+	return n
 }
 
 // The bounds of a registration. Those of the task token, of a failure's error
@@ -104,7 +134,7 @@ func (m *mistakes) text(field, text string, most int) {
 // check returns every mistake in the registration, each an *InvalidFieldError.
 // Whether a deadline given as a time is still to come is for the store to
 // judge, by the clock of Redis.
-func (r *Registration) check(maxExpiry time.Duration, maxOutput int, schemas Schemas) []error {
+func (r *Registration) check(maxExpiry time.Duration, maxOutput int) []error {
 	var m mistakes
 	if problem := r.TaskToken.check(); problem != "" {
 		m.add("taskToken", "%s", problem)
@@ -116,7 +146,7 @@ func (r *Registration) check(maxExpiry time.Duration, maxOutput int, schemas Sch
 	m.checkTags(r.Tags)
 	m.checkLinks(r.Links, maxOutput)
 	if r.Approval != nil {
-		m.checkApproval(r, maxOutput, schemas)
+		m.checkApproval(r, maxOutput)
 	}
 	return m
 }

@@ -26,18 +26,23 @@ type scripted struct {
 	beatErr  error
 
 	registration relay.Registration
+	refused      error
 	query        relay.Query
 	answers      int
+	answered     relay.Outcome // the last one
+	hungUp       bool          // whether that was given up when it was to be stored
 	deliveries   int
+	delivered    relay.Delivery // the last one
 }
 
-func (s *scripted) Create(_ context.Context, r relay.Registration, _ time.Duration) (relay.Callback, bool, error) {
-	s.registration = r
+func (s *scripted) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
+	s.registration, s.refused = n.Asked, n.Refused
 	return relay.Callback{}, true, s.err
 }
 
-func (s *scripted) Answer(context.Context, relay.LinkRef, relay.Outcome) (relay.Recorded, error) {
+func (s *scripted) Answer(ctx context.Context, _ relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
 	s.answers++
+	s.answered, s.hungUp = o, ctx.Err() != nil
 	return s.recorded, s.err
 }
 
@@ -50,8 +55,9 @@ func (s *scripted) List(_ context.Context, q relay.Query) (relay.Page, error) {
 	return relay.Page{}, nil
 }
 
-func (s *scripted) Deliver(context.Context, relay.Delivery) relay.Settlement {
+func (s *scripted) Deliver(_ context.Context, d relay.Delivery) relay.Settlement {
 	s.deliveries++
+	s.delivered = d
 	return s.settled
 }
 
@@ -59,11 +65,16 @@ func (s *scripted) Heartbeat(context.Context, relay.TaskToken) error { return s.
 
 func service(t *testing.T, s *scripted) *relay.Service {
 	t.Helper()
-	return relay.NewService(relay.ServiceOptions{
+	return relay.NewService(serviceOptions(t, s))
+}
+
+func serviceOptions(t *testing.T, s *scripted) relay.ServiceOptions {
+	t.Helper()
+	return relay.ServiceOptions{
 		Store: s, Keys: keys(t, "k1"), Deliverer: s, Heartbeater: s,
 		PublicURL:     &url.URL{Scheme: "https", Host: "relay.example.com", Path: "/in"},
 		DefaultExpiry: 24 * time.Hour, MaxExpiry: 48 * time.Hour, MaxOutput: 100,
-	})
+	}
 }
 
 // kind is one that machines call, and asked a link of it.
@@ -149,77 +160,12 @@ func TestLinksAreNumberedByName(t *testing.T) {
 }
 
 func TestURL(t *testing.T) {
-	s := service(t, &scripted{})
-	id := s.Keys.Identify("t")[0].ID
+	o := serviceOptions(t, &scripted{})
+	s, id := relay.NewService(o), o.Keys.Identify("t")[0].ID
 	got := s.URL(relay.Callback{ID: id, Key: "k1"}, relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}})
 	key, ok := strings.CutPrefix(got, "https://relay.example.com/in/c/")
 	if ref, err := s.Resolve(key, []relay.LinkKind{{Type: relay.LinkWebhook}}); !ok || err != nil || ref.ID != id {
 		t.Errorf("%s: %v, %v", got, ref, err)
-	}
-}
-
-func TestAnswer(t *testing.T) {
-	leased := relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}
-	for name, c := range map[string]struct {
-		recorded relay.Recorded
-		settled  relay.Settlement
-		err      error
-		want     relay.Answered
-		wantErr  error
-		delivers bool
-	}{
-		"delivered at once":  {recorded: leased, settled: relay.Settlement{State: relay.StateDelivered}, want: relay.Answered{State: relay.StateDelivered}, delivers: true},
-		"delivery goes on":   {recorded: leased, settled: relay.Settlement{State: relay.StateAnswered}, want: relay.Answered{State: relay.StateAnswered}, delivers: true},
-		"task closed":        {recorded: leased, settled: relay.Settlement{State: relay.StateRefused, Reason: "TaskTimedOut"}, wantErr: relay.ErrTaskClosed, delivers: true},
-		"task unknown":       {recorded: leased, settled: relay.Settlement{State: relay.StateRefused, Reason: "InvalidToken"}, wantErr: relay.ErrRefused, delivers: true},
-		"repeated":           {recorded: relay.Recorded{State: relay.StateDelivered, Duplicate: true}, want: relay.Answered{State: relay.StateDelivered, Duplicate: true}},
-		"store says expired": {err: relay.ErrExpired, wantErr: relay.ErrExpired},
-	} {
-		s := &scripted{recorded: c.recorded, settled: c.settled, err: c.err}
-		got, err := service(t, s).Answer(t.Context(), relay.LinkRef{}, relay.NewOutcome(relay.OutcomeSuccess, "", []byte(`{}`)))
-		if got != c.want || !errors.Is(err, c.wantErr) {
-			t.Errorf("%s: %+v, %v", name, got, err)
-		}
-		if (s.deliveries == 1) != c.delivers {
-			t.Errorf("%s: %d deliveries", name, s.deliveries)
-		}
-	}
-}
-
-// Invariant 11: the limit is judged on the bytes to be sent, before anything
-// is stored.
-func TestAnswerChecksBeforeItStores(t *testing.T) {
-	s := &scripted{}
-	for _, output := range []string{`"` + strings.Repeat("x", 99) + `"`, `{`, "\"\xff\""} {
-		if _, err := service(t, s).Answer(t.Context(), relay.LinkRef{}, relay.NewOutcome(relay.OutcomeSuccess, "", []byte(output))); err == nil || s.answers != 0 {
-			t.Errorf("%.20q: %v, %d stored", output, err, s.answers)
-		}
-	}
-}
-
-func TestHeartbeat(t *testing.T) {
-	for class, want := range map[relay.SendClass]error{
-		relay.SendClosed:      relay.ErrTaskClosed,
-		relay.SendNever:       relay.ErrRefused,
-		relay.SendThrottled:   relay.ErrUnavailable,
-		relay.SendNotExecuted: relay.ErrUnavailable,
-		relay.SendUnclear:     relay.ErrUnavailable,
-		relay.SendOursToMend:  relay.ErrUnavailable,
-	} {
-		s := &scripted{beatErr: &relay.SendError{Class: class, Code: "X", Err: errors.New("x")}}
-		if _, err := service(t, s).Heartbeat(t.Context(), relay.LinkRef{}); !errors.Is(err, want) {
-			t.Errorf("%s: %v, want %v", class, err, want)
-		}
-	}
-	full := &relay.SendError{Class: relay.SendThrottled, Code: "busy", Err: relay.ErrOverloaded}
-	if _, err := service(t, &scripted{beatErr: full}).Heartbeat(t.Context(), relay.LinkRef{}); !errors.Is(err, relay.ErrOverloaded) || errors.Is(err, relay.ErrUnavailable) {
-		t.Errorf("no room: %v", err)
-	}
-	if _, err := service(t, &scripted{}).Heartbeat(t.Context(), relay.LinkRef{}); err != nil {
-		t.Errorf("taken: %v", err)
-	}
-	if _, err := service(t, &scripted{err: relay.ErrExpired}).Heartbeat(t.Context(), relay.LinkRef{}); !errors.Is(err, relay.ErrExpired) {
-		t.Errorf("expired: %v", err)
 	}
 }
 

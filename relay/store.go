@@ -9,11 +9,11 @@ import (
 // not at all. Errors are those of this package, wrapped with the callback id;
 // whatever is wrong with the store itself is [ErrUnavailable].
 type Store interface {
-	// Create keeps a callback for a task token, or finds the one that is kept:
+	// Create keeps a callback, or finds the one that is kept for the task token:
 	// created tells which. It reports [ErrSettingsDiffer],
-	// [ErrRegistrationCancelled] and, for a deadline that is past or further
-	// than maxExpiry away, [*InvalidFieldError].
-	Create(ctx context.Context, r Registration, maxExpiry time.Duration) (cb Callback, created bool, err error)
+	// [ErrRegistrationCancelled] and, for a deadline that has passed or is too far
+	// away, [*InvalidFieldError].
+	Create(ctx context.Context, n NewCallback) (cb Callback, created bool, err error)
 
 	// Answer records the first answer and leases its delivery to the caller.
 	// The result is nil-error also for a repetition of the first answer.
@@ -26,13 +26,13 @@ type Store interface {
 	// whoever uses the link is told; or the same errors as Answer.
 	Waiting(ctx context.Context, link LinkRef) (TaskToken, Response, error)
 
-	// View returns a callback as its link shows it, or [ErrNotFound] or
-	// [ErrLinkClosed]. It shows a closed link too, if something was decided or
-	// answered through it: whoever did that may ask what became of it.
+	// View returns a callback as its link shows it, or [ErrNotFound] or what
+	// [View.Refusal] says.
 	View(ctx context.Context, link LinkRef) (View, error)
 
-	// Vouch makes what View has shown as durable as what Answer acknowledges.
-	Vouch(ctx context.Context, id CallbackID) error
+	// ConfirmDurable returns when what View has shown is as durable as what Answer
+	// acknowledges.
+	ConfirmDurable(ctx context.Context, id CallbackID) error
 
 	// Decide records one more decision, the last of the given ones, while those
 	// before it are still all there are: if not, the error is [ErrMeanwhile].
@@ -82,7 +82,7 @@ type Store interface {
 type Recorded struct {
 	State     State     // as it stands now
 	Duplicate bool      // the same answer was recorded earlier
-	Delivery  *Delivery // leased to the caller; nil for a duplicate
+	Delivery  *Delivery // leased to the caller, without the outcome, which the caller has; nil for a duplicate
 	Response  Response  // of the link: what its sender is told besides
 }
 
@@ -114,39 +114,4 @@ type Page struct {
 	// is forgotten, unless they had to be searched for among all callbacks.
 	Examined   int
 	ExaminedTo time.Time
-}
-
-// Delivery is one attempt to bring an outcome to Step Functions, already
-// recorded, and leased to whoever holds it until the lease ends.
-type Delivery struct {
-	ID             CallbackID
-	TaskToken      TaskToken
-	Outcome        Outcome
-	Fence          int64  // guards the result: a later lease has a higher one
-	Lease          string // its name, which no other has; guards where a failover took a fence back
-	Attempt        int    // 1 is the first
-	EarlierUnclear int    // attempts before this one that may have had an effect
-	CreatedAt      time.Time
-	AnsweredAt     time.Time
-	LeasedAt       time.Time // by the clock of Redis, as the two above
-	// Trace is the trace context of the answer, or of the registration where
-	// nobody answered; "" without one.
-	Trace string
-	// Unreadable is set when no master key of the ring opens what was stored.
-	// The task token or the outcome is then missing.
-	Unreadable error
-}
-
-// Settlement is how an attempt ended.
-type Settlement struct {
-	// State is [StateDelivered], [StateRefused], or [StateAnswered] when the
-	// delivery is to be tried again.
-	State     State
-	Confirmed bool          // of delivered: Step Functions itself said so
-	Reason    string        // of refused and of a retry: the error's code
-	RetryIn   time.Duration // of a retry
-	// NoEffect says that the attempt certainly had none, so it no longer
-	// counts as unclear; NotMade that there was no attempt at all.
-	NoEffect bool
-	NotMade  bool
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"callback-relay/forms"
 	"callback-relay/relay"
 )
 
@@ -29,18 +30,17 @@ func (b *ballot) View(context.Context, relay.LinkRef) (relay.View, error) {
 	return v, b.viewErr
 }
 
-func (b *ballot) Decide(_ context.Context, _ relay.LinkRef, all []relay.Decision, o *relay.Outcome) (relay.Recorded, error) {
-	b.decided = len(all)
-	recorded := b.recorded
-	if recorded.Delivery != nil {
-		recorded.Delivery.Outcome = *o
-	}
-	return recorded, b.decideErr
+func (b *ballot) Decide(ctx context.Context, _ relay.LinkRef, all []relay.Decision, _ *relay.Outcome) (relay.Recorded, error) {
+	b.decided, b.hungUp = len(all), ctx.Err() != nil
+	return b.recorded, b.decideErr
 }
 
-func (b *ballot) Guess(context.Context, relay.LinkRef, bool) (int, error) { return 3, b.guessErr }
+func (b *ballot) Guess(ctx context.Context, _ relay.LinkRef, _ bool) (int, error) {
+	b.hungUp = b.hungUp || ctx.Err() != nil
+	return 3, b.guessErr
+}
 
-func (b *ballot) Vouch(context.Context, relay.CallbackID) error {
+func (b *ballot) ConfirmDurable(context.Context, relay.CallbackID) error {
 	b.vouched++
 	return b.vouch
 }
@@ -66,7 +66,7 @@ func cast(t *testing.T, changes ...func(*relay.View)) (relay.View, relay.LinkRef
 		change(&v)
 	}
 	return v, ref, relay.Submission{
-		Nonce: ref.NewNonce(now), Decision: relay.Approved, Confirm: "000000", Field: func(string) string { return "" },
+		Nonce: ref.NewNonce(now), Decision: relay.Approved, Confirm: "000000",
 	}
 }
 
@@ -96,8 +96,59 @@ func TestSubmitNotRecorded(t *testing.T) {
 		if !errors.Is(err, want) || duplicate {
 			t.Errorf("%v: got %v, duplicate %v", want, err, duplicate)
 		}
-		if len(got.Decisions) > 0 || got.Standing() != relay.StandingWaiting || b.deliveries > 0 {
-			t.Errorf("%v: the view has decisions %v and stands at %s; %d deliveries", want, got.Decisions, got.Standing(), b.deliveries)
+		if len(got.Steps) > 0 || got.Standing != relay.StandingWaiting || b.deliveries > 0 {
+			t.Errorf("%v: the view has decisions %v and stands at %s; %d deliveries", want, got.Steps, got.Standing, b.deliveries)
+		}
+	}
+}
+
+// A browser that hangs up when all of its form has arrived keeps neither the
+// decision nor the guess from being recorded.
+func TestSubmitFromABrowserThatHangsUp(t *testing.T) {
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	v, ref, sub := cast(t)
+	b := &ballot{views: []relay.View{v}}
+	b.recorded = relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}
+	if _, _, err := b.service().Submit(ctx, ref, sub); err != nil || b.decided != 1 || b.hungUp {
+		t.Errorf("%v, %d decisions, given up: %v", err, b.decided, b.hungUp)
+	}
+	v.Approval.Confirm = relay.ConfirmCode
+	b = &ballot{views: []relay.View{v}}
+	if _, _, err := b.service().Submit(ctx, ref, sub); err == nil || b.hungUp {
+		t.Errorf("a wrong code: %v, given up: %v", err, b.hungUp)
+	}
+}
+
+// Row 79: a name that was typed through one link cannot be typed through another,
+// in whatever spelling, nor can that of somebody who has a link.
+func TestTypedNameVotesOnce(t *testing.T) {
+	open := relay.Link{Name: "open", LinkKind: ballotLink.LinkKind, Number: 1}
+	for name, want := range map[string]forms.ProblemKind{
+		"Kim Lee": relay.ProblemNameUsed, " kim  LEE ": relay.ProblemNameUsed, "K\u0456m Lee": relay.ProblemNameMixed,
+		"dana": relay.ProblemNameTaken, "Lee Kim": "",
+	} {
+		v, _, sub := cast(t, func(v *relay.View) {
+			v.Approval.Required = 2
+			v.Links = append(v.Links, open)
+			v.Link = open
+			v.Decisions = []relay.Decision{{Approved: true, Link: "other", Number: 2, Approver: "Kim Lee", Typed: true}}
+		})
+		ring := keys(t, "k1")
+		ref, err := ring.Resolve(ring.LinkKey(v.ID, open, "k1").Reveal(), relay.PageLinks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub.Nonce, sub.Approver = ref.NewNonce(v.Now), name
+		b := &ballot{views: []relay.View{v}}
+		b.recorded = relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}
+		_, _, err = b.service().Submit(t.Context(), ref, sub)
+		var got forms.ProblemKind
+		if form := (*relay.FormError)(nil); errors.As(err, &form) {
+			got = form.Problems[0].Kind
+		}
+		if got != want || (b.decided == 2) != (want == "") {
+			t.Errorf("%q: %q (%v), %d decisions recorded, want %q", name, got, err, b.decided, want)
 		}
 	}
 }
@@ -121,8 +172,8 @@ func TestSubmitRecorded(t *testing.T) {
 		b := &ballot{views: []relay.View{v}}
 		b.recorded, b.settled = c.recorded, relay.Settlement{State: c.settled}
 		got, duplicate, err := b.service().Submit(t.Context(), ref, sub)
-		if err != nil || duplicate || got.Standing() != c.want || b.deliveries != c.deliveries || len(got.Decisions) != 1 {
-			t.Errorf("%s: %s with %d decisions, duplicate %v, %d deliveries, %v", name, got.Standing(), len(got.Decisions), duplicate, b.deliveries, err)
+		if err != nil || duplicate || got.Standing != c.want || b.deliveries != c.deliveries || len(got.Steps) != 1 {
+			t.Errorf("%s: %s with %d decisions, duplicate %v, %d deliveries, %v", name, got.Standing, len(got.Steps), duplicate, b.deliveries, err)
 		}
 	}
 }
@@ -165,11 +216,12 @@ func TestRepetitionIsVouchedFor(t *testing.T) {
 		t.Errorf("submit: %v", err)
 	}
 	b.views[0].Decisions = nil // as of a link with a fixed outcome
-	if _, err := b.service().Press(t.Context(), ref); !errors.Is(err, relay.ErrUnavailable) {
+	ref.LinkKind = relay.LinkKind{Type: relay.LinkSuccess}
+	if _, err := b.service().Receive(t.Context(), ref, relay.Post{Room: unbounded{}}); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("press: %v", err)
 	}
 	b.vouch = nil
-	if got, err := b.service().Press(t.Context(), ref); err != nil || !got.Duplicate || got.State != relay.StateAnswered {
+	if got, err := b.service().Receive(t.Context(), ref, relay.Post{Room: unbounded{}}); err != nil || !got.Duplicate || got.Verdict != relay.PostAccepted {
 		t.Errorf("press: %+v, %v", got, err)
 	}
 	if b.answers > 0 {
@@ -181,7 +233,7 @@ func TestRepetitionIsVouchedFor(t *testing.T) {
 // the form is right.
 func TestSubmitCode(t *testing.T) {
 	code := func(v *relay.View) { v.Approval.Confirm = relay.ConfirmCode }
-	wrong := []relay.FieldProblem{{Field: relay.InputConfirm, Kind: relay.ProblemWrongCode, Limit: "3"}}
+	wrong := []forms.Problem{{Field: relay.InputConfirm, Kind: relay.ProblemWrongCode, Limit: "3"}}
 	v, ref, sub := cast(t, code)
 	b := &ballot{views: []relay.View{v}}
 	_, _, err := b.service().Submit(t.Context(), ref, sub)
@@ -190,8 +242,8 @@ func TestSubmitCode(t *testing.T) {
 		t.Errorf("wrong code: %v, %d decisions recorded", err, b.decided)
 	}
 	b = &ballot{views: []relay.View{v}, guessErr: relay.ErrLinkClosed}
-	if got, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrLinkClosed) || len(got.Decisions) > 0 {
-		t.Errorf("too many codes: %v, decisions %v", err, got.Decisions)
+	if got, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrLinkClosed) || len(got.Steps) > 0 {
+		t.Errorf("too many codes: %v, decisions %v", err, got.Steps)
 	}
 	sub.Decision = ""
 	b = &ballot{views: []relay.View{v}, guessErr: errors.New("counted")}
@@ -203,7 +255,7 @@ func TestSubmitCode(t *testing.T) {
 // One mistake is not "1 mistakes".
 func TestFormErrorCounts(t *testing.T) {
 	for n, want := range map[int]string{1: "the form has 1 mistake", 2: "the form has 2 mistakes"} {
-		if got := (&relay.FormError{Problems: make([]relay.FieldProblem, n)}).Error(); got != want {
+		if got := (&relay.FormError{Problems: make([]forms.Problem, n)}).Error(); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"callback-relay/names"
 )
@@ -36,31 +35,37 @@ const (
 
 // Standing tells what the view means.
 func (v View) Standing() Standing {
-	if v.Outcome != nil && v.Outcome.By == ByExpiry {
+	switch err := v.facts().Refusal(); {
+	case errors.Is(err, ErrExpired):
 		return StandingTooLate
-	}
-	switch v.State {
-	case StateCancelled:
+	case errors.Is(err, ErrCancelled):
 		return StandingCancelled
-	case StateRefused:
-		if v.Delivery != nil && errors.Is(RefusalError(v.Delivery.LastError), ErrRefused) {
-			return StandingNotTaken
-		}
+	case errors.Is(err, ErrTaskClosed):
 		return StandingTaskClosed
-	case StateDelivered:
+	case errors.Is(err, ErrRefused):
+		return StandingNotTaken
+	case v.State == StateDelivered:
 		return StandingDecided
-	case StateAnswered:
+	case err != nil:
 		return StandingOnItsWay
-	case StatePending:
-		if !v.Now.Before(v.ExpiresAt) {
-			return StandingTooLate
-		}
-		if _, ok := v.Mine(); ok {
-			return StandingCounted
-		}
-		return StandingWaiting
 	}
-	return StandingTooLate // StateExpired
+	if _, ok := v.Mine(); ok {
+		return StandingCounted
+	}
+	return StandingWaiting
+}
+
+// facts are those of the callback, whatever became of the link.
+func (v View) facts() Facts {
+	f := Facts{State: v.State, Overdue: !v.Now.Before(v.ExpiresAt)}
+	if v.Outcome != nil {
+		f.ByExpiry = v.Outcome.By == ByExpiry
+		f.ByThisLink = !f.ByExpiry && v.Outcome.Number == v.Link.Number
+	}
+	if v.Delivery != nil {
+		f.Reason = v.Delivery.LastError
+	}
+	return f
 }
 
 // Mine returns the decision of the person whose link it is, through this link
@@ -76,91 +81,32 @@ func (v View) Mine() (Decision, bool) {
 	return v.Decisions[i], true
 }
 
+// Refusal says why the link shows nothing, or nil where it shows something. A
+// closed link does so only to whoever has decided or answered through it: they
+// may not have heard what came of it.
+func (v View) Refusal() error {
+	used := v.facts().ByThisLink || slices.ContainsFunc(v.Decisions, func(d Decision) bool { return d.Number == v.Link.Number })
+	if v.Link.Closed && !used {
+		return ErrLinkClosed
+	}
+	return nil
+}
+
 // late says why a submission to what no longer waits for it is an error, or nil
 // where it says what was recorded of the same person already.
 func (v View) late(sub Submission) error {
-	err := v.tooLate(sub)
-	if err != nil && v.Link.Closed {
-		return ErrLinkClosed // whatever became of the callback
+	f := v.facts()
+	if err := f.Refusal(); (err == nil || errors.Is(err, ErrAlreadyAnswered)) && v.repeats(sub) {
+		return nil
 	}
-	return err
+	f.LinkClosed = v.Link.Closed
+	return cmp.Or(f.Refusal(), ErrAlreadyAnswered) // what waits on has another decision of this person
 }
 
-func (v View) tooLate(sub Submission) error {
-	switch v.Standing() {
-	case StandingTooLate:
-		return ErrExpired
-	case StandingCancelled:
-		return ErrCancelled
-	case StandingTaskClosed, StandingNotTaken:
-		return RefusalError(v.Delivery.LastError)
-	}
+// repeats tells whether a submission is what was recorded of the same person.
+func (v View) repeats(sub Submission) bool {
 	if mine, ok := v.Mine(); ok {
-		if mine.Word() == sub.Decision {
-			return nil
-		}
-		return ErrAlreadyAnswered
+		return mine.Word() == sub.Decision
 	}
-	if v.Outcome != nil && v.Outcome.Number == v.Link.Number {
-		return nil
-	}
-	return ErrAlreadyAnswered
-}
-
-// Title and Message are what the link's page is about.
-func (v View) Title() string { return cmp.Or(v.Request.Title, v.Approval.Title) }
-
-// Message is Markdown.
-func (v View) Message() string { return cmp.Or(v.Request.Message, v.Approval.Message) }
-
-// Fields returns the inputs of the approval's form.
-func (v View) Fields() []Field {
-	if v.Approval.Fields == nil {
-		return nil
-	}
-	fields, _ := ParseFields(v.Approval.Fields) // checked when it was registered
-	return fields
-}
-
-// maxEntryChars bounds what is typed into an input for a word, a number, a date
-// or a code.
-const maxEntryChars = 100
-
-// Inputs returns the inputs of the link's page by their names, and how many
-// characters each of them takes at most. A view of nothing has those that a page
-// can have besides the fields of its approval.
-func (v View) Inputs() map[string]int {
-	unknown, asks := v.ID == "", v.Link.Type == LinkApproval
-	inputs := map[string]int{InputDecision: maxEntryChars}
-	if unknown || asks && v.Link.Approver == "" {
-		inputs[InputApprover] = MaxApproverChars
-	}
-	if unknown || asks && v.Approval.Comment != CommentNone {
-		inputs[InputComment] = MaxCommentChars
-	}
-	if unknown || v.Approval.Confirm != ConfirmNone && v.Link.Type != LinkHeartbeat {
-		inputs[InputConfirm] = maxEntryChars
-	}
-	if asks {
-		for _, f := range v.Fields() {
-			inputs[InputField+f.Name] = f.maxChars()
-		}
-	}
-	return inputs
-}
-
-// maxChars is how many characters a field's input takes. A text's own maximum
-// does not count here: what is a little longer is shown again to be shortened.
-func (f Field) maxChars() int {
-	switch f.Kind {
-	case FieldText, FieldLongText, FieldEmail, FieldURL:
-		return MaxFieldChars
-	case FieldChoice:
-		longest := maxEntryChars
-		for _, choice := range f.Choices {
-			longest = max(longest, utf8.RuneCountInString(choice.Value))
-		}
-		return longest
-	}
-	return maxEntryChars
+	return v.facts().ByThisLink
 }

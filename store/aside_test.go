@@ -167,7 +167,7 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 		"answered, of another type":           {"due", otherType},
 		"answered, no registration":           {"due", drop("registration")},
 		"answered, unreadable registration":   {"due", set("registration", "?")},
-		"answered, no fence":                  {"due", drop("fence")},
+		"answered, no unclear attempts":       {"due", drop("unclear")},
 		"answered, no number of attempts":     {"due", set("attempts", "many")},
 		"answered, no task token":             {"due", drop("taskToken")},
 		"answered, no outcome":                {"due", drop("outcome")},
@@ -228,12 +228,12 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 	cb := r.register("mended")
 	r.answer(cb, `1`)
 	r.pass(cb)
-	fence := r.hash(cb)["fence"]
-	r.must(r.client.HDel(ctx, r.key(cb), "fence").Err())
+	attempts := r.hash(cb)["attempts"]
+	r.must(r.client.HDel(ctx, r.key(cb), "attempts").Err())
 	if got, err := r.Claim(ctx, 1); len(got) != 0 || err == nil {
 		t.Fatalf("claimed %d (%v)", len(got), err)
 	}
-	r.must(r.client.HSet(ctx, r.key(cb), "fence", fence).Err())
+	r.must(r.client.HSet(ctx, r.key(cb), "attempts", attempts).Err())
 	score := r.aside(cb)["due "+string(cb.ID)]
 	r.must(r.client.ZAdd(ctx, r.set(cb, "due"), redis.Z{Score: score, Member: string(cb.ID)}).Err())
 	r.must(r.client.ZRem(ctx, r.set(cb, "aside"), "due "+string(cb.ID)).Err())

@@ -106,7 +106,7 @@ func testTimings(t *testing.T, r *redisUnderTest) {
 	told.take()
 
 	reg := registration("task")
-	cb, _, err := s.Create(ctx, reg, maxExpiry)
+	cb, _, err := s.Create(ctx, relay.Prepare(r.keys, reg, maxExpiry))
 	r.must(err)
 	_, err = s.Answer(ctx, r.link(cb, "default"), success(`1`))
 	r.must(err)

@@ -9,66 +9,40 @@ import (
 	"callback-relay/relay"
 )
 
-// content is what a registration gave its links to do and to show. It is kept
-// sealed in a field of its own, which only the pages and the links with a fixed
-// outcome read, and which most callbacks do not have. It goes with the final
-// state, as the task token does; a [summary] stays.
+// content is what the links of a callback do and show. It is sealed in a field of
+// its own. Only pages and links with a fixed outcome read it, and most callbacks
+// have none. It is deleted in a final state, as the task token is; a [summary]
+// stays.
 type content struct {
 	Links    map[string]linkContent `json:"links,omitempty"` // that were registered, by name
 	Added    map[int]linkContent    `json:"added,omitempty"` // since then, by number
-	Approval *approval              `json:"approval,omitempty"`
+	Approval *relay.Approval        `json:"approval,omitempty"`
 }
 
-// linkContent is what one link does. Outputs and causes are texts, since JSON
-// within JSON would be written anew.
+// linkContent is what one link does. The output is kept as text: as JSON within
+// JSON it would not stay byte for byte, and a [relay.Payload] would be redacted.
 type linkContent struct {
-	Output   string `json:"output,omitempty"`
-	Error    string `json:"error,omitempty"`
-	Cause    string `json:"cause,omitempty"`
-	Text     string `json:"text,omitempty"`
-	Redirect string `json:"redirect,omitempty"`
-	Title    string `json:"title,omitempty"`
-	Message  string `json:"message,omitempty"`
-	Button   string `json:"button,omitempty"`
+	Output string `json:"output,omitempty"`
+	relay.LinkRequest
 }
 
-// approval is [relay.Approval] as it is stored.
-type approval struct {
-	Title        string      `json:"title,omitempty"`
-	Message      string      `json:"message,omitempty"`
-	Details      [][2]string `json:"details,omitempty"` // name and value
-	ApproveLabel string      `json:"approveLabel,omitempty"`
-	RejectLabel  string      `json:"rejectLabel,omitempty"`
-	Comment      string      `json:"comment"`
-	Fields       string      `json:"fields,omitempty"` // the schema's text
-	OnReject     string      `json:"onReject"`
-	Confirm      string      `json:"confirm,omitempty"`
-	Required     int         `json:"required"`
-	Rejections   int         `json:"rejections"`
-	Default      bool        `json:"default,omitempty"` // the release before does not know it
-}
+func newLinkContent(l relay.LinkRequest) linkContent { return linkContent{string(l.Output), l} }
 
-func newLinkContent(l relay.LinkRequest) linkContent {
-	return linkContent{
-		string(l.Output), l.Error, l.Cause, l.Response.Text, l.Response.Redirect, l.Title, l.Message, l.ButtonLabel,
-	}
-}
-
-// lasting is what stays of it when all is over.
+// lasting is what stays of it in a final state.
 func (l linkContent) lasting() linkContent {
-	return linkContent{Text: l.Text, Redirect: l.Redirect, Title: l.Title}
+	return linkContent{LinkRequest: relay.LinkRequest{Response: l.Response, Title: l.Title}}
 }
+
+// empty tells whether there is nothing to keep.
+func (l linkContent) empty() bool { return encoded(l) == "{}" }
 
 // newContent returns nil where there is nothing to keep.
-func newContent(r relay.Registration) *content {
-	c := content{Links: map[string]linkContent{}}
-	for name, link := range r.Links {
-		if kept := newLinkContent(link); kept != (linkContent{}) {
+func newContent(n relay.NewCallback) *content {
+	c := content{Links: map[string]linkContent{}, Approval: n.Asked.Approval}
+	for name, link := range n.Asked.Links {
+		if kept := newLinkContent(link); !kept.empty() {
 			c.Links[name] = kept
 		}
-	}
-	if r.Approval != nil {
-		c.Approval = newApproval(*r.Approval)
 	}
 	if c.Approval == nil && len(c.Links) == 0 {
 		return nil
@@ -76,34 +50,12 @@ func newContent(r relay.Registration) *content {
 	return &c
 }
 
-func newApproval(a relay.Approval) *approval {
-	kept := &approval{
-		Title: a.Title, Message: a.Message, ApproveLabel: a.ApproveLabel, RejectLabel: a.RejectLabel,
-		Comment: string(a.Comment), Fields: string(a.Fields), OnReject: string(a.OnReject),
-		Confirm: string(a.Confirm), Required: a.Required, Rejections: a.Rejections, Default: a.Default,
-	}
-	for _, d := range a.Details {
-		kept.Details = append(kept.Details, [2]string{d.Name, d.Value})
-	}
-	return kept
-}
-
-func (a *approval) relay() relay.Approval {
-	if a == nil {
+// approval is the zero approval where there is none.
+func (c *content) approval() relay.Approval {
+	if c.Approval == nil {
 		return relay.Approval{}
 	}
-	full := relay.Approval{
-		Title: a.Title, Message: a.Message, ApproveLabel: a.ApproveLabel, RejectLabel: a.RejectLabel,
-		Comment: relay.CommentMode(a.Comment), OnReject: relay.OutcomeType(a.OnReject),
-		Confirm: relay.Confirm(a.Confirm), Required: a.Required, Rejections: a.Rejections, Default: a.Default,
-	}
-	if a.Fields != "" {
-		full.Fields = []byte(a.Fields)
-	}
-	for _, d := range a.Details {
-		full.Details = append(full.Details, relay.Detail{Name: d[0], Value: d[1]})
-	}
-	return full
+	return *c.Approval
 }
 
 // encode returns the content as it is sealed.
@@ -114,9 +66,9 @@ func (c *content) encode() string {
 	return encoded(c)
 }
 
-// summary is what stays of a content when all is over: what pages show then,
-// and by what a repeated registration is recognised. Being sealed, the digest
-// needs no key.
+// summary is what stays of a content in a final state: what pages show then, and
+// a digest by which a repeated registration is recognised. The digest needs no key,
+// since the summary is sealed.
 type summary struct {
 	Title      string              `json:"title,omitempty"`
 	Required   int                 `json:"required,omitempty"`
@@ -134,7 +86,7 @@ func (c *content) summary(links []relay.Link) *summary {
 	s := summary{Responses: map[int]linkContent{}}
 	for _, link := range links {
 		kept := c.Links[link.Name]
-		if said := kept.lasting(); said != (linkContent{}) {
+		if said := kept.lasting(); !said.empty() {
 			s.Responses[int(link.Number)] = said
 		}
 		kept.Output = compact(kept.Output)
@@ -143,7 +95,7 @@ func (c *content) summary(links []relay.Link) *summary {
 	if c.Approval != nil {
 		a := *c.Approval
 		s.Title, s.Required, s.Rejections = a.Title, a.Required, a.Rejections
-		a.Fields = compact(a.Fields)
+		a.Fields = relay.SchemaText(compact(string(a.Fields)))
 		a.Default = false // the same, whether it was asked for or filled in
 		same.Approval = &a
 	}
@@ -160,7 +112,7 @@ func (s *summary) encode() string {
 	return encoded(s)
 }
 
-// content returns what is left of the content, as far as one link shows it.
+// content returns what is left of the content for one link.
 func (s *summary) content(link relay.Link, added map[int]addedLink) *content {
 	left := content{Links: map[string]linkContent{}, Added: map[int]linkContent{}}
 	if later, ok := added[int(link.Number)]; ok {
@@ -168,20 +120,20 @@ func (s *summary) content(link relay.Link, added map[int]addedLink) *content {
 	}
 	if s != nil {
 		left.Links[link.Name] = s.Responses[int(link.Number)]
-		left.Approval = &approval{Title: s.Title, Required: s.Required, Rejections: s.Rejections}
+		left.Approval = &relay.Approval{Title: s.Title, Required: s.Required, Rejections: s.Rejections}
 	}
 	return &left
 }
 
 // addedLink is what stays of a link that was added after the registration, and
-// whose it is.
+// the name of its approver.
 type addedLink struct {
 	Approver string `json:"approver,omitempty"`
 	linkContent
 }
 
-// response returns what whoever used a link is told. One that cannot be read is
-// left out: what was done does not hang on it.
+// response returns what is said to whoever used a link. A response that cannot be
+// read is left out: the answer counts without it.
 func (s *Store) response(link relay.LinkRef, got reply) relay.Response {
 	var left summary
 	var added map[int]addedLink
@@ -192,7 +144,7 @@ func (s *Store) response(link relay.LinkRef, got reply) relay.Response {
 	if later, ok := added[int(link.Number)]; ok {
 		said = later.linkContent
 	}
-	return relay.Response{Text: said.Text, Redirect: said.Redirect}
+	return said.Response
 }
 
 // compact takes the blanks out of JSON.
@@ -210,11 +162,8 @@ func (c *content) request(link relay.Link) relay.LinkRequest {
 	if !ok {
 		kept = c.Links[link.Name]
 	}
-	r := relay.LinkRequest{
-		LinkKind: link.LinkKind, Error: kept.Error, Cause: kept.Cause, Approver: link.Approver,
-		Title: kept.Title, Message: kept.Message, ButtonLabel: kept.Button,
-		Response: relay.Response{Text: kept.Text, Redirect: kept.Redirect},
-	}
+	r := kept.LinkRequest
+	r.LinkKind, r.Approver = link.LinkKind, link.Approver
 	if kept.Output != "" {
 		r.Output = relay.Payload(kept.Output)
 	}
@@ -222,30 +171,30 @@ func (c *content) request(link relay.Link) relay.LinkRequest {
 }
 
 // approvers returns the names of those who have a link, by the link's name.
-func approvers(r relay.Registration) map[string]string {
+func approvers(links []relay.Link) map[string]string {
 	names := map[string]string{}
-	for name, link := range r.Links {
+	for _, link := range links {
 		if link.Approver != "" {
-			names[name] = link.Approver
+			names[link.Name] = link.Approver
 		}
 	}
 	return names
 }
 
-// seal seals a text, and leaves an empty one as it is: there is none.
+// seal seals a text. An empty one stays empty, which means that there is none.
 func (s *Store) seal(id relay.CallbackID, field, text string) []byte {
 	if text == "" {
 		return []byte{}
 	}
-	return s.Keys.Seal(id, field, []byte(text))
+	return s.keys.Seal(id, field, []byte(text))
 }
 
-// open reads sealed JSON. One that is absent changes nothing.
+// open reads sealed JSON into a value, and leaves that as it is if there is none.
 func (s *Store) open(id relay.CallbackID, field, sealed string, into any) error {
 	if sealed == "" {
 		return nil
 	}
-	text, err := s.Keys.Open(id, field, []byte(sealed))
+	text, err := s.keys.Open(id, field, []byte(sealed))
 	if err != nil {
 		return unreadable(err)
 	}
@@ -255,13 +204,13 @@ func (s *Store) open(id relay.CallbackID, field, sealed string, into any) error 
 	return nil
 }
 
-// unreadable is of what no key of the ring opens. The operator can put the key
-// back, so it is not the caller's fault.
+// unreadable is the error about what no key of the ring opens. It says unavailable,
+// since the operator can put the key back.
 func unreadable(err error) error {
 	return fmt.Errorf("%w: %w", relay.ErrUnavailable, err)
 }
 
-// encoded returns JSON of what has no way to fail.
+// encoded returns the JSON of a value that can always be written as JSON.
 func encoded(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {

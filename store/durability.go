@@ -35,11 +35,12 @@ const (
 	keepPause = 50 * time.Millisecond // before the second try; each further one waits twice as long
 )
 
-// keep executes a script on whose result somebody relies: what the script has
-// written, or has found written, is as durable as was asked for. Fewer copies
-// are [relay.ErrUnavailable], and the write stays: asking again finds it.
+// keep runs a script whose result a caller relies on: when it returns, what the
+// script wrote, or found written, is as durable as the settings ask for. With fewer
+// copies it reports [relay.ErrUnavailable]; the write stays, and a repeated call
+// finds it.
 func (s *Store) keep(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply, error) {
-	if !s.Durability.waits() {
+	if !s.durability.waits() {
 		return s.run(ctx, script, keys, args...)
 	}
 	if err := s.usable(ctx); err != nil {
@@ -63,10 +64,10 @@ func (s *Store) keep(ctx context.Context, script *redis.Script, keys []string, a
 	}
 }
 
-// keepOnce sends the script and the WAIT in one go on one connection, since a
-// WAIT vouches for what its own connection wrote. Between them goes a write
-// that changes nothing: a script may find that all is done already, and after
-// no write a WAIT proves nothing.
+// keepOnce sends the script and the WAIT together on one connection, since a WAIT
+// counts the copies of what its own connection wrote. Between them it sends a write
+// that changes nothing: if the script finds that nothing is left to write, the WAIT
+// would otherwise prove nothing.
 func (s *Store) keepOnce(ctx context.Context, script *redis.Script, keys []string, args []any) (reply, error) {
 	server, err := s.primaryOf(ctx, keys[0])
 	if err != nil {
@@ -99,10 +100,10 @@ func (s *Store) keepOnce(ctx context.Context, script *redis.Script, keys []strin
 	return r, nil
 }
 
-// wait adds a WAIT of at most so long to a pipeline. What it returns says, after
-// the pipeline ran, whether there are as many copies as were asked for.
+// wait adds a WAIT with a time limit to a pipeline. Once the pipeline has run, the
+// returned function says whether there are enough copies.
 func (s *Store) wait(ctx context.Context, p redis.Pipeliner, atMost time.Duration) func() error {
-	d, limit := s.Durability, max(atMost.Milliseconds(), 1) // 0 would be for ever
+	d, limit := s.durability, max(atMost.Milliseconds(), 1) // 0 would be for ever
 	if !d.AOF {
 		cmd := p.Do(ctx, "WAIT", d.Replicas, limit)
 		return func() error {
@@ -123,9 +124,9 @@ func (s *Store) wait(ctx context.Context, p redis.Pipeliner, atMost time.Duratio
 	}
 }
 
-// Vouch implements [relay.Store].
-func (s *Store) Vouch(ctx context.Context, id relay.CallbackID) error {
-	if !s.Durability.waits() {
+// ConfirmDurable implements [relay.Store].
+func (s *Store) ConfirmDurable(ctx context.Context, id relay.CallbackID) error {
+	if !s.durability.waits() {
 		return nil
 	}
 	got, err := s.keep(ctx, touchScript, []string{callbackKey(id)})
@@ -133,7 +134,7 @@ func (s *Store) Vouch(ctx context.Context, id relay.CallbackID) error {
 		err = unavailable(errors.New("what was read is gone")) // lost in a failover just now
 	}
 	if err != nil {
-		return fmt.Errorf("vouch for %s: %w", id, err)
+		return fmt.Errorf("confirm that %s is durable: %w", id, err)
 	}
 	return nil
 }

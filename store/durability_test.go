@@ -166,7 +166,7 @@ func TestAppendOnlyFiles(t *testing.T) {
 			if (err == nil) != test.stores || err != nil && !errors.Is(err, relay.ErrUnavailable) {
 				t.Errorf("create: %v", err)
 			}
-			wantObstacles(t, r, map[bool][]string{true: nil, false: {store.CheckDurability}}[test.stores]...)
+			wantFailedChecks(t, r, map[bool][]string{true: nil, false: {store.CheckDurability}}[test.stores]...)
 		})
 	}
 }
@@ -182,7 +182,7 @@ func TestDurableWritesFollowASlot(t *testing.T) {
 		joinAsReplica(t, node)
 	}
 	r := prepared(t, store.ModeCluster, cluster.URL, store.Durability{Replicas: 1})
-	wantObstacles(t, r)
+	wantFailedChecks(t, r)
 	cb := r.register("task")
 	slot, err := r.client.ClusterKeySlot(t.Context(), r.key(cb)).Result()
 	r.must(err)

@@ -200,9 +200,9 @@ func (w *world) doAnswer(t *rapid.T) {
 	link, known := w.drawLink(t, k)
 	o, want := rapid.SampledFrom(outcomes).Draw(t, "outcome"), told(relay.ErrNotFound)
 	if known {
-		k.model, want = k.answer(w.clock.now(), fmt.Sprint(link.Number), o)
+		k.model, want = k.answer(w.clock.now(), fmt.Sprint(link.Number), o, unnamed)
 	}
-	got, err := w.Answer(w.ctx, link, o.relay())
+	got, err := withOutcome(o.relay())(w.Answer(w.ctx, link, o.relay()))
 	w.same("answer", want, answerText(got, err))
 	if got.Delivery != nil {
 		w.hand(k, *got.Delivery)
@@ -222,6 +222,9 @@ func answerText(got relay.Recorded, err error) string {
 	return fmt.Sprintf("unexpected: %+v", got)
 }
 
+// unnamed is a lease whose name is not known yet: the store makes it up.
+const unnamed = "?"
+
 // hand checks what else is in a delivery, and keeps it for a settlement.
 func (w *world) hand(k *task, d relay.Delivery) {
 	if d.TaskToken != k.token || d.Unreadable != nil {
@@ -230,6 +233,7 @@ func (w *world) hand(k *task, d relay.Delivery) {
 	w.near("created", k.created, d.CreatedAt.UnixMilli()+w.clock.moved())
 	w.near("answered", k.answered, d.AnsweredAt.UnixMilli()+w.clock.moved())
 	w.near("leased", k.due-k.lease, d.LeasedAt.UnixMilli()+w.clock.moved())
+	k.held = d.Lease
 	k.leases = append(k.leases, d)
 }
 
@@ -267,9 +271,12 @@ func (w *world) doDecide(t *rapid.T) {
 	}
 	want := told(relay.ErrNotFound)
 	if known {
-		k.model, want = k.decide(w.clock.now(), fmt.Sprint(link.Number), before, o)
+		k.model, want = k.decide(w.clock.now(), fmt.Sprint(link.Number), before, o, unnamed)
 	}
 	recorded, err := w.Decide(w.ctx, link, make([]relay.Decision, before+1), sent)
+	if sent != nil {
+		recorded, err = withOutcome(*sent)(recorded, err)
+	}
 	got := "decided"
 	if err != nil || recorded.State != relay.StatePending {
 		got = answerText(recorded, err)
@@ -394,7 +401,7 @@ func (w *world) doClaim(t *rapid.T) {
 	var want, got []string
 	for _, k := range w.oldest(limit, func(k *task) bool { return k.claimable(now) }, func(k *task) int64 { return k.due }) {
 		var words string
-		k.model, words = k.claim(now)
+		k.model, words = k.claim(now, unnamed)
 		want = append(want, string(k.ID)+" "+words)
 	}
 	claimed, err := w.Claim(w.ctx, limit)
@@ -433,7 +440,7 @@ func (w *world) doSettle(t *rapid.T) {
 	d := k.leases[len(k.leases)-1-back]
 	end := rapid.SampledFrom(settlements).Draw(t, "settlement")
 	var want string
-	k.model, want = k.settle(w.clock.now(), int(d.Fence), end)
+	k.model, want = k.settle(w.clock.now(), d.Lease, end)
 	held, err := w.Settle(w.ctx, d, end)
 	w.must(err)
 	w.same("settle", want, map[bool]string{true: "held", false: "lost"}[held])

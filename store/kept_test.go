@@ -52,8 +52,8 @@ func (w *world) near(what string, want, got int64) {
 	}
 }
 
-// neverBack holds whatever the model says: the digest stays, the fence does
-// not go down, and nothing leads out of a final state.
+// neverBack holds whatever the model says: the digest stays, the count of leases
+// does not go down, and nothing leads out of a final state.
 func (w *world) neverBack(k *task, before, after map[string]string) {
 	for _, field := range []string{"digest", "by", "answered", "type", "error"} {
 		if was, is := before[field], after[field]; was != "" && was != is && field != "answered" {
@@ -77,7 +77,7 @@ func (w *world) wanted(k *task) kept {
 	}
 	want := kept{
 		State: string(m.state), By: m.by, InCreated: true, Created: m.created, Deadline: m.deadline, Answered: m.answered,
-		TaskToken: !m.state.Final(), Payload: m.state == relay.StateAnswered, Leased: m.leased,
+		TaskToken: !m.state.Final(), Payload: m.state == relay.StateAnswered, Leased: m.held != "",
 		Remarks:    m.remarks,
 		InDeadline: m.state == relay.StatePending, InDue: m.state == relay.StateAnswered,
 	}
@@ -85,7 +85,7 @@ func (w *world) wanted(k *task) kept {
 		want.Decided = fmt.Sprint(m.decided)
 	}
 	if m.by != "" {
-		want.Fence, want.Attempts, want.Unclear = fmt.Sprint(m.fence), fmt.Sprint(m.attempts), fmt.Sprint(m.unclear)
+		want.Fence, want.Attempts, want.Unclear = fmt.Sprint(m.leases), fmt.Sprint(m.attempts), fmt.Sprint(m.unclear)
 	}
 	if m.by != "" && m.by != relay.ByExpiry {
 		want.Digest = w.link(k.Callback, "default").Digest(m.outcome.relay())

@@ -195,7 +195,7 @@ func (r *race) checkVariety() {
 		"create: created", "create: exists", "create: ?", "answer: recorded", "answer: duplicate",
 		"answer: " + relay.ErrAlreadyAnswered.Error(), "answer: " + relay.ErrExpired.Error(),
 		"answer: " + relay.ErrCancelled.Error(), "answer: ?", "cancel: cancelled",
-		"cancel: " + relay.ErrAlreadyAnswered.Error(), "expire: ?", "claim: lease", "claim: ?",
+		"cancel: " + relay.ErrAlreadyAnswered.Error(), "expire: ?", "claim: leased", "claim: ?",
 		"settle: held", "settle: lost", "settle: ?",
 	} {
 		if r.seen[kind] == 0 {
@@ -220,9 +220,6 @@ type call struct {
 // kind is what was asked and told, without the details.
 func (c call) kind() string {
 	words, _, _ := strings.Cut(c.told, ":")
-	if strings.HasPrefix(words, "lease ") {
-		words = "lease"
-	}
 	if c.maybe {
 		words = "?"
 	}

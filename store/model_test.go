@@ -32,9 +32,11 @@ type model struct {
 	by       string // a link's number, or relay.ByExpiry
 	answered int64
 
-	fence, attempts, unclear int
-	leased                   bool
-	due                      int64 // while answered: when the next attempt may start
+	attempts, unclear int
+	held              string // name of the lease, while one is held
+	released          string // of the one that was settled last
+	due               int64  // while answered: when the next attempt may start
+	leases            int    // how many there were, which the release before needs
 
 	lastError string
 	reason    string
@@ -84,7 +86,7 @@ func (m model) create(now int64, asked settings, deadline int64) (model, string)
 	}, "created"
 }
 
-func (m model) answer(now int64, by string, o outcome) (model, string) {
+func (m model) answer(now int64, by string, o outcome, lease string) (model, string) {
 	// A closed link may still ask what became of its own answer (row 83).
 	if m.isClosed(by) && (m.by != by || m.outcome != o) {
 		return m, told(relay.ErrLinkClosed)
@@ -96,13 +98,14 @@ func (m model) answer(now int64, by string, o outcome) (model, string) {
 	if err := m.refusal(now); err != nil {
 		return m, told(err)
 	}
-	return m.record(now, by, o), "recorded: " + m.record(now, by, o).leaseText()
+	m = m.record(now, by, o, lease)
+	return m, "recorded: " + m.leaseText()
 }
 
-func (m model) record(now int64, by string, o outcome) model {
+func (m model) record(now int64, by string, o outcome, lease string) model {
 	m.state, m.outcome, m.by, m.answered = relay.StateAnswered, o, by, now
-	m.fence, m.attempts, m.unclear = 1, 1, 1
-	m.leased, m.due, m.remarks = true, now+m.lease, false
+	m.leases, m.attempts, m.unclear = 1, 1, 1
+	m.held, m.due, m.remarks = lease, now+m.lease, false
 	return m
 }
 
@@ -111,7 +114,7 @@ func (m model) isClosed(link string) bool { return m.kept && link != "" && m.clo
 
 // decide is one more decision of somebody who has seen so many before it. With
 // an outcome it ends it.
-func (m model) decide(now int64, by string, before int, o *outcome) (model, string) {
+func (m model) decide(now int64, by string, before int, o *outcome, lease string) (model, string) {
 	if m.isClosed(by) && m.decided == before {
 		return m, told(relay.ErrLinkClosed)
 	}
@@ -128,7 +131,7 @@ func (m model) decide(now int64, by string, before int, o *outcome) (model, stri
 	if o == nil {
 		return m, "decided"
 	}
-	m = m.record(now, by, *o)
+	m = m.record(now, by, *o, lease)
 	return m, "recorded: " + m.leaseText()
 }
 
@@ -231,32 +234,32 @@ func (m model) expire(now int64) (model, string) {
 // claimable tells whether an attempt may start.
 func (m model) claimable(now int64) bool { return m.state == relay.StateAnswered && m.due <= now }
 
-func (m model) claim(now int64) (model, string) {
+func (m model) claim(now int64, lease string) (model, string) {
 	if !m.claimable(now) {
 		return m, "left alone"
 	}
-	m.fence, m.attempts, m.unclear = m.fence+1, m.attempts+1, m.unclear+1
-	m.leased, m.due = true, now+m.lease
+	m.leases, m.attempts, m.unclear = m.leases+1, m.attempts+1, m.unclear+1
+	m.held, m.due = lease, now+m.lease
 	return m, m.leaseText()
 }
 
 func (m model) leaseText() string {
-	return fmt.Sprintf("lease %d, attempt %d after %d unclear, %v", m.fence, m.attempts, m.unclear-1, m.outcome)
+	return fmt.Sprintf("leased: attempt %d after %d unclear, %v", m.attempts, m.unclear-1, m.outcome)
 }
 
 // deliveryText is [model.leaseText] of what the store handed out.
 func deliveryText(d relay.Delivery) string {
-	return fmt.Sprintf("lease %d, attempt %d after %d unclear, %v", d.Fence, d.Attempt, d.EarlierUnclear, plain(d.Outcome))
+	return fmt.Sprintf("leased: attempt %d after %d unclear, %v", d.Attempt, d.EarlierUnclear, plain(d.Outcome))
 }
 
-func (m model) settle(now int64, fence int, end relay.Settlement) (model, string) {
+func (m model) settle(now int64, lease string, end relay.Settlement) (model, string) {
 	switch {
-	case !m.kept || m.fence != fence:
-		return m, "lost"
-	case !m.leased:
+	case m.held == "" && m.released == lease:
 		return m, "held" // settled already: the client may repeat a call
+	case m.held != lease:
+		return m, "lost"
 	}
-	m.leased = false
+	m.held, m.released = "", lease
 	if end.State != relay.StateAnswered {
 		m.state, m.reason, m.confirmed, m.ended = end.State, end.Reason, end.Confirmed, now
 		return m, "held"

@@ -10,10 +10,9 @@ import (
 	"callback-relay/relay"
 )
 
-// Claim leases up to limit deliveries whose time has come, the oldest first,
-// and records an attempt for each. What was claimed is returned also when
-// there is an error: part of Redis may be away, or something that cannot be read
-// was set aside.
+// Claim leases up to limit deliveries that are due, the oldest first, and records
+// an attempt for each. With an error it still returns what it claimed: part of
+// Redis may be unavailable, or an entry that cannot be read was set aside.
 func (s *Store) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) {
 	var told error
 	for range asideRounds {
@@ -35,7 +34,7 @@ func (s *Store) claimOnce(ctx context.Context, limit int) ([]relay.Delivery, []s
 		leases[i] = rand.Text()
 		calls[i] = call{
 			keys: []string{callbackKey(m.id), dueKey(m.partition)},
-			args: []any{string(m.id), string(relay.StateAnswered), s.Lease.Milliseconds(), leases[i]},
+			args: []any{string(m.id), string(relay.StateAnswered), s.lease.Milliseconds(), leases[i]},
 		}
 	}
 	replies, claimErr := s.runAll(ctx, claimScript, calls)
@@ -62,20 +61,19 @@ func (s *Store) claimOnce(ctx context.Context, limit int) ([]relay.Delivery, []s
 func (s *Store) readClaim(id relay.CallbackID, got reply) relay.Delivery {
 	d := relay.Delivery{ID: id}
 	s.readLease(&d, got)
-	payload, err := s.Keys.Open(id, outcomeField, []byte(got.text(outcomeField)))
+	payload, err := s.keys.Open(id, outcomeField, []byte(got.text(outcomeField)))
 	d.Outcome = relay.NewOutcome(relay.OutcomeType(got.text("type")), got.text("error"), payload)
 	d.Unreadable = errors.Join(d.Unreadable, err)
 	d.Trace = got.text("trace")
 	return d
 }
 
-// readLease reads the part that answer.lua and claim.lua return alike.
+// readLease reads what both answer.lua and claim.lua return of a lease.
 func (s *Store) readLease(d *relay.Delivery, got reply) {
-	d.Fence = got.number("fence")
 	d.Attempt = int(got.number("attempts"))
 	d.EarlierUnclear = int(got.number("unclear"))
 	d.CreatedAt, d.AnsweredAt, d.LeasedAt = got.time("created"), got.time("answered"), got.time("now")
-	task, err := s.Keys.Open(d.ID, taskTokenField, []byte(got.text(taskTokenField)))
+	task, err := s.keys.Open(d.ID, taskTokenField, []byte(got.text(taskTokenField)))
 	d.TaskToken, d.Unreadable = relay.TaskToken(task), err
 }
 
@@ -88,16 +86,16 @@ func (s *Store) Settle(ctx context.Context, d relay.Delivery, end relay.Settleme
 		keys = append(keys, endedKey(p, end.State))
 	}
 	got, err := s.run(ctx, settleScript, keys,
-		string(d.ID), d.Fence, string(relay.StateAnswered), string(end.State), end.Reason,
+		string(d.ID), d.Lease, string(relay.StateAnswered), string(end.State), end.Reason,
 		flag(end.Confirmed), end.RetryIn.Milliseconds(),
-		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.Retention.Milliseconds(), d.Lease)
+		flag(end.NoEffect || end.NotMade), flag(end.NotMade), s.retention.Milliseconds())
 	if err != nil {
 		return false, err
 	}
 	switch got.verdict() {
 	case "settled":
 		return true, nil
-	case "stale":
+	case "lease lost":
 		return false, nil
 	}
 	return false, unexpected("settle", d.ID, got)
@@ -118,8 +116,8 @@ func (s *Store) Expire(ctx context.Context, limit int) (int, error) {
 			},
 			args: []any{
 				string(m.id), string(fail.From), string(fail.To), string(lapse.To),
-				string(o.Type), o.Error, s.Keys.Seal(m.id, outcomeField, o.Payload()),
-				relay.ByExpiry, s.Retention.Milliseconds(),
+				string(o.Type), o.Error, s.keys.Seal(m.id, outcomeField, o.Payload()),
+				relay.ByExpiry, s.retention.Milliseconds(),
 			},
 		}
 	}

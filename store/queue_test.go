@@ -23,7 +23,7 @@ func testClaimTakesWhatNobodyHolds(t *testing.T, r *redisUnderTest) {
 	r.pass(cb)
 	second := r.claimOne()
 	want := first
-	want.Fence, want.Attempt, want.EarlierUnclear, want.LeasedAt = 2, 2, 1, second.LeasedAt
+	want.Attempt, want.EarlierUnclear, want.LeasedAt = 2, 1, second.LeasedAt
 	want.Lease = r.hash(cb)["leased"]
 	if diff := cmp.Diff(want, second); diff != "" {
 		t.Errorf("second lease (-want +got):\n%s", diff)
@@ -82,12 +82,12 @@ func testScriptsCanBeRepeated(t *testing.T, r *redisUnderTest) {
 	if again := r.register("task"); again.ID != cb.ID {
 		t.Errorf("registered twice: %s and %s", cb.ID, again.ID)
 	}
-	if d := r.answer(cb, `1`); d.Fence != 1 || d.Attempt != 1 || d.EarlierUnclear != 0 {
+	if d := r.answer(cb, `1`); d.Attempt != 1 || d.EarlierUnclear != 0 {
 		t.Errorf("answer repeated: %+v", d)
 	}
 	r.pass(cb)
 	d := r.claimOne()
-	if d.Fence != 2 || d.Attempt != 2 || d.EarlierUnclear != 1 {
+	if d.Attempt != 2 || d.EarlierUnclear != 1 {
 		t.Errorf("claim repeated: %+v", d)
 	}
 	r.settle(d, relay.Settlement{State: relay.StateAnswered, NotMade: true})
@@ -353,23 +353,62 @@ func testHashIsGone(t *testing.T, r *redisUnderTest) {
 	r.inNoSet(answered)
 }
 
-// A failover to a replica that had not got a claim takes the fence back, and the
-// next claim gets the same one. The first one's result counts no more than any
-// late one's (row 57).
+// A failover to a replica that had not got a claim takes the claim back, and
+// with it everything that was counted. The next claim counts the same, and still
+// is another lease: the lost one settles nothing (row 57), neither while the
+// other is held nor afterwards.
 func testLostClaim(t *testing.T, r *redisUnderTest) {
+	for _, end := range []relay.Settlement{
+		{State: relay.StateDelivered}, {State: relay.StateAnswered, RetryIn: time.Hour},
+	} {
+		cb := r.register(relay.TaskToken("task " + end.State))
+		r.answer(cb, `1`)
+		r.pass(cb)
+		before := r.hash(cb)
+		lost := r.claimOne()
+		r.must(r.client.HSet(t.Context(), r.key(cb), before).Err())
+		r.pass(cb)
+		held := r.claimOne()
+		if lost.Lease == held.Lease || lost.Attempt != held.Attempt {
+			t.Fatalf("leases %s and %s, attempts %d and %d: the claim was not taken back", lost.Lease, held.Lease, lost.Attempt, held.Attempt)
+		}
+		late := func(when string) {
+			before := r.hash(cb)
+			if ours, err := r.Settle(t.Context(), lost, relay.Settlement{State: relay.StateRefused}); ours || err != nil {
+				t.Errorf("%s: the lost claim settles: %v, %v", when, ours, err)
+			}
+			if diff := cmp.Diff(before, r.hash(cb)); diff != "" {
+				t.Errorf("%s: the lost claim changed something:\n%s", when, diff)
+			}
+		}
+		late("while the other is held")
+		r.settle(held, end)
+		late("after the other was settled")
+	}
+}
+
+// Row 18: a settlement whose reply was lost is repeated, and its holder is told
+// that it counts, until somebody else has the delivery.
+func testSettledTwice(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task")
-	r.answer(cb, `1`)
-	r.pass(cb)
-	before := r.hash(cb)
-	first := r.claimOne()
-	r.must(r.client.HSet(t.Context(), r.key(cb), before).Err())
-	r.pass(cb)
+	first := r.answer(cb, `1`)
+	again := relay.Settlement{State: relay.StateAnswered, Reason: "timeout"}
+	settle := func(d relay.Delivery, end relay.Settlement, want bool) {
+		t.Helper()
+		before := r.hash(cb)
+		if held, err := r.Settle(t.Context(), d, end); held != want || err != nil {
+			t.Errorf("settled again: held %v, %v, want %v", held, err, want)
+		}
+		if diff := cmp.Diff(before, r.hash(cb)); diff != "" {
+			t.Errorf("settling again changed something:\n%s", diff)
+		}
+	}
+	r.settle(first, again)
+	settle(first, again, true)
 	second := r.claimOne()
-	if first.Fence != second.Fence {
-		t.Fatalf("fences %d and %d: the claim was not taken back", first.Fence, second.Fence)
-	}
-	if held, err := r.Settle(t.Context(), first, relay.Settlement{State: relay.StateRefused}); held || err != nil {
-		t.Errorf("the lost claim settles: held %v, %v", held, err)
-	}
-	r.settle(second, relay.Settlement{State: relay.StateDelivered})
+	settle(first, again, false)
+	done := relay.Settlement{State: relay.StateDelivered, Confirmed: true}
+	r.settle(second, done)
+	settle(second, done, true)
+	settle(first, again, false)
 }

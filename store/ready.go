@@ -30,8 +30,8 @@ const longestSkew = 5 * time.Minute
 // lookWithin bounds one look at Redis.
 const lookWithin = 3 * time.Second
 
-// Obstacle is one reason why a store cannot be relied on.
-type Obstacle struct {
+// FailedCheck is one reason why a store cannot be relied on.
+type FailedCheck struct {
 	Check  string // what was looked at: one of the Check constants
 	Reason string // what is wrong with it, and what would be right
 }
@@ -54,10 +54,10 @@ var Checks = []string{
 
 // Condition is how Redis was found.
 type Condition struct {
-	Obstacles []Obstacle    // none when the store can be relied on
-	Memory    float64       // share in use of the fullest server; 0 when no server has a limit
-	Skew      time.Duration // how far our clock is ahead of the one that differs most
-	Migration error         // that one is still to come; nil when none is
+	FailedChecks []FailedCheck // none when the store can be relied on
+	Memory       float64       // share in use of the fullest server; 0 when no server has a limit
+	Skew         time.Duration // how far our clock is ahead of the one that differs most
+	Migration    error         // that one is still to come; nil when none is
 }
 
 // Low tells whether so little memory is left that no callback is made.
@@ -73,13 +73,13 @@ func (c *Condition) full() error {
 }
 
 func (c *Condition) object(check, reason string, args ...any) {
-	c.Obstacles = append(c.Obstacles, Obstacle{check, fmt.Sprintf(reason, args...)})
+	c.FailedChecks = append(c.FailedChecks, FailedCheck{check, fmt.Sprintf(reason, args...)})
 }
 
 // Ready looks at Redis and says what keeps the store from being relied on; see
 // [Store.Watch] for what follows from it.
-func (s *Store) Ready(ctx context.Context) []Obstacle {
-	return s.Look(ctx).Obstacles
+func (s *Store) Ready(ctx context.Context) []FailedCheck {
+	return s.Look(ctx).FailedChecks
 }
 
 // Watch looks at Redis again and again, until ctx ends, and reports what it
@@ -216,7 +216,7 @@ func (s *Store) lookAtServers(ctx context.Context, c *Condition) error {
 		one.Lock()
 		defer one.Unlock()
 		primaries[server] = true
-		c.Obstacles = append(c.Obstacles, of.Obstacles...)
+		c.FailedChecks = append(c.FailedChecks, of.FailedChecks...)
 		c.Memory = max(c.Memory, of.Memory)
 		if of.Skew.Abs() >= c.Skew.Abs() {
 			c.Skew = of.Skew
@@ -235,12 +235,12 @@ func (s *Store) lookAt(ctx context.Context, server redis.Cmdable, c *Condition) 
 	var told *redis.StringCmd
 	var clock *redis.TimeCmd
 	var copies *redis.Cmd
-	asked := s.Clock()
+	asked := s.clock()
 	// Its error is that of the first command that failed; each has its own.
 	_, _ = server.Pipelined(ctx, func(p redis.Pipeliner) error {
 		told, clock = p.Info(ctx, "memory", "replication"), p.Time(ctx)
-		if s.Durability.AOF {
-			copies = p.Do(ctx, "WAITAOF", s.Durability.Local, 0, 1)
+		if s.durability.AOF {
+			copies = p.Do(ctx, "WAITAOF", s.durability.Local, 0, 1)
 		}
 		return nil
 	})
@@ -254,7 +254,7 @@ func (s *Store) lookAt(ctx context.Context, server redis.Cmdable, c *Condition) 
 	if redis.HasErrorPrefix(err, "NOPERM") {
 		c.object(CheckEviction, "redis does not say whether it would evict callbacks: allow INFO to its user")
 	}
-	between := asked.Add(s.Clock().Sub(asked) / 2)
+	between := asked.Add(s.clock().Sub(asked) / 2)
 	c.judgeClock(between.Sub(clock.Val()))
 	c.judgeMemory(info)
 	s.judgeCopies(info, copies, c)
@@ -287,7 +287,7 @@ func (c *Condition) judgeMemory(info string) {
 
 // judgeCopies says whether the server can make the copies that are asked for.
 func (s *Store) judgeCopies(info string, copies *redis.Cmd, c *Condition) {
-	want := s.Durability.Replicas
+	want := s.durability.Replicas
 	if have := infoField(info, "connected_slaves"); have != "" && infoNumber(info, "connected_slaves") < float64(want) {
 		c.object(CheckDurability, "redis has %s replicas, and writes wait for %d: add replicas, or ask for fewer in RELAY_REDIS_DURABILITY", have, want)
 	}

@@ -56,7 +56,7 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 		}
 		// A process that has just started has not looked yet.
 		fresh := store.New(r.client, store.Options{Keys: r.keys, Lease: lease, Retention: retention})
-		if _, _, err := fresh.Create(ctx, registration("fresh"), maxExpiry); !errors.Is(err, relay.ErrUnavailable) {
+		if _, _, err := fresh.Create(ctx, relay.Prepare(r.keys, registration("fresh"), maxExpiry)); !errors.Is(err, relay.ErrUnavailable) {
 			t.Errorf("schema %q: create, before the first look: %v, want ErrUnavailable", version, err)
 		}
 		if state := r.hash(cb)["state"]; state != "pending" {
@@ -98,9 +98,9 @@ func TestEvictionPolicy(t *testing.T) {
 	} {
 		r := onURL(t, mode, server.URL)
 		r.must(r.client.Set(t.Context(), "relay:schema", "2", 0).Err())
-		wantObstacles(t, r)
+		wantFailedChecks(t, r)
 		r.must(r.client.ConfigSet(t.Context(), "maxmemory-policy", "volatile-lru").Err())
-		wantObstacles(t, r, store.CheckEviction)
+		wantFailedChecks(t, r, store.CheckEviction)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestLowMemory(t *testing.T) {
 		limitTo(0.5)
 		r.register("while there is enough")
 		limitTo(0.9)
-		wantObstacles(t, r)
+		wantFailedChecks(t, r)
 		if _, _, err := r.Create(t.Context(), registration("new"), maxExpiry); !errors.Is(err, relay.ErrUnavailable) || !strings.Contains(err.Error(), "memory") {
 			t.Errorf("%s: create: %v, want that memory is low", mode, err)
 		}
@@ -145,10 +145,10 @@ func TestLowMemory(t *testing.T) {
 			t.Errorf("%s: cancel: %v", mode, err)
 		}
 		limitTo(0.97)
-		wantObstacles(t, r, store.CheckMemory)
+		wantFailedChecks(t, r, store.CheckMemory)
 		limitTo(0.5)
 		r.register("new")
-		wantObstacles(t, r)
+		wantFailedChecks(t, r)
 	}
 }
 
@@ -181,12 +181,12 @@ func TestNotWritable(t *testing.T) {
 	replica := redistest.StartReplica(t, primary)
 	asks := onURL(t, store.ModeStandalone, replica.URL)
 	asks.until("the replica has the keyspace", func() bool { return asks.client.Exists(t.Context(), "relay:schema").Val() == 1 })
-	wantObstacles(t, asks, store.CheckWritable)
+	wantFailedChecks(t, asks, store.CheckWritable)
 
 	r := onURL(t, store.ModeStandalone, primary.URL)
-	wantObstacles(t, r)
+	wantFailedChecks(t, r)
 	r.must(r.client.ConfigSet(t.Context(), "min-replicas-to-write", "2").Err())
-	wantObstacles(t, r, store.CheckWritable)
+	wantFailedChecks(t, r, store.CheckWritable)
 }
 
 // A durability that the server cannot give is said before anybody waits for it.
@@ -196,8 +196,8 @@ func TestDurabilityThatCannotBe(t *testing.T) {
 	}
 	t.Parallel()
 	server := redistest.Start(t) // no replicas, and no append-only file
-	wantObstacles(t, prepared(t, store.ModeStandalone, server.URL, store.Durability{Replicas: 1}), store.CheckDurability)
-	wantObstacles(t, prepared(t, store.ModeStandalone, server.URL, store.Durability{AOF: true, Local: 1}), store.CheckDurability)
+	wantFailedChecks(t, prepared(t, store.ModeStandalone, server.URL, store.Durability{Replicas: 1}), store.CheckDurability)
+	wantFailedChecks(t, prepared(t, store.ModeStandalone, server.URL, store.Durability{AOF: true, Local: 1}), store.CheckDurability)
 }
 
 // Row 41: a wrong clock of ours moves no deadline, and is noticed.
@@ -210,7 +210,7 @@ func TestWrongClock(t *testing.T) {
 			Keys: r.keys, Lease: lease, Retention: retention,
 			Clock: func() time.Time { return time.Now().Add(wrong) },
 		})
-		wantObstacles(t, r, store.CheckClock)
+		wantFailedChecks(t, r, store.CheckClock)
 		ctx, cancel := context.WithCancel(t.Context())
 		r.Watch(ctx, time.Hour, func(c store.Condition) {
 			if off := (c.Skew - wrong).Abs(); off > time.Minute {
@@ -230,15 +230,15 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
-// wantObstacles checks what keeps a store from being ready.
-func wantObstacles(t *testing.T, r *redisUnderTest, checks ...string) {
+// wantFailedChecks checks what keeps a store from being ready.
+func wantFailedChecks(t *testing.T, r *redisUnderTest, checks ...string) {
 	t.Helper()
 	var found []string
 	for _, o := range r.Ready(t.Context()) {
 		found = append(found, o.Check)
 	}
 	if !slices.Equal(found, checks) {
-		t.Errorf("obstacles %v, want %v", r.Ready(t.Context()), checks)
+		t.Errorf("failedChecks %v, want %v", r.Ready(t.Context()), checks)
 	}
 }
 
@@ -257,7 +257,7 @@ func TestWrongKeyspaceInABrokenCluster(t *testing.T) {
 	r.must(r.client.Del(t.Context(), "relay:schema").Err())
 	cluster.Nodes[(cluster.Owner(t.Context(), int(slot))+1)%3].Kill()
 	if found := r.Ready(t.Context()); len(found) == 0 || found[0].Check != store.CheckKeyspace {
-		t.Errorf("obstacles %v, want the keyspace among them", found)
+		t.Errorf("failedChecks %v, want the keyspace among them", found)
 	}
 	for i := range 20 {
 		_, _, err := r.Create(t.Context(), registration(relay.TaskToken(fmt.Sprint(i))), maxExpiry)
@@ -280,7 +280,7 @@ func TestInfoForbidden(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := onURL(t, store.ModeStandalone, strings.Replace(server.URL, "redis://", "redis://mute:pw@", 1))
-	wantObstacles(t, r, store.CheckEviction)
+	wantFailedChecks(t, r, store.CheckEviction)
 }
 
 // What was read and is gone by the time that copies of it are asked for, in a

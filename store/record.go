@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,43 +13,63 @@ import (
 	"callback-relay/relay"
 )
 
-// spec is what a registration asked for. It is kept in one field, behind the
-// times of creation and deadline, none of which ever change: a hash with few
-// fields takes far less memory than one with many. Two registrations of a task
-// token ask for the same when their specs are the same, but for what came later: the
-// last three members.
+// spec is what a registration asked for. It is kept in one field, after the times
+// of creation and deadline: a hash with few fields takes far less memory than one
+// with many. Two registrations of a task token ask for the same if their specs are
+// equal. The last three members do not count: the store sets them.
 type spec struct {
-	Links    [][2]string       `json:"links"` // name and kind; the index is the number
+	Links    []specLink        `json:"links"` // the index is the number
 	Tags     map[string]string `json:"tags,omitempty"`
 	OnExpiry relay.OnExpiry    `json:"onExpiry"`
 	Expires  string            `json:"expires"` // as asked: "in" or "at", and milliseconds; "" for the default
 	Key      string            `json:"key"`     // the master key of id and links
-	// Generation is that of the links; "" of a registration made for replicas
-	// of a release that knew none.
+	// Generation is that of the links. It is "" for a registration that was made
+	// while a replica was alive that knew no generations.
 	Generation relay.Generation `json:"generation,omitempty"`
 	// Added are the links that came after the registration, as in Links, and
 	// numbered on from these. One that has a name again replaced that link.
-	Added [][2]string `json:"added,omitempty"`
+	Added []specLink `json:"added,omitempty"`
 }
 
-func newSpec(r relay.Registration, key string) spec {
-	s := spec{Tags: r.Tags, OnExpiry: r.OnExpiry, Key: key}
-	if how, ms := expires(r.Expires); !r.Expires.Default {
+// specLink is one link of a spec: a name and a kind, written as a pair.
+type specLink struct {
+	Name, Kind string
+	// Guard is the third element that a later release writes, nil for none. This
+	// release does not know what is in it: it keeps it, and lets nothing through
+	// that link.
+	Guard json.RawMessage
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (l specLink) MarshalJSON() ([]byte, error) {
+	if l.Guard == nil {
+		return json.Marshal([]string{l.Name, l.Kind})
+	}
+	return json.Marshal([]any{l.Name, l.Kind, l.Guard})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *specLink) UnmarshalJSON(text []byte) error {
+	var elements []json.RawMessage
+	if json.Unmarshal(text, &elements) != nil || len(elements) < 2 {
+		return errors.New("a link that is no pair of name and kind")
+	}
+	if len(elements) > 2 {
+		l.Guard = elements[2]
+	}
+	return errors.Join(json.Unmarshal(elements[0], &l.Name), json.Unmarshal(elements[1], &l.Kind))
+}
+
+func newSpec(n relay.NewCallback) spec {
+	s := spec{Tags: n.Tags, OnExpiry: n.OnExpiry, Key: n.Key}
+	if how, ms := expires(n.Asked.Expires); !n.Asked.Expires.Default {
 		s.Expires = how + strconv.FormatInt(ms, 10)
 	}
-	for _, link := range r.NumberedLinks() {
-		s.Links = append(s.Links, [2]string{link.Name, link.LinkKind.String()})
+	for _, link := range n.Links {
+		s.Links = append(s.Links, specLink{Name: link.Name, Kind: link.LinkKind.String()})
+		s.Generation = link.Generation
 	}
 	return s
-}
-
-// expires returns how a deadline was asked for: "in" and how long, or "at" and
-// when, both in milliseconds.
-func expires(e relay.Expires) (how string, ms int64) {
-	if e.At.IsZero() {
-		return "in", e.In.Milliseconds()
-	}
-	return "at", e.At.UnixMilli()
 }
 
 // encode returns the spec as it is stored. encoding/json sorts the tags, so
@@ -58,9 +79,9 @@ func (s spec) encode() string {
 }
 
 // asksTheSame tells whether a stored spec and a new registration agree.
-func (s spec) asksTheSame(r relay.Registration) bool {
-	other := newSpec(r, s.Key)
-	other.Generation, other.Added = s.Generation, s.Added
+func (s spec) asksTheSame(n relay.NewCallback) bool {
+	other := newSpec(n)
+	other.Key, other.Generation, other.Added = s.Key, s.Generation, s.Added
 	return s.encode() == other.encode()
 }
 
@@ -80,8 +101,8 @@ func (r record) links() []relay.Link {
 	for i, l := range slices.Concat(r.Links, r.Added) {
 		number := byte(i) // of at most [relay.MaxLinkNumbers]
 		link := relay.Link{
-			Name: l[0], LinkKind: relay.ParseLinkKind(l[1]), Number: number, Generation: r.Generation,
-			Approver: r.approvers[l[0]], Closed: closed(r.revoked, number),
+			Name: l.Name, LinkKind: relay.ParseLinkKind(l.Kind), Number: number, Generation: r.Generation,
+			Approver: r.approvers[l.Name], Closed: closed(r.revoked, number),
 		}
 		if i >= len(r.Links) {
 			link.Approver = r.added[i].Approver
@@ -91,7 +112,7 @@ func (r record) links() []relay.Link {
 	return links
 }
 
-// current returns of each name the link that was made last.
+// current returns, of all links with the same name, the one that was made last.
 func current(links []relay.Link) []relay.Link {
 	last := map[string]byte{}
 	for _, link := range links {
@@ -108,7 +129,7 @@ var viewFields = []string{
 	"approvers", "revoked", "decisions", "added",
 }
 
-// texts takes what HMGET returned for texts; what is absent is "".
+// texts returns the values of an HMGET as text; an absent one is "".
 func texts(values []any) []string {
 	all := make([]string, len(values))
 	for i, value := range values {
@@ -172,15 +193,15 @@ func (s *Store) view(id relay.CallbackID, field func(name string) string, dueSco
 	return cb, rec, sealed
 }
 
-// author turns the stored author, a link's number or [relay.ByExpiry], into
-// what it is called.
+// author returns the name of who answered: stored is the number of the link, or
+// [relay.ByExpiry].
 func (s spec) author(by string) string {
 	if by == relay.ByExpiry {
 		return by
 	}
 	links := slices.Concat(s.Links, s.Added)
 	if n, err := strconv.Atoi(by); err == nil && n >= 0 && n < len(links) {
-		return links[n][0]
+		return links[n].Name
 	}
 	return by
 }

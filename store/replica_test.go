@@ -93,7 +93,7 @@ func (p *replica) create(i int) {
 		return m.create(now, c.asked, now+c.reg.Expires.In.Milliseconds())
 	}
 	p.ask(i, call{what: "create", step: step}, func(ctx context.Context, o *call) (bool, error) {
-		cb, created, err := p.Create(ctx, c.reg, maxExpiry)
+		cb, created, err := p.Create(ctx, relay.Prepare(p.r.keys, c.reg, maxExpiry))
 		if o.told = "exists"; created {
 			o.told, o.said = "created", cb.CreatedAt.UnixMilli()
 		}
@@ -108,10 +108,11 @@ func (p *replica) answer(i int) {
 		return
 	}
 	by := fmt.Sprint(link.Number)
-	step := func(m model, now int64) (model, string) { return m.answer(now, by, o) }
+	lease := unheard
+	step := func(m model, now int64) (model, string) { return m.answer(now, by, o, lease) }
 	what := fmt.Sprintf("answer %v by %s", o, by)
 	p.ask(i, call{what: what, step: step}, func(ctx context.Context, c *call) (bool, error) {
-		got, err := p.Answer(ctx, link, o.relay())
+		got, err := withOutcome(o.relay())(p.Answer(ctx, link, o.relay()))
 		if errors.Is(err, relay.ErrUnavailable) {
 			return false, err
 		}
@@ -119,7 +120,7 @@ func (p *replica) answer(i int) {
 		if got.Delivery == nil {
 			return false, nil
 		}
-		c.said = got.Delivery.AnsweredAt.UnixMilli()
+		lease, c.said = got.Delivery.Lease, got.Delivery.AnsweredAt.UnixMilli()
 		p.leases[i] = append(p.leases[i], *got.Delivery)
 		return true, nil
 	})
@@ -184,6 +185,9 @@ func (p *replica) get(i int) {
 	})
 }
 
+// unheard is a lease whose name no replica was told, so that none settles it.
+const unheard = "?"
+
 // expire and claim are about all callbacks: one call of each callback that
 // they touched, or may have.
 func (p *replica) expire() {
@@ -204,7 +208,10 @@ func (p *replica) expire() {
 }
 
 func (p *replica) claim() {
-	o := call{what: "claim", step: model.claim}
+	as := func(lease string) func(model, int64) (model, string) {
+		return func(m model, now int64) (model, string) { return m.claim(now, lease) }
+	}
+	o := call{what: "claim", step: as(unheard)}
 	breaks := p.line.breaksSoFar()
 	o.begun = time.Now()
 	// What it claimed is returned also when the rest failed.
@@ -217,7 +224,7 @@ func (p *replica) claim() {
 				continue
 			}
 			sure := o
-			sure.told = deliveryText(d)
+			sure.step, sure.told = as(d.Lease), deliveryText(d)
 			if breaks == 0 { // a repeated claim says when it was repeated
 				sure.said = d.LeasedAt.UnixMilli()
 			}
@@ -247,8 +254,8 @@ func (p *replica) settle(i int) {
 }
 
 func (p *replica) settleAs(i int, d relay.Delivery, end relay.Settlement) {
-	step := func(m model, now int64) (model, string) { return m.settle(now, int(d.Fence), end) }
-	what := fmt.Sprintf("settle lease %d as %s %s", d.Fence, end.State, end.Reason)
+	step := func(m model, now int64) (model, string) { return m.settle(now, d.Lease, end) }
+	what := fmt.Sprintf("settle lease %s as %s %s", d.Lease, end.State, end.Reason)
 	p.ask(i, call{what: what, step: step}, func(ctx context.Context, o *call) (bool, error) {
 		held, err := p.Settle(ctx, d, end)
 		if o.told = "lost"; held {

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"callback-relay/relay"
 )
 
 // What a replica knows and an older release did not stands behind its name, so
@@ -53,25 +51,22 @@ func (s *Store) Leave(ctx context.Context, replica string) error {
 	return nil
 }
 
-// newGeneration returns the generation for a registration that is made now.
-func (s *Store) newGeneration(ctx context.Context) (relay.Generation, error) {
-	known := s.generations.Load()
-	if known == nil { // this replica has not announced itself yet
-		replicas, err := s.redis.ZRangeByScore(ctx, replicasKey, &redis.ZRangeBy{Min: "-inf", Max: "+inf"}).Result()
-		if err != nil {
-			return "", unavailable(err)
-		}
-		known = s.noteReplicas(replicas)
+// knowGenerations tells whether every live replica does.
+func (s *Store) knowGenerations(ctx context.Context) (bool, error) {
+	if known := s.generations.Load(); known != nil {
+		return *known, nil
 	}
-	if !*known {
-		return "", nil
+	// This replica has not announced itself yet.
+	replicas, err := s.redis.ZRangeByScore(ctx, replicasKey, &redis.ZRangeBy{Min: "-inf", Max: "+inf"}).Result()
+	if err != nil {
+		return false, unavailable(err)
 	}
-	return relay.NewGeneration(), nil
+	return s.noteReplicas(replicas), nil
 }
 
 // noteReplicas remembers whether every live replica knows generations.
-func (s *Store) noteReplicas(names []string) *bool {
-	known := !slices.ContainsFunc(names, func(name string) bool { return !strings.HasSuffix(name, knowsGenerations) })
+func (s *Store) noteReplicas(names []string) (known bool) {
+	known = !slices.ContainsFunc(names, func(name string) bool { return !strings.HasSuffix(name, knowsGenerations) })
 	s.generations.Store(&known)
-	return &known
+	return known
 }

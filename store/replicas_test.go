@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,5 +182,19 @@ func testGenerationsInARollout(t *testing.T, r *redisUnderTest) {
 	announce("A", 1)
 	if names := r.client.ZRange(ctx, "relay:v1:replicas", 0, -1).Val(); len(names) != 1 || names[0] != "A+keyspace2+generations" {
 		t.Errorf("replicas %q", names)
+	}
+}
+
+// A key proves the kind of a link along with its number: one of another kind is
+// none of this registration, whatever it is used for, and shows no page.
+func testOtherKind(_ *testing.T, r *redisUnderTest) {
+	cb := r.register("task", approvals)
+	for _, link := range cb.Links {
+		for _, kind := range slices.Concat(relay.MachineLinks, relay.PageLinks) {
+			if other := link; kind != link.LinkKind {
+				other.LinkKind = kind
+				r.worksNot(fmt.Sprintf("link %s as %s", link.Name, kind), cb, r.at(cb, other))
+			}
+		}
 	}
 }

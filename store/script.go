@@ -109,8 +109,8 @@ func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) 
 // them.
 type reply []string
 
-// readReply takes any reply for what it is, so that a server that answers
-// something else causes an error and not a panic.
+// readReply reads a reply of any type: one that no script returns is an error and
+// no panic.
 func readReply(cmd *redis.Cmd) (reply, error) {
 	values, err := cmd.Slice()
 	if err != nil {
@@ -173,7 +173,7 @@ func millis(text string) time.Time {
 	return time.UnixMilli(number(text)).UTC()
 }
 
-// unavailable marks trouble with Redis as what it means to a caller.
+// unavailable wraps an error of Redis as what it means to a caller.
 func unavailable(err error) error {
 	return fmt.Errorf("%w: redis: %w", relay.ErrUnavailable, err)
 }

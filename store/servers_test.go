@@ -36,6 +36,10 @@ type redisUnderTest struct {
 // conformance is what every kind of Redis must do alike.
 var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"EarlierRegistration":                testEarlierRegistration,
+	"GuardedLink":                        testGuardedLink,
+	"UnguardedBesideGuarded":             testUnguardedBesideGuarded,
+	"GuardStays":                         testGuardStays,
+	"OtherKind":                          testOtherKind,
 	"WithoutGeneration":                  testWithoutGeneration,
 	"GenerationsInARollout":              testGenerationsInARollout,
 	"Create":                             testCreate,
@@ -60,6 +64,9 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"NothingInTheClear":                  testNothingInTheClear,
 	"ClaimTakesWhatNobodyHolds":          testClaimTakesWhatNobodyHolds,
 	"LostClaim":                          testLostClaim,
+	"SettledTwice":                       testSettledTwice,
+	"LeasesBesideThePreviousRelease":     testLeasesBesideThePreviousRelease,
+	"WhatThePreviousReleaseStored":       testWhatThePreviousReleaseStored,
 	"SettleForAnotherAttempt":            testSettleForAnotherAttempt,
 	"ScriptsCanBeRepeated":               testScriptsCanBeRepeated,
 	"Expire":                             testExpire,
@@ -188,6 +195,11 @@ func newKeys(t *testing.T, names ...string) *relay.KeyRing {
 	return keys
 }
 
+// Create makes a registration ready, and keeps it.
+func (r *redisUnderTest) Create(ctx context.Context, reg relay.Registration, maxExpiry time.Duration) (relay.Callback, bool, error) {
+	return r.Store.Create(ctx, relay.Prepare(r.keys, reg, maxExpiry))
+}
+
 // register keeps a callback with default settings and the given task token.
 func (r *redisUnderTest) register(task relay.TaskToken, change ...func(*relay.Registration)) relay.Callback {
 	r.t.Helper()
@@ -240,11 +252,21 @@ func success(output string) relay.Outcome {
 // answer records an outcome that must be accepted.
 func (r *redisUnderTest) answer(cb relay.Callback, output string) relay.Delivery {
 	r.t.Helper()
-	got, err := r.Answer(r.t.Context(), r.link(cb, "default"), success(output))
+	got, err := withOutcome(success(output))(r.Answer(r.t.Context(), r.link(cb, "default"), success(output)))
 	if err != nil || got.Delivery == nil {
 		r.t.Fatalf("answer: %+v, %v", got, err)
 	}
 	return *got.Delivery
+}
+
+// withOutcome puts an outcome to the lease that the store returned for it.
+func withOutcome(o relay.Outcome) func(relay.Recorded, error) (relay.Recorded, error) {
+	return func(got relay.Recorded, err error) (relay.Recorded, error) {
+		if got.Delivery != nil {
+			got.Delivery.Outcome = o
+		}
+		return got, err
+	}
 }
 
 // settle settles a delivery whose lease must still hold.

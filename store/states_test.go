@@ -53,7 +53,7 @@ func testEveryStateAndEvent(t *testing.T, r *redisUnderTest) {
 func (r *redisUnderTest) bring(cb relay.Callback, state relay.State) relay.Delivery {
 	r.t.Helper()
 	ctx := r.t.Context()
-	d := relay.Delivery{ID: cb.ID, Fence: 1} // as a late worker would have it
+	d := relay.Delivery{ID: cb.ID, Lease: "lost"} // as a late worker would have it
 	switch state {
 	case relay.StateAnswered:
 		d = r.answer(cb, `1`)

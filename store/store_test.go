@@ -121,7 +121,7 @@ func testAnswer(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task")
 	d := r.answer(cb, `{"a":1}`)
 	want := relay.Delivery{
-		ID: cb.ID, TaskToken: "task", Outcome: success(`{"a":1}`), Fence: 1, Lease: r.hash(cb)["leased"], Attempt: 1,
+		ID: cb.ID, TaskToken: "task", Outcome: success(`{"a":1}`), Lease: r.hash(cb)["leased"], Attempt: 1,
 		CreatedAt: cb.CreatedAt, AnsweredAt: d.AnsweredAt, LeasedAt: d.AnsweredAt,
 	}
 	if diff := cmp.Diff(want, d); diff != "" || d.AnsweredAt.IsZero() {

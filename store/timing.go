@@ -19,8 +19,8 @@ type Metrics interface {
 
 // timed lets the metrics be told of what a client does from now on.
 func (s *Store) timed(client redis.UniversalClient) {
-	if s.Metrics != nil {
-		client.AddHook(timing{s.Metrics})
+	if s.metrics != nil {
+		client.AddHook(timing{s.metrics})
 	}
 }
 

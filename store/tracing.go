@@ -13,15 +13,15 @@ type Tracer interface {
 
 // trace returns the trace context to keep, or "".
 func (s *Store) trace(ctx context.Context) string {
-	if s.Tracer == nil {
+	if s.tracer == nil {
 		return ""
 	}
-	return s.Tracer.Trace(ctx)
+	return s.tracer.Trace(ctx)
 }
 
 // link links what ctx belongs to with what was kept, if anything was.
 func (s *Store) link(ctx context.Context, kept string) {
-	if s.Tracer != nil && kept != "" {
-		s.Tracer.Link(ctx, kept)
+	if s.tracer != nil && kept != "" {
+		s.tracer.Link(ctx, kept)
 	}
 }

@@ -38,7 +38,7 @@ func testTraceContexts(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	register := func(task relay.TaskToken, trace string, change ...func(*relay.Registration)) relay.Callback {
 		t.Helper()
-		cb, _, err := s.Create(within(ctx, trace), registration(task, change...), maxExpiry)
+		cb, _, err := s.Create(within(ctx, trace), relay.Prepare(r.keys, registration(task, change...), maxExpiry))
 		r.must(err)
 		if kept, want := r.hash(cb)["trace"], trace; kept != want {
 			t.Errorf("kept %q of the registration, want %q", kept, want)

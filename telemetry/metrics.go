@@ -59,8 +59,8 @@ type Metrics struct {
 	requests        *prometheus.HistogramVec
 	inFlight, bytes *prometheus.GaugeVec
 
-	obstacles, warnings *prometheus.GaugeVec
-	memory, skew        prometheus.Gauge
+	failedChecks, warnings *prometheus.GaugeVec
+	memory, skew           prometheus.Gauge
 }
 
 // NewMetrics returns metrics in a registry of their own, together with those
@@ -85,7 +85,7 @@ func NewMetrics(o MetricsOptions) *Metrics {
 		m.settled.WithLabelValues("refused", reason)
 	}
 	for _, check := range o.Checks {
-		m.obstacles.WithLabelValues(check)
+		m.failedChecks.WithLabelValues(check)
 	}
 	for _, check := range o.Warnings {
 		m.warnings.WithLabelValues(check)
@@ -137,7 +137,7 @@ func (m *Metrics) makeProcess(f maker) {
 		"HTTP requests that are being handled, by listener.", "listener")
 	m.bytes = f.gauges("http_body_bytes_in_flight",
 		"Bytes set aside for the bodies that are being handled, by listener.", "listener")
-	m.obstacles = f.gauges("obstacle",
+	m.failedChecks = f.gauges("check_failed",
 		"1 while a check for readiness fails, or registrations are stopped.", "check")
 	m.warnings = f.gauges("warning",
 		"1 while something may be wrong that does not keep this process from being ready.", "check")

@@ -46,7 +46,7 @@ func exercised() *telemetry.Metrics {
 	m.WaitedForPermit(20 * time.Millisecond)
 	m.StepFunctionsCalled("SendTaskSuccess", "done", 30*time.Millisecond)
 	m.RedisCalled("answer", true, 2*time.Millisecond)
-	m.Obstacle("clock", true)
+	m.CheckFailed("clock", true)
 	m.Warning("aws", true)
 	m.Redis(0.5, -2*time.Second)
 	m.RequestBegun("public")
@@ -133,7 +133,7 @@ func TestValues(t *testing.T) {
 		`callback_relay_rate_limit_wait_seconds_sum 0.02`,
 		`callback_relay_step_functions_call_duration_seconds_sum{call="SendTaskSuccess",class="done"} 0.03`,
 		`callback_relay_redis_call_duration_seconds_sum{operation="answer",result="error"} 0.002`,
-		`callback_relay_obstacle{check="clock"} 1`,
+		`callback_relay_check_failed{check="clock"} 1`,
 		`callback_relay_warning{check="aws"} 1`,
 		`callback_relay_entries_set_aside 2`,
 		`callback_relay_redis_memory_ratio 0.5`,
@@ -157,7 +157,7 @@ func TestFirstScrape(t *testing.T) {
 		`callback_relay_build_info{goversion="` + runtime.Version() + `",version="1.2.3"} 1`,
 		`callback_relay_delivery_attempts_total{class="ours-to-mend"} 0`,
 		`callback_relay_deliveries_settled_total{reason="InvalidToken",state="refused"} 0`,
-		`callback_relay_obstacle{check="memory"} 0`,
+		`callback_relay_check_failed{check="memory"} 0`,
 		`callback_relay_warning{check="public-url"} 0`,
 	} {
 		if !strings.Contains(page, "\n"+name) {

@@ -65,9 +65,9 @@ func (m *Metrics) RedisCalled(operation string, failed bool, took time.Duration)
 	m.redis.WithLabelValues(operation, result).Observe(took.Seconds())
 }
 
-// Obstacle sets whether a check fails.
-func (m *Metrics) Obstacle(check string, fails bool) {
-	m.obstacles.WithLabelValues(check).Set(flag(fails))
+// CheckFailed sets whether a check failed.
+func (m *Metrics) CheckFailed(check string, failed bool) {
+	m.failedChecks.WithLabelValues(check).Set(flag(failed))
 }
 
 // Warning sets whether a check fails that does not keep the process from being

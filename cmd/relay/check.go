@@ -101,7 +101,7 @@ func checkStore(ctx context.Context, cfg config.Config, keys *relay.KeyRing) ([]
 	defer client.Close()
 	found := store.New(client, store.Options{Keys: keys, Durability: storeDurability(cfg.Durability)}).Look(ctx)
 	reasons := map[string]string{}
-	for _, o := range found.Obstacles {
+	for _, o := range found.FailedChecks {
 		reasons[o.Check] = o.Reason
 	}
 	var findings []finding

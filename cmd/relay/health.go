@@ -18,7 +18,7 @@ import (
 // Redis which hangs says so within 3 s.
 const healthPatience = 4 * time.Second
 
-// maxHealth bounds the answer, in bytes. It names a handful of obstacles.
+// maxHealth bounds the answer, in bytes. It names a handful of failed checks.
 const maxHealth = 64 << 10
 
 // healthCommand asks the relay on this machine how it is.
@@ -30,7 +30,7 @@ type healthCommand struct {
 // Help implements [kong.HelpProvider].
 func (*healthCommand) Help() string {
 	return `Asks the private listener of this machine for /readyz: can the relay serve now?
-If not, it prints each obstacle and exits with 5. What may be wrong besides is
+If not, it prints each failed check and exits with 5. What may be wrong besides is
 printed as a warning. With --live it asks for /healthz, which depends on nothing
 but the process.`
 }
@@ -95,8 +95,8 @@ func readHealth(statusCode int, body []byte) (status string, err error) {
 		return strings.Join(lines, "\n"), nil
 	}
 	var problem api.Problem
-	if statusCode == http.StatusServiceUnavailable && json.Unmarshal(body, &problem) == nil && len(problem.Obstacles) > 0 {
-		return "", notReady(problem.Obstacles)
+	if statusCode == http.StatusServiceUnavailable && json.Unmarshal(body, &problem) == nil && len(problem.FailedChecks) > 0 {
+		return "", notReady(problem.FailedChecks)
 	}
 	return "", &config.Mistake{
 		Setting: "RELAY_PRIVATE_LISTEN",
@@ -105,9 +105,9 @@ func readHealth(statusCode int, body []byte) (status string, err error) {
 }
 
 // notReady is everything that keeps a relay from serving.
-type notReady []api.Obstacle
+type notReady []api.FailedCheck
 
-// Error implements error, with a line for each obstacle.
+// Error implements error, with a line for each failed check.
 func (n notReady) Error() string {
 	lines := []string{"not ready"}
 	for _, o := range n {

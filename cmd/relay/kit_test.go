@@ -189,6 +189,12 @@ func (w *world) run(r *replica) {
 // build makes a replica that does not run yet.
 func (w *world) build(change ...func(*config.Settings)) *replica {
 	w.Helper()
+	return w.buildWith(nil, change...)
+}
+
+// buildWith is build of parts that are changed.
+func (w *world) buildWith(parts func(*nodeOptions), change ...func(*config.Settings)) *replica {
+	w.Helper()
 	settings := w.patientSettings()
 	for _, c := range change {
 		c(&settings)
@@ -202,7 +208,7 @@ func (w *world) build(change ...func(*config.Settings)) *replica {
 	listening, err := bind(cfg.PublicListen, cfg.PrivateListen)
 	w.must(err)
 	r := &replica{log: &logBuffer{}, trips: &trips{}}
-	r.node, err = newNode(nodeOptions{
+	o := nodeOptions{
 		Config: cfg, Keys: keys, Pages: shown, Ports: listening, Tracer: w.tracer(), Log: r.log,
 		Outside: ingress{to: listening.public.Addr().String()},
 		AWS: aws.Config{
@@ -210,7 +216,11 @@ func (w *world) build(change ...func(*config.Settings)) *replica {
 			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
 			BaseEndpoint: &w.stepsURL,
 		},
-	})
+	}
+	if parts != nil {
+		parts(&o)
+	}
+	r.node, err = newNode(o)
 	w.must(err)
 	r.redis.AddHook(r.trips)
 	r.client, err = client.New("http://"+r.ports.private.Addr().String(), testAPIKey)

@@ -20,7 +20,6 @@ import (
 
 	"callback-relay/api"
 	"callback-relay/config"
-	"callback-relay/forms"
 	"callback-relay/handlers"
 	"callback-relay/outbox"
 	"callback-relay/pages"
@@ -73,10 +72,10 @@ type node struct {
 	publicURL publicAddress
 	warnings  warnings
 
-	ports      ports
-	stopWithin time.Duration
-	stopping   atomic.Bool
-	obstacles  map[string]bool // checks that failed at the last look; of the watch alone
+	ports        ports
+	stopWithin   time.Duration
+	stopping     atomic.Bool
+	failedChecks map[string]bool // checks that failed at the last look; of the watch alone
 }
 
 // nodeOptions are what a node is made of. All are required, except where a
@@ -93,6 +92,18 @@ type nodeOptions struct {
 	Outside    http.RoundTripper // asks the public URL; default a new one, by the environment's proxies
 	StopWithin time.Duration     // how long stopping may take; default 25 s
 	Clock      func() time.Time  // compared with that of Redis; default [time.Now]
+
+	// Faults of tests are put around the real parts by these; nil puts none.
+	AroundStore  func(relay.Store) relay.Store
+	AroundSender func(outbox.Sender) outbox.Sender
+}
+
+// around returns a part with what is put around it.
+func around[Part any](part Part, wrap func(Part) Part) Part {
+	if wrap == nil {
+		return part
+	}
+	return wrap(part)
 }
 
 // newNode puts a relay together. It connects to nothing yet: Redis may be away
@@ -139,13 +150,13 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		return nil, err
 	}
 	n.outbox = outbox.New(outbox.Options{
-		Queue: n.store, Sender: n.sender, Metrics: n.metrics, Tracer: n.tracer, Logger: n.logger,
+		Queue: n.store, Sender: around[outbox.Sender](n.sender, o.AroundSender), Metrics: n.metrics, Tracer: n.tracer, Logger: n.logger,
 		Replica:    rand.Text(),
 		AnswerWait: cfg.AnswerWait,
 		Rate:       cfg.StepFunctionsRate,
 	})
 	n.service = relay.NewService(relay.ServiceOptions{
-		Store: n.store, Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox, Schemas: forms.New(),
+		Store: around[relay.Store](n.store, o.AroundStore), Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox,
 		PublicURL:     cfg.PublicURL,
 		DefaultExpiry: cfg.DefaultExpiry,
 		MaxExpiry:     cfg.MaxExpiry,
@@ -153,7 +164,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	})
 	n.public = handlers.NewServer(handlers.Public(handlers.PublicOptions{
 		Relay: n.service, Logger: n.logger, Metrics: n.metrics, Tracer: n.tracer, Pages: o.Pages,
-		MaxOutput: cfg.MaxOutputBytes, BytesInFlight: bytesInFlight,
+		BytesInFlight: bytesInFlight,
 	}), n.logger)
 	n.private = handlers.NewServer(handlers.Private(handlers.PrivateOptions{
 		Relay: n.service, Logger: n.logger, Metrics: n.metrics, Tracer: n.tracer,
@@ -224,16 +235,16 @@ func (n *node) found(c store.Condition) {
 	now := map[string]bool{}
 	note := func(check, reason string) {
 		now[check] = true
-		n.metrics.Obstacle(check, true)
-		if !n.obstacles[check] {
+		n.metrics.CheckFailed(check, true)
+		if !n.failedChecks[check] {
 			n.logger.Error("something is in the way", "check", check, "reason", reason)
 		}
 	}
-	for _, o := range c.Obstacles {
+	for _, o := range c.FailedChecks {
 		note(o.Check, o.Reason)
 	}
 	if now[store.CheckRedis] {
-		maps.Copy(now, n.obstacles) // nothing new is known of the rest
+		maps.Copy(now, n.failedChecks) // nothing new is known of the rest
 	} else {
 		n.metrics.Redis(c.Memory, c.Skew)
 		n.warn(checkMigration, c.Migration)
@@ -241,23 +252,23 @@ func (n *node) found(c store.Condition) {
 	if c.Low() {
 		note(checkRegistrations, "stopped, since redis has little of its memory left")
 	}
-	for check := range n.obstacles {
+	for check := range n.failedChecks {
 		if !now[check] {
-			n.metrics.Obstacle(check, false)
+			n.metrics.CheckFailed(check, false)
 			n.logger.Info("no longer in the way", "check", check)
 		}
 	}
-	n.obstacles = now
+	n.failedChecks = now
 }
 
 // ready says what keeps the node from serving.
-func (n *node) ready(ctx context.Context) []api.Obstacle {
+func (n *node) ready(ctx context.Context) []api.FailedCheck {
 	if n.stopping.Load() {
-		return []api.Obstacle{{Check: "process", Reason: "it is about to stop"}}
+		return []api.FailedCheck{{Check: "process", Reason: "it is about to stop"}}
 	}
-	var all []api.Obstacle
+	var all []api.FailedCheck
 	for _, found := range n.store.Ready(ctx) {
-		all = append(all, api.Obstacle(found))
+		all = append(all, api.FailedCheck(found))
 	}
 	return all
 }

@@ -63,7 +63,7 @@ func TestRedisWiped(t *testing.T) {
 		w.eventually("the log says so", func() bool { return strings.Contains(log.String(), `msg="something is in the way" check=keyspace`) })
 		inTheWay := func(value string) bool {
 			_, metrics := w.private(w.replicas[0], "/metrics")
-			return strings.Contains(metrics, `callback_relay_obstacle{check="keyspace"} `+value+"\n")
+			return strings.Contains(metrics, `callback_relay_check_failed{check="keyspace"} `+value+"\n")
 		}
 		if !inTheWay("1") {
 			t.Error("the metrics do not say so")

@@ -18,6 +18,7 @@ import (
 
 	"callback-relay/api"
 	"callback-relay/config"
+	"callback-relay/outbox"
 	"callback-relay/stepfunctions"
 )
 
@@ -114,20 +115,21 @@ func newHunt(t *testing.T, r redisServer, replicas int) *hunt {
 }
 
 // serve starts a replica that signs with a secret. Its log and its metrics are
-// searched. Whatever is to be put in place of its parts is put there first.
-func (h *hunt) serve(prepare func(*replica), change ...func(*config.Settings)) *replica {
+// searched. Its parts can be changed before it starts.
+func (h *hunt) serve(parts func(*nodeOptions), change ...func(*config.Settings)) *replica {
 	h.Helper()
-	r := h.build(change...)
 	sender, err := stepfunctions.New(aws.Config{
 		Region: "eu-central-1", BaseEndpoint: &h.stepsURL,
 		Credentials: credentials.NewStaticCredentialsProvider("canary-id", canaryAWS, canarySession),
 	}, stepfunctions.Options{Timeout: hangsFor})
 	h.must(err)
 	h.Cleanup(sender.Close)
-	r.outbox.Sender, r.service.Heartbeater = sender, sender
-	if prepare != nil {
-		prepare(r)
-	}
+	r := h.buildWith(func(o *nodeOptions) {
+		o.AroundSender = func(outbox.Sender) outbox.Sender { return sender }
+		if parts != nil {
+			parts(o)
+		}
+	}, change...)
 	h.run(r)
 	h.Cleanup(func() {
 		h.steps.SetFault()

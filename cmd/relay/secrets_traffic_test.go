@@ -13,6 +13,7 @@ import (
 
 	"callback-relay/api"
 	"callback-relay/config"
+	"callback-relay/outbox"
 	"callback-relay/relay"
 	"callback-relay/stepfunctions/standin"
 )
@@ -260,7 +261,7 @@ func failingSteps(h *hunt) {
 // panics lets the parts under a handler and under a delivery panic with
 // everything they know.
 func panics(h *hunt) {
-	r := h.serve(func(r *replica) { r.service.Store = panicking{r.service.Store} })
+	r := h.serve(func(o *nodeOptions) { o.AroundStore = func(s relay.Store) relay.Store { return panicking{s} } })
 	c := h.register()
 	h.wantProblem(h.note(h.send(r, call{link: c.URL, body: strings.NewReader(c.payload)})), api.CodeInternal)
 	h.wantProblem(h.note(h.send(r, call{link: c.Links["progress"].URL})), api.CodeInternal)
@@ -271,7 +272,7 @@ func panics(h *hunt) {
 	}
 
 	// Only the delivery is left to panic.
-	r2 := h.serve(func(r *replica) { r.outbox.Sender = panicking{} })
+	r2 := h.serve(func(o *nodeOptions) { o.AroundSender = func(outbox.Sender) outbox.Sender { return panicking{} } })
 	got := h.note(h.send(r2, call{link: c.URL, body: strings.NewReader(c.payload)}))
 	h.wantTaken(got, c.task, api.StatusAccepted, false)
 	for _, r := range []*replica{r, r2} {
@@ -284,8 +285,8 @@ func panics(h *hunt) {
 // panicking quotes what it is given.
 type panicking struct{ relay.Store }
 
-func (panicking) Create(_ context.Context, r relay.Registration, _ time.Duration) (relay.Callback, bool, error) {
-	panic("not " + r.TaskToken.Reveal())
+func (panicking) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
+	panic("not " + n.Asked.TaskToken.Reveal())
 }
 
 func (panicking) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {

@@ -32,8 +32,8 @@ if not cb.state then
 end
 local at = now()
 local function recorded(answered)
-  local reply = {'verdict', 'recorded', 'fence', '1', 'attempts', '1', 'unclear', '0',
-    'created', (registered(cb.registration)), 'answered', answered, 'now', text(at)}
+  local reply = {'verdict', 'recorded', 'attempts', '1', 'unclear', '0', 'created', (registered(cb.registration)),
+    'answered', answered, 'now', text(at)}
   return add(reply, cb, 'taskToken', 'summary', 'added', 'trace')
 end
 if cb.state ~= ARGV[2] and cb.leased == ARGV[10] then
@@ -51,8 +51,8 @@ if refused then
 end
 
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[4], 'error', ARGV[5], 'outcome', ARGV[6],
-  'digest', ARGV[7], 'by', ARGV[8], 'answered', text(at),
-  'fence', '1', 'attempts', '1', 'unclear', '1', 'leased', ARGV[10])
+  'digest', ARGV[7], 'by', ARGV[8], 'answered', text(at), 'attempts', '1', 'unclear', '1', 'leased', ARGV[10],
+  'fence', '1') -- for the release before this one: see claim
 if ARGV[11] ~= '' then
   redis.call('HSET', KEYS[1], 'decided', text(ARGV[11] + 1), 'decisions', ARGV[12])
 end

@@ -9,6 +9,11 @@
 -- Returns verdict "claimed" with attempts, unclear (earlier ones), created,
 --         answered, now, taskToken, type, error, outcome, trace
 --         | "taken" | "gone" | "malformed"
+--
+-- The name alone says whose lease it is. The release before this one also
+-- compares the field fence, which counts leases, so that it still rises here:
+-- without it, that release cannot claim, and takes a lease that it lost for one
+-- that it settled. Once no replica of it can be running, fence can go.
 
 local is_hash, cb = pcall(read, KEYS[1], 'state', 'leased', 'fence', 'attempts', 'unclear',
   'registration', 'answered', 'taskToken', 'type', 'error', 'outcome', 'trace')
@@ -19,9 +24,9 @@ if cb.state ~= ARGV[2] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {'verdict', 'gone'}
 end
-local fence, attempts, unclear = tonumber(cb.fence or ''), tonumber(cb.attempts or ''), tonumber(cb.unclear or '')
+local attempts, unclear = tonumber(cb.attempts or ''), tonumber(cb.unclear or '')
 cb.created = registered(cb.registration)
-if not (fence and attempts and unclear and cb.created and cb.answered and cb.taskToken and cb.type and cb.error
+if not (attempts and unclear and cb.created and cb.answered and cb.taskToken and cb.type and cb.error
     and cb.outcome) then
   return {'verdict', 'malformed'}
 end
@@ -33,11 +38,11 @@ if cb.leased ~= ARGV[4] then
   if not due or tonumber(due) > at then
     return {'verdict', 'taken'}
   end
-  fence, attempts, unclear = fence + 1, attempts + 1, unclear + 1
+  attempts, unclear = attempts + 1, unclear + 1
   redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis lets the rest pass
   redis.call('ZADD', KEYS[2], text(at + ARGV[3]), ARGV[1])
-  redis.call('HSET', KEYS[1], 'leased', ARGV[4], 'fence', text(fence),
-    'attempts', text(attempts), 'unclear', text(unclear))
+  redis.call('HSET', KEYS[1], 'leased', ARGV[4], 'attempts', text(attempts), 'unclear', text(unclear),
+    'fence', text(tonumber(cb.fence or 0) + 1))
 end
-local reply = {'verdict', 'claimed', 'fence', text(fence), 'attempts', text(attempts), 'unclear', text(unclear - 1), 'now', text(at)}
+local reply = {'verdict', 'claimed', 'attempts', text(attempts), 'unclear', text(unclear - 1), 'now', text(at)}
 return add(reply, cb, 'created', 'answered', 'taskToken', 'type', 'error', 'outcome', 'trace')

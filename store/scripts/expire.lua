@@ -49,6 +49,7 @@ if asked['onExpiry'] == 'ignore' then
 end
 redis.call('HDEL', KEYS[1], 'remarks')
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[5], 'error', ARGV[6], 'outcome', ARGV[7],
-  'by', ARGV[8], 'answered', text(at), 'fence', '0', 'attempts', '0', 'unclear', '0')
+  'by', ARGV[8], 'answered', text(at), 'attempts', '0', 'unclear', '0',
+  'fence', '0') -- for the release before this one: see claim
 redis.call('ZADD', KEYS[3], text(at), ARGV[1])
 return {'verdict', 'failed'}

@@ -40,13 +40,18 @@ end
 
 -- has tells whether a registration has the link of the number with this kind and
 -- generation ("" for none). The key of a link proves only that the relay made
--- it: perhaps for an earlier registration.
+-- it: perhaps for an earlier registration. It also tells whether the link is
+-- guarded, which a third element says, null aside: only a later release
+-- writes one, and only that can check what it asks for.
 local function has(registration, number, kind, generation)
   local _, _, spec = registered(registration)
   local asked = cjson.decode(spec)
   local place = tonumber(number) + 1
   local link = asked.links[place] or (asked.added or {})[place - #asked.links]
-  return link ~= nil and link[2] == kind and (asked.generation or '') == generation
+  if link == nil or link[2] ~= kind or (asked.generation or '') ~= generation then
+    return false
+  end
+  return true, link[3] ~= nil
 end
 
 -- closed tells whether the link of the number is among the closed ones.
@@ -60,6 +65,7 @@ end
 --   state, by, reason   of the callback, as stored
 --   overdue             its deadline has passed
 --   unknown, closed     it has no such link; the link is closed
+--   guarded             the link may be used only by whoever passed its guard
 --   meanwhile           somebody else was faster
 --
 -- asked.waiting is the state that the script needs, asked.link the number of a
@@ -69,19 +75,24 @@ end
 local function facts(cb, at, asked)
   local reply = add({'verdict', 'refused'}, cb, 'state', 'by', 'reason')
   local _, deadline = registered(cb.registration)
+  local known, guarded
+  if asked.link then
+    known, guarded = has(cb.registration, asked.link, asked.kind, asked.generation)
+  end
   local found = {
     overdue = asked.waiting and at >= tonumber(deadline),
-    unknown = asked.link and not has(cb.registration, asked.link, asked.kind, asked.generation),
+    unknown = asked.link and not known,
+    guarded = guarded,
     closed = asked.link and closed(cb.revoked, asked.link),
     meanwhile = asked.meanwhile,
   }
   local refused = asked.waiting and cb.state ~= asked.waiting
-  for _, fact in ipairs({'overdue', 'unknown', 'closed', 'meanwhile'}) do
+  for _, fact in ipairs({'overdue', 'unknown', 'guarded', 'closed', 'meanwhile'}) do
     if found[fact] then
       refused, found[fact] = true, '1'
     end
   end
-  return add(reply, found, 'overdue', 'unknown', 'closed', 'meanwhile'), refused
+  return add(reply, found, 'overdue', 'unknown', 'guarded', 'closed', 'meanwhile'), refused
 end
 
 -- deadline returns the deadline that is asked for, in milliseconds since 1970:

@@ -5,14 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"callback-relay/relay"
 )
 
-// addTries is how often a link is put beside those that others add at the same
-// moment.
+// addTries is how often adding a link is tried while others add links too.
 const addTries = 10
 
 // AddLink implements [relay.Store].
@@ -25,7 +25,7 @@ func (s *Store) AddLink(
 			return v, err
 		}
 	}
-	return relay.View{}, fmt.Errorf("add link to %s: %w: others do so all the time", id, relay.ErrUnavailable)
+	return relay.View{}, fmt.Errorf("add link to %s: %w: others keep adding links", id, relay.ErrUnavailable)
 }
 
 func (s *Store) addLink(
@@ -43,8 +43,8 @@ func (s *Store) addLink(
 	if err := json.Unmarshal(contentText, &kept); err != nil {
 		return relay.View{}, unavailable(fmt.Errorf("callback %s: unreadable %s", id, contentField))
 	}
-	v := relay.View{Callback: cb, Request: l, Approval: kept.Approval.relay()}
-	// Of what waits no longer nothing is left to judge: the script says why.
+	v := relay.View{Callback: cb, Request: l, Approval: kept.approval()}
+	// If the callback is no longer pending, the script says why it takes no link.
 	if cb.State == relay.StatePending {
 		var approval *relay.Approval
 		if kept.Approval != nil {
@@ -53,7 +53,7 @@ func (s *Store) addLink(
 		if err := judge(cb, approval); err != nil {
 			return relay.View{}, err
 		}
-		if err := rec.room(name); err != nil {
+		if err := relay.RoomForLink(rec.links(), name); err != nil {
 			return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
 		}
 	}
@@ -61,7 +61,7 @@ func (s *Store) addLink(
 	number, does := strconv.Itoa(next), newLinkContent(l)
 	got, err := s.keep(ctx, addLinkScript, []string{callbackKey(id)},
 		string(relay.StatePending), rec.text,
-		insert(json.RawMessage(rec.text), "added", append(rec.Added, [2]string{name, l.LinkKind.String()})),
+		insert(json.RawMessage(rec.text), "added", append(rec.Added, specLink{Name: name, Kind: l.LinkKind.String()})),
 		s.seal(id, contentField, insert(contentText, "added", json.RawMessage(insert(memberOf(contentText, "added"), number, does)))),
 		s.seal(id, addedField, insert(addedText, number, addedLink{l.Approver, does.lasting()})),
 		rec.openNumbers(name))
@@ -90,24 +90,6 @@ func (s *Store) readContent(ctx context.Context, id relay.CallbackID) (contentTe
 		s.open(id, contentField, sealed[0], &contentText), s.open(id, addedField, sealed[1], &addedText))
 }
 
-// room tells whether there is a number for one more link, and few enough are
-// open beside those that it replaces.
-func (r record) room(name string) error {
-	open := 0
-	for _, link := range r.links() {
-		if !link.Closed && link.Name != name {
-			open++
-		}
-	}
-	switch {
-	case open >= relay.MaxLinks:
-		return relay.ErrTooManyLinks
-	case len(r.Links)+len(r.Added) >= relay.MaxLinkNumbers:
-		return relay.ErrLinksUsedUp
-	}
-	return nil
-}
-
 // openNumbers returns the numbers of the links with the name that are open, in
 // the form of the field revoked.
 func (r record) openNumbers(name string) string {
@@ -120,8 +102,8 @@ func (r record) openNumbers(name string) string {
 	return numbers.String()
 }
 
-// insert returns the JSON object with a member set. What else is in it stays as
-// it is: a later release may have put it there.
+// insert returns the JSON object with a member set. Its other members stay as
+// they are: a later release may have written them.
 func insert(object json.RawMessage, name string, value any) string {
 	members := membersOf(object)
 	members[name] = json.RawMessage(encoded(value))
@@ -145,4 +127,30 @@ func membersOf(object json.RawMessage) map[string]json.RawMessage {
 		members = map[string]json.RawMessage{}
 	}
 	return members
+}
+
+// Revoke implements [relay.Store].
+func (s *Store) Revoke(ctx context.Context, id relay.CallbackID, name string) (relay.Callback, error) {
+	cb, err := s.Get(ctx, id)
+	if err != nil {
+		return relay.Callback{}, err
+	}
+	i := slices.IndexFunc(cb.Links, func(link relay.Link) bool { return link.Name == name })
+	if i < 0 {
+		return relay.Callback{}, fmt.Errorf("revoke %s: %w", id, relay.ErrNotFound)
+	}
+	got, err := s.keep(ctx, revokeScript, []string{callbackKey(id)}, strconv.Itoa(int(cb.Links[i].Number)))
+	if err != nil {
+		return relay.Callback{}, fmt.Errorf("revoke %s: %w", id, err)
+	}
+	if got.verdict() != "done" {
+		return relay.Callback{}, s.refusal(ctx, "revoke", id, got)
+	}
+	return s.Get(ctx, id)
+}
+
+// closed tells whether the field revoked has a link's number. Each number in it
+// has a blank before and behind.
+func closed(revoked string, number byte) bool {
+	return strings.Contains(revoked, " "+strconv.Itoa(int(number))+" ")
 }

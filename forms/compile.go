@@ -12,7 +12,6 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"callback-relay/bodies"
-	"callback-relay/relay"
 )
 
 // drafts are the dialects that a schema may ask for with $schema. Without it
@@ -23,70 +22,31 @@ var drafts = map[string]*jsonschema.Draft{
 	"http://json-schema.org/draft-07/schema":       jsonschema.Draft7,
 }
 
-// Checker checks schemas and filled forms. It keeps nothing, so that it can be
-// used by many at once: compiling a usual form takes a tenth of a millisecond,
-// and forms are sent by people.
-type Checker struct{}
-
-var _ relay.Schemas = (*Checker)(nil)
-
-// New returns a Checker.
-func New() *Checker { return &Checker{} }
-
-// Check implements [relay.Schemas].
-func (*Checker) Check(schema []byte) error {
-	_, err := compile(schema, maxSteps)
-	return err
-}
-
-// Validate implements [relay.Schemas].
-func (*Checker) Validate(schema, object []byte, partial bool) ([]relay.FieldProblem, error) {
-	compiled, err := compile(schema, maxStepsKept)
-	if err != nil {
-		return nil, err
-	}
-	filled, err := decode(object)
-	if err != nil {
-		return nil, fmt.Errorf("the filled form %w", err)
-	}
-	if _, isObject := filled.(map[string]any); !isObject {
-		return nil, errors.New("the filled form is not an object")
-	}
-	err = compiled.Validate(filled)
-	if err == nil {
-		return nil, nil
-	}
-	wrong := (*jsonschema.ValidationError)(nil)
-	if !errors.As(err, &wrong) {
-		return nil, errors.New("the filled form cannot be checked")
-	}
-	// A schema that was taken has fields; an order by name would do as well.
-	fields, _ := relay.ParseFields(schema)
-	return problems(wrong, fields, partial), nil
-}
-
-// compile makes a schema ready to use, or says what is wrong with it.
-func compile(schema []byte, maxSteps int) (*jsonschema.Schema, error) {
-	if len(schema) > relay.MaxFieldsBytes {
-		return nil, refuse("has %d bytes, at most %d are allowed", len(schema), relay.MaxFieldsBytes)
+// compile makes a schema ready to use, or says what is wrong with it, as a
+// *[Mistake]. size is what it has to keep: schemas, values, and the steps of its
+// patterns.
+func compile(schema []byte, maxSteps int) (compiled *jsonschema.Schema, size cost, err error) {
+	if len(schema) > MaxSchemaBytes {
+		return nil, cost{}, refuse("has %d bytes, at most %d are allowed", len(schema), MaxSchemaBytes)
 	}
 	decoded, err := decode(schema)
 	if err != nil {
-		return nil, refuse("%v", err)
+		return nil, cost{}, refuse("%v", err)
 	}
 	top, isObject := decoded.(map[string]any)
 	if !isObject {
-		return nil, refuse("must be an object")
+		return nil, cost{}, refuse("must be an object")
 	}
 	draft, err := draftOf(top)
 	if err != nil {
-		return nil, err
+		return nil, cost{}, err
 	}
-	longest, err := guardAgainst(top, maxSteps)
+	g, err := guardAgainst(top, maxSteps)
 	if err != nil {
-		return nil, err
+		return nil, cost{}, err
 	}
-	return compileAs(draft, top, longest)
+	compiled, err = compileAs(draft, top, g.longest)
+	return compiled, g.size, err
 }
 
 // here is the name that a schema has while it is compiled.
@@ -181,11 +141,11 @@ func decode(text []byte) (value any, err error) {
 	return value, nil
 }
 
-// eachShort reports whether every number in a value is a [relay.ShortNumber].
+// eachShort reports whether every number in a value is a [isShortNumber].
 func eachShort(value any) bool {
 	switch value := value.(type) {
 	case json.Number:
-		return relay.ShortNumber(value.String())
+		return isShortNumber(value.String())
 	case []any:
 		for _, item := range value {
 			if !eachShort(item) {
@@ -204,5 +164,5 @@ func eachShort(value any) bool {
 
 // refuse makes the error of a schema that cannot be used.
 func refuse(format string, args ...any) error {
-	return &relay.InvalidFieldError{Field: "approval.fields", Problem: fmt.Sprintf(format, args...)}
+	return &Mistake{"", fmt.Sprintf(format, args...)}
 }

@@ -1,14 +1,14 @@
-package relay
+package forms
 
 import (
-	"bytes"
-	"encoding/json"
 	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"callback-relay/bodies"
 )
 
 // FieldKind says what kind of input a field of an approval form has.
@@ -73,29 +73,17 @@ const (
 	ProblemInvalid      ProblemKind = "invalid"
 )
 
-// FieldProblem is one thing wrong with a filled form. Nothing of what was typed
+// Problem is one thing wrong with a filled form. Nothing of what was typed
 // is in it.
-type FieldProblem struct {
+type Problem struct {
 	Field string // its name, "" for the form as a whole
 	Kind  ProblemKind
 	Limit string // the bound that does not hold, "" where it cannot be said in a few characters
 }
 
-// Schemas checks JSON Schemas and what is to fit them.
-type Schemas interface {
-	// Check reports a schema that cannot be used, as an *InvalidFieldError of
-	// the field approval.fields.
-	Check(schema []byte) error
-	// Validate lists what is wrong with an object, at most one problem for each
-	// field, in the order of the fields. With partial, what is merely missing
-	// is no problem: a rejection need not fill the form. The error says that
-	// the schema or the object cannot be used at all.
-	Validate(schema, object []byte, partial bool) ([]FieldProblem, error)
-}
-
 // The bounds of an approval form.
 const (
-	MaxFieldsBytes           = 16_384 // of the schema
+	MaxSchemaBytes           = 16_384
 	MaxFields                = 20
 	MaxFieldTitleChars       = 200
 	MaxFieldDescriptionChars = 1000
@@ -113,22 +101,22 @@ var (
 	newlines    = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 )
 
-// ShortNumber reports whether a text is a JSON number that is cheap to reckon
+// isShortNumber reports whether a text is a JSON number that is cheap to reckon
 // with: at most 40 characters, and an exponent of at most 3 digits. Exact
 // arithmetic writes an exponent out: 1e999999999 would take a gigabyte.
-func ShortNumber(text string) bool {
+func isShortNumber(text string) bool {
 	return len(text) <= maxNumberChars && shortNumber.MatchString(text)
 }
 
-// WholeNumber reports whether a [ShortNumber] is whole, as JSON Schema means
+// isWholeNumber reports whether a [isShortNumber] is whole, as JSON Schema means
 // it: 1.0 and 1e2 are.
-func WholeNumber(text string) bool {
+func isWholeNumber(text string) bool {
 	_, ok := whole(text)
 	return ok
 }
 
 func whole(text string) (*big.Int, bool) {
-	if !ShortNumber(text) {
+	if !isShortNumber(text) {
 		return nil, false
 	}
 	n, ok := new(big.Rat).SetString(text)
@@ -138,9 +126,9 @@ func whole(text string) (*big.Int, bool) {
 	return n.Num(), true
 }
 
-// ReadFields turns what was typed into a JSON object, in the order of the
+// readFields turns what was typed into a JSON object, in the order of the
 // fields. typed returns what came for a field, "" for nothing. A field left
-// empty is left out, and so is one with a problem: [Schemas] may then call it
+// empty is left out, and so is one with a problem: the schema may then call it
 // missing as well, and the problem told here says more. Whether the object fits
 // the schema is not judged.
 //
@@ -150,7 +138,7 @@ func whole(text string) (*big.Int, bool) {
 // pasting and a person cannot see them; only a long text keeps them, where an
 // indented first line is meant. A boolean is true when "true" came and false when
 // nothing did.
-func ReadFields(fields []Field, typed func(name string) string) (object []byte, problems []FieldProblem) {
+func readFields(fields []Field, typed func(name string) string) (object []byte, problems []Problem) {
 	object = []byte{'{'}
 	for _, f := range fields {
 		value, problem := f.read(typed(f.Name))
@@ -159,7 +147,7 @@ func ReadFields(fields []Field, typed func(name string) string) (object []byte, 
 			if problem == ProblemTooLong {
 				limit = strconv.Itoa(MaxFieldChars)
 			}
-			problems = append(problems, FieldProblem{Field: f.Name, Kind: problem, Limit: limit})
+			problems = append(problems, Problem{Field: f.Name, Kind: problem, Limit: limit})
 		}
 		if value == nil {
 			continue
@@ -167,7 +155,7 @@ func ReadFields(fields []Field, typed func(name string) string) (object []byte, 
 		if len(object) > 1 {
 			object = append(object, ',')
 		}
-		object = append(append(append(object, jsonText(f.Name)...), ':'), value...)
+		object = append(append(append(object, bodies.Encode(f.Name)...), ':'), value...)
 	}
 	return append(object, '}'), problems
 }
@@ -175,7 +163,7 @@ func ReadFields(fields []Field, typed func(name string) string) (object []byte, 
 // read returns the JSON of what was typed, nil for nothing, or what is wrong.
 func (f Field) read(typed string) ([]byte, ProblemKind) {
 	text := newlines.Replace(typed)
-	bare := trimEntry(text)
+	bare := Trim(text)
 	switch {
 	case !utf8.ValidString(typed):
 		return nil, ProblemInvalid
@@ -202,32 +190,22 @@ func (f Field) read(typed string) ([]byte, ProblemKind) {
 			return nil, ProblemNotANumber
 		}
 		number := numberText(bare)
-		if !ShortNumber(number) {
+		if !isShortNumber(number) {
 			return nil, ProblemNotANumber
 		}
-		if f.Kind == FieldInteger && !WholeNumber(number) {
+		if f.Kind == FieldInteger && !isWholeNumber(number) {
 			return nil, ProblemNotWhole
 		}
 		return []byte(number), ""
 	case FieldDateTime:
-		return jsonText(dateTimeText(bare)), ""
+		return bodies.Encode(dateTimeText(bare)), ""
 	case FieldTime:
-		return jsonText(timeText(bare)), ""
+		return bodies.Encode(timeText(bare)), ""
 	case FieldLongText:
-		return jsonText(text), ""
+		return bodies.Encode(text), ""
 	case FieldText: // what is not seen may be part of its last letter
-		return jsonText(strings.TrimSpace(text)), ""
+		return bodies.Encode(strings.TrimSpace(text)), ""
 	default:
-		return jsonText(bare), ""
+		return bodies.Encode(bare), ""
 	}
-}
-
-// jsonText writes a text as JSON, with < and & as they are: the output is no
-// part of a page.
-func jsonText(text string) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(text) // a text has a JSON
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -1,20 +1,18 @@
-package relay
+package forms
 
 import (
 	"regexp"
 	"strings"
 	"time"
 	"unicode"
+
+	"callback-relay/names"
 )
 
-// trimEntry takes away what stands around a typed or pasted value and cannot be
-// seen: blanks of all kinds, and characters of no width.
-func trimEntry(text string) string {
-	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || isInvisible(r) })
-}
-
-func isInvisible(r rune) bool {
-	return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+// Trim takes away what stands around a typed or pasted value and cannot be seen:
+// blanks of all kinds, and characters of no width.
+func Trim(text string) string {
+	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || names.Invisible(r) })
 }
 
 // typedNumber is a number as people and browsers write it: a sign, digits, a
@@ -97,15 +95,15 @@ func shownTime(text, written, date string) string {
 	return at.UTC().Format(date + "15:04:05.999")
 }
 
-// digitsOf returns the digits in a text, of any alphabet and width, without what
-// people and programs put around and between them. ok is false where anything
-// else is left.
-func digitsOf(text string) (digits string, ok bool) {
+// Digits returns the digits in a text, of any alphabet and width, without what
+// people and programs put around and between them. ok is false if anything else is
+// left.
+func Digits(text string) (digits string, ok bool) {
 	var found strings.Builder
 	for _, r := range text {
 		if value, isDigit := digit(r); isDigit {
 			found.WriteByte('0' + value)
-		} else if !unicode.IsSpace(r) && !unicode.IsPunct(r) && !isInvisible(r) {
+		} else if !unicode.IsSpace(r) && !unicode.IsPunct(r) && !names.Invisible(r) {
 			return "", false
 		}
 	}

@@ -1,4 +1,4 @@
-package relay_test
+package forms_test
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"callback-relay/relay"
+	"callback-relay/forms"
 )
 
 // Whatever a schema says, what is taken has fields that a form can show and
@@ -28,36 +28,36 @@ func FuzzParseFields(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, schema []byte, typed string) {
 		before := bytes.Clone(schema)
-		fields, err := relay.ParseFields(schema)
+		fields, err := forms.ParseFields(schema)
 		if !bytes.Equal(before, schema) {
 			t.Error("the bytes were changed")
 		}
-		if invalid := (*relay.InvalidFieldError)(nil); err != nil {
-			if !errors.As(err, &invalid) || !strings.HasPrefix(invalid.Field, "approval.fields") {
+		if invalid := (*forms.Mistake)(nil); err != nil {
+			if !errors.As(err, &invalid) || invalid.Problem == "" {
 				t.Errorf("%q: %v", schema, err)
 			}
 			return
 		}
-		if len(fields) == 0 || len(fields) > relay.MaxFields || len(schema) > relay.MaxFieldsBytes || !json.Valid(schema) {
+		if len(fields) == 0 || len(fields) > forms.MaxFields || len(schema) > forms.MaxSchemaBytes || !json.Valid(schema) {
 			t.Fatalf("%q passes with %d fields", schema, len(fields))
 		}
 		known := map[string]bool{}
 		for _, field := range fields {
-			if known[field.Name] || field.Title == "" || field.Kind == "" || (field.Kind == relay.FieldChoice) != (len(field.Choices) > 0) ||
-				utf8.RuneCountInString(field.Title) > relay.MaxFieldTitleChars {
+			if known[field.Name] || field.Title == "" || field.Kind == "" || (field.Kind == forms.FieldChoice) != (len(field.Choices) > 0) ||
+				utf8.RuneCountInString(field.Title) > forms.MaxFieldTitleChars {
 				t.Errorf("%q has the field %+v", schema, field)
 			}
 			known[field.Name] = true
 		}
-		for _, give := range []func(relay.Field) string{
-			func(relay.Field) string { return typed },
-			func(field relay.Field) string { return field.Default },
+		for _, give := range []func(forms.Field) string{
+			func(forms.Field) string { return typed },
+			func(field forms.Field) string { return field.Default },
 		} {
 			byName := map[string]string{}
 			for _, field := range fields {
 				byName[field.Name] = give(field)
 			}
-			object, problems := relay.ReadFields(fields, func(name string) string { return byName[name] })
+			object, problems := forms.ReadFields(fields, func(name string) string { return byName[name] })
 			var read map[string]any
 			if err := json.Unmarshal(object, &read); err != nil || !utf8.Valid(object) {
 				t.Fatalf("%q makes %q: %v", typed, object, err)

@@ -1,4 +1,4 @@
-package relay
+package forms
 
 import (
 	"bytes"
@@ -15,64 +15,61 @@ import (
 	"callback-relay/bodies"
 )
 
-const fieldsAt = "approval.fields"
-
 var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
 
 // IsFieldName reports whether a field can have the name.
 func IsFieldName(name string) bool { return fieldName.MatchString(name) }
 
-// ParseFields reads the fields of an approval form from its JSON Schema, in the
-// order of the document. It judges what a form can show; the rest of the schema
-// is for [Schemas] to check. The errors are joined *InvalidFieldErrors of
-// approval.fields and what is in it, and quote no values.
-func ParseFields(schema []byte) ([]Field, error) {
-	if len(schema) > MaxFieldsBytes {
-		return nil, &InvalidFieldError{fieldsAt, fmt.Sprintf("has %d bytes, at most %d are allowed", len(schema), MaxFieldsBytes)}
+// parseFields reads the fields of a form from its JSON Schema, in the order of the
+// document. It judges what a form can show; the rest of the schema is for
+// [compile] to check. With mistakes it returns the fields that it could read.
+func parseFields(schema []byte) ([]Field, []Mistake) {
+	if len(schema) > MaxSchemaBytes {
+		return nil, []Mistake{{"", fmt.Sprintf("has %d bytes, at most %d are allowed", len(schema), MaxSchemaBytes)}}
 	}
 	top, isObject := membersOf(schema)
 	if bodies.CheckJSON(schema) != nil || !isObject {
-		return nil, &InvalidFieldError{fieldsAt, "must be a JSON Schema: an object with type object and properties"}
+		return nil, []Mistake{{"", "must be a JSON Schema: an object with type object and properties"}}
 	}
 	d := json.NewDecoder(bytes.NewReader(schema))
 	d.UseNumber()
-	if err := checkMembers(d); err != nil {
-		return nil, err
+	if wrong := (*Mistake)(nil); errors.As(checkMembers(d), &wrong) {
+		return nil, []Mistake{*wrong}
 	}
 	p := &fieldParser{}
-	return p.form(top), errors.Join(p.errs...)
+	return p.form(top), p.mistakes
 }
 
 // fieldParser reads fields and collects the mistakes.
 type fieldParser struct {
-	errs []error
+	mistakes []Mistake
 }
 
-func (p *fieldParser) add(field, format string, args ...any) {
-	p.errs = append(p.errs, &InvalidFieldError{field, fmt.Sprintf(format, args...)})
+func (p *fieldParser) add(at, format string, args ...any) {
+	p.mistakes = append(p.mistakes, Mistake{at, fmt.Sprintf(format, args...)})
 }
 
 func (p *fieldParser) form(top members) []Field {
 	if t, _ := top.text("type"); t != "object" {
-		p.add(fieldsAt+".type", "must be object")
+		p.add("type", "must be object")
 	}
 	// Older drafts ignore everything that stands beside a reference.
 	if top.get("$ref") != nil {
-		p.add(fieldsAt+".$ref", "cannot be used here: write the properties out")
+		p.add("$ref", "cannot be used here: write the properties out")
 	}
 	properties, _ := membersOf(top.get("properties"))
 	switch n := len(properties); {
 	case n == 0:
-		p.add(fieldsAt+".properties", "must be an object with at least one property")
+		p.add("properties", "must be an object with at least one property")
 	case n > MaxFields:
-		p.add(fieldsAt+".properties", "has %d entries, at most %d are allowed", n, MaxFields)
+		p.add("properties", "has %d entries, at most %d are allowed", n, MaxFields)
 		return nil
 	}
 	required := p.required(top.get("required"), properties)
 	var fields []Field
 	for _, property := range properties {
 		if !fieldName.MatchString(property.name) {
-			p.add(fieldsAt+".properties", "has a name that is not 1 to 64 characters of A-Z a-z 0-9 _ -, a letter first")
+			p.add("properties", "has a name that is not 1 to 64 characters of A-Z a-z 0-9 _ -, a letter first")
 			continue
 		}
 		fields = append(fields, p.field(property.name, property.value, slices.Contains(required, property.name)))
@@ -86,14 +83,14 @@ func (p *fieldParser) required(value json.RawMessage, properties members) []stri
 	}
 	var items []json.RawMessage
 	if value[0] != '[' || json.Unmarshal(value, &items) != nil {
-		p.add(fieldsAt+".required", "must be a list of names of properties")
+		p.add("required", "must be a list of names of properties")
 		return nil
 	}
 	var names []string
 	for _, item := range items {
 		name, ok := textOf(item)
 		if !ok || properties.get(name) == nil {
-			p.add(fieldsAt+".required", "has an entry that names no property")
+			p.add("required", "has an entry that names no property")
 			continue
 		}
 		names = append(names, name)
@@ -102,7 +99,7 @@ func (p *fieldParser) required(value json.RawMessage, properties members) []stri
 }
 
 func (p *fieldParser) field(name string, value json.RawMessage, required bool) Field {
-	at := fieldsAt + ".properties." + name
+	at := "properties." + name
 	f := Field{Name: name, Title: name, Required: required}
 	of, _ := membersOf(value)
 	f.Kind = p.kind(at, of)
@@ -172,7 +169,7 @@ func (p *fieldParser) shown(at string, of members, name string, limit int) strin
 
 func (p *fieldParser) number(at string, of members, name string) string {
 	text := string(of.get(name))
-	if text != "" && !ShortNumber(text) {
+	if text != "" && !isShortNumber(text) {
 		p.add(at+"."+name, "must be a number")
 		return ""
 	}
@@ -214,8 +211,8 @@ func (p *fieldParser) choices(at string, of members) []Choice {
 			value, title = entry.get("const"), p.shown(at+"."+name, entry, "title", MaxFieldTitleChars)
 		}
 		text, isText := textOf(value)
-		if isNumber := ShortNumber(string(value)); !isText && !isNumber ||
-			isText && (t == "number" || t == "integer") || isNumber && t == "string" || t == "integer" && !WholeNumber(string(value)) {
+		if isNumber := isShortNumber(string(value)); !isText && !isNumber ||
+			isText && (t == "number" || t == "integer") || isNumber && t == "string" || t == "integer" && !isWholeNumber(string(value)) {
 			p.add(at+"."+name, "has an entry that is not %s", choiceShape(name, t))
 			return nil
 		}
@@ -263,7 +260,7 @@ func (f Field) defaultOf(value json.RawMessage) string {
 			return text
 		}
 	case FieldNumber, FieldInteger:
-		if ShortNumber(string(value)) && (f.Kind == FieldNumber || WholeNumber(string(value))) {
+		if isShortNumber(string(value)) && (f.Kind == FieldNumber || isWholeNumber(string(value))) {
 			return string(value)
 		}
 	case FieldBoolean:

@@ -1,4 +1,4 @@
-package relay_test
+package forms_test
 
 import (
 	"errors"
@@ -10,14 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"callback-relay/relay"
+	"callback-relay/forms"
 )
 
-// form is a schema with the properties.
-func form(properties string) string { return `{"type":"object","properties":{` + properties + `}}` }
-
 func TestParseFields(t *testing.T) {
-	fields, err := relay.ParseFields([]byte(`{"type":"object","required":["z","ok","a"],"properties":{
+	fields, err := forms.ParseFields([]byte(`{"type":"object","required":["z","ok","a"],"properties":{
 		"z":{"type":"string","title":"Reason","description":"Why?","maxLength":200,"default":"none"},
 		"a":{"type":"string","maxLength":201},
 		"n":{"type":"number","minimum":-1.50,"maximum":1e3,"multipleOf":0.5,"default":2.50},
@@ -30,16 +27,16 @@ func TestParseFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []relay.Field{
-		{Name: "z", Title: "Reason", Description: "Why?", Kind: relay.FieldText, Required: true, MaxLength: 200, Default: "none"},
-		{Name: "a", Title: "a", Kind: relay.FieldLongText, Required: true, MaxLength: 201},
-		{Name: "n", Title: "n", Kind: relay.FieldNumber, Minimum: "-1.50", Maximum: "1e3", MultipleOf: "0.5", Default: "2.50"},
-		{Name: "i", Title: "i", Kind: relay.FieldInteger, Default: "1.0"},
-		{Name: "ok", Title: "ok", Kind: relay.FieldBoolean, Required: true, Default: "true"},
-		{Name: "no", Title: "no", Kind: relay.FieldBoolean},
-		{Name: "c", Title: "c", Kind: relay.FieldChoice, Choices: []relay.Choice{{`"b"`, "b"}, {`"\u0061"`, "a"}, {"3.10", "3.10"}}, Default: `"\u0061"`},
-		{Name: "o", Title: "o", Kind: relay.FieldChoice, Choices: []relay.Choice{{"1", "One"}, {"2", "2"}}, Default: "2"},
-		{Name: "d", Title: "d", Kind: relay.FieldDate, Default: "2030-01-31"},
+	want := []forms.Field{
+		{Name: "z", Title: "Reason", Description: "Why?", Kind: forms.FieldText, Required: true, MaxLength: 200, Default: "none"},
+		{Name: "a", Title: "a", Kind: forms.FieldLongText, Required: true, MaxLength: 201},
+		{Name: "n", Title: "n", Kind: forms.FieldNumber, Minimum: "-1.50", Maximum: "1e3", MultipleOf: "0.5", Default: "2.50"},
+		{Name: "i", Title: "i", Kind: forms.FieldInteger, Default: "1.0"},
+		{Name: "ok", Title: "ok", Kind: forms.FieldBoolean, Required: true, Default: "true"},
+		{Name: "no", Title: "no", Kind: forms.FieldBoolean},
+		{Name: "c", Title: "c", Kind: forms.FieldChoice, Choices: []forms.Choice{{`"b"`, "b"}, {`"\u0061"`, "a"}, {"3.10", "3.10"}}, Default: `"\u0061"`},
+		{Name: "o", Title: "o", Kind: forms.FieldChoice, Choices: []forms.Choice{{"1", "One"}, {"2", "2"}}, Default: "2"},
+		{Name: "d", Title: "d", Kind: forms.FieldDate, Default: "2030-01-31"},
 	}
 	if diff := cmp.Diff(want, fields); diff != "" {
 		t.Error(diff)
@@ -49,7 +46,7 @@ func TestParseFields(t *testing.T) {
 // A boolean always has a value, so that being listed in required asks nothing
 // of the person: only a const does.
 func TestRequiredBoolean(t *testing.T) {
-	fields, err := relay.ParseFields([]byte(`{"type":"object","required":["b"],"properties":{"b":{"type":"boolean"}}}`))
+	fields, err := forms.ParseFields([]byte(`{"type":"object","required":["b"],"properties":{"b":{"type":"boolean"}}}`))
 	if err != nil || fields[0].Required {
 		t.Errorf("%+v, %v", fields, err)
 	}
@@ -61,7 +58,7 @@ func TestDefaultsOfAnotherType(t *testing.T) {
 		`{"type":"boolean","default":"true"}`, `{"enum":["a"],"default":"b"}`, `{"enum":["1"],"default":1}`,
 		`{"type":"string","format":"date","default":"tomorrow"}`, `{"type":"string","default":null}`,
 	} {
-		fields, err := relay.ParseFields([]byte(form(`"a":` + property)))
+		fields, err := forms.ParseFields([]byte(form(`"a":` + property)))
 		if err != nil || fields[0].Default != "" {
 			t.Errorf("%s: %+v, %v", property, fields, err)
 		}
@@ -69,8 +66,8 @@ func TestDefaultsOfAnotherType(t *testing.T) {
 }
 
 func TestParseFieldsRefuses(t *testing.T) {
-	const at, a = "approval.fields", "approval.fields.properties.a"
-	many := make([]string, relay.MaxFields+1)
+	const at, a = "", "properties.a"
+	many := make([]string, forms.MaxFields+1)
 	for i := range many {
 		many[i] = fmt.Sprintf(`"p%d":{"type":"string"}`, i)
 	}
@@ -85,7 +82,7 @@ func TestParseFieldsRefuses(t *testing.T) {
 		{`{"type":"object","properties":["secret"]}`, at + ".properties", "at least one property"},
 		{form(``), at + ".properties", "at least one property"},
 		{form(strings.Join(many, ",")), at + ".properties", "has 21 entries, at most 20"},
-		{form(`"a":{"type":"string","default":"` + strings.Repeat("x", relay.MaxFieldsBytes) + `"}`), at, "at most 16384 are allowed"},
+		{form(`"a":{"type":"string","default":"` + strings.Repeat("x", forms.MaxSchemaBytes) + `"}`), at, "at most 16384 are allowed"},
 		{`{"type":"object","$ref":"#/$defs/secret","properties":{"a":{"type":"string"}}}`, at + ".$ref", "cannot be used here"},
 		{form(`"1secret":{"type":"string"}`), at + ".properties", "has a name that is not"},
 		{form(`"` + strings.Repeat("s", 65) + `":{"type":"string"}`), at + ".properties", "has a name that is not"},
@@ -128,12 +125,12 @@ func TestParseFieldsRefuses(t *testing.T) {
 		{form(`"a":{"type":"string","maxLength":"secret"}`), a + ".maxLength", "from 1 to 10000"},
 		{form(`"a":{"type":"number","minimum":"secret"}`), a + ".minimum", "must be a number"},
 	} {
-		_, err := relay.ParseFields([]byte(c.schema))
-		var invalid *relay.InvalidFieldError
+		_, err := forms.ParseFields([]byte(c.schema))
+		var invalid *forms.Mistake
 		switch {
 		case !errors.As(err, &invalid):
 			t.Errorf("%.80s: %v", c.schema, err)
-		case invalid.Field != c.field || !strings.Contains(invalid.Problem, c.problem):
+		case invalid.At != strings.TrimPrefix(c.field, ".") || !strings.Contains(invalid.Problem, c.problem):
 			t.Errorf("%.80s: %v", c.schema, err)
 		case strings.Contains(err.Error(), "secret"):
 			t.Errorf("the error quotes a value: %v", err)
@@ -143,19 +140,19 @@ func TestParseFieldsRefuses(t *testing.T) {
 
 // What is exactly at a bound is taken.
 func TestParseFieldsTakesItsBounds(t *testing.T) {
-	twenty := make([]string, relay.MaxFields)
+	twenty := make([]string, forms.MaxFields)
 	for i := range twenty {
 		twenty[i] = fmt.Sprintf(`"%s%02d":{"type":"string"}`, strings.Repeat("n", 62), i)
 	}
 	full := form(`"a":{"type":"string"}`)
-	full += strings.Repeat(" ", relay.MaxFieldsBytes-len(full))
+	full += strings.Repeat(" ", forms.MaxSchemaBytes-len(full))
 	for _, schema := range []string{
 		form(strings.Join(twenty, ",")), full,
 		form(`"a":{"type":"string","title":"` + strings.Repeat("é", 200) + `","description":"` + strings.Repeat("é", 1000) + `","maxLength":1e4}`),
 		form(`"a":{"type":"number","minimum":` + strings.Repeat("1", 40) + `,"maximum":1e999}`),
 		form(`"a":{"enum":["` + strings.Repeat("é", 200) + `"]}`),
 	} {
-		if _, err := relay.ParseFields([]byte(schema)); err != nil {
+		if _, err := forms.ParseFields([]byte(schema)); err != nil {
 			t.Errorf("%.80s: %v", schema, err)
 		}
 	}
@@ -163,7 +160,7 @@ func TestParseFieldsTakesItsBounds(t *testing.T) {
 
 // All mistakes are told at once.
 func TestParseFieldsJoinsItsErrors(t *testing.T) {
-	_, err := relay.ParseFields([]byte(`{"properties":{"a":{},"b":{"type":"string","title":1}}}`))
+	_, err := forms.ParseFields([]byte(`{"properties":{"a":{},"b":{"type":"string","title":1}}}`))
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || len(joined.Unwrap()) != 3 {
 		t.Errorf("%v", err)
@@ -172,71 +169,71 @@ func TestParseFieldsJoinsItsErrors(t *testing.T) {
 
 func TestReadFields(t *testing.T) {
 	const none = ""
-	choices := []relay.Choice{{`"a b"`, "a b"}, {"1.0", "one"}}
+	choices := []forms.Choice{{`"a b"`, "a b"}, {"1.0", "one"}}
 	for _, c := range []struct {
-		kind    relay.FieldKind
+		kind    forms.FieldKind
 		typed   string
 		value   string // none for left out
-		problem relay.ProblemKind
+		problem forms.ProblemKind
 	}{
-		{relay.FieldText, "", none, ""},
-		{relay.FieldText, " \t\u00a0", none, ""},
-		{relay.FieldText, "  a <b> & \"c\" é ", `"a <b> & \"c\" é"`, ""},
-		{relay.FieldText, "a\r\nb\rc", `"a\nb\nc"`, ""},
-		{relay.FieldText, "a\xff", none, relay.ProblemInvalid},
-		{relay.FieldText, strings.Repeat("é", relay.MaxFieldChars), `"` + strings.Repeat("é", relay.MaxFieldChars) + `"`, ""},
-		{relay.FieldText, strings.Repeat("é", relay.MaxFieldChars+1), none, relay.ProblemTooLong},
-		{relay.FieldLongText, "  a\r\n  b\r\n", `"  a\n  b\n"`, ""},
-		{relay.FieldLongText, " \r\n ", none, ""},
-		{relay.FieldDate, " 2030-01-31 ", `"2030-01-31"`, ""},
-		{relay.FieldBoolean, "", "false", ""},
-		{relay.FieldBoolean, "true", "true", ""},
-		{relay.FieldBoolean, "on", none, relay.ProblemNotAChoice},
-		{relay.FieldNumber, "", none, ""},
-		{relay.FieldNumber, " 12345678901234567890.120 ", "12345678901234567890.120", ""},
-		{relay.FieldNumber, "-0", "-0", ""},
-		{relay.FieldNumber, "1E+09", "1E+09", ""},
-		{relay.FieldNumber, "1e-999", "1e-999", ""},
-		{relay.FieldNumber, strings.Repeat("9", 40), strings.Repeat("9", 40), ""},
-		{relay.FieldNumber, strings.Repeat("9", 41), none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "1e1000", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "+1", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, ",5", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, ".", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "-", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "-.", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "e5", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "1.2.3", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "--1", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "0x1f", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "1_000", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "1 000", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "1\n2", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "1,5", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "NaN", none, relay.ProblemNotANumber},
-		{relay.FieldNumber, "١", none, relay.ProblemNotANumber},
-		{relay.FieldInteger, "1.0", "1.0", ""},
-		{relay.FieldInteger, "1e2", "1e2", ""},
-		{relay.FieldInteger, "10e-1", "10e-1", ""},
-		{relay.FieldInteger, "1.5", none, relay.ProblemNotWhole},
-		{relay.FieldInteger, "1e-1", none, relay.ProblemNotWhole},
-		{relay.FieldInteger, "one", none, relay.ProblemNotANumber},
-		{relay.FieldChoice, "", none, ""},
-		{relay.FieldChoice, `"a b"`, `"a b"`, ""},
-		{relay.FieldChoice, "1.0", "1.0", ""},
-		{relay.FieldChoice, "1", none, relay.ProblemNotAChoice},
-		{relay.FieldChoice, ` "a b"`, none, relay.ProblemNotAChoice},
-		{relay.FieldChoice, `{"a":1}`, none, relay.ProblemNotAChoice},
+		{forms.FieldText, "", none, ""},
+		{forms.FieldText, " \t\u00a0", none, ""},
+		{forms.FieldText, "  a <b> & \"c\" é ", `"a <b> & \"c\" é"`, ""},
+		{forms.FieldText, "a\r\nb\rc", `"a\nb\nc"`, ""},
+		{forms.FieldText, "a\xff", none, forms.ProblemInvalid},
+		{forms.FieldText, strings.Repeat("é", forms.MaxFieldChars), `"` + strings.Repeat("é", forms.MaxFieldChars) + `"`, ""},
+		{forms.FieldText, strings.Repeat("é", forms.MaxFieldChars+1), none, forms.ProblemTooLong},
+		{forms.FieldLongText, "  a\r\n  b\r\n", `"  a\n  b\n"`, ""},
+		{forms.FieldLongText, " \r\n ", none, ""},
+		{forms.FieldDate, " 2030-01-31 ", `"2030-01-31"`, ""},
+		{forms.FieldBoolean, "", "false", ""},
+		{forms.FieldBoolean, "true", "true", ""},
+		{forms.FieldBoolean, "on", none, forms.ProblemNotAChoice},
+		{forms.FieldNumber, "", none, ""},
+		{forms.FieldNumber, " 12345678901234567890.120 ", "12345678901234567890.120", ""},
+		{forms.FieldNumber, "-0", "-0", ""},
+		{forms.FieldNumber, "1E+09", "1E+09", ""},
+		{forms.FieldNumber, "1e-999", "1e-999", ""},
+		{forms.FieldNumber, strings.Repeat("9", 40), strings.Repeat("9", 40), ""},
+		{forms.FieldNumber, strings.Repeat("9", 41), none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "1e1000", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "+1", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, ",5", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, ".", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "-", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "-.", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "e5", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "1.2.3", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "--1", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "0x1f", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "1_000", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "1 000", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "1\n2", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "1,5", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "NaN", none, forms.ProblemNotANumber},
+		{forms.FieldNumber, "١", none, forms.ProblemNotANumber},
+		{forms.FieldInteger, "1.0", "1.0", ""},
+		{forms.FieldInteger, "1e2", "1e2", ""},
+		{forms.FieldInteger, "10e-1", "10e-1", ""},
+		{forms.FieldInteger, "1.5", none, forms.ProblemNotWhole},
+		{forms.FieldInteger, "1e-1", none, forms.ProblemNotWhole},
+		{forms.FieldInteger, "one", none, forms.ProblemNotANumber},
+		{forms.FieldChoice, "", none, ""},
+		{forms.FieldChoice, `"a b"`, `"a b"`, ""},
+		{forms.FieldChoice, "1.0", "1.0", ""},
+		{forms.FieldChoice, "1", none, forms.ProblemNotAChoice},
+		{forms.FieldChoice, ` "a b"`, none, forms.ProblemNotAChoice},
+		{forms.FieldChoice, `{"a":1}`, none, forms.ProblemNotAChoice},
 	} {
-		object, problems := relay.ReadFields([]relay.Field{{Name: "f", Kind: c.kind, Choices: choices}}, func(string) string { return c.typed })
-		want, wantProblems := `{"f":`+c.value+`}`, []relay.FieldProblem(nil)
+		object, problems := forms.ReadFields([]forms.Field{{Name: "f", Kind: c.kind, Choices: choices}}, func(string) string { return c.typed })
+		want, wantProblems := `{"f":`+c.value+`}`, []forms.Problem(nil)
 		if c.value == none {
 			want = `{}`
 		}
 		if c.problem != "" {
-			wantProblems = []relay.FieldProblem{{Field: "f", Kind: c.problem}}
+			wantProblems = []forms.Problem{{Field: "f", Kind: c.problem}}
 		}
-		if c.problem == relay.ProblemTooLong {
+		if c.problem == forms.ProblemTooLong {
 			wantProblems[0].Limit = "10000"
 		}
 		if string(object) != want || !cmp.Equal(problems, wantProblems) {
@@ -248,13 +245,13 @@ func TestReadFields(t *testing.T) {
 // The object is in the order of the fields, and each field is asked for by its
 // own name.
 func TestReadFieldsOrder(t *testing.T) {
-	fields := []relay.Field{{Name: "z", Kind: relay.FieldText}, {Name: "b", Kind: relay.FieldBoolean}, {Name: "n", Kind: relay.FieldNumber}, {Name: "a", Kind: relay.FieldInteger}}
+	fields := []forms.Field{{Name: "z", Kind: forms.FieldText}, {Name: "b", Kind: forms.FieldBoolean}, {Name: "n", Kind: forms.FieldNumber}, {Name: "a", Kind: forms.FieldInteger}}
 	typed := map[string]string{"z": "last", "n": "x", "a": "7"}
-	object, problems := relay.ReadFields(fields, func(name string) string { return typed[name] })
+	object, problems := forms.ReadFields(fields, func(name string) string { return typed[name] })
 	if string(object) != `{"z":"last","b":false,"a":7}` {
 		t.Errorf("%s", object)
 	}
-	if diff := cmp.Diff([]relay.FieldProblem{{Field: "n", Kind: relay.ProblemNotANumber}}, problems); diff != "" {
+	if diff := cmp.Diff([]forms.Problem{{Field: "n", Kind: forms.ProblemNotANumber}}, problems); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -262,10 +259,10 @@ func TestReadFieldsOrder(t *testing.T) {
 // A number with a vast exponent is refused before anything reckons with it.
 func TestVastNumbersCostNothing(t *testing.T) {
 	start := time.Now()
-	for _, kind := range []relay.FieldKind{relay.FieldNumber, relay.FieldInteger} {
+	for _, kind := range []forms.FieldKind{forms.FieldNumber, forms.FieldInteger} {
 		for _, typed := range []string{"1e99999999", "1e-99999999", "1" + strings.Repeat("0", 5000), "1e" + strings.Repeat("9", 5000)} {
-			_, problems := relay.ReadFields([]relay.Field{{Name: "n", Kind: kind}}, func(string) string { return typed })
-			if len(problems) != 1 || problems[0].Kind != relay.ProblemNotANumber {
+			_, problems := forms.ReadFields([]forms.Field{{Name: "n", Kind: kind}}, func(string) string { return typed })
+			if len(problems) != 1 || problems[0].Kind != forms.ProblemNotANumber {
 				t.Errorf("%s %.20s: %v", kind, typed, problems)
 			}
 		}
@@ -280,7 +277,7 @@ func TestVastNumbersCostNothing(t *testing.T) {
 func TestNumbersKeepTheirDigits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		number := rapid.StringMatching(`-?(0|[1-9][0-9]{0,12})(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,3})?`).Draw(t, "number")
-		object, problems := relay.ReadFields([]relay.Field{{Name: "n", Kind: relay.FieldNumber}}, func(string) string { return number })
+		object, problems := forms.ReadFields([]forms.Field{{Name: "n", Kind: forms.FieldNumber}}, func(string) string { return number })
 		if string(object) != `{"n":`+number+`}` || problems != nil {
 			t.Fatalf("%s becomes %s %v", number, object, problems)
 		}
@@ -294,13 +291,13 @@ func TestNumbersAsTyped(t *testing.T) {
 		"1e3": "1e3", "1E+3": "1E+3", ".5e-1": "0.5e-1", "5.e2": "5e2", "01e05": "1e05",
 		"\n5\t": "5", "\u00a05\u202f": "5", "\u200b5\ufeff": "5", "\t-.5\r\n": "-0.5", "\u22125": "-5",
 	} {
-		object, problems := relay.ReadFields([]relay.Field{{Name: "n", Kind: relay.FieldNumber}}, func(string) string { return typed })
+		object, problems := forms.ReadFields([]forms.Field{{Name: "n", Kind: forms.FieldNumber}}, func(string) string { return typed })
 		if string(object) != `{"n":`+want+`}` || problems != nil {
 			t.Errorf("%q becomes %s %v, want %s", typed, object, problems, want)
 		}
 	}
 	for typed, want := range map[string]string{"05": "5", "1e3": "1e3", "5.": "5", "\u00a0007\u00a0": "7", "5.0": "5.0"} {
-		object, problems := relay.ReadFields([]relay.Field{{Name: "n", Kind: relay.FieldInteger}}, func(string) string { return typed })
+		object, problems := forms.ReadFields([]forms.Field{{Name: "n", Kind: forms.FieldInteger}}, func(string) string { return typed })
 		if string(object) != `{"n":`+want+`}` || problems != nil {
 			t.Errorf("%q becomes %s %v, want %s", typed, object, problems, want)
 		}
@@ -311,36 +308,36 @@ func TestNumbersAsTyped(t *testing.T) {
 // their formats want, however a browser sends them or a person pastes them.
 func TestFormatsAsTyped(t *testing.T) {
 	for _, c := range []struct {
-		kind        relay.FieldKind
+		kind        forms.FieldKind
 		typed, want string
 	}{
-		{relay.FieldDateTime, "2030-01-31T14:30", "2030-01-31T14:30:00Z"},
-		{relay.FieldDateTime, "2030-01-31T14:30:05", "2030-01-31T14:30:05Z"},
-		{relay.FieldDateTime, "2030-01-31T14:30:05.25", "2030-01-31T14:30:05.25Z"},
-		{relay.FieldDateTime, " 2030-01-31 14:30\u200b", "2030-01-31T14:30:00Z"},
-		{relay.FieldDateTime, "2030-01-31, 9:30 UTC", "2030-01-31T09:30:00Z"},
-		{relay.FieldDateTime, "2030-01-31t14:30z", "2030-01-31T14:30:00Z"},
-		{relay.FieldDateTime, "2030-01-31T14:30:00+01:00", "2030-01-31T14:30:00+01:00"},
-		{relay.FieldDateTime, "2030-01-31 14:30 -0330", "2030-01-31T14:30:00-03:30"},
-		{relay.FieldDateTime, "tomorrow", "tomorrow"},
-		{relay.FieldDateTime, "2030-01-31", "2030-01-31"},
-		{relay.FieldDateTime, "2030-01-31 soon", "2030-01-31 soon"},
-		{relay.FieldTime, "14:30", "14:30:00Z"},
-		{relay.FieldTime, "9:30", "09:30:00Z"},
-		{relay.FieldTime, "14:30:05", "14:30:05Z"},
-		{relay.FieldTime, "14:30 GMT", "14:30:00Z"},
-		{relay.FieldTime, "14:30+02:00", "14:30:00+02:00"},
-		{relay.FieldTime, "14h30", "14h30"},
-		{relay.FieldEmail, "\u00a0dana@example.com\u200b", "dana@example.com"},
-		{relay.FieldURL, " https://example.com/?a=1\ufeff\n", "https://example.com/?a=1"},
+		{forms.FieldDateTime, "2030-01-31T14:30", "2030-01-31T14:30:00Z"},
+		{forms.FieldDateTime, "2030-01-31T14:30:05", "2030-01-31T14:30:05Z"},
+		{forms.FieldDateTime, "2030-01-31T14:30:05.25", "2030-01-31T14:30:05.25Z"},
+		{forms.FieldDateTime, " 2030-01-31 14:30\u200b", "2030-01-31T14:30:00Z"},
+		{forms.FieldDateTime, "2030-01-31, 9:30 UTC", "2030-01-31T09:30:00Z"},
+		{forms.FieldDateTime, "2030-01-31t14:30z", "2030-01-31T14:30:00Z"},
+		{forms.FieldDateTime, "2030-01-31T14:30:00+01:00", "2030-01-31T14:30:00+01:00"},
+		{forms.FieldDateTime, "2030-01-31 14:30 -0330", "2030-01-31T14:30:00-03:30"},
+		{forms.FieldDateTime, "tomorrow", "tomorrow"},
+		{forms.FieldDateTime, "2030-01-31", "2030-01-31"},
+		{forms.FieldDateTime, "2030-01-31 soon", "2030-01-31 soon"},
+		{forms.FieldTime, "14:30", "14:30:00Z"},
+		{forms.FieldTime, "9:30", "09:30:00Z"},
+		{forms.FieldTime, "14:30:05", "14:30:05Z"},
+		{forms.FieldTime, "14:30 GMT", "14:30:00Z"},
+		{forms.FieldTime, "14:30+02:00", "14:30:00+02:00"},
+		{forms.FieldTime, "14h30", "14h30"},
+		{forms.FieldEmail, "\u00a0dana@example.com\u200b", "dana@example.com"},
+		{forms.FieldURL, " https://example.com/?a=1\ufeff\n", "https://example.com/?a=1"},
 	} {
-		object, problems := relay.ReadFields([]relay.Field{{Name: "f", Kind: c.kind}}, func(string) string { return c.typed })
+		object, problems := forms.ReadFields([]forms.Field{{Name: "f", Kind: c.kind}}, func(string) string { return c.typed })
 		if string(object) != `{"f":"`+c.want+`"}` || problems != nil {
 			t.Errorf("%s %q becomes %s %v, want %s", c.kind, c.typed, object, problems, c.want)
 		}
 	}
 	// A text may end in what is not seen: it belongs to the letter before it.
-	if object, _ := relay.ReadFields([]relay.Field{{Name: "f", Kind: relay.FieldText}}, func(string) string { return " ❤\ufe0f " }); string(object) != "{\"f\":\"❤\ufe0f\"}" {
+	if object, _ := forms.ReadFields([]forms.Field{{Name: "f", Kind: forms.FieldText}}, func(string) string { return " ❤\ufe0f " }); string(object) != "{\"f\":\"❤\ufe0f\"}" {
 		t.Errorf("%q", object)
 	}
 }
@@ -355,7 +352,7 @@ func TestDefaultsOfFormats(t *testing.T) {
 		`{"type":"string","format":"time","default":"00:30:00+01:00"}`:                 "23:30",
 		`{"type":"string","format":"email","default":"dana@example.com"}`:              "dana@example.com",
 	} {
-		fields, err := relay.ParseFields([]byte(`{"type":"object","properties":{"a":` + property + `}}`))
+		fields, err := forms.ParseFields([]byte(`{"type":"object","properties":{"a":` + property + `}}`))
 		if err != nil || len(fields) != 1 || fields[0].Default != want {
 			t.Errorf("%s: %+v %v, want %q", property, fields, err, want)
 		}

@@ -1,0 +1,116 @@
+package forms
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Form is the form of an approval, made of its JSON Schema. It never changes, so
+// that many can use it at once.
+type Form struct {
+	fields []Field
+	schema *jsonschema.Schema // nil where this release cannot use what was registered
+	bytes  int                // of memory that it takes, estimated from above
+}
+
+// Mistake is something wrong with a schema. It quotes no values.
+type Mistake struct {
+	At      string // the path of the keyword, such as "properties.amount.minimum"; "" for the schema as a whole
+	Problem string
+}
+
+// Error implements error.
+func (m *Mistake) Error() string { return m.Problem }
+
+// Parse reads the schema of an approval that is to be registered, or lists what
+// is wrong with it.
+func Parse(schema []byte) (*Form, []Mistake) {
+	fields, mistakes := parseFields(schema)
+	if len(mistakes) > 0 {
+		return nil, mistakes
+	}
+	form, err := newForm(fields, schema, maxSteps)
+	if wrong := (*Mistake)(nil); errors.As(err, &wrong) {
+		return nil, []Mistake{*wrong}
+	}
+	return form, nil
+}
+
+// parseStored reads a schema that was registered, perhaps when more was allowed.
+// What cannot be read of it is left out, and what is typed then has a problem.
+func parseStored(schema []byte) *Form {
+	fields, _ := parseFields(schema)
+	form, err := newForm(fields, schema, maxStepsStored)
+	if err != nil {
+		return &Form{fields: fields, bytes: bytesPerByte * len(schema)}
+	}
+	return form
+}
+
+// What a form takes in memory at most, in bytes. TestCacheIsBounded measures it.
+const (
+	bytesPerByte   = 32 // of the schema's text, for the fields
+	bytesPerSchema = 1200
+	bytesPerValue  = 100
+	bytesPerStep   = 80 // of a pattern
+)
+
+func newForm(fields []Field, schema []byte, maxSteps int) (*Form, error) {
+	compiled, size, err := compile(schema, maxSteps)
+	if err != nil {
+		return nil, err
+	}
+	bytes := bytesPerByte*len(schema) + bytesPerSchema*size.schemas + bytesPerValue*size.values + bytesPerStep*size.steps
+	return &Form{fields: fields, schema: compiled, bytes: bytes}, nil
+}
+
+// Fields returns the inputs of the form, in the order of the schema. The caller
+// does not change them. A nil form has none.
+func (f *Form) Fields() []Field {
+	if f == nil {
+		return nil
+	}
+	return f.fields
+}
+
+// Read turns what was typed into a JSON object, or lists what is wrong with it, at
+// most one problem for each field, in the order of the fields. typed returns what
+// came for a field, "" for nothing. With partial, what is merely missing is no
+// problem: a rejection need not fill the form.
+func (f *Form) Read(typed func(name string) string, partial bool) (object []byte, problems []Problem) {
+	object, problems = readFields(f.fields, typed)
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	problems, err := f.validate(object, partial)
+	if err != nil {
+		problems = append(slices.Clip(problems), Problem{Kind: ProblemInvalid})
+	}
+	return object, problems
+}
+
+// validate lists what is wrong with an object. The error says that it cannot be
+// checked at all.
+func (f *Form) validate(object []byte, partial bool) ([]Problem, error) {
+	if f.schema == nil {
+		return nil, errors.New("the schema cannot be used")
+	}
+	filled, err := decode(object)
+	if err != nil {
+		return nil, err
+	}
+	if _, isObject := filled.(map[string]any); !isObject {
+		return nil, errors.New("the filled form is not an object")
+	}
+	err = f.schema.Validate(filled)
+	if err == nil {
+		return nil, nil
+	}
+	wrong := (*jsonschema.ValidationError)(nil)
+	if !errors.As(err, &wrong) {
+		return nil, errors.New("the filled form cannot be checked")
+	}
+	return problemsOf(wrong, f.fields, partial), nil
+}

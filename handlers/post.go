@@ -1,0 +1,112 @@
+package handlers
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"callback-relay/api"
+	"callback-relay/bodies"
+	"callback-relay/pages"
+	"callback-relay/relay"
+	"callback-relay/senders"
+)
+
+// post takes what a machine posts to a link.
+func (h *public) post(c echo.Context, link relay.LinkRef) error {
+	room := &share{of: h.postRoom}
+	defer room.release()
+	body, err := readPost(c, h.relay, link, room)
+	if err != nil {
+		return err
+	}
+	req := c.Request()
+	receipt, err := h.relay.Receive(req.Context(), link, relay.Post{
+		Method: req.Method, Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: room,
+	})
+	if err != nil {
+		return err
+	}
+	return h.received(c, link, receipt)
+}
+
+// readPost reads the body of a post, as it comes. Where a link needs no body, one
+// that is too long is not read.
+func readPost(c echo.Context, service *relay.Service, link relay.LinkRef, room *share) ([]byte, error) {
+	limit, needed := service.BodyLimit(link, c.Request().Header)
+	if n := c.Request().ContentLength; !needed && (n == 0 || n > int64(limit)) { // -1 is not known
+		return nil, nil
+	}
+	body, err := readBody(c, limit, room)
+	if large := (*bodies.TooLargeError)(nil); !needed && errors.As(err, &large) {
+		return nil, nil
+	}
+	return body, err
+}
+
+// received says what became of a post: in the words that its sender waits for, or
+// in the relay's own.
+func (h *public) received(c echo.Context, link relay.LinkRef, r relay.Receipt) error {
+	h.metrics.Answered(resultOfPost(r), "")
+	if r.Reply != nil {
+		h.logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "handshake answered",
+			slog.String("callback", string(link.ID)), slog.String("sender", r.Reply.Sender))
+		if wrote, err := writeReply(c, *r.Reply); wrote {
+			return err
+		}
+	}
+	body := api.AnswerResponse{ID: string(r.ID), Status: string(r.Verdict), Duplicate: r.Duplicate, Text: r.Response.Text}
+	if body.Text != "" {
+		switch accepts(c, echo.MIMEApplicationJSON, echo.MIMETextHTML, echo.MIMETextPlain) {
+		case echo.MIMETextHTML:
+			return h.show(c, http.StatusOK, pageOfPost(link, body))
+		case echo.MIMETextPlain:
+			return c.String(http.StatusOK, body.Text+"\n")
+		}
+	}
+	return c.JSON(http.StatusOK, body)
+}
+
+// resultOfPost names for the metrics what became of a post.
+func resultOfPost(r relay.Receipt) string {
+	switch {
+	case r.Reply != nil:
+		return "handshake"
+	case r.Duplicate:
+		return "duplicate"
+	}
+	return string(r.Verdict)
+}
+
+// writeReply writes what a sender wants to hear, word for word. It reports false
+// where that is nothing but headers.
+func writeReply(c echo.Context, reply senders.Reply) (wrote bool, err error) {
+	for name, values := range reply.Header {
+		c.Response().Header()[name] = slices.Clone(values)
+	}
+	switch {
+	case reply.Body == nil:
+		return false, nil
+	case len(reply.Body) == 0:
+		return true, c.NoContent(reply.Status)
+	}
+	return true, c.Blob(reply.Status, reply.ContentType, reply.Body)
+}
+
+// pageOfPost is what a person sees who posts to a machine's link from a browser.
+func pageOfPost(link relay.LinkRef, body api.AnswerResponse) pages.Page {
+	page := pages.Page{State: pages.OnItsWay, Text: body.Text, Reference: reference(body.ID)}
+	switch relay.Verdict(body.Status) {
+	case relay.PostAlive:
+		page.State = pages.Alive
+	case relay.PostDelivered:
+		page.State = pages.Decided
+	}
+	if link.Type == relay.LinkFailure { // a page must not say thank you as if it were a success
+		page.Decisions = []pages.Decision{{Action: pages.ActionFailure, Yours: true}}
+	}
+	return page
+}

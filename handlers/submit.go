@@ -1,0 +1,106 @@
+package handlers
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"callback-relay/api"
+	"callback-relay/pages"
+	"callback-relay/relay"
+)
+
+// submit takes what a person sends from a page, and shows what came of it.
+func (h *public) submit(c echo.Context, link relay.LinkRef) error {
+	if err := h.sameSite.Check(c.Request()); err != nil {
+		return errForeignSite
+	}
+	// How long the form may be is known before it is read. Where Redis is
+	// unavailable, the form is read all the same, to be shown again; and a person who
+	// decided through a link that is closed by now may repeat that.
+	before, unseen := h.relay.Page(c.Request().Context(), link)
+	switch {
+	case errors.Is(unseen, relay.ErrLinkClosed):
+		unseen = nil
+	case unseen != nil && !errors.Is(unseen, relay.ErrUnavailable):
+		return unseen
+	}
+	room := &share{of: h.pageRoom}
+	defer room.release() // once the page that repeats the text is written
+	typed, err := readForm(c, formLimit(before.Form), room)
+	if err != nil {
+		return err
+	}
+	if unseen != nil {
+		return h.refused(c, link, before, typed, unseen)
+	}
+	p, duplicate, err := h.relay.Submit(c.Request().Context(), link, relay.NewSubmission(typed))
+	if err != nil {
+		return h.refused(c, link, p, typed, err)
+	}
+	page, result := pageOf(p), "counted"
+	switch {
+	case link.Type == relay.LinkHeartbeat:
+		page.State, result = pages.Alive, api.StatusAlive
+	case duplicate:
+		result = "duplicate"
+	case p.State == relay.StateDelivered:
+		result = api.StatusDelivered
+	case p.State == relay.StateAnswered:
+		result = api.StatusAccepted
+	}
+	h.metrics.Answered(result, "")
+	return h.show(c, http.StatusOK, page)
+}
+
+// refused shows why a submission was not taken, with what was typed. It returns
+// the reason, to be counted.
+func (h *public) refused(c echo.Context, link relay.LinkRef, shown relay.LinkPage, typed url.Values, err error) error {
+	problem := problemOf(err)
+	form := (*relay.FormError)(nil)
+	page := pageOf(shown)
+	switch {
+	case !h.wantsPage(c):
+		return err
+	case errors.As(err, &form):
+		page.Form = formOf(link, shown.Form, typed)
+		page.Form.Stale = form.Stale
+		page.Form.Problems = withProblems(page.Form.Problems, form)
+	case problem.Status >= http.StatusInternalServerError:
+		h.report(c, problem, err)
+		page = troublePage(link, typed)
+	case shown.ID == "":
+		return err
+	case page.State == pages.Waiting: // it ended between the look and the record
+		page.State = errorStates[problem.Type]
+	}
+	// What is written already is not written again.
+	return cmp.Or(h.show(c, problem.Status, page), err)
+}
+
+// withProblems adds what is wrong with a form to what was cut off its inputs. That
+// says more, where an input has both.
+func withProblems(cut []pages.Problem, form *relay.FormError) []pages.Problem {
+	all := cut
+	for _, wrong := range form.Problems {
+		if !slices.ContainsFunc(cut, func(p pages.Problem) bool { return p.Input == wrong.Field }) {
+			all = append(all, pages.Problem{Input: wrong.Field, Kind: string(wrong.Kind), Limit: wrong.Limit})
+		}
+	}
+	return all
+}
+
+// troublePage repeats what was typed where nobody can say what the form asks for.
+// The nonce is as good as it was: it will be checked again.
+func troublePage(link relay.LinkRef, typed url.Values) pages.Page {
+	values, _ := keep(typed, relay.AnyInputs(slices.Sorted(maps.Keys(typed))))
+	return pages.Page{
+		State: pages.Trouble, Reference: reference(string(link.ID)),
+		Form: &pages.Form{Action: pages.Action(link.Type), Nonce: firstChars(typed.Get(relay.InputNonce), maxNonceChars), Values: values},
+	}
+}

@@ -1,0 +1,69 @@
+package relay_test
+
+import (
+	"errors"
+	"testing"
+
+	"callback-relay/relay"
+)
+
+// Why a callback takes no answer, where more than one thing keeps it from it: a
+// link that does not exist tells nothing, a closed one nothing but that, and what
+// cannot change any more comes before what may.
+func TestRefusal(t *testing.T) {
+	for name, c := range map[string]struct {
+		facts relay.Facts
+		want  error
+	}{
+		"in time":                     {relay.Facts{State: relay.StatePending}, nil},
+		"overdue":                     {relay.Facts{State: relay.StatePending, Overdue: true}, relay.ErrExpired},
+		"overdue, somebody faster":    {relay.Facts{State: relay.StatePending, Overdue: true, Meanwhile: true}, relay.ErrExpired},
+		"somebody faster":             {relay.Facts{State: relay.StatePending, Meanwhile: true}, relay.ErrMeanwhile},
+		"answered":                    {relay.Facts{State: relay.StateAnswered, Overdue: true}, relay.ErrAlreadyAnswered},
+		"answered, somebody faster":   {relay.Facts{State: relay.StateAnswered, Meanwhile: true}, relay.ErrAlreadyAnswered},
+		"delivered":                   {relay.Facts{State: relay.StateDelivered, Overdue: true}, relay.ErrAlreadyAnswered},
+		"answered by expiry":          {relay.Facts{State: relay.StateAnswered, ByExpiry: true, Overdue: true}, relay.ErrExpired},
+		"refused by expiry":           {relay.Facts{State: relay.StateRefused, ByExpiry: true, Reason: "TaskTimedOut"}, relay.ErrExpired},
+		"expired":                     {relay.Facts{State: relay.StateExpired, Overdue: true}, relay.ErrExpired},
+		"cancelled":                   {relay.Facts{State: relay.StateCancelled, Overdue: true}, relay.ErrCancelled},
+		"task closed":                 {relay.Facts{State: relay.StateRefused, Reason: "TaskTimedOut"}, relay.ErrTaskClosed},
+		"refused":                     {relay.Facts{State: relay.StateRefused, Reason: "InvalidOutput"}, relay.ErrRefused},
+		"closed":                      {relay.Facts{State: relay.StatePending, LinkClosed: true, Overdue: true}, relay.ErrLinkClosed},
+		"closed, cancelled":           {relay.Facts{State: relay.StateCancelled, LinkClosed: true}, relay.ErrLinkClosed},
+		"closed, somebody faster":     {relay.Facts{State: relay.StatePending, LinkClosed: true, Meanwhile: true}, relay.ErrMeanwhile},
+		"unknown, closed":             {relay.Facts{State: relay.StatePending, LinkUnknown: true, LinkClosed: true, Meanwhile: true}, relay.ErrNotFound},
+		"unknown, cancelled":          {relay.Facts{State: relay.StateCancelled, LinkUnknown: true}, relay.ErrNotFound},
+		"a state of a later release":  {relay.Facts{State: "paused", Overdue: true}, relay.ErrUnavailable},
+		"no state, somebody faster":   {relay.Facts{Meanwhile: true}, relay.ErrUnavailable},
+		"no state, and a link closed": {relay.Facts{LinkClosed: true}, relay.ErrLinkClosed},
+	} {
+		if got := c.facts.Refusal(); !errors.Is(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// A repeated answer is told what became of the first, also through a link that
+// was closed since, if it is the one that answered.
+func TestRepeated(t *testing.T) {
+	same := relay.Facts{State: relay.StateAnswered, SameAnswer: true}
+	for name, c := range map[string]struct {
+		change func(*relay.Facts)
+		want   bool
+	}{
+		"answered":                  {func(*relay.Facts) {}, true},
+		"delivered":                 {func(f *relay.Facts) { f.State = relay.StateDelivered }, true},
+		"another answer":            {func(f *relay.Facts) { f.SameAnswer = false }, false},
+		"refused":                   {func(f *relay.Facts) { f.State = relay.StateRefused }, false},
+		"by expiry":                 {func(f *relay.Facts) { f.ByExpiry = true }, false},
+		"through another's link":    {func(f *relay.Facts) { f.LinkClosed = true }, false},
+		"through a link now closed": {func(f *relay.Facts) { f.LinkClosed, f.ByThisLink = true, true }, true},
+		"through no link of it":     {func(f *relay.Facts) { f.LinkUnknown, f.ByThisLink = true, true }, false},
+	} {
+		f := same
+		c.change(&f)
+		if got := f.Repeated(); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}

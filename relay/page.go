@@ -1,0 +1,191 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"callback-relay/forms"
+)
+
+// LinkPage is what a link's page shows to the person who opened it, and what it asks.
+type LinkPage struct {
+	ID       CallbackID
+	State    State
+	Standing Standing
+	Title    string
+	Message  string // Markdown; "" where there is nothing left to decide
+	Details  []Detail
+	Until    time.Time // the deadline; zero where it does not matter any more
+	Progress *Progress // of a decision of several people; else nil
+	Steps    []Step    // what was decided or answered, in order
+	Response Response  // what the link's registration wants said to a person who has acted
+	Form     *Form     // nil where nothing is asked
+}
+
+// Progress is how far several people have come.
+type Progress struct {
+	Required, Approved   int
+	Rejections, Rejected int // Rejections end it
+}
+
+// Step is what somebody did: a decision, or the answer of a link that is no
+// approval.
+type Step struct {
+	Type     LinkType // [LinkApproval], or [LinkSuccess] or [LinkFailure] by what the task is told
+	Approved bool
+	Approver string
+	Typed    bool // the name was typed on the page, and nobody has checked it
+	Yours    bool // it was done by the person who sees the page
+	At       time.Time
+}
+
+// Form is what a page asks of a person.
+type Form struct {
+	Approver     string // whose link it is; "" where the page asks for a name, or needs none
+	Nonce        string
+	Word         string // to be typed; "" for none
+	ApproveLabel string // what the buttons say; "" is what the link's type says
+	RejectLabel  string
+	Comment      CommentMode // "" where no comment is asked for
+	Confirm      Confirm
+	Fields       []forms.Field
+	Inputs       map[string]int // how many characters each input takes at most, by its name
+}
+
+// Page returns what a link's page shows, or [ErrNotFound], [ErrLinkClosed] or
+// [ErrUnavailable].
+func (s *Service) Page(ctx context.Context, link LinkRef) (LinkPage, error) {
+	v, err := s.store.View(ctx, link)
+	if err != nil {
+		return LinkPage{}, err
+	}
+	if v.Link.Closed {
+		return LinkPage{}, fmt.Errorf("look up %s: %w", v.ID, ErrLinkClosed)
+	}
+	return s.page(link, v, ""), nil
+}
+
+// page returns what a link's page shows of a view. nonce is that of the form that
+// was sent, which is good for another try while it is valid; "" for none.
+func (s *Service) page(link LinkRef, v View, nonce string) LinkPage {
+	p := LinkPage{
+		ID: v.ID, State: v.State, Standing: v.Standing(), Title: cmp.Or(v.Request.Title, v.Approval.Title), Steps: v.steps(),
+	}
+	if v.Approval.Quorum() {
+		approved, rejected := Count(v.Decisions)
+		p.Progress = &Progress{Required: v.Approval.Required, Approved: approved, Rejections: v.Approval.Rejections, Rejected: rejected}
+	}
+	switch p.Standing {
+	case StandingWaiting, StandingCounted:
+		p.Until, p.Details = v.ExpiresAt, v.Approval.Details
+		p.Message = cmp.Or(v.Request.Message, v.Approval.Message)
+	case StandingTooLate:
+		p.Until = v.ExpiresAt
+	}
+	if n := len(p.Steps); n > 0 && p.Steps[n-1].Yours || p.Standing == StandingCounted {
+		p.Response = v.Request.Response
+	}
+	if p.Standing == StandingWaiting {
+		p.Form = s.form(link, v, nonce)
+	}
+	return p
+}
+
+// steps lists who decided. Where the outcome was no decision, the last step is the
+// answer.
+func (v View) steps() []Step {
+	mine, decided := v.Mine()
+	var all []Step
+	for _, d := range v.Decisions {
+		all = append(all, Step{
+			Type: LinkApproval, Approved: d.Approved, Approver: d.Approver, Typed: d.Typed,
+			Yours: decided && d.Number == mine.Number, At: d.At,
+		})
+	}
+	o := v.Outcome
+	if o == nil || o.By == ByExpiry || slices.ContainsFunc(v.Decisions, func(d Decision) bool { return d.Number == o.Number }) {
+		return all
+	}
+	answer := Step{Type: LinkSuccess, Approved: true, Yours: o.Number == v.Link.Number, At: o.At}
+	if o.Type == OutcomeFailure {
+		answer.Type, answer.Approved = LinkFailure, false
+	}
+	return append(all, answer)
+}
+
+// form is what a page that waits asks for.
+func (s *Service) form(link LinkRef, v View, nonce string) *Form {
+	if !link.CheckNonce(nonce, v.Now) {
+		nonce = link.NewNonce(v.Now)
+	}
+	f := &Form{Nonce: nonce, Approver: v.Link.Approver, Inputs: map[string]int{InputDecision: maxEntryChars}}
+	switch link.Type {
+	case LinkApproval:
+		f.ApproveLabel, f.RejectLabel = v.Approval.ApproveLabel, v.Approval.RejectLabel
+		f.Comment, f.Fields = v.Approval.Comment, s.forms.Form(v.Approval.Fields).Fields()
+	case LinkSuccess:
+		f.ApproveLabel = cmp.Or(v.Request.ButtonLabel, v.Approval.ApproveLabel)
+	default:
+		// Not the approval's rejectLabel: "Not now" would not say that the task fails.
+		f.ApproveLabel = v.Request.ButtonLabel
+	}
+	if link.Type != LinkHeartbeat {
+		f.Confirm = v.Approval.Confirm
+	}
+	if f.Confirm == ConfirmWord {
+		f.Word = link.Word(nonce)
+	}
+	if link.Type == LinkApproval && f.Approver == "" {
+		f.Inputs[InputApprover] = MaxApproverChars
+	}
+	if f.Comment != "" && f.Comment != CommentNone {
+		f.Inputs[InputComment] = MaxCommentChars
+	}
+	if f.Confirm != ConfirmNone {
+		f.Inputs[InputConfirm] = maxEntryChars
+	}
+	for _, field := range f.Fields {
+		f.Inputs[InputField+field.Name] = maxChars(field)
+	}
+	return f
+}
+
+// AnyInputs returns those of the given inputs that a page can have, as
+// [Form.Inputs] does, where nobody knows what it asks for.
+func AnyInputs(names []string) map[string]int {
+	inputs := map[string]int{
+		InputDecision: maxEntryChars, InputApprover: MaxApproverChars, InputComment: MaxCommentChars, InputConfirm: maxEntryChars,
+	}
+	fields := 0
+	for _, name := range names {
+		if field, ok := fieldOf(name); ok && forms.IsFieldName(field) && fields < forms.MaxFields {
+			inputs[name] = forms.MaxFieldChars
+			fields++
+		}
+	}
+	return inputs
+}
+
+// maxEntryChars bounds what is typed into an input for a word, a number, a date
+// or a code.
+const maxEntryChars = 100
+
+// maxChars is how many characters a field's input takes. A text's own maximum
+// does not count here: what is a little longer is shown again, to be shortened.
+func maxChars(f forms.Field) int {
+	switch f.Kind {
+	case forms.FieldText, forms.FieldLongText, forms.FieldEmail, forms.FieldURL:
+		return forms.MaxFieldChars
+	case forms.FieldChoice:
+		longest := maxEntryChars
+		for _, choice := range f.Choices {
+			longest = max(longest, utf8.RuneCountInString(choice.Value))
+		}
+		return longest
+	}
+	return maxEntryChars
+}

@@ -1,0 +1,46 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"callback-relay/relay"
+)
+
+// Reschedule implements [relay.Store].
+func (s *Store) Reschedule(ctx context.Context, id relay.CallbackID, e relay.Expires, maxExpiry time.Duration) (relay.Callback, error) {
+	how, ms := expires(e)
+	got, err := s.keep(ctx, rescheduleScript, []string{callbackKey(id), deadlineKey(id.Partition())},
+		string(id), string(relay.StatePending), how, ms, maxExpiry.Milliseconds())
+	if err != nil {
+		return relay.Callback{}, fmt.Errorf("reschedule %s: %w", id, err)
+	}
+	if err := deadlineError(got, maxExpiry); err != nil {
+		return relay.Callback{}, err
+	}
+	if got.verdict() != "done" {
+		return relay.Callback{}, s.refusal(ctx, "reschedule", id, got)
+	}
+	return s.Get(ctx, id)
+}
+
+// deadlineError reports a deadline that a script did not accept.
+func deadlineError(got reply, maxExpiry time.Duration) error {
+	switch got.verdict() {
+	case "deadline past":
+		return &relay.InvalidFieldError{Field: "expiresAt", Problem: "is not in the future"}
+	case "deadline too far":
+		return &relay.InvalidFieldError{Field: "expiresAt", Problem: fmt.Sprintf("is more than %s away", maxExpiry)}
+	}
+	return nil
+}
+
+// expires returns how a deadline was asked for: "in" and how long, or "at" and
+// when, both in milliseconds.
+func expires(e relay.Expires) (how string, ms int64) {
+	if e.At.IsZero() {
+		return "in", e.In.Milliseconds()
+	}
+	return "at", e.At.UnixMilli()
+}

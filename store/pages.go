@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"callback-relay/relay"
+)
+
+// View implements [relay.Store].
+func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error) {
+	id := link.ID
+	args := []any{string(id), strconv.Itoa(int(link.Number)), link.LinkKind.String(), string(link.Generation)}
+	for _, field := range pageFields {
+		args = append(args, field)
+	}
+	got, err := s.run(ctx, viewScript, []string{callbackKey(id), dueKey(id.Partition())}, args...)
+	if err != nil {
+		return relay.View{}, fmt.Errorf("look up %s: %w", id, err)
+	}
+	if got.verdict() != "read" {
+		return relay.View{}, s.refusal(ctx, "look up", id, got)
+	}
+	score, _ := strconv.ParseFloat(got.text("due"), 64)
+	cb, rec, err := s.view(id, got.text, score)
+	if err != nil {
+		return relay.View{}, err
+	}
+	links := rec.links()
+	if int(link.Number) >= len(links) { // which the script would not say
+		return relay.View{}, unexpected("look up", id, got)
+	}
+	v := relay.View{Callback: cb, Link: links[link.Number], Now: got.time("now")}
+	if err := v.Refusal(); err != nil {
+		return relay.View{}, fmt.Errorf("look up %s: %w", id, err)
+	}
+	var left *summary
+	if err := s.open(id, summaryField, got.text(summaryField), &left); err != nil {
+		return relay.View{}, err
+	}
+	var c *content
+	if err := s.open(id, contentField, got.text(contentField), &c); err != nil {
+		return relay.View{}, err
+	}
+	if c == nil {
+		c = left.content(v.Link, rec.added)
+	}
+	var remarks []remark
+	if err := s.open(id, remarksField, got.text(remarksField), &remarks); err != nil {
+		return relay.View{}, err
+	}
+	v.Approval, v.Request = c.approval(), c.request(v.Link)
+	for i, r := range remarks[:min(len(remarks), len(v.Decisions))] {
+		v.Decisions[i].Comment, v.Decisions[i].Fields = relay.Payload(r.Comment), relay.Payload(r.Fields)
+	}
+	return v, nil
+}
+
+// pageFields are what view.lua reads for a page.
+var pageFields = slices.Concat(viewFields, []string{contentField, summaryField, remarksField})
+
+// Guess implements [relay.Store].
+func (s *Store) Guess(ctx context.Context, link relay.LinkRef, right bool) (left int, err error) {
+	got, err := s.keep(ctx, guessScript, []string{callbackKey(link.ID)},
+		strconv.Itoa(int(link.Number)), flag(right), relay.MaxGuesses, link.LinkKind.String(), string(link.Generation))
+	if err != nil {
+		return 0, fmt.Errorf("guess %s: %w", link.ID, err)
+	}
+	if got.verdict() != "open" {
+		return 0, s.refusal(ctx, "guess", link.ID, got)
+	}
+	return int(got.number("left")), nil
+}
