@@ -67,7 +67,7 @@ func TestUpgrade(t *testing.T) {
 	people := f.peopleBefore(f.replicas[0])
 	f.migrationWaits(2)
 	for _, r := range f.replicas {
-		f.untilReady(r) // else the migration does not wait for them: decision 24
+		f.untilReady(r) // else the migration does not wait for them: decision 25
 	}
 	// It keeps trace contexts with what it registers; the spans reach nobody.
 	fresh := f.addOf(relayBinary, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9")
