@@ -57,6 +57,7 @@ type Condition struct {
 	FailedChecks []FailedCheck // none when the store can be relied on
 	Memory       float64       // share in use of the fullest server; 0 when no server has a limit
 	Skew         time.Duration // how far our clock is ahead of the one that differs most
+	Migration    error         // that one is still to come; nil when none is
 }
 
 // Low tells whether so little memory is left that no callback is made.
@@ -138,6 +139,7 @@ func (s *Store) Look(ctx context.Context) Condition {
 		err = nil
 	}
 	if err == nil {
+		c.Migration = s.missingMigration()
 		err = s.lookAtServers(ctx, &c)
 	}
 	if err == nil {
@@ -182,6 +184,16 @@ func (s *Store) readSchema(ctx context.Context) (marker string, err error) {
 		return marker, fmt.Errorf("%w: redis holds version %.20q, this release knows %s", errSchema, marker, strings.Join(schemaMarkers, ", "))
 	}
 	return marker, nil
+}
+
+// missingMigration returns an error if the keyspace is one that this release can
+// work with, and not the latest.
+func (s *Store) missingMigration() error {
+	seen := s.marker.Load()
+	if seen == nil || seen.wrong != nil || seen.marker == schemaLatest {
+		return nil
+	}
+	return fmt.Errorf("migration %s is still to come: run relay migrate up; until then lists of callbacks that have ended are slow, and counts of them too low", schemaLatest)
 }
 
 // migrated tells whether the keyspace was last seen to be at its latest version.
