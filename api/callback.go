@@ -94,10 +94,14 @@ type Delivery struct {
 	DeliveredAt   *time.Time `json:"deliveredAt,omitempty"`
 }
 
-// CallbackList is one page of callbacks, newest first.
+// CallbackList is one page of callbacks.
 type CallbackList struct {
 	// Callbacks is never null on the wire: an empty page is an empty array.
 	Callbacks []Callback `json:"callbacks"`
 	// NextCursor asks for the next page; it is empty on the last one.
 	NextCursor string `json:"nextCursor,omitempty"`
+	// Examined is how many callbacks were looked at to fill the page, and
+	// ExaminedTo how far they reach in the order of the list.
+	Examined   int        `json:"examined"`
+	ExaminedTo *time.Time `json:"examinedTo,omitempty"`
 }

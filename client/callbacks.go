@@ -107,7 +107,7 @@ func call[T any](ctx context.Context, c *Client, verb, method, id, below string,
 	return answer, nil
 }
 
-// List returns one page of callbacks, newest first.
+// List returns one page of callbacks.
 func (c *Client) List(ctx context.Context, query Query) (api.CallbackList, error) {
 	var page api.CallbackList
 	if _, err := c.do(ctx, http.MethodGet, callbacksPath+query.encode(), nil, &page); err != nil {
@@ -120,8 +120,7 @@ func (c *Client) List(ctx context.Context, query Query) (api.CallbackList, error
 // is needed. An error ends it and comes with the zero callback.
 func (c *Client) All(ctx context.Context, query Query) iter.Seq2[api.Callback, error] {
 	return func(yield func(api.Callback, error) bool) {
-		for query := query; ; {
-			page, err := c.List(ctx, query)
+		for page, err := range c.Pages(ctx, query) {
 			if err != nil {
 				yield(api.Callback{}, err)
 				return
@@ -131,11 +130,25 @@ func (c *Client) All(ctx context.Context, query Query) iter.Seq2[api.Callback, e
 					return
 				}
 			}
-			switch page.NextCursor {
-			case "":
+		}
+	}
+}
+
+// Pages goes through the pages from query.Cursor on. A page can be empty and not
+// be the last one. An error ends it and comes with the zero page.
+func (c *Client) Pages(ctx context.Context, query Query) iter.Seq2[api.CallbackList, error] {
+	return func(yield func(api.CallbackList, error) bool) {
+		for query := query; ; {
+			page, err := c.List(ctx, query)
+			if err != nil {
+				yield(api.CallbackList{}, err)
 				return
-			case query.Cursor:
-				yield(api.Callback{}, errors.New("list callbacks: the next page is the same page"))
+			}
+			if !yield(page, nil) || page.NextCursor == "" {
+				return
+			}
+			if page.NextCursor == query.Cursor {
+				yield(api.CallbackList{}, errors.New("list callbacks: the next page is the same page"))
 				return
 			}
 			query.Cursor = page.NextCursor

@@ -144,9 +144,14 @@ func allKeys(t *testing.T) []string {
 				return true
 			}
 			rest, ok := text(n.Args[1])
-			if sum, is := n.Args[1].(*ast.BinaryExpr); is {
-				rest, ok = text(sum.X)
+			switch arg := n.Args[1].(type) {
+			case *ast.BinaryExpr:
+				rest, ok = text(arg.X)
 				rest += "<id>"
+			case *ast.CallExpr: // a conversion of a parameter
+				var name *ast.Ident
+				name, ok = arg.Args[0].(*ast.Ident)
+				rest = "<" + name.Name + " state>"
 			}
 			if !ok {
 				t.Fatal("store/keys.go makes a key in a way that this test does not know yet")

@@ -28,33 +28,41 @@ const (
 	answered = 300
 )
 
-// formTwo is how the registration of every callback ends in version 2, which
+// formThree is how the registration of every callback ends in version 3, which
 // only this test knows. Relays of both versions can read either form.
-const formTwo = `,"form":2}`
+const formThree = `,"form":3}`
 
-// nextRelease are the edits that make a release with migration 2 of this one:
+// nextRelease are the edits that make a release with migration 3 of this one:
 // it registers in the new form, rewrites what is in the old one, and works with
 // both.
 var nextRelease = []edit{
-	{"store/keys.go", `schemaMarkers = []string{"1"}`, `schemaMarkers = []string{"1", "1>2", "2"}`},
-	{"store/scripts/create.lua", "' ' .. ARGV[6])", "' ' .. string.sub(ARGV[6], 1, -2) .. '" + formTwo + "')"},
-	{"migrations/migrations.go", `Check: script("check1")},`, `Check: script("check1")},
-	{Number: 2, Name: "registrations say their form", Rewrite: script("rewrite2"), Check: script("check2")},`},
-	{"migrations/rewrite2.lua", "", `
+	{"store/keys.go", `schemaMarkers = []string{"1", "1>2", schemaLatest}
+
+// schemaLatest is the marker with which every callback that has ended is in
+// the set of its final state. With an earlier one only those are that a replica
+// of this release has ended.
+const schemaLatest = "2"`, `schemaMarkers = []string{"2", "2>3", schemaLatest}
+
+const schemaLatest = "3"`},
+	{"store/scripts/create.lua", "' ' .. ARGV[6])", "' ' .. string.sub(ARGV[6], 1, -2) .. '" + formThree + "')"},
+	{"migrations/migrations.go", "Rewrite: script(\"rewrite2\"), Check: script(\"check2\"),\n\t},", "Rewrite: script(\"rewrite2\"), Check: script(\"check2\"),\n\t}," + `
+	{Number: 3, Name: "registrations say their form", Rewrite: script("rewrite3"), Check: script("check3")},`},
+	{"migrations/rewrite3.lua", "", `
 local old = redis.call('HGET', KEYS[1], 'registration')
-if not old or string.find(old, '` + formTwo + `', 1, true) then return {'same'} end
-redis.call('HSET', KEYS[1], 'registration', string.sub(old, 1, -2) .. '` + formTwo + `')
+if not old or string.find(old, '` + formThree + `', 1, true) then return {'same'} end
+redis.call('HSET', KEYS[1], 'registration', string.sub(old, 1, -2) .. '` + formThree + `')
 return {'changed'}`},
-	{"migrations/check2.lua", "", `
+	{"migrations/check3.lua", "", `
 local text = redis.call('HGET', KEYS[1], 'registration')
-if text and not string.find(text, '` + formTwo + `', 1, true) then return {'wrong', 'is in the old form'} end
+if text and not string.find(text, '` + formThree + `', 1, true) then return {'wrong', 'is in the old form'} end
 return {'ok'}`},
 }
 
 // TestMigration rewrites every one of 100,000 callbacks while a fleet is under
-// load: the run is killed half way and another one goes on. Relays that do not
-// know the new version step aside before anything is changed; those that do
-// serve all the time. Nothing is lost (row 68).
+// load: the run is killed half way and another one goes on. It does not begin
+// while a relay is known to be there that does not know the new version; one of
+// which it has not heard steps aside before anything is changed. Those that know
+// it serve all the time. Nothing is lost (row 68).
 func TestMigration(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -75,9 +83,13 @@ func TestMigration(t *testing.T) {
 	loading.Go(func() { s.load.run(ctx) })
 	eventually(t, "requests are under way", func() bool { return s.load.working.Load() > 5 })
 
-	if plan := f.operate(next, "migrate", "up", "--dry-run"); !strings.Contains(plan, "would apply 2:") {
+	if plan := f.operate(next, "migrate", "up", "--dry-run"); !strings.Contains(plan, "would apply 3:") {
 		t.Errorf("the plan: %s", plan)
 	}
+	if told := f.operate(next, "migrate", "up"); !strings.Contains(told, "migration 3 waits until no replica of an older release runs any more") {
+		t.Errorf("beside a replica that does not know it: %s", told)
+	}
+	f.untilReady(old)
 	done := f.killHalfWay(server.Client(), next)
 	s.count("migration: kill -9, run again")
 	if status := f.operate(next, "migrate", "status"); !strings.Contains(status, fmt.Sprintf("; %d of ", done)) {
@@ -111,7 +123,7 @@ func (f *fleet) wantAside(r *replica) {
 	f.Helper()
 	eventually(f, "the old replica steps aside", func() bool {
 		status, body, err := f.private(r, "/readyz")
-		return err == nil && status == http.StatusServiceUnavailable && strings.Contains(body, "this release knows 1")
+		return err == nil && status == http.StatusServiceUnavailable && strings.Contains(body, "this release knows 1, 1>2, 2")
 	})
 	if _, _, err := f.tryRegister(r); err == nil || !strings.Contains(err.Error(), "503") {
 		f.Errorf("a replica that does not know the layout registers: %v", err)
@@ -130,9 +142,11 @@ type seeded struct {
 func (f *fleet) seed(r *redis.Client, n int) []seeded {
 	f.Helper()
 	ctx := context.Background()
+	prelude, err := os.ReadFile("../store/scripts/prelude.lua")
+	must(f, err)
 	source, err := os.ReadFile("../store/scripts/create.lua")
 	must(f, err)
-	create := redis.NewScript(string(source))
+	create := redis.NewScript(string(prelude) + "\n" + string(source))
 	must(f, create.Load(ctx, r).Err())
 	_, model := f.register()
 	keys, err := relay.ParseKeyRing(oldKey)
@@ -157,7 +171,7 @@ func (f *fleet) seed(r *redis.Client, n int) []seeded {
 		for i, reply := range replies {
 			made, err := reply.(*redis.Cmd).StringSlice()
 			must(f, err)
-			all[from+i].registration = strings.Join(made[1:], " ") + " " + spec
+			all[from+i].registration = made[3] + " " + made[5] + " " + spec // behind their names
 		}
 	}
 	return all
@@ -175,13 +189,27 @@ func callbackKey(t testing.TB, id string) string {
 	return partitionKey(parsed, "cb:"+id)
 }
 
-// killHalfWay starts the migration and kills it when about half is done. It
-// returns how many callbacks the run had noted.
+// killHalfWay starts the migration, with a replica around that it has not heard
+// of, and kills it when about half is done. It returns how many callbacks the run
+// had noted.
 func (f *fleet) killHalfWay(r *redis.Client, binary string) (done int) {
 	f.Helper()
 	ctx := context.Background()
-	cmd := f.command(binary, "migrate", "up")
+	var names []string
+	for _, name := range r.ZRange(ctx, "relay:v1:replicas", 0, -1).Val() {
+		if strings.Contains(name, "+keyspace2") {
+			names = append(names, name)
+		}
+	}
+	cmd := f.command(binary, "migrate", "up", "--wait=30s")
 	must(f, cmd.Start())
+	begun := func() bool { return r.Get(ctx, "relay:schema").Val() == "2>3" }
+	eventually(f, "the migration has begun", func() bool {
+		for _, name := range names { // it announces itself again and again
+			must(f, r.ZRem(ctx, "relay:v1:replicas", name).Err())
+		}
+		return begun()
+	})
 	noted := func() int {
 		n, _ := strconv.Atoi(r.HGet(ctx, "relay:migration:{relay:schema}", "done").Val())
 		return n
@@ -215,7 +243,7 @@ func (f *fleet) wantRewritten(r *redis.Client, all []seeded) {
 			c, got := page[i], reply.(*redis.SliceCmd).Val()
 			sealed, _ := got[2].(string)
 			token, err := keys.Open(c.id, "taskToken", []byte(sealed))
-			if got[0] != "pending" || got[1] != strings.TrimSuffix(c.registration, "}")+formTwo || err != nil || string(token) != c.taskToken {
+			if got[0] != "pending" || got[1] != strings.TrimSuffix(c.registration, "}")+formThree || err != nil || string(token) != c.taskToken {
 				if wrong++; wrong <= 3 {
 					f.Errorf("callback %s is %v %q, its task token: %v", c.id, got[0], got[1], err)
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -64,9 +65,9 @@ func TestUpgrade(t *testing.T) {
 		}
 	})
 	people := f.peopleBefore(f.replicas[0])
-	f.operate(relayBinary, "migrate", "up")
+	f.migrationWaits(2)
 	for _, r := range f.replicas {
-		f.untilReady(r) // else this release's migration is one too early: decision 20
+		f.untilReady(r) // else the migration does not wait for them: decision 25
 	}
 	// It keeps trace contexts with what it registers; the spans reach nobody.
 	fresh := f.addOf(relayBinary, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9")
@@ -106,8 +107,64 @@ func TestUpgrade(t *testing.T) {
 	loading.Wait()
 	s.conclude().report(t)
 	f.linksOfThisRelease(s.replicas[2], previous)
+	f.migratesAfterwards(fresh)
 	if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "all as they should be") {
 		t.Errorf("verify: %s", told)
+	}
+}
+
+// migrationWaits runs this release's migration while replicas of the previous one
+// are alive: it says so, and changes nothing.
+func (f *fleet) migrationWaits(older int) {
+	f.Helper()
+	eventually(f, "the old replicas have announced themselves", func() bool {
+		told := f.operate(relayBinary, "migrate", "up")
+		return strings.Contains(told, "run relay migrate up again after the rollout") && strings.Count(told, ", ") >= older-1
+	})
+	if told := f.operate(relayBinary, "migrate", "status"); !strings.Contains(told, "keyspace version 1") {
+		f.Errorf("migrated under the previous release: %s", told)
+	}
+}
+
+// migratesAfterwards runs the migration when every replica is of this release.
+// Before it and after it a list by a final state has all that is in that state.
+func (f *fleet) migratesAfterwards(r *replica) {
+	f.Helper()
+	list := func(state string) map[string]bool {
+		ids := map[string]bool{}
+		for cb, err := range f.client(r).All(context.Background(), client.Query{State: state, Limit: 100}) {
+			must(f, err)
+			if state != "" || cb.State != api.StatePending && cb.State != api.StateAnswered {
+				ids[cb.ID] = true
+			}
+		}
+		return ids
+	}
+	finals := []string{api.StateDelivered, api.StateRefused, api.StateExpired, api.StateCancelled}
+	listed := func() map[string]bool {
+		ids := map[string]bool{}
+		for _, state := range finals {
+			maps.Copy(ids, list(state))
+		}
+		return ids
+	}
+	warns := func() bool {
+		_, body, err := f.private(r, "/readyz")
+		return err == nil && strings.Contains(body, "migration 2 is still to come")
+	}
+	ended := list("")
+	if before := listed(); len(ended) == 0 || !maps.Equal(before, ended) {
+		f.Errorf("before the migration %d of %d callbacks that have ended are listed by their states", len(before), len(ended))
+	}
+	if !warns() {
+		f.Error("nobody is told that a migration is still to come")
+	}
+	if told := f.operate(relayBinary, "migrate", "up", "--wait=1m"); !strings.Contains(told, "done, 1 applied") {
+		f.Errorf("after the rollout: %s", told)
+	}
+	eventually(f, "the replica has noticed", func() bool { return !warns() })
+	if after := listed(); !maps.Equal(after, ended) {
+		f.Errorf("after the migration %d of %d callbacks that have ended are listed by their states", len(after), len(ended))
 	}
 }
 

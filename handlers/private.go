@@ -190,7 +190,13 @@ func (h *private) list(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	body := api.CallbackList{Callbacks: make([]api.Callback, len(page.Callbacks)), NextCursor: page.Next}
+	body := api.CallbackList{
+		Callbacks: make([]api.Callback, len(page.Callbacks)), NextCursor: page.Next,
+		Examined: page.Examined,
+	}
+	if page.Examined > 0 {
+		body.ExaminedTo = &page.ExaminedTo
+	}
 	for i, cb := range page.Callbacks {
 		body.Callbacks[i] = h.render(cb)
 	}

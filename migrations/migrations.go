@@ -18,8 +18,9 @@ type Migration struct {
 	Name   string // what it does, in a few words
 
 	// Rewrite brings one callback from the form of the version before to this
-	// one. It is a script, so that no request comes between, with the keys
-	// callback, deadline, due and created, and the id as ARGV[1]; it returns
+	// one. It is a script, so that no request comes between. Its keys are
+	// callback, deadline, due, created and the sets of the four final states, and
+	// ARGV[1] is the id; it returns
 	// {"changed"} or {"same"}. It may find a callback that it has rewritten
 	// already, one that is gone, one in a form later than its own, and one that it
 	// cannot read, which may be no hash at all: it leaves all of them alone. Nil
@@ -27,7 +28,9 @@ type Migration struct {
 	Rewrite *redis.Script
 
 	// Check tells whether one callback is as this version has it. It takes what
-	// Rewrite takes, changes nothing, and returns {"ok"} or {"wrong", why}.
+	// Rewrite takes, changes nothing, and returns {"ok"}; {"wrong", why} for a
+	// callback that Rewrite would change; or {"damaged", why} for one that is not
+	// as the relay writes it, and that Rewrite leaves alone.
 	Check *redis.Script
 
 	// CleanUp removes what only the old form needed. Nobody reads that any more.
@@ -38,6 +41,10 @@ type Migration struct {
 // All is every migration in order.
 var All = []Migration{
 	{Number: 1, Name: "first layout: callbacks in 64 partitions", Check: script("check1")},
+	{
+		Number: 2, Name: "callbacks that have ended are listed by their state",
+		Rewrite: script("rewrite2"), Check: script("check2"),
+	},
 }
 
 //go:embed *.lua

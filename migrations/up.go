@@ -56,7 +56,9 @@ func newRunner(client redis.UniversalClient, all []Migration, report func(Progre
 // Up applies what is pending and returns how many migrations it completed:
 // those that another run completed first do not count. While another run holds
 // the lock it waits, and for a while for a Redis that is not there yet. It calls
-// report, unless that is nil, again and again with how far it has come.
+// report, unless that is nil, again and again with how far it has come. While a
+// replica is alive that does not know what a migration leads to, that one is not
+// begun, and the error is an [*OlderReplicasError].
 func Up(ctx context.Context, client redis.UniversalClient, report func(Progress)) (int, error) {
 	return newRunner(client, All, report).up(ctx)
 }
@@ -86,7 +88,17 @@ func (r *runner) up(ctx context.Context) (completed int, err error) {
 		if len(state.Pending) == 0 {
 			return completed, nil
 		}
+		if done, err := r.setUp(ctx, state); err != nil {
+			return completed, err
+		} else if done {
+			return completed + len(r.all), nil
+		}
 		m := state.Pending[0]
+		if m.Number > 1 && !state.Begun {
+			if err := r.olderThan(ctx, m); err != nil {
+				return completed, err
+			}
+		}
 		if err := r.apply(ctx, m, state); err != nil {
 			if lost := context.Cause(ctx); lost != nil {
 				err = lost // rather than that of the command which it cut off
@@ -95,6 +107,29 @@ func (r *runner) up(ctx context.Context) (completed int, err error) {
 		}
 		completed++
 	}
+}
+
+// setUp takes a Redis without a keyspace, and without callbacks, to the latest
+// version at once, unless an older replica is there that could not work with it.
+func (r *runner) setUp(ctx context.Context, state State) (done bool, err error) {
+	if state.Current > 0 || state.Begun {
+		return false, nil
+	}
+	callbacks, err := count(ctx, r.client)
+	if err != nil || callbacks > 0 {
+		return false, err
+	}
+	latest := r.all[len(r.all)-1]
+	if older := r.olderThan(ctx, latest); older != nil {
+		if _, ok := errors.AsType[*OlderReplicasError](older); !ok {
+			return false, older
+		}
+		return false, nil // one after the other, as far as it goes
+	}
+	for _, m := range r.all {
+		r.report(Progress{Migration: m, Step: "applying"})
+	}
+	return true, r.step(ctx, marker{}, marker{version: latest.Number}, "forget")
 }
 
 // apply takes one migration from where it is to its end.
@@ -204,15 +239,15 @@ func (r *runner) step(ctx context.Context, from, to marker, how string, progress
 
 // findings are what a look at every callback found.
 type findings struct {
-	of, wrong int
-	first     string // what is wrong with one of them
+	of, wrong, damaged int
+	first              string // what is wrong with one of them
 }
 
 func (f findings) err() error {
-	if f.wrong == 0 {
+	if f.wrong+f.damaged == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %d callbacks are not as they should be; the first: %s", f.wrong, f.of, f.first)
+	return fmt.Errorf("%d of %d callbacks are not as they should be; the first: %s", f.wrong+f.damaged, f.of, f.first)
 }
 
 // check looks at every callback.
@@ -231,8 +266,13 @@ func (r *runner) check(ctx context.Context, m Migration) (f findings, err error)
 				if reply[0] == "ok" {
 					continue
 				}
-				if f.wrong++; f.wrong == 1 {
+				if f.wrong+f.damaged == 0 {
 					f.first = ids[i] + " " + reply[len(reply)-1]
+				}
+				if reply[0] == "damaged" {
+					f.damaged++
+				} else {
+					f.wrong++
 				}
 			}
 			f.of += len(ids)

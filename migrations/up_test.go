@@ -14,7 +14,7 @@ import (
 
 // testRunner is one that knows a second migration, and does not wait for relays.
 func testRunner(client redis.UniversalClient, report func(Progress)) *runner {
-	r := newRunner(client, append([]Migration(nil), All[0], second), report)
+	r := newRunner(client, []Migration{All[0], second}, report)
 	r.notice = time.Millisecond
 	return r
 }

@@ -78,10 +78,11 @@ func TestCallbackOfAnotherType(t *testing.T) {
 		if _, err := Up(ctx, client, nil); err != nil {
 			t.Fatal(err)
 		}
-		for i, id := range []string{"a", "b", "c"} {
+		second := strings.Repeat("b", 26)
+		for i, id := range []string{strings.Repeat("a", 26), second, strings.Repeat("c", 26)} {
 			add(t, client, "07", id, i)
 		}
-		key := "relay:v1:{07}:cb:b"
+		key := "relay:v1:{07}:cb:" + second
 		if err := client.Del(ctx, key).Err(); err != nil {
 			t.Fatal(err)
 		}

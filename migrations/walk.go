@@ -83,6 +83,8 @@ func callbackKeys(partition int, id string) []string {
 	return []string{
 		partitionKey(partition, "cb:"+id), partitionKey(partition, "deadline"),
 		partitionKey(partition, "due"), partitionKey(partition, "created"),
+		partitionKey(partition, "delivered"), partitionKey(partition, "refused"),
+		partitionKey(partition, "expired"), partitionKey(partition, "cancelled"),
 	}
 }
 

@@ -93,13 +93,40 @@ func TestHousekeeping(t *testing.T) {
 		})
 		stop()
 		want := map[string]any{
-			"pending": int64(5), "answered": int64(0), "finished": int64(1), // delivered after its lease ended
+			"pending": int64(5), "answered": int64(0), "delivered": int64(1), "refused": int64(0), // delivered after its lease ended
 			"oldest pending": 2 * time.Hour, "oldest answered": 30 * time.Minute, "near": int64(3), "aside": int64(2),
 		}
 		if diff := cmp.Diff(want, c.told); diff != "" || c.expired != 5 {
 			t.Errorf("%d expired, and of the census (-want +told):\n%s", c.expired, diff)
 		}
 	})
+}
+
+// An idle fleet looks for work as often as a single replica would, up to the
+// bound of [outbox.Options.Poll], and asks Redis for little else.
+func TestIdleFleet(t *testing.T) {
+	for replicas, perReplica := range map[int]float64{1: 1, 3: 1. / 3, 4: 1. / 4, 40: 1. / 4} {
+		synctest.Test(t, func(t *testing.T) {
+			q := newQueue()
+			q.replicas = replicas
+			o, _ := setUp(t, q, &sender{})
+			stop := start(o)
+			defer stop()
+			pass(time.Minute)
+			q.look(func() {
+				// Twice a second, and up to a third more: waits are shortened at random.
+				least, most := int(110*perReplica), int(165*perReplica)+2
+				for what, n := range map[string]int{"claims": q.claims, "looks at deadlines": q.expires} {
+					if n < least || n > most {
+						t.Errorf("one of %d replicas: %d %s in a minute, want %d to %d", replicas, n, what, least, most)
+					}
+				}
+				if rest := q.counts + q.announced + q.trims; rest > 35 {
+					t.Errorf("%d other calls in a minute", rest)
+				}
+			})
+		})
+	}
 }
 
 func TestLagIsFromAnswerToSettlement(t *testing.T) {

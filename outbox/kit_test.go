@@ -28,6 +28,7 @@ type queue struct {
 	expires   int // calls of Expire that found nothing
 	trims     int
 	counts    int
+	announced int
 	replicas  int
 	left      bool
 	settleErr error // of Settle, as often as settleErrs says
@@ -141,14 +142,18 @@ func (q *queue) Census(_ context.Context, near time.Duration) (relay.Census, err
 	defer q.mu.Unlock()
 	q.counts++
 	return relay.Census{
-		Pending: 5, Answered: int64(len(q.due)), Finished: int64(len(q.settled)), NearDeadline: 3, SetAside: 2,
+		Callbacks: map[relay.State]int64{
+			relay.StatePending: 5, relay.StateAnswered: int64(len(q.due)), relay.StateDelivered: int64(len(q.settled)), relay.StateRefused: 0,
+		},
+		NearDeadline: 3, SetAside: 2,
 		OldestPending: 2 * near, OldestAnswered: near / 2,
 	}, q.broken
 }
 
-func (q *queue) Beat(context.Context, string, time.Duration) (int, error) {
+func (q *queue) Announce(context.Context, string, time.Duration) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.announced++
 	return q.replicas, q.broken
 }
 

@@ -9,9 +9,9 @@ import (
 )
 
 // every calls once again and again until ctx ends: at once while it reports
-// that there may be more to do, else after the interval, shortened by up to a
-// quarter so that replicas do not march in step.
-func (o *Outbox) every(ctx context.Context, interval time.Duration, once func(context.Context) (more bool)) {
+// that there may be more to do, otherwise after the interval, shortened by up to
+// a quarter so that replicas do not march in step.
+func (o *Outbox) every(ctx context.Context, interval func() time.Duration, once func(context.Context) (more bool)) {
 	guarded := func() (more bool) {
 		defer o.survive("loop")
 		return once(ctx)
@@ -20,12 +20,25 @@ func (o *Outbox) every(ctx context.Context, interval time.Duration, once func(co
 		if guarded() {
 			continue
 		}
-		wait := interval - time.Duration(rand.Int64N(int64(interval)/4+1)) //nolint:gosec // spreads load, guards nothing
+		wait := interval()
+		wait -= time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // spreads load, guards nothing
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}
 	}
+}
+
+func always(interval time.Duration) func() time.Duration {
+	return func() time.Duration { return interval }
+}
+
+// pollEvery is how often this replica looks for work. It grows with the number
+// of replicas, so that all of them together look as often as a single one, up
+// to a bound: the work of a replica that died waits for as long at most, after
+// its lease.
+func (o *Outbox) pollEvery() time.Duration {
+	return o.poll * time.Duration(min(max(o.fleet.Load(), 1), mostPolls))
 }
 
 // claim takes up due deliveries, as many as there are workers and permits for.
@@ -77,12 +90,14 @@ func (o *Outbox) expire(ctx context.Context) (more bool) {
 	return n > 0
 }
 
-// beat gives a sign of life and takes this replica's share of the rate.
-func (o *Outbox) beat(ctx context.Context) (more bool) {
-	replicas, err := o.queue.Beat(ctx, o.replica, beatCounts)
-	o.report(ctx, "beat", err)
+// announce says that this replica is alive, and takes its share of the rate and
+// of the looks for work.
+func (o *Outbox) announce(ctx context.Context) (more bool) {
+	replicas, err := o.queue.Announce(ctx, o.replica, aliveFor)
+	o.report(ctx, "announce", err)
 	if err == nil {
 		o.limit.share(replicas)
+		o.fleet.Store(int64(replicas))
 	}
 	return false
 }
@@ -90,9 +105,6 @@ func (o *Outbox) beat(ctx context.Context) (more bool) {
 // nearDeadline is how long before its deadline a callback is counted as near
 // it: long enough for a person to ask whoever should have answered.
 const nearDeadline = time.Hour
-
-// stateFinished stands for all final states, where they are counted together.
-const stateFinished = "finished"
 
 // count reports how many callbacks there are and how long they wait. Every
 // replica counts all of them, so that each can be asked.
@@ -102,9 +114,9 @@ func (o *Outbox) count(ctx context.Context) (more bool) {
 	if err != nil {
 		return false
 	}
-	o.metrics.Callbacks(string(relay.StatePending), c.Pending)
-	o.metrics.Callbacks(string(relay.StateAnswered), c.Answered)
-	o.metrics.Callbacks(stateFinished, c.Finished)
+	for state, n := range c.Callbacks {
+		o.metrics.Callbacks(string(state), n)
+	}
 	o.metrics.OldestAge(string(relay.StatePending), c.OldestPending)
 	o.metrics.OldestAge(string(relay.StateAnswered), c.OldestAnswered)
 	o.metrics.NearDeadline(c.NearDeadline)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"callback-relay/relay"
@@ -25,9 +26,10 @@ type Queue interface {
 	// Census counts the callbacks. A deadline is near when less than that is
 	// left until it.
 	Census(ctx context.Context, near time.Duration) (relay.Census, error)
-	// Beat gives a sign of life that counts for ttl, and counts the replicas.
-	Beat(ctx context.Context, replica string, ttl time.Duration) (int, error)
-	// Leave withdraws the sign of life.
+	// Announce says that this replica is alive, which counts for ttl, and returns
+	// how many replicas are alive.
+	Announce(ctx context.Context, replica string, ttl time.Duration) (int, error)
+	// Leave says that this replica is no longer there.
 	Leave(ctx context.Context, replica string) error
 }
 
@@ -74,16 +76,20 @@ type Options struct {
 
 	Workers int           // deliveries under way that Run started; default 64
 	Fresh   int           // deliveries under way that Deliver started; default 64
-	Poll    time.Duration // how often Run looks for work; default 500 ms
+	Poll    time.Duration // how often the fleet looks for work; default 500 ms
 }
 
 // The rhythm of the slower loops.
 const (
-	beatEvery   = 5 * time.Second
-	beatCounts  = 3 * beatEvery
-	trimEvery   = 10 * time.Minute
-	censusEvery = 5 * time.Second
+	announceEvery = 5 * time.Second
+	aliveFor      = 3 * announceEvery // after the last announcement
+	trimEvery     = 10 * time.Minute
+	censusEvery   = 5 * time.Second
 )
+
+// mostPolls bounds how rarely a replica of a large fleet looks for work: after
+// so many times [Options.Poll].
+const mostPolls = 4
 
 // Outbox delivers. The zero value is not usable; see [New]. Its parts are its own.
 type Outbox struct {
@@ -98,6 +104,7 @@ type Outbox struct {
 	poll       time.Duration
 
 	limit  *limiter
+	fleet  atomic.Int64   // how many replicas are alive, this one included
 	slots  chan struct{}  // one for each delivery that Run started
 	fresh  chan struct{}  // one for each delivery that Deliver started
 	going  sync.WaitGroup // every delivery under way
@@ -182,11 +189,11 @@ func (o *Outbox) begin(deliver func()) bool {
 // and withdraws this replica.
 func (o *Outbox) Run(ctx context.Context) {
 	var loops sync.WaitGroup
-	loops.Go(func() { o.every(ctx, beatEvery, o.beat) })
-	loops.Go(func() { o.every(ctx, o.poll, o.claim) })
-	loops.Go(func() { o.every(ctx, o.poll, o.expire) })
-	loops.Go(func() { o.every(ctx, censusEvery, o.count) })
-	loops.Go(func() { o.every(ctx, trimEvery, o.trim) })
+	loops.Go(func() { o.every(ctx, always(announceEvery), o.announce) })
+	loops.Go(func() { o.every(ctx, o.pollEvery, o.claim) })
+	loops.Go(func() { o.every(ctx, o.pollEvery, o.expire) })
+	loops.Go(func() { o.every(ctx, always(censusEvery), o.count) })
+	loops.Go(func() { o.every(ctx, always(trimEvery), o.trim) })
 	loops.Wait()
 	o.mu.Lock()
 	o.ending = true

@@ -4,9 +4,9 @@ import "time"
 
 // Census counts the callbacks that are kept, and tells how long they wait.
 type Census struct {
-	Pending      int64
-	Answered     int64 // the backlog: recorded outcomes that are not settled
-	Finished     int64 // in a final state, and not yet forgotten
+	// Callbacks are how many there are in each state. Those that are answered
+	// are the backlog; those in a final state are not forgotten yet.
+	Callbacks    map[State]int64
 	NearDeadline int64 // of the pending ones
 	SetAside     int64 // entries that cannot be read, and wait for an operator
 

@@ -41,6 +41,39 @@ func (id CallbackID) Partition() int {
 	return int(raw[0]) % Partitions
 }
 
+// In returns an id of the given partition that has the same place in the order of
+// its ids, as texts, as this id has in the order of its own. So ids of different
+// partitions can be put in an order that takes turns among the partitions and
+// keeps the order within each. What is no id comes back as it is.
+//
+// Besides the partition, the first two characters hold two bits each that differ
+// within a partition. Digits stand for the highest values and come first as
+// text, which shifts the order of these bits in some partitions.
+func (id CallbackID) In(partition int) CallbackID {
+	raw, ok := decodeBase32(string(id), idChars)
+	if !ok {
+		return id
+	}
+	own := int(raw[0]) % Partitions
+	for i := range 2 {
+		place := int(raw[i]>>6) + shift(own, i)
+		raw[i] = byte((place-shift(partition, i)+4)%4)<<6 | raw[i]&0x3f //nolint:gosec // 0 to 3
+	}
+	raw[0] = raw[0]&^0x3f | byte(partition) //nolint:gosec // there are 64
+	return CallbackID(base32Lower.EncodeToString(raw))
+}
+
+// shift is how far the order of the two bits in a character is shifted.
+func shift(partition, character int) int {
+	switch {
+	case character == 0 && partition >= 16: // the fourth value is a digit
+		return 1
+	case character == 1 && partition%8 == 6: // the third and the fourth are
+		return 2
+	}
+	return 0
+}
+
 // decodeBase32 decodes exactly n characters, and only their canonical
 // spelling: unused bits at the end must be zero, so one value has one text.
 func decodeBase32(s string, n int) ([]byte, bool) {

@@ -152,7 +152,7 @@ func (s *Service) Inspect(ctx context.Context, id CallbackID) (Callback, error) 
 	return s.store.Get(ctx, id)
 }
 
-// List returns a page of callbacks, newest first; of 20, if the query names no
+// List returns a page of callbacks, in the order that [Store] says; of 20, if the query names no
 // limit.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	if q.Limit == 0 {

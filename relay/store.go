@@ -69,7 +69,12 @@ type Store interface {
 	// Get returns a callback, or [ErrNotFound].
 	Get(ctx context.Context, id CallbackID) (Callback, error)
 
-	// List returns callbacks, newest first.
+	// List returns callbacks. All of them are listed newest first; pending ones
+	// with the nearest deadline first; answered ones with the next attempt first;
+	// and those in a final state with those first that ended last. With a tag, or
+	// while a migration that lists need is missing, it may look at many callbacks
+	// to find few; then it looks at a bounded number and returns what it found.
+	// A cursor of another state's list is an [*InvalidFieldError].
 	List(ctx context.Context, q Query) (Page, error)
 }
 
@@ -102,4 +107,11 @@ const (
 type Page struct {
 	Callbacks []Callback
 	Next      string
+	// Examined is how many callbacks were looked at to fill the page, and
+	// ExaminedTo how far they reach in the order of the list: the time at which
+	// the last of them was registered; of pending ones, its deadline; of answered
+	// ones, when its next attempt may start; of those in a final state, when it
+	// is forgotten, unless they had to be searched for among all callbacks.
+	Examined   int
+	ExaminedTo time.Time
 }

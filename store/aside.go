@@ -8,24 +8,12 @@ import (
 	"callback-relay/relay"
 )
 
-// sortedSet is one kind of sorted set that each partition has.
-type sortedSet struct {
-	name string
-	key  func(partition int) string
-}
-
-var (
-	dueSet      = sortedSet{"due", dueKey}
-	deadlineSet = sortedSet{"deadline", deadlineKey}
-	createdSet  = sortedSet{"created", createdKey}
-)
-
 // stray is a member of a sorted set that cannot be read: it is no callback id, or
 // one of another partition, or its callback is not as the scripts write it.
 type stray struct {
-	set       sortedSet
-	partition int
-	member    string
+	part
+	member string
+	score  float64
 }
 
 // asideRounds bounds how often one step looks again after it has set something
@@ -49,8 +37,8 @@ func (s *Store) setAside(ctx context.Context, strays []stray) error {
 	calls := make([]call, len(strays))
 	for i, m := range strays {
 		calls[i] = call{
-			keys: []string{m.set.key(m.partition), asideKey(m.partition)},
-			args: []any{m.member, m.set.name},
+			keys: []string{m.key(), asideKey(m.partition)},
+			args: []any{m.member, m.name},
 		}
 	}
 	replies, err := s.runAll(ctx, asideScript, calls)
@@ -67,14 +55,14 @@ func (s *Store) setAside(ctx context.Context, strays []stray) error {
 			}
 		case "kept":
 			return unavailable(fmt.Errorf("%s is no sorted set, so that %s is held up: rename it",
-				asideKey(strays[i].partition), strays[i].set.key(strays[i].partition)))
+				asideKey(strays[i].partition), strays[i].key()))
 		}
 	}
 	if first == nil {
 		return nil // another replica was faster
 	}
 	return fmt.Errorf("%w: %d, the first %.64q of %s, now in %s", errAside,
-		moved, first.member, first.set.key(first.partition), asideKey(first.partition))
+		moved, first.member, first.key(), asideKey(first.partition))
 }
 
 // idIn reads a member of a partition's sorted set as the id that it should be.

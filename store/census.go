@@ -13,33 +13,38 @@ import (
 // Census counts the callbacks of all partitions, in two round trips. A deadline
 // is near when there is less than that left until it.
 func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, error) {
-	calls := make([]call, relay.Partitions)
-	for p := range calls {
-		calls[p] = call{keys: []string{dueKey(p), deadlineKey(p), createdKey(p), asideKey(p)}, args: []any{near.Milliseconds()}}
+	var calls []call
+	for _, partitions := range s.slots() {
+		var keys []string
+		for _, p := range partitions {
+			keys = append(append(append(keys, dueKey(p), deadlineKey(p), asideKey(p)), endedKeys(p)...), createdKey(p))
+		}
+		calls = append(calls, call{keys, []any{near.Milliseconds()}})
 	}
 	replies, err := s.runAll(ctx, censusScript, calls)
 	if err != nil {
 		return relay.Census{}, fmt.Errorf("count callbacks: %w", err)
 	}
-	var c relay.Census
+	c := relay.Census{Callbacks: map[relay.State]int64{}}
 	var now time.Time
 	var next []relay.CallbackID
-	for p, got := range replies {
+	for _, got := range replies {
 		if got.verdict() != "counted" {
 			return relay.Census{}, unavailable(fmt.Errorf("census: unexpected verdict %.20q", got.verdict()))
 		}
 		now = got.time("now")
-		answered, pending := got.number("answered"), got.number("pending")
-		c.Answered += answered
-		c.Pending += pending
-		c.Finished += max(got.number("all")-answered-pending, 0)
+		for _, state := range relay.States {
+			c.Callbacks[state] += got.number(string(state))
+		}
 		c.NearDeadline += got.number("near")
+		c.SetAside += got.number("aside")
 		if created := got.text("oldest"); created != "" {
 			c.OldestPending = max(c.OldestPending, now.Sub(millis(created)))
 		}
-		c.SetAside += got.number("aside")
-		if id, ours := idIn(p, got.text("next")); ours {
-			next = append(next, id)
+		for _, text := range got.all("next") {
+			if id, err := relay.ParseCallbackID(text); err == nil {
+				next = append(next, id)
+			}
 		}
 	}
 	if c.OldestAnswered, err = s.oldestAnswer(ctx, now, next); err != nil {

@@ -60,7 +60,7 @@ func (c *carried) pass(d time.Duration) {
 	w, by := c.w, d.Milliseconds()
 	c.by += by
 	for _, k := range w.tasks {
-		for _, set := range []string{"deadline", "due", "created"} {
+		for _, set := range []string{"deadline", "due", "created", "delivered", "refused", "expired", "cancelled"} {
 			if w.inSet(k.Callback, set) {
 				w.must(w.client.ZIncrBy(w.ctx, w.set(k.Callback, set), float64(-by), string(k.ID)).Err())
 			}

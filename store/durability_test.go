@@ -211,6 +211,6 @@ func joinAsReplica(t *testing.T, of *redistest.Server) {
 func prepared(t *testing.T, mode, url string, durability ...store.Durability) *redisUnderTest {
 	t.Helper()
 	r := onURL(t, mode, url, durability...)
-	r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
+	r.must(r.client.Set(t.Context(), "relay:schema", "2", 0).Err())
 	return r
 }

@@ -98,16 +98,16 @@ func TestRedisAway(t *testing.T) {
 			_, err := r.Reschedule(ctx, cb.ID, relay.Expires{In: time.Hour}, maxExpiry)
 			return err
 		},
-		"cancel": func() error { _, err := r.Cancel(ctx, cb.ID); return err },
-		"get":    func() error { _, err := r.Get(ctx, cb.ID); return err },
-		"list":   func() error { _, err := r.List(ctx, relay.Query{Limit: 5}); return err },
-		"claim":  func() error { _, err := r.Claim(ctx, 5); return err },
-		"settle": func() error { _, err := r.Settle(ctx, relay.Delivery{ID: cb.ID}, relay.Settlement{}); return err },
-		"expire": func() error { _, err := r.Expire(ctx, 5); return err },
-		"trim":   func() error { _, err := r.Trim(ctx); return err },
-		"census": func() error { _, err := r.Census(ctx, 0); return err },
-		"beat":   func() error { _, err := r.Beat(ctx, "a", lease); return err },
-		"leave":  func() error { return r.Leave(ctx, "a") },
+		"cancel":   func() error { _, err := r.Cancel(ctx, cb.ID); return err },
+		"get":      func() error { _, err := r.Get(ctx, cb.ID); return err },
+		"list":     func() error { _, err := r.List(ctx, relay.Query{Limit: 5}); return err },
+		"claim":    func() error { _, err := r.Claim(ctx, 5); return err },
+		"settle":   func() error { _, err := r.Settle(ctx, relay.Delivery{ID: cb.ID}, relay.Settlement{}); return err },
+		"expire":   func() error { _, err := r.Expire(ctx, 5); return err },
+		"trim":     func() error { _, err := r.Trim(ctx); return err },
+		"census":   func() error { _, err := r.Census(ctx, 0); return err },
+		"announce": func() error { _, err := r.Announce(ctx, "a", lease); return err },
+		"leave":    func() error { return r.Leave(ctx, "a") },
 	} {
 		if err := ask(); !errors.Is(err, relay.ErrUnavailable) || errors.Is(err, relay.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrUnavailable", name, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -30,8 +31,8 @@ func (repeat) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// onceAfter does something after the first pipeline that has the command in it,
-// as the client spells it.
+// onceAfter does something after the first pipeline that has a command which
+// begins so, as the client spells it.
 type onceAfter struct {
 	repeat  // for the hooks that are not of interest
 	command string
@@ -44,7 +45,7 @@ func (o *onceAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pr
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
 		for _, cmd := range cmds {
-			if do := o.do; do != nil && fmt.Sprint(cmd.Args()...) == o.command {
+			if do := o.do; do != nil && strings.HasPrefix(fmt.Sprint(cmd.Args()...), o.command) {
 				o.do = nil
 				do()
 			}
@@ -53,17 +54,38 @@ func (o *onceAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pr
 	}
 }
 
-// counter counts the commands in pipelines.
-type counter struct {
-	repeat   // for the hooks that are not of interest
-	commands int
+// reads counts what Redis hands out to lists.
+type reads struct {
+	repeat                 // for the hooks that are not of interest
+	trips, members, hashes int
 }
 
-func (c *counter) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (c *reads) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		c.note(cmd)
+		return err
+	}
+}
 
-func (c *counter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (c *reads) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		c.commands += len(cmds)
-		return next(ctx, cmds)
+		err := next(ctx, cmds)
+		c.note(cmds...)
+		return err
+	}
+}
+
+// note counts the commands of one round trip.
+func (c *reads) note(cmds ...redis.Cmder) {
+	c.trips++
+	for _, cmd := range cmds {
+		switch cmd := cmd.(type) {
+		case *redis.SliceCmd:
+			c.hashes++
+		case *redis.Cmd:
+			members, _ := cmd.Slice()
+			c.members += len(members) / 3
+		}
 	}
 }

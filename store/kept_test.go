@@ -18,7 +18,8 @@ type kept struct {
 	Fence, Attempts, Unclear, Decided             string
 	Leased, TaskToken, Payload, Remarks           bool
 	InDeadline, InDue, InCreated                  bool
-	Created, Deadline, Answered, Due, Ended, Gone int64 // 0 where there is none
+	Listed                                        string // the final states in whose sets it is
+	Created, Deadline, Answered, Due, Ended, Gone int64  // 0 where there is none
 }
 
 // check compares Redis with the model, and with what Redis held before.
@@ -72,7 +73,7 @@ func (w *world) neverBack(k *task, before, after map[string]string) {
 func (w *world) wanted(k *task) kept {
 	m := k.model
 	if !m.kept {
-		return kept{InCreated: k.listed}
+		return kept{InCreated: k.listed, Listed: k.final}
 	}
 	want := kept{
 		State: string(m.state), By: m.by, InCreated: true, Created: m.created, Deadline: m.deadline, Answered: m.answered,
@@ -93,6 +94,8 @@ func (w *world) wanted(k *task) kept {
 		want.Due = m.due
 	}
 	if m.state.Final() {
+		k.final = string(m.state)
+		want.Listed = k.final
 		want.Gone = m.ended + retention.Milliseconds()
 	}
 	if m.state == relay.StateDelivered || m.state == relay.StateRefused {
@@ -138,6 +141,17 @@ func (w *world) found(k *task, hash map[string]string) kept {
 		w.near("score in created", got.Created, at)
 	}
 	got.Due, got.InDue = score("due")
+	for _, state := range relay.States {
+		if !state.Final() {
+			continue
+		}
+		if at, in := score(string(state)); in {
+			got.Listed += string(state)
+			if got.State != "" {
+				w.near("score in "+string(state), k.model.ended+retention.Milliseconds(), at)
+			}
+		}
+	}
 	ttl, err := w.client.PTTL(w.ctx, w.key(k.Callback)).Result()
 	w.must(err)
 	if ttl > 0 {

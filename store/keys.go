@@ -13,9 +13,13 @@ import (
 // schemaKey holds the keyspace's marker. Only package migrations writes it.
 const schemaKey = "relay:schema"
 
-// schemaMarkers are those that this package can work with. A release that
-// brings migration 2 closer knows "1>2" and "2" too; see package migrations.
-var schemaMarkers = []string{"1"}
+// schemaMarkers are those that this package can work with.
+var schemaMarkers = []string{"1", "1>2", schemaLatest}
+
+// schemaLatest is the marker with which every callback that has ended is in
+// the set of its final state. With an earlier one only those are that a replica
+// of this release has ended.
+const schemaLatest = "2"
 
 // replicasKey is the sorted set of live replicas, scored by their last sign of
 // life in milliseconds.
@@ -39,7 +43,11 @@ func deadlineKey(partition int) string { return partitionKey(partition, "deadlin
 // milliseconds, for listing.
 func createdKey(partition int) string { return partitionKey(partition, "created") }
 
-// asideKey is the sorted set of what was found in the three above and cannot be
+// endedKey is the sorted set of the callbacks in a final state, scored by when
+// retention forgets them, in milliseconds.
+func endedKey(partition int, final relay.State) string { return partitionKey(partition, string(final)) }
+
+// asideKey is the sorted set of what was found in the others and cannot be
 // read: "<set> <member>", with the score that it had there.
 func asideKey(partition int) string { return partitionKey(partition, "aside") }
 

@@ -71,7 +71,7 @@ type race struct {
 
 func newRace(t *testing.T, mode, url string) *race {
 	r := &race{redisUnderTest: onURL(t, mode, url), seen: map[string]int{}}
-	r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
+	r.must(r.client.Set(t.Context(), "relay:schema", "2", 0).Err())
 	for n := range linearReplicas + 1 {
 		// A slow machine must not make the client give up: only the line loses
 		// answers, so that it is known which ones. Every other replica's client

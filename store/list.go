@@ -1,98 +1,161 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
+	"time"
 
 	"callback-relay/relay"
 )
 
 // maxExamined bounds the callbacks that one page of a list looks at, so that a
-// filter that matches little cannot hold up Redis. The page then comes back
-// short, with a cursor to go on from.
+// tag which few callbacks have cannot hold up Redis. The page then comes back
+// short, with a cursor to continue from.
 const maxExamined = 1000
 
-// listStep is how many callbacks one round trip looks at, at least: it asks
-// every partition, which would be a waste for one callback.
-const listStep = 100
+// searchStep is how many callbacks are read at once when most of them may not
+// be what is searched for.
+const searchStep = 250
 
-// place is where in the list a callback stands: newest first, then by id.
-type place struct {
-	created int64 // ms
-	id      relay.CallbackID
+// order is how a list goes through the callbacks: by the scores of one kind of
+// sorted set, and by ids where scores are equal.
+type order struct {
+	sortedSet
+	up bool // the lowest score first
 }
 
-// before tells whether a comes before b in the list.
-func before(a, b place) int {
-	return cmp.Or(cmp.Compare(b.created, a.created), cmp.Compare(b.id, a.id))
-}
+// The orders of lists that are not of a final state. What waits is listed by
+// what comes first. While a list is read, a callback can only move to its end,
+// except for a pending one that is given an earlier deadline.
+var (
+	byCreation    = order{createdSet, false}
+	byDeadline    = order{deadlineSet, true}
+	byNextAttempt = order{dueSet, true}
+)
 
-// cursor is the text form of a place, and parseCursor its reverse.
-func (p place) cursor() string { return fmt.Sprintf("%d-%s", p.created, p.id) }
-
-func parseCursor(s string) (place, error) {
-	ms, text, _ := strings.Cut(s, "-")
-	created, err := strconv.ParseInt(ms, 10, 64)
-	id, idErr := relay.ParseCallbackID(text)
-	if err != nil || idErr != nil {
-		return place{}, &relay.InvalidFieldError{Field: "cursor", Problem: "is not one that a list returned"}
+// orderOf returns how callbacks in a state are listed. Those in a final state
+// are listed with those first that are forgotten last, which are those that
+// ended last. While not all of them are in its set, they are searched for among
+// all callbacks.
+func (s *Store) orderOf(state relay.State) order {
+	switch {
+	case state == relay.StatePending:
+		return byDeadline
+	case state == relay.StateAnswered:
+		return byNextAttempt
+	case state.Final() && state != "" && s.migrated():
+		return order{endedSet(state), false}
 	}
-	return place{created, id}, nil
+	return byCreation
+}
+
+// compare puts members in order.
+func (o order) compare(a, b member) int {
+	if o.up {
+		return compare(a, b)
+	}
+	return compare(b, a)
+}
+
+// cursor is the text form of a place in a list, from which it can continue:
+// that of the last member that was looked at.
+func (o order) cursor(last member) string { return o.name + "-" + score(last) + "-" + string(last.id) }
+
+// score is the score of a member as Redis reads it.
+func score(m member) string { return strconv.FormatFloat(m.score, 'f', -1, 64) }
+
+// errCursor is returned for a cursor that no list of the state has returned.
+var errCursor = &relay.InvalidFieldError{
+	Field: "cursor", Problem: "is not one that this list returned; a list by another state has other cursors",
+}
+
+// parseCursor reads a cursor of a list by state, and the order of that list.
+func (s *Store) parseCursor(text string, state relay.State) (order, member, error) {
+	o := s.orderOf(state)
+	parts := strings.Split(text, "-")
+	if parts[0] == byCreation.name && state.Final() {
+		o = byCreation // a list that began before the migration ends as it began
+	}
+	if len(parts) != 3 || parts[0] != o.name {
+		return order{}, member{}, errCursor
+	}
+	score, err := strconv.ParseFloat(parts[1], 64)
+	id, idErr := relay.ParseCallbackID(parts[2])
+	if err != nil || idErr != nil || math.IsNaN(score) || math.IsInf(score, 0) {
+		return order{}, member{}, errCursor
+	}
+	return o, member{part{o.sortedSet, id.Partition()}, id, score}, nil
 }
 
 // List implements [relay.Store].
 func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
-	var last *place
+	if err := s.usable(ctx); err != nil { // which also tells whether it is migrated
+		return relay.Page{}, fmt.Errorf("list: %w", err)
+	}
+	o, last := s.orderOf(q.State), (*member)(nil)
 	if q.Cursor != "" {
-		p, err := parseCursor(q.Cursor)
+		from, place, err := s.parseCursor(q.Cursor, q.State)
 		if err != nil {
 			return relay.Page{}, err
 		}
-		last = &p
+		o, last = from, &place
 	}
+	searching := q.TagKey != "" || q.State != "" && o.name == createdSet.name
 	page := relay.Page{Callbacks: []relay.Callback{}}
-	step := max(q.Limit, listStep)
-	for examined := 0; examined < maxExamined; {
-		places, err := s.placesAfter(ctx, last, step)
+	for page.Examined < maxExamined && len(page.Callbacks) < q.Limit {
+		step := q.Limit - len(page.Callbacks)
+		if searching {
+			step = min(max(step, searchStep), maxExamined-page.Examined)
+		}
+		members, err := s.next(ctx, o, last, step)
 		if err != nil {
 			return relay.Page{}, fmt.Errorf("list: %w", err)
 		}
-		ids := make([]relay.CallbackID, len(places))
-		for i, p := range places {
-			ids[i] = p.id
-		}
-		views, err := s.readAll(ctx, ids)
+		examined, err := s.addMatches(ctx, &page, members, q)
 		if err != nil {
 			return relay.Page{}, fmt.Errorf("list: %w", err)
 		}
-		for i, v := range views {
-			// What cannot be read must not hide the rest.
-			readable := v.record != nil && (v.err == nil || errors.Is(v.err, relay.ErrSealed))
-			if readable && matches(v.Callback, q) {
-				page.Callbacks = append(page.Callbacks, v.Callback)
-			}
-			last = &places[i]
-			if len(page.Callbacks) == q.Limit {
-				break
-			}
+		if examined > 0 {
+			last = &members[examined-1]
+			page.Examined += examined
+			page.ExaminedTo = time.UnixMilli(int64(last.score)).UTC()
+		}
+		if len(members) < step && examined == len(members) {
+			return page, nil // the end of the list
+		}
+	}
+	page.Next = o.cursor(*last)
+	return page, nil
+}
+
+// addMatches reads callbacks and adds those to a page that the query asks for,
+// up to its limit. It returns how many callbacks it has looked at.
+func (s *Store) addMatches(ctx context.Context, page *relay.Page, members []member, q relay.Query) (examined int, err error) {
+	ids := make([]relay.CallbackID, len(members))
+	for i, m := range members {
+		ids[i] = m.id
+	}
+	views, err := s.readAll(ctx, ids)
+	if err != nil {
+		return 0, err
+	}
+	for _, v := range views {
+		examined++
+		// What cannot be read must not hide the rest.
+		readable := v.record != nil && (v.err == nil || errors.Is(v.err, relay.ErrSealed))
+		if readable && matches(v.Callback, q) {
+			page.Callbacks = append(page.Callbacks, v.Callback)
 		}
 		if len(page.Callbacks) == q.Limit {
 			break
 		}
-		if len(places) < step {
-			return page, nil // the end of the list
-		}
-		examined += len(places)
 	}
-	page.Next = last.cursor()
-	return page, nil
+	return examined, nil
 }
 
 func matches(cb relay.Callback, q relay.Query) bool {
@@ -103,44 +166,103 @@ func matches(cb relay.Callback, q relay.Query) bool {
 	return q.TagKey == "" || ok && value == q.TagValue
 }
 
-// placesAfter returns the next n places of the list after the last one, or
-// from its beginning. Fewer than n means that there are no more.
-func (s *Store) placesAfter(ctx context.Context, last *place, n int) ([]place, error) {
-	newest := "+inf"
-	if last != nil {
-		newest = strconv.FormatInt(last.created, 10)
+// next returns the n members that follow the last one, or the first n where
+// there is no last one. Fewer than n means that there are no more.
+//
+// Ids spread evenly over the partitions. So each is asked for its share first,
+// and then only those for more that may have some before the n-th of all that
+// were read. The second round trip is the last one, except where members are
+// set aside or sets are very uneven.
+func (s *Store) next(ctx context.Context, o order, last *member, n int) ([]member, error) {
+	var found []member
+	ask := make([]listed, 0, relay.Partitions)
+	for _, p := range everywhere(o.sortedSet) {
+		ask = append(ask, listed{part: p, last: last, more: true})
 	}
-	// Callbacks of the last one's own millisecond come back once more: fetch
-	// enough to get past them.
-	for fetch := int64(n) + 8; ; fetch *= 2 {
-		sets := make([]*redis.ZSliceCmd, relay.Partitions)
-		_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for i := range sets {
-				sets[i] = p.ZRevRangeByScoreWithScores(ctx, createdKey(i),
-					&redis.ZRangeBy{Min: "-inf", Max: newest, Count: fetch})
-			}
-			return nil
-		})
+	each := n/relay.Partitions + 1
+	var stop *member
+	for len(ask) > 0 {
+		read, err := s.listParts(ctx, o, ask, each, stop)
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, err
 		}
-		var places []place
-		more := false
-		for _, set := range sets {
-			fresh := 0
-			for _, z := range set.Val() {
-				id, err := relay.ParseCallbackID(fmt.Sprint(z.Member))
-				p := place{created: int64(z.Score), id: id}
-				if err == nil && (last == nil || before(p, *last) > 0) {
-					places, fresh = append(places, p), fresh+1
-				}
-			}
-			more = more || int64(len(set.Val())) == fetch && fresh < n
+		found = append(found, read...)
+		slices.SortFunc(found, o.compare)
+		if found = found[:min(n, len(found))]; len(found) == n {
+			stop = &found[n-1]
 		}
-		if more {
-			continue
-		}
-		slices.SortFunc(places, before)
-		return places[:min(n, len(places))], nil
+		ask = slices.DeleteFunc(ask, func(l listed) bool {
+			return !l.more || stop != nil && o.compare(*l.last, *stop) >= 0
+		})
+		each = n
 	}
+	return found, nil
+}
+
+// listed is how far a set has been listed.
+type listed struct {
+	part
+	last *member // nil at the beginning
+	more bool    // there may be further members
+}
+
+// bounds are the arguments of list.lua about this set: after which member it is
+// to be listed, and up to which if there is a stop.
+func (l listed) bounds(stop *member) []any {
+	args := []any{"", "", ""}
+	if l.last != nil {
+		args[0], args[1] = score(*l.last), string(l.last.id)
+		if l.last.partition != l.partition {
+			args[1] = string(l.last.id.In(l.partition))
+		}
+	}
+	if stop != nil {
+		args[2] = string(stop.id.In(l.partition))
+	}
+	return args
+}
+
+// listParts reads up to each further members of sorted sets, none of them behind
+// stop, and notes how far they have been listed. What is no id is set aside.
+func (s *Store) listParts(ctx context.Context, o order, from []listed, each int, stop *member) ([]member, error) {
+	direction := "down"
+	if o.up {
+		direction = "up"
+	}
+	at := make(map[int]*listed, len(from))
+	parts := make([]part, len(from))
+	for i := range from {
+		parts[i], at[from[i].partition] = from[i].part, &from[i]
+	}
+	members, strays, err := s.readParts(ctx, listScript, parts, func(group []part) []any {
+		args := []any{direction, each, ""}
+		if stop != nil {
+			args[2] = score(*stop)
+		}
+		for _, p := range group {
+			args = append(args, at[p.partition].bounds(stop)...)
+		}
+		return args
+	})
+	if err != nil {
+		return nil, err
+	}
+	_ = s.setAside(ctx, strays) // else it stays: the list goes past it in any case
+	read := map[int]int{}
+	note := func(m member) {
+		read[m.partition]++
+		if l := at[m.partition]; l.last == nil || o.compare(m, *l.last) > 0 {
+			l.last = &m
+		}
+	}
+	for _, m := range members {
+		note(m)
+	}
+	for _, m := range strays {
+		note(member{m.part, relay.CallbackID(m.member), m.score})
+	}
+	for i := range from {
+		from[i].more = read[from[i].partition] == each
+	}
+	return members, nil
 }

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
 	"callback-relay/relay"
+	"callback-relay/store"
 )
 
 func testList(t *testing.T, r *redisUnderTest) {
@@ -28,12 +31,12 @@ func testList(t *testing.T, r *redisUnderTest) {
 		}
 	}
 	slices.Reverse(want)
-	for start := 0; start < n; { // within one millisecond the order is by id
+	for start := 0; start < n; { // within one millisecond partitions take turns
 		end := start
 		for end < n && (n-1-end)/50 == (n-1-start)/50 {
 			end++
 		}
-		slices.Sort(want[start:end])
+		slices.SortFunc(want[start:end], byTurns)
 		slices.Reverse(want[start:end])
 		start = end
 	}
@@ -73,28 +76,255 @@ func (r *redisUnderTest) listAll(q relay.Query) []relay.CallbackID {
 	}
 }
 
-func testListRefusesAForeignCursor(t *testing.T, r *redisUnderTest) {
-	for _, cursor := range []string{"x", "12", "12-short", "-"} {
-		var field *relay.InvalidFieldError
-		if _, err := r.List(t.Context(), relay.Query{Limit: 5, Cursor: cursor}); !errors.As(err, &field) || field.Field != "cursor" {
-			t.Errorf("%q: %v", cursor, err)
+// seedCallbacks stores callbacks as the scripts leave them, without running
+// them: one for each state in turn. All times of a callback are the same and
+// grow by one millisecond every so many callbacks.
+func (r *redisUnderTest) seedCallbacks(n, sameTime int, tags func(int) string) {
+	r.t.Helper()
+	ctx, far := r.t.Context(), time.Now().Add(time.Hour).UnixMilli()
+	for from := 0; from < n; from += 500 {
+		_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i := from; i < min(n, from+500); i++ {
+				state := relay.States[i%len(relay.States)]
+				id, at := r.keys.Identify(relay.TaskToken(fmt.Sprint("seed", i)))[0].ID, far+int64(i/sameTime)
+				cb := relay.Callback{ID: id}
+				p.HSet(ctx, r.key(cb), "state", string(state), "registration", fmt.Sprintf(
+					`%d %d {"links":[["default","webhook"]],"tags":{"t":"%s"},"onExpiry":"fail","expires":"","key":"k1"}`, at, at, tags(i)))
+				set := string(state)
+				switch state {
+				case relay.StatePending:
+					set = "deadline"
+				case relay.StateAnswered:
+					set = "due"
+				}
+				member := redis.Z{Score: float64(at), Member: string(id)}
+				p.ZAdd(ctx, r.set(cb, "created"), member)
+				p.ZAdd(ctx, r.set(cb, set), member)
+			}
+			return nil
+		})
+		r.must(err)
+	}
+}
+
+// listed returns what seedCallbacks has made and a list by state shows.
+func (r *redisUnderTest) listed(n, sameTime int, state relay.State) (want []relay.CallbackID) {
+	type at struct {
+		time int
+		id   relay.CallbackID
+	}
+	var all []at
+	for i := range n {
+		if state == "" || relay.States[i%len(relay.States)] == state {
+			all = append(all, at{i / sameTime, r.keys.Identify(relay.TaskToken(fmt.Sprint("seed", i)))[0].ID})
+		}
+	}
+	slices.SortFunc(all, func(a, b at) int {
+		if a.time != b.time {
+			return a.time - b.time
+		}
+		return byTurns(a.id, b.id)
+	})
+	if state != relay.StatePending && state != relay.StateAnswered {
+		slices.Reverse(all)
+	}
+	for _, a := range all {
+		want = append(want, a.id)
+	}
+	return want
+}
+
+// byTurns is how callbacks of one time are listed: in turns among the partitions.
+func byTurns(a, b relay.CallbackID) int {
+	if a.In(0) != b.In(0) {
+		return strings.Compare(string(a.In(0)), string(b.In(0)))
+	}
+	return a.Partition() - b.Partition()
+}
+
+func oneTag(int) string { return "x" }
+
+// everyState is each state, and "" for all of them.
+var everyState = append([]relay.State{""}, relay.States...)
+
+// What waits is listed by what comes first, and what has ended by what ended
+// last, in pages of any size.
+func testListByState(t *testing.T, r *redisUnderTest) {
+	const n, sameTime = 900, 7
+	r.seedCallbacks(n, sameTime, oneTag)
+	for _, state := range everyState {
+		want := r.listed(n, sameTime, state)
+		for _, limit := range []int{1, 20, 64, 100} {
+			if limit == 1 && state == "" {
+				continue // hundreds of pages
+			}
+			if diff := cmp.Diff(want, r.listAll(relay.Query{Limit: limit, State: state})); diff != "" {
+				t.Errorf("%q in pages of %d (-want +got):\n%s", state, limit, diff)
+			}
 		}
 	}
 }
 
-// A filter that matches nothing must not cost a round of all partitions for
-// each callback.
-func testListIsCheap(t *testing.T, r *redisUnderTest) {
-	for i := range 150 {
-		r.register(relay.TaskToken(fmt.Sprint("task", i)))
+// Callbacks with one deadline, as a batch that ends at midnight makes them, do
+// not make pages any dearer.
+func testListOfEqualTimes(t *testing.T, r *redisUnderTest) {
+	const n = 3000
+	r.seedCallbacks(n, n, oneTag)
+	for _, state := range []relay.State{"", relay.StatePending, relay.StateCancelled} {
+		q, count := relay.Query{Limit: 100, State: state}, &reads{}
+		var got []relay.CallbackID
+		r.client.AddHook(count)
+		for {
+			*count = reads{}
+			page, err := r.List(t.Context(), q)
+			r.must(err)
+			for _, cb := range page.Callbacks {
+				got = append(got, cb.ID)
+			}
+			r.cheap(state, *count)
+			if q.Cursor = page.Next; q.Cursor == "" {
+				break
+			}
+		}
+		if diff := cmp.Diff(r.listed(n, n, state), got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", state, diff)
+		}
 	}
-	count := &counter{}
+}
+
+// cheap checks what one page of a hundred has cost.
+func (r *redisUnderTest) cheap(state relay.State, c reads) {
+	r.t.Helper()
+	if c.trips > 4 || c.members > 200 || c.hashes > 100 {
+		r.t.Errorf("a page of %q took %d round trips, %d members and %d callbacks; want at most 4, 200 and 100", state, c.trips, c.members, c.hashes)
+	}
+}
+
+// A page costs the same whatever its state, and wherever in the list it is.
+func testListCost(t *testing.T, r *redisUnderTest) {
+	r.seedCallbacks(12_000, 40, oneTag)
+	var told timings
+	r.Store = store.New(r.client, store.Options{Keys: r.keys, Lease: lease, Retention: retention, Metrics: &told})
+	count := &reads{}
 	r.client.AddHook(count)
-	page, err := r.List(t.Context(), relay.Query{Limit: 1, State: relay.StateRefused})
-	if err != nil || len(page.Callbacks) != 0 || page.Next != "" {
-		t.Errorf("%+v, %v", page, err)
+	_, err := r.List(t.Context(), relay.Query{Limit: 1}) // looks at the keyspace, and loads the script
+	r.must(err)
+	for _, state := range everyState {
+		q := relay.Query{Limit: 100, State: state}
+		for range 5 {
+			*count = reads{}
+			told.take()
+			page, err := r.List(t.Context(), q)
+			if err != nil || len(page.Callbacks) != 100 || page.Examined != 100 {
+				t.Fatalf("%q: a page of %d, %d examined, %v", state, len(page.Callbacks), page.Examined, err)
+			}
+			r.cheap(state, *count)
+			if trips := told.take(); len(trips) > 4 {
+				t.Errorf("%q: round trips %q", state, trips)
+			}
+			q.Cursor = page.Next
+		}
 	}
-	if count.commands > 600 {
-		t.Errorf("%d commands to look at 150 callbacks", count.commands)
+}
+
+// A cursor is good for the list that returned it.
+func testListCursors(t *testing.T, r *redisUnderTest) {
+	r.seedCallbacks(60, 1, oneTag)
+	refused := func(q relay.Query) {
+		t.Helper()
+		var field *relay.InvalidFieldError
+		if _, err := r.List(t.Context(), q); !errors.As(err, &field) || field.Field != "cursor" {
+			t.Errorf("%+v: %v", q, err)
+		}
+	}
+	cursors := map[relay.State]string{}
+	for _, state := range everyState {
+		page, err := r.List(t.Context(), relay.Query{Limit: 5, State: state})
+		r.must(err)
+		cursors[state] = page.Next
+		for _, bad := range []string{"x", "12", "12-short", "-", string(state) + "-12-short", page.Next + "-", "x" + page.Next} {
+			refused(relay.Query{Limit: 5, State: state, Cursor: bad})
+		}
+	}
+	for _, state := range everyState {
+		for of, cursor := range cursors {
+			if of == "" && state.Final() && state != "" {
+				continue // the list began while callbacks in that state were searched for
+			}
+			if of != state {
+				refused(relay.Query{Limit: 5, State: state, Cursor: cursor})
+			}
+		}
+	}
+}
+
+// While callbacks that ended before an upgrade are in no set of their state,
+// lists search for them, also one that has begun when the migration ends.
+func testListWhileMigrating(t *testing.T, r *redisUnderTest) {
+	ctx := t.Context()
+	const n = 300
+	r.seedCallbacks(n, 1, oneTag)
+	for _, marker := range []string{"1", "1>2"} {
+		r.must(r.client.Set(ctx, "relay:schema", marker, 0).Err())
+		r.useKeys(r.keys)
+		for _, state := range everyState {
+			want := r.listed(n, 1, state)
+			if state.Final() && state != "" {
+				// As the release before this one has left them.
+				for _, id := range want {
+					r.must(r.client.ZRem(ctx, r.set(relay.Callback{ID: id}, string(state)), string(id)).Err())
+				}
+			}
+			if diff := cmp.Diff(want, r.listAll(relay.Query{Limit: 20, State: state})); diff != "" {
+				t.Errorf("marker %s, %q (-want +got):\n%s", marker, state, diff)
+			}
+		}
+	}
+	first, err := r.List(ctx, relay.Query{Limit: 20, State: relay.StateDelivered})
+	r.must(err)
+	r.must(r.client.Set(ctx, "relay:schema", "2", 0).Err())
+	r.useKeys(r.keys)
+	rest := r.listAll(relay.Query{Limit: 20, State: relay.StateDelivered, Cursor: first.Next})
+	if len(first.Callbacks)+len(rest) != n/len(relay.States) {
+		t.Errorf("%d before the migration ended and %d after it, want %d together", len(first.Callbacks), len(rest), n/len(relay.States))
+	}
+}
+
+// A page by a tag that few callbacks have comes back short, and says how far it
+// has looked.
+func testListByTagIsBounded(t *testing.T, r *redisUnderTest) {
+	const n, most = 2_600, 1000
+	r.seedCallbacks(n, 1, func(i int) string {
+		if i == 3 {
+			return "rare"
+		}
+		return "x"
+	})
+	newest := r.listed(n, 1, "")
+	q := relay.Query{Limit: 5, TagKey: "t", TagValue: "rare"}
+	for examined := 0; ; {
+		count := &reads{}
+		r.client.AddHook(count)
+		page, err := r.List(t.Context(), q)
+		r.must(err)
+		if page.Examined > most || count.hashes > most {
+			t.Errorf("a page examined %d callbacks and read %d", page.Examined, count.hashes)
+		}
+		examined += page.Examined
+		last, err := r.Get(t.Context(), newest[examined-1])
+		r.must(err)
+		if !page.ExaminedTo.Equal(last.CreatedAt) {
+			t.Errorf("after %d callbacks: examined to %v, want %v", examined, page.ExaminedTo, last.CreatedAt)
+		}
+		if q.Cursor = page.Next; q.Cursor != "" {
+			if len(page.Callbacks) != 0 {
+				t.Errorf("%d found among the first %d", len(page.Callbacks), examined)
+			}
+			continue
+		}
+		if examined != n || len(page.Callbacks) != 1 {
+			t.Errorf("%d examined, %d on the last page", examined, len(page.Callbacks))
+		}
+		return
 	}
 }

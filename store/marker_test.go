@@ -27,7 +27,7 @@ func TestMarkerCountsForSeconds(t *testing.T) {
 	s := New(client, Options{})
 	ctx := t.Context()
 	must(s.usable(ctx))
-	must(server.Set(schemaKey, "1>2"))
+	must(server.Set(schemaKey, "2>3"))
 	must(s.usable(ctx)) // it was read a moment ago
 
 	pass := func() { s.marker.Store(&markerLook{at: time.Now().Add(-markerGoodFor)}) }

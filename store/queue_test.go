@@ -137,7 +137,7 @@ func testClaimTakesTheOldestOfAllPartitions(t *testing.T, r *redisUnderTest) {
 		r.settle(r.answer(cb, `1`), relay.Settlement{State: relay.StateAnswered})
 		r.must(r.client.ZAddXX(t.Context(), r.set(cb, "due"), redis.Z{Score: float64(1000 + i), Member: string(cb.ID)}).Err())
 	}
-	if c, err := r.Census(t.Context(), 0); c.Answered != n || err != nil {
+	if c, err := r.Census(t.Context(), 0); c.Callbacks[relay.StateAnswered] != n || err != nil {
 		t.Errorf("census %+v, %v", c, err)
 	}
 	got, err := r.Claim(t.Context(), 5)
@@ -247,29 +247,31 @@ func testStrayMembers(t *testing.T, r *redisUnderTest) {
 
 func testReplicas(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
-	beat := func(name string, want int) {
+	announce := func(name string, want int) {
 		t.Helper()
-		if n, err := r.Beat(ctx, name, time.Minute); n != want || err != nil {
+		if n, err := r.Announce(ctx, name, time.Minute); n != want || err != nil {
 			t.Errorf("%s counts %d replicas, want %d (%v)", name, n, want, err)
 		}
 	}
-	beat("a", 1)
-	beat("b", 2)
-	beat("a", 2)
+	announce("a", 1)
+	announce("b", 2)
+	announce("a", 2)
 	r.must(r.Leave(ctx, "b"))
-	beat("a", 1)
+	announce("a", 1)
 	// One that has not been heard of for too long does not count.
 	r.must(r.client.ZAdd(ctx, "relay:v1:replicas", redis.Z{Score: float64(time.Now().Add(-2 * time.Minute).UnixMilli()), Member: "c"}).Err())
-	beat("a", 1)
+	announce("a", 1)
 }
 
+// A callback whose retention is over leaves all sets, and nothing else does.
 func testTrim(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	var gone, kept []relay.Callback
-	for i := range 40 {
-		cb := r.register(relay.TaskToken(fmt.Sprint("task", i)))
-		if i%2 == 0 {
-			r.must(r.client.Del(ctx, r.key(cb)).Err()) // as retention does
+	for i := range 60 {
+		cb := r.register(relay.TaskToken(fmt.Sprint("task", i)), ignoring)
+		r.bring(cb, relay.States[i%len(relay.States)])
+		if i%2 == 0 && relay.State(r.hash(cb)["state"]).Final() {
+			r.forget(cb)
 			gone = append(gone, cb)
 		} else {
 			kept = append(kept, cb)
@@ -279,9 +281,7 @@ func testTrim(t *testing.T, r *redisUnderTest) {
 		t.Errorf("trimmed %d, %v, want %d", n, err, len(gone))
 	}
 	for _, cb := range gone {
-		if r.inSet(cb, "created") || r.inSet(cb, "deadline") {
-			t.Errorf("%s is still in a set", cb.ID)
-		}
+		r.inNoSet(cb)
 	}
 	for _, cb := range kept {
 		r.checkInvariants("kept", cb)
@@ -289,14 +289,68 @@ func testTrim(t *testing.T, r *redisUnderTest) {
 	if n, err := r.Trim(ctx); n != 0 || err != nil {
 		t.Errorf("again: %d, %v", n, err)
 	}
+}
 
-	// One that is registered anew between the look and the removal stays.
-	r.must(r.client.Del(ctx, r.key(kept[0])).Err())
-	r.client.AddHook(&onceAfter{command: fmt.Sprint("exists", r.key(kept[0])), do: func() { r.register("task1") }})
-	if n, err := r.Trim(ctx); n != 0 || err != nil {
-		t.Errorf("trimmed %d that came back, %v", n, err)
+// inNoSet checks that nothing is left of a callback.
+func (r *redisUnderTest) inNoSet(cb relay.Callback) {
+	r.t.Helper()
+	for _, set := range []string{"created", "deadline", "due", "delivered", "refused", "expired", "cancelled"} {
+		if r.inSet(cb, set) {
+			r.t.Errorf("%s is still in %s", cb.ID, set)
+		}
 	}
-	r.checkInvariants("came back", kept[0])
+}
+
+// More callbacks than one step takes are trimmed, and what is registered again
+// or kept for longer, at any moment, stays.
+func testTrimMany(t *testing.T, r *redisUnderTest) {
+	ctx := t.Context()
+	cancelled := func(task string) relay.Callback {
+		cb := r.register(relay.TaskToken(task))
+		_, err := r.Cancel(ctx, cb.ID)
+		r.must(err)
+		return cb
+	}
+	const n = 600
+	for i := range n {
+		r.forget(cancelled(fmt.Sprint("task", i)))
+	}
+	longer := cancelled("kept for longer")
+	r.must(r.client.ZAdd(ctx, r.set(longer, "cancelled"), redis.Z{Score: 1, Member: string(longer.ID)}).Err())
+	again := cancelled("again")
+	r.forget(again)
+	r.register("again")
+	r.checkInvariants("registered again, before it was trimmed", again)
+	between := cancelled("between")
+	r.forget(between)
+	r.must(r.client.ZAdd(ctx, r.set(between, "cancelled"), redis.Z{Score: 2, Member: string(between.ID)}).Err())
+	r.client.AddHook(&onceAfter{command: "evalsha", do: func() { r.register("between") }})
+	if got, err := r.Trim(ctx); got != n || err != nil {
+		t.Errorf("trimmed %d, %v, want %d", got, err, n)
+	}
+	r.checkInvariants("registered again between the two steps", between)
+	r.checkInvariants("kept for longer", longer)
+	if score := r.client.ZScore(ctx, r.set(longer, "cancelled"), string(longer.ID)).Val(); int64(score) <= time.Now().UnixMilli() {
+		t.Errorf("it would be looked at again and again: score %v", score)
+	}
+}
+
+// A callback whose hash is gone before it ended, which no script of the relay
+// does, leaves all sets once its time has come.
+func testHashIsGone(t *testing.T, r *redisUnderTest) {
+	ctx := t.Context()
+	pending, answered := r.register("pending"), r.register("answered")
+	r.answer(answered, `1`)
+	for _, cb := range []relay.Callback{pending, answered} {
+		r.pass(cb)
+		r.must(r.client.Del(ctx, r.key(cb)).Err())
+	}
+	if n, err := r.Expire(ctx, 10); n != 0 || err != nil {
+		t.Errorf("ended %d, %v", n, err)
+	}
+	r.claimNone()
+	r.inNoSet(pending)
+	r.inNoSet(answered)
 }
 
 // A failover to a replica that had not got a claim takes the claim back, and

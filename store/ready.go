@@ -57,6 +57,7 @@ type Condition struct {
 	FailedChecks []FailedCheck // none when the store can be relied on
 	Memory       float64       // share in use of the fullest server; 0 when no server has a limit
 	Skew         time.Duration // how far our clock is ahead of the one that differs most
+	Migration    error         // that one is still to come; nil when none is
 }
 
 // Low tells whether so little memory is left that no callback is made.
@@ -110,8 +111,9 @@ const markerGoodFor = 4 * time.Second
 
 // markerLook is what the marker said, and when it was asked for.
 type markerLook struct {
-	at    time.Time
-	wrong error // nil when this release knows it
+	at     time.Time
+	marker string
+	wrong  error // nil when this release knows the marker
 }
 
 // usable returns why nothing may be read or written now: an empty Redis, or one
@@ -137,6 +139,7 @@ func (s *Store) Look(ctx context.Context) Condition {
 		err = nil
 	}
 	if err == nil {
+		c.Migration = s.missingMigration()
 		err = s.lookAtServers(ctx, &c)
 	}
 	if err == nil {
@@ -163,24 +166,40 @@ var errSchema = fmt.Errorf("%w: wrong keyspace", relay.ErrUnavailable)
 // checkSchema reads the marker and remembers what it says.
 func (s *Store) checkSchema(ctx context.Context) error {
 	asked := time.Now()
-	err := s.readSchema(ctx)
+	marker, err := s.readSchema(ctx)
 	if err == nil || errors.Is(err, errSchema) {
-		s.marker.Store(&markerLook{asked, err})
+		s.marker.Store(&markerLook{asked, marker, err})
 	}
 	return err
 }
 
-func (s *Store) readSchema(ctx context.Context) error {
-	marker, err := s.redis.Get(ctx, schemaKey).Result()
+func (s *Store) readSchema(ctx context.Context) (marker string, err error) {
+	marker, err = s.redis.Get(ctx, schemaKey).Result()
 	switch {
 	case err == redis.Nil: //nolint:errorlint // wrapped, it is trouble with a Sentinel
-		return fmt.Errorf("%w: redis holds none, run relay migrate up", errSchema)
+		return "", fmt.Errorf("%w: redis holds none, run relay migrate up", errSchema)
 	case err != nil:
-		return unavailable(err)
+		return "", unavailable(err)
 	case !slices.Contains(schemaMarkers, marker):
-		return fmt.Errorf("%w: redis holds version %.20q, this release knows %s", errSchema, marker, strings.Join(schemaMarkers, ", "))
+		return marker, fmt.Errorf("%w: redis holds version %.20q, this release knows %s", errSchema, marker, strings.Join(schemaMarkers, ", "))
 	}
-	return nil
+	return marker, nil
+}
+
+// missingMigration returns an error if the keyspace is one that this release can
+// work with, and not the latest.
+func (s *Store) missingMigration() error {
+	seen := s.marker.Load()
+	if seen == nil || seen.wrong != nil || seen.marker == schemaLatest {
+		return nil
+	}
+	return fmt.Errorf("migration %s is still to come: run relay migrate up; until then lists of callbacks that have ended are slow, and counts of them too low", schemaLatest)
+}
+
+// migrated tells whether the keyspace was last seen to be at its latest version.
+func (s *Store) migrated() bool {
+	seen := s.marker.Load()
+	return seen != nil && seen.marker == schemaLatest
 }
 
 // lookAtServers looks at every server that holds data.
@@ -280,13 +299,13 @@ func (s *Store) judgeCopies(info string, copies *redis.Cmd, c *Condition) {
 	}
 }
 
-// lookForWrites asks every server whether it takes writes, by deleting a key
+// lookForWrites asks the servers whether they take writes, by deleting a key
 // that there never is: a replica, a server without room on its disk and one
 // that misses replicas refuse even that. It needs no memory and changes nothing.
 func (s *Store) lookForWrites(ctx context.Context, c *Condition) error {
 	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for partition := range relay.Partitions {
-			p.Unlink(ctx, partitionKey(partition, "probe"))
+		for _, partitions := range s.slots() {
+			p.Unlink(ctx, partitionKey(partitions[0], "probe"))
 		}
 		return nil
 	})

@@ -42,7 +42,7 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 		"claim":  func() error { _, err := r.Claim(ctx, 5); return err },
 		"expire": func() error { _, err := r.Expire(ctx, 5); return err },
 	}
-	for _, version := range []string{"2", "", "x"} {
+	for _, version := range []string{"3", "", "2>3"} {
 		if version == "" {
 			r.must(r.client.Del(ctx, "relay:schema").Err())
 		} else {
@@ -62,8 +62,8 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 		if state := r.hash(cb)["state"]; state != "pending" {
 			t.Errorf("schema %q: the callback is %s", version, state)
 		}
-		r.must(r.client.Set(ctx, "relay:schema", "1", 0).Err())
-		r.until("the watch sees version 1", func() bool { return ask["get"]() == nil })
+		r.must(r.client.Set(ctx, "relay:schema", "2", 0).Err())
+		r.until("the watch sees version 2", func() bool { return ask["get"]() == nil })
 	}
 	r.answer(cb, `1`)
 }
@@ -97,7 +97,7 @@ func TestEvictionPolicy(t *testing.T) {
 		store.ModeCluster:    redistest.StartCluster(t),
 	} {
 		r := onURL(t, mode, server.URL)
-		r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
+		r.must(r.client.Set(t.Context(), "relay:schema", "2", 0).Err())
 		wantFailedChecks(t, r)
 		r.must(r.client.ConfigSet(t.Context(), "maxmemory-policy", "volatile-lru").Err())
 		wantFailedChecks(t, r, store.CheckEviction)
@@ -205,7 +205,7 @@ func TestWrongClock(t *testing.T) {
 	const far = 20 * time.Minute
 	for _, wrong := range []time.Duration{far, -far} {
 		r := onURL(t, store.ModeStandalone, "redis://"+miniredis.RunT(t).Addr())
-		r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
+		r.must(r.client.Set(t.Context(), "relay:schema", "2", 0).Err())
 		r.Store = store.New(r.client, store.Options{
 			Keys: r.keys, Lease: lease, Retention: retention,
 			Clock: func() time.Time { return time.Now().Add(wrong) },

@@ -29,11 +29,12 @@ var (
 	cancelScript     = load("cancel")
 	touchScript      = load("touch")
 	expireScript     = load("expire")
-	ripeScript       = load("ripe")
+	dueScript        = load("due")
+	listScript       = load("list")
 	claimScript      = load("claim")
 	settleScript     = load("settle")
 	trimScript       = load("trim")
-	beatScript       = load("beat")
+	announceScript   = load("announce")
 	censusScript     = load("census")
 	asideScript      = load("aside")
 )
@@ -137,6 +138,16 @@ func (r reply) text(name string) string {
 		}
 	}
 	return ""
+}
+
+// all returns every value with the name.
+func (r reply) all(name string) (values []string) {
+	for i := 0; i+1 < len(r); i += 2 {
+		if r[i] == name {
+			values = append(values, r[i+1])
+		}
+	}
+	return values
 }
 
 // number returns the value with the name as an integer, or 0.

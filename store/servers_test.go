@@ -75,7 +75,6 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"Census":                             testCensus,
 	"Timings":                            testTimings,
 	"TraceContexts":                      testTraceContexts,
-	"ListIsCheap":                        testListIsCheap,
 	"Watch":                              testWatch,
 	"StrayMembers":                       testStrayMembers,
 	"StraysAreSetAside":                  testStraysAreSetAside,
@@ -83,8 +82,15 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"BrokenSealGoesOn":                   testBrokenSealGoesOn,
 	"Replicas":                           testReplicas,
 	"Trim":                               testTrim,
+	"TrimMany":                           testTrimMany,
+	"HashIsGone":                         testHashIsGone,
+	"ListByState":                        testListByState,
+	"ListOfEqualTimes":                   testListOfEqualTimes,
+	"ListCursors":                        testListCursors,
+	"ListWhileMigrating":                 testListWhileMigrating,
+	"ListByTagIsBounded":                 testListByTagIsBounded,
+	"ListCost":                           testListCost,
 	"List":                               testList,
-	"ListRefusesAForeignCursor":          testListRefusesAForeignCursor,
 	"ForgottenScripts":                   testForgottenScripts,
 }
 
@@ -135,7 +141,7 @@ func conform(t *testing.T, mode, url string, durability ...store.Durability) {
 		t.Run(name, func(t *testing.T) {
 			r := onURL(t, mode, patiently(url), durability...)
 			r.must(r.client.FlushAll(t.Context()).Err())
-			r.must(r.client.Set(t.Context(), "relay:schema", "1", 0).Err())
+			r.must(r.client.Set(t.Context(), "relay:schema", "2", 0).Err())
 			test(t, r)
 		})
 	}

@@ -82,6 +82,11 @@ func (r *redisUnderTest) checkInvariants(when string, cb relay.Callback) {
 	if got, want := r.inSet(cb, "deadline"), state == relay.StatePending; got != want {
 		r.t.Errorf("%s: %s: in deadline: %v", when, state, got)
 	}
+	for _, final := range relay.States {
+		if got, want := r.inSet(cb, string(final)), state == final; final.Final() && got != want {
+			r.t.Errorf("%s: %s: in %s: %v", when, state, final, got)
+		}
+	}
 	if !r.inSet(cb, "created") {
 		r.t.Errorf("%s: %s: not in created", when, state)
 	}

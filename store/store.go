@@ -84,7 +84,8 @@ const (
 // Cancel implements [relay.Store].
 func (s *Store) Cancel(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
 	row := relay.TransitionOf(relay.EventCancel)
-	got, err := s.keep(ctx, cancelScript, []string{callbackKey(id), deadlineKey(id.Partition())},
+	got, err := s.keep(ctx, cancelScript,
+		[]string{callbackKey(id), deadlineKey(id.Partition()), endedKey(id.Partition(), row.To)},
 		string(id), string(row.From), string(row.To), s.retention.Milliseconds())
 	if err != nil {
 		return relay.Callback{}, fmt.Errorf("cancel %s: %w", id, err)

@@ -205,7 +205,7 @@ func testMissingAndUnprepared(t *testing.T, r *redisUnderTest) {
 	}
 	// Row 62: a Redis that lost everything, or holds another release's data,
 	// is no reason to tell a sender that the link does not exist.
-	for _, version := range []string{"", "2"} {
+	for _, version := range []string{"", "3"} {
 		if version == "" {
 			r.must(r.client.Del(ctx, "relay:schema").Err())
 		} else {

@@ -4,93 +4,64 @@ import (
 	"cmp"
 	"context"
 	"errors"
-
-	"github.com/redis/go-redis/v9"
-
-	"callback-relay/relay"
 )
 
-// sweepStep is how many members of a sorted set one round trip looks at.
-const sweepStep = 500
+// trimStep is how many callbacks one step takes out of the sorted sets.
+const trimStep = 512
 
 // Trim takes out of the sorted sets what retention has removed, and tells how
-// many callbacks that were. It looks at every callback once, in small steps.
-// What is no callback is set aside, of which the error tells.
+// many callbacks that were. It reads nothing of those that are still kept, so
+// that every replica can do it. What cannot be read is set aside, of which the
+// error tells.
 func (s *Store) Trim(ctx context.Context) (int, error) {
 	trimmed := 0
-	var told error
-	for p := range relay.Partitions {
-		n, err := s.trimPartition(ctx, p)
+	var aside error
+	for {
+		past, err := s.due(ctx, endedSets, trimStep)
+		if err != nil && !errors.Is(err, errAside) {
+			return trimmed, err
+		}
+		aside = cmp.Or(aside, err)
+		n, err := s.trim(ctx, past)
 		trimmed += n
 		if err != nil && !errors.Is(err, errAside) {
 			return trimmed, err
 		}
-		told = cmp.Or(err, told)
-	}
-	return trimmed, told
-}
-
-func (s *Store) trimPartition(ctx context.Context, partition int) (int, error) {
-	trimmed, cursor := 0, uint64(0)
-	var told error
-	for {
-		// Members and scores alternate.
-		page, next, err := s.redis.ZScan(ctx, createdKey(partition), cursor, "", sweepStep).Result()
-		if err != nil {
-			return trimmed, unavailable(err)
+		aside = cmp.Or(aside, err)
+		if n == 0 || len(past) < trimStep {
+			return trimmed, aside
 		}
-		var ids []relay.CallbackID
-		var strays []stray
-		for i := 0; i < len(page); i += 2 {
-			if id, ours := idIn(partition, page[i]); ours {
-				ids = append(ids, id)
-			} else {
-				strays = append(strays, stray{createdSet, partition, page[i]})
-			}
-		}
-		n, err := s.trimMissing(ctx, ids)
-		trimmed += n
-		if aside := s.setAside(ctx, strays); aside != nil {
-			told = aside
-		}
-		if err != nil || next == 0 {
-			return trimmed, cmp.Or(err, told)
-		}
-		cursor = next
 	}
 }
 
-func (s *Store) trimMissing(ctx context.Context, ids []relay.CallbackID) (int, error) {
-	if len(ids) == 0 {
-		return 0, nil
-	}
-	exist := make([]*redis.IntCmd, len(ids))
-	_, err := s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, id := range ids {
-			exist[i] = p.Exists(ctx, callbackKey(id))
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, unavailable(err)
-	}
-	var calls []call
-	for i, id := range ids {
-		if exist[i].Val() == 0 {
-			p := id.Partition()
-			calls = append(calls, call{
-				keys: []string{callbackKey(id), createdKey(p), deadlineKey(p), dueKey(p)},
-				args: []any{string(id)},
-			})
+// trim takes those callbacks out of all sorted sets whose hash is gone, and
+// tells how many that were.
+func (s *Store) trim(ctx context.Context, found []member) (trimmed int, err error) {
+	calls := make([]call, len(found))
+	for i, m := range found {
+		p := m.partition
+		calls[i] = call{
+			keys: append([]string{callbackKey(m.id), createdKey(p), deadlineKey(p), dueKey(p)}, endedKeys(p)...),
+			args: append([]any{string(m.id)}, stateArgs...),
 		}
 	}
-	// The script looks again: the callback may have been registered anew.
 	replies, err := s.runAll(ctx, trimScript, calls)
-	trimmed := 0
-	for _, got := range replies {
-		if got.verdict() == "trimmed" {
+	var strays []stray
+	for i, got := range replies {
+		switch got.verdict() {
+		case "trimmed":
 			trimmed++
+		case "malformed":
+			strays = append(strays, found[i].stray())
 		}
 	}
-	return trimmed, err
+	return trimmed, cmp.Or(err, s.setAside(ctx, strays))
 }
+
+// stateArgs are the final states as arguments of a script.
+var stateArgs = func() (args []any) {
+	for _, state := range finalStates {
+		args = append(args, string(state))
+	}
+	return args
+}()

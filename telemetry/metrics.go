@@ -105,7 +105,7 @@ func (m *Metrics) makeCallbacks(f maker) {
 	m.expired = f.counter("deadlines_passed_total",
 		"Callbacks that nobody answered before their deadline.")
 	m.callbacks = f.gauges("callbacks",
-		"Callbacks that are kept, of all replicas, by state; finished are those in a final state.", "state")
+		"Callbacks that are kept, of all replicas, by state. Those in a final state are kept until their retention ends.", "state")
 	m.oldest = f.gauges("callbacks_oldest_age_seconds",
 		"Age of the oldest callback, of those that are next: pending since its registration, answered since its answer.", "state")
 	m.nearDeadline = f.gauge("callbacks_near_deadline",

@@ -24,7 +24,7 @@ import (
 type callbackCommand struct {
 	Create  createCommand  `cmd:"" help:"Register a task token, read from standard input, and print its URLs."`
 	Get     getCommand     `cmd:"" help:"Show one callback."`
-	List    listCommand    `cmd:"" help:"List callbacks, newest first."`
+	List    listCommand    `cmd:"" help:"List callbacks: the newest first, or by what comes next in a state."`
 	Extend  extendCommand  `cmd:"" help:"Give a pending callback another deadline."`
 	AddLink addLinkCommand `cmd:"" help:"Give a pending callback one more link, or replace one that leaked."`
 	Revoke  revokeCommand  `cmd:"" help:"Close one link of a callback."`
@@ -158,14 +158,9 @@ func (c *listCommand) Run(ctx context.Context, t terminal) error {
 	if c.Limit != 0 {
 		query.Limit = min(c.Limit, query.Limit)
 	}
-	found := []api.Callback{}
-	for cb, err := range relay.All(ctx, query) {
-		if err != nil {
-			return explainCollection(err)
-		}
-		if found = append(found, cb); len(found) == c.Limit {
-			break
-		}
+	found, err := c.find(ctx, t, relay, query)
+	if err != nil {
+		return explainCollection(err)
 	}
 	if c.Output == "json" {
 		return printJSON(t.out, found)
@@ -177,6 +172,27 @@ func (c *listCommand) Run(ctx context.Context, t terminal) error {
 			cb.CreatedAt.Format(time.RFC3339), cb.ExpiresAt.Format(time.RFC3339), tags(cb))
 	}
 	return w.Flush()
+}
+
+// find collects as many callbacks as were asked for. What it has to search long
+// for, it tells a terminal about.
+func (c *listCommand) find(ctx context.Context, t terminal, relay *client.Client, query client.Query) ([]api.Callback, error) {
+	found, examined := []api.Callback{}, 0
+	shown := newSearchView(t)
+	defer shown.end()
+	for page, err := range relay.Pages(ctx, query) {
+		if err != nil {
+			return nil, err
+		}
+		found, examined = append(found, page.Callbacks...), examined+page.Examined
+		if c.Limit != 0 && len(found) >= c.Limit {
+			return found[:c.Limit], nil
+		}
+		if len(page.Callbacks) < query.Limit && page.NextCursor != "" {
+			shown.show(examined, len(found), page.ExaminedTo)
+		}
+	}
+	return found, nil
 }
 
 // one does something with one callback and shows it.

@@ -113,7 +113,7 @@ func TestStatesAreCounted(t *testing.T) {
 		_, err := w.replicas[0].client.Cancel(t.Context(), cancelled.ID)
 		w.must(err)
 		for _, r := range w.replicas {
-			for state, n := range map[string]int{"pending": 1, "answered": 1, "finished": 2} {
+			for state, n := range map[string]int{"pending": 1, "answered": 1, "delivered": 1, "cancelled": 1, "refused": 0} {
 				line := fmt.Sprintf("callback_relay_callbacks{state=%q} %d\n", state, n)
 				w.eventually("there is "+line, func() bool {
 					_, page := w.private(r, "/metrics")

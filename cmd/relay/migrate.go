@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -20,7 +22,8 @@ type migrateCommand struct {
 }
 
 type migrateUpCommand struct {
-	DryRun bool `help:"Only show what would be done, and to how many callbacks."`
+	DryRun bool          `help:"Only show what would be done, and to how many callbacks."`
+	Wait   time.Duration `default:"0" placeholder:"DURATION" help:"How long to wait until replicas of an older release have stopped, such as 5m. By default a migration that they do not know is left for the next run."`
 
 	config.RedisSettings
 }
@@ -32,14 +35,43 @@ func (c *migrateUpCommand) Run(ctx context.Context, t terminal) error {
 			return preview(ctx, t, client)
 		}
 		shown := newProgressView(t)
-		n, err := migrations.Up(ctx, client, shown.show)
+		n, err := c.up(ctx, client, shown)
 		shown.end()
+		if older, ok := errors.AsType[*migrations.OlderReplicasError](err); ok {
+			fmt.Fprintf(t.out, "%d applied\n%v\nnothing else was changed: run relay migrate up again after the rollout\n", n, older)
+			return nil
+		}
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(t.out, "done, %d applied\n", n)
 		return nil
 	})
+}
+
+// lookForOlderEvery is how often older replicas are looked for while they are
+// waited for.
+const lookForOlderEvery = 2 * time.Second
+
+// up applies what is missing, and waits for older replicas as long as was asked
+// for.
+func (c *migrateUpCommand) up(ctx context.Context, client redis.UniversalClient, shown *progressView) (applied int, err error) {
+	waiting, stop := context.WithTimeout(ctx, c.Wait)
+	defer stop()
+	for {
+		n, err := migrations.Up(ctx, client, shown.show)
+		applied += n
+		older, ok := errors.AsType[*migrations.OlderReplicasError](err)
+		if !ok {
+			return applied, err
+		}
+		shown.show(migrations.Progress{Step: older.Error()})
+		select {
+		case <-waiting.Done():
+			return applied, cmp.Or(ctx.Err(), err)
+		case <-time.After(lookForOlderEvery):
+		}
+	}
 }
 
 func preview(ctx context.Context, t terminal, client redis.UniversalClient) error {

@@ -247,6 +247,7 @@ func (n *node) found(c store.Condition) {
 		maps.Copy(now, n.failedChecks) // nothing new is known of the rest
 	} else {
 		n.metrics.Redis(c.Memory, c.Skew)
+		n.warn(checkMigration, c.Migration)
 	}
 	if c.Low() {
 		note(checkRegistrations, "stopped, since redis has little of its memory left")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"callback-relay/migrations"
 )
@@ -64,6 +65,35 @@ func (v *progressView) end() {
 	if v.inLine {
 		fmt.Fprintln(v.out)
 		v.inLine = false
+	}
+}
+
+// searchView shows on a terminal how far a search through callbacks has come.
+// Elsewhere nothing is shown: the output is for a program, and the search ends.
+type searchView struct {
+	out    io.Writer
+	draws  bool
+	inLine bool
+}
+
+func newSearchView(t terminal) *searchView {
+	return &searchView{out: t.err, draws: isTerminal(t.err)}
+}
+
+// show takes how many callbacks were looked at, how many of them were found, and
+// how far the search has come in the order of the list.
+func (v *searchView) show(examined, found int, to *time.Time) {
+	if !v.draws || to == nil {
+		return
+	}
+	fmt.Fprintf(v.out, "\rlooked at %d callbacks, as far as %s, and found %d", examined, to.Format(time.RFC3339), found)
+	v.inLine = true
+}
+
+// end goes to a new line.
+func (v *searchView) end() {
+	if v.inLine {
+		fmt.Fprintln(v.out)
 	}
 }
 

@@ -14,9 +14,10 @@ import (
 const (
 	checkPublicURL = "public-url" // it leads to this relay
 	checkAWS       = "aws"        // there are credentials, and a way to Step Functions
+	checkMigration = "migration"  // none is still to come
 )
 
-var warningChecks = []string{checkAWS, checkPublicURL}
+var warningChecks = []string{checkAWS, checkMigration, checkPublicURL}
 
 // The rhythm of these looks. The first that fails is made again soon, and not
 // reported: right after an installation nothing routes to the relay yet.

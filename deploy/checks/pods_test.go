@@ -39,7 +39,7 @@ func pods(t *testing.T, all manifests) map[string]corev1.PodSpec {
 // Each pod runs its command of the one program that the image holds.
 func TestPodsRunTheirCommands(t *testing.T) {
 	all := pods(t, render(t, "everything"))
-	for name, want := range map[string][]string{"relay": {"serve"}, "migrate": {"migrate", "up"}, "try": {"callback", "try"}, "check": {"check"}} {
+	for name, want := range map[string][]string{"relay": {"serve"}, "migrate": {"migrate", "up"}, "migrate-after": {"migrate", "up", "--wait=840s"}, "try": {"callback", "try"}, "check": {"check"}} {
 		if c := all[name].Containers[0]; len(c.Command) != 0 || !slices.Equal(c.Args, want) {
 			t.Errorf("%s runs %q %q, want %q", name, c.Command, c.Args, want)
 		}
@@ -51,7 +51,7 @@ func TestPodsMayDoNothing(t *testing.T) {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
 			all := pods(t, render(t, set, "--set", "test.apiKeySecret=relay-test"))
-			if got := slices.Sorted(maps.Keys(all)); !slices.Equal(got, []string{"check", "migrate", "relay", "try"}) {
+			if got := slices.Sorted(maps.Keys(all)); !slices.Equal(got, []string{"check", "migrate", "migrate-after", "relay", "try"}) {
 				t.Fatalf("the pods are %v", got)
 			}
 			for name, pod := range all {

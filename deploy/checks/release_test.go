@@ -14,49 +14,58 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// The migration runs before anything else of a release is there: what it needs
-// is made by earlier hooks, or was there before.
+// The migration runs before anything else of a release is there, and once more
+// after an upgrade: what it needs is made by earlier hooks, or was there before.
 func TestMigrationNeedsNothingOfTheRelease(t *testing.T) {
 	for set := range sets(t) {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
 			all := render(t, set)
 			jobs := every[*batchv1.Job](all)
-			if len(jobs) != 1 {
+			if len(jobs) != 2 {
 				t.Fatalf("%d jobs", len(jobs))
 			}
-			job := jobs[0]
-			weight := beforeRelease(t, job)
-			pod := job.Spec.Template.Spec
-			if pod.ServiceAccountName != "" {
-				t.Errorf("it needs the service account %s", pod.ServiceAccountName)
-			}
-			for _, v := range pod.Volumes {
-				if v.Secret == nil {
-					continue
+			for _, job := range jobs {
+				hook := "pre-install,pre-upgrade"
+				if strings.HasSuffix(job.Name, "-after") {
+					hook = "post-upgrade"
 				}
-				if v.Secret.SecretName == "relay-secrets" {
-					continue // was there before
-				}
-				secret := named[*corev1.Secret](t, all, v.Secret.SecretName)
-				if w := beforeRelease(t, secret); w >= weight {
-					t.Errorf("its secret has the weight %d, and it has %d", w, weight)
-				}
-				if secret.StringData["redis-url"] == "" || len(secret.StringData) != 1 {
-					t.Error("its secret holds more or less than the URL of Redis")
-				}
+				needsNothing(t, all, job, hookWeight(t, job, hook))
 			}
 		})
 	}
 }
 
-// beforeRelease returns the weight of a hook that runs before a release is
-// installed and upgraded.
-func beforeRelease(t *testing.T, o metav1.Object) int {
+// needsNothing checks that what a Job mounts is made by earlier hooks.
+func needsNothing(t *testing.T, all manifests, job *batchv1.Job, weight int) {
+	t.Helper()
+	pod := job.Spec.Template.Spec
+	if pod.ServiceAccountName != "" {
+		t.Errorf("%s needs the service account %s", job.Name, pod.ServiceAccountName)
+	}
+	for _, v := range pod.Volumes {
+		if v.Secret == nil {
+			continue
+		}
+		if v.Secret.SecretName == "relay-secrets" {
+			continue // was there before
+		}
+		secret := named[*corev1.Secret](t, all, v.Secret.SecretName)
+		if w := hookWeight(t, secret, "pre-install,pre-upgrade,post-upgrade"); w >= weight {
+			t.Errorf("the secret of %s has the weight %d, and it has %d", job.Name, w, weight)
+		}
+		if secret.StringData["redis-url"] == "" || len(secret.StringData) != 1 {
+			t.Error("its secret holds more or less than the URL of Redis")
+		}
+	}
+}
+
+// hookWeight returns the weight of a hook that runs when it should.
+func hookWeight(t *testing.T, o metav1.Object, when string) int {
 	t.Helper()
 	notes := o.GetAnnotations()
-	if notes["helm.sh/hook"] != "pre-install,pre-upgrade" || notes["helm.sh/hook-delete-policy"] != "before-hook-creation,hook-succeeded" {
-		t.Errorf("%s is no hook before a release: %v", o.GetName(), notes)
+	if notes["helm.sh/hook"] != when || notes["helm.sh/hook-delete-policy"] != "before-hook-creation,hook-succeeded" {
+		t.Errorf("%s runs at another time than %q: %v", o.GetName(), when, notes)
 	}
 	weight, err := strconv.Atoi(notes["helm.sh/hook-weight"])
 	if err != nil {

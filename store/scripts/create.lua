@@ -1,8 +1,12 @@
 -- create: keeps a new callback, unless its id is taken.
 --
--- KEYS[1] callback   relay:v1:{NN}:cb:<id>
--- KEYS[2] deadline   relay:v1:{NN}:deadline
--- KEYS[3] created    relay:v1:{NN}:created
+-- KEYS[1] callback    relay:v1:{NN}:cb:<id>
+-- KEYS[2] deadline    relay:v1:{NN}:deadline
+-- KEYS[3] created     relay:v1:{NN}:created
+-- KEYS[4] delivered   relay:v1:{NN}:delivered
+-- KEYS[5] refused     relay:v1:{NN}:refused
+-- KEYS[6] expired     relay:v1:{NN}:expired
+-- KEYS[7] cancelled   relay:v1:{NN}:cancelled
 -- ARGV[1] id
 -- ARGV[2] first state
 -- ARGV[3] "in" or "at": how the deadline is given
@@ -38,5 +42,10 @@ if ARGV[11] ~= '' then
   redis.call('HSET', KEYS[1], 'trace', ARGV[11])
 end
 redis.call('ZADD', KEYS[2], text(ends), ARGV[1])
-redis.call('ZADD', KEYS[3], text(at), ARGV[1])
+if redis.call('ZADD', KEYS[3], text(at), ARGV[1]) == 0 then
+  -- An earlier callback of the task token is forgotten, and not yet trimmed.
+  for i = 4, #KEYS do
+    redis.call('ZREM', KEYS[i], ARGV[1])
+  end
+end
 return {'verdict', 'created', 'created', text(at), 'deadline', text(ends)}

@@ -4,6 +4,8 @@
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
 -- KEYS[2] deadline   relay:v1:{NN}:deadline
 -- KEYS[3] due        relay:v1:{NN}:due
+-- KEYS[4] ended      relay:v1:{NN}:<final state>, of the state to enter with
+--                    onExpiry=ignore
 -- ARGV[1] id
 -- ARGV[2] state to leave
 -- ARGV[3] state to enter with onExpiry=fail
@@ -41,6 +43,7 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 if asked['onExpiry'] == 'ignore' then
   redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
   redis.call('HSET', KEYS[1], 'state', ARGV[4])
+  redis.call('ZADD', KEYS[4], text(at + ARGV[9]), ARGV[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])
   return {'verdict', 'ignored'}
 end

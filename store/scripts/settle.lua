@@ -2,6 +2,7 @@
 --
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
 -- KEYS[2] due        relay:v1:{NN}:due
+-- KEYS[3] ended      relay:v1:{NN}:<final state>, of a final state to enter
 -- ARGV[1] id
 -- ARGV[2] name of the lease
 -- ARGV[3] state to leave
@@ -35,5 +36,6 @@ redis.call('HDEL', KEYS[1], 'taskToken', 'outcome', 'leased', 'content', 'trace'
 redis.call('HSET', KEYS[1], 'released', ARGV[2], 'state', ARGV[4], 'reason', ARGV[5], 'confirmed', ARGV[6],
   'settled', text(at))
 redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZADD', KEYS[3], text(at + ARGV[10]), ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[10])
 return {'verdict', 'settled'}

@@ -1,16 +1,41 @@
--- trim: takes a callback that is gone out of the sorted sets.
+-- trim: takes a callback that retention has removed out of the sorted sets.
 --
--- KEYS[1] callback   relay:v1:{NN}:cb:<id>
--- KEYS[2] created    relay:v1:{NN}:created
--- KEYS[3] deadline   relay:v1:{NN}:deadline
--- KEYS[4] due        relay:v1:{NN}:due
+-- KEYS[1] callback    relay:v1:{NN}:cb:<id>
+-- KEYS[2] created     relay:v1:{NN}:created
+-- KEYS[3] deadline    relay:v1:{NN}:deadline
+-- KEYS[4] due         relay:v1:{NN}:due
+-- KEYS[5] delivered   relay:v1:{NN}:delivered
+-- KEYS[6] refused     relay:v1:{NN}:refused
+-- KEYS[7] expired     relay:v1:{NN}:expired
+-- KEYS[8] cancelled   relay:v1:{NN}:cancelled
 -- ARGV[1] id
--- Returns verdict "trimmed" | "exists"
+-- ARGV[2] state of the callbacks in KEYS[5], and so on up to ARGV[5]
+-- Returns verdict "trimmed" | "exists" | "malformed"
 
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  return {'verdict', 'exists'}
+local is_hash, cb = pcall(read, KEYS[1], 'state')
+if not is_hash then
+  return {'verdict', 'malformed'}
 end
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('ZREM', KEYS[3], ARGV[1])
-redis.call('ZREM', KEYS[4], ARGV[1])
-return {'verdict', 'trimmed'}
+if not cb.state then
+  if redis.call('EXISTS', KEYS[1]) == 1 then
+    return {'verdict', 'malformed'}
+  end
+  for i = 2, #KEYS do
+    redis.call('ZREM', KEYS[i], ARGV[1])
+  end
+  return {'verdict', 'trimmed'}
+end
+
+-- It was registered again, or somebody changed its time to live.
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  left = 3600000 -- it does not go by itself: look again in an hour
+end
+for i = 5, #KEYS do
+  if ARGV[i - 3] == cb.state then
+    redis.call('ZADD', KEYS[i], text(now() + left), ARGV[1])
+  else
+    redis.call('ZREM', KEYS[i], ARGV[1])
+  end
+end
+return {'verdict', 'exists'}

@@ -43,10 +43,14 @@ func (r *redisUnderTest) worksNot(what string, cb relay.Callback, link relay.Lin
 	}
 }
 
-// forget makes retention pass.
+// forget makes retention pass, which takes the hash and leaves the rest.
 func (r *redisUnderTest) forget(cb relay.Callback) {
 	r.t.Helper()
-	r.must(r.client.Del(r.t.Context(), r.key(cb)).Err())
+	ctx, past := r.t.Context(), float64(time.Now().Add(-time.Second).UnixMilli())
+	if state := r.hash(cb)["state"]; state != "" && relay.State(state).Final() {
+		r.must(r.client.ZAddXX(ctx, r.set(cb, state), redis.Z{Score: past, Member: string(cb.ID)}).Err())
+	}
+	r.must(r.client.Del(ctx, r.key(cb)).Err())
 }
 
 // Row 75: a link of an earlier registration of the same task token is none of
@@ -152,31 +156,31 @@ func testGenerationsInARollout(t *testing.T, r *redisUnderTest) {
 	old := func(at time.Time) {
 		r.must(r.client.ZAdd(ctx, "relay:v1:replicas", redis.Z{Score: float64(at.UnixMilli()), Member: "4JZBHC6VK2YQ7PXW3NTL5MRSDA"}).Err())
 	}
-	beat := func(name string, want int) {
+	announce := func(name string, want int) {
 		t.Helper()
-		if n, err := r.Beat(ctx, name, time.Minute); n != want || err != nil {
+		if n, err := r.Announce(ctx, name, time.Minute); n != want || err != nil {
 			t.Errorf("%d replicas, want %d (%v)", n, want, err)
 		}
 	}
 	check("at the first start of all", true)
-	beat("A", 1)
-	beat("B", 2)
+	announce("A", 1)
+	announce("B", 2)
 	check("all of this release", true)
 	old(time.Now())
-	beat("A", 3)
+	announce("A", 3)
 	check("beside one of the release before", false)
 	r.useKeys(r.keys)
 	check("just started beside it", false)
 	r.must(r.client.ZRem(ctx, "relay:v1:replicas", "4JZBHC6VK2YQ7PXW3NTL5MRSDA").Err())
-	beat("A", 2)
+	announce("A", 2)
 	check("after it has left", true)
 	old(time.Now().Add(-2 * time.Minute))
 	r.useKeys(r.keys)
-	beat("A", 2)
+	announce("A", 2)
 	check("after it has gone silent", true)
 	r.must(r.Leave(ctx, "B"))
-	beat("A", 1)
-	if names := r.client.ZRange(ctx, "relay:v1:replicas", 0, -1).Val(); len(names) != 1 || names[0] != "A+generations" {
+	announce("A", 1)
+	if names := r.client.ZRange(ctx, "relay:v1:replicas", 0, -1).Val(); len(names) != 1 || names[0] != "A+keyspace2+generations" {
 		t.Errorf("replicas %q", names)
 	}
 }

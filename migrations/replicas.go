@@ -1,0 +1,75 @@
+package migrations
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// replicasKey is the sorted set of replicas, scored by when they last announced
+// themselves, in milliseconds. See package store.
+const replicasKey = "relay:v1:replicas"
+
+// aliveFor is how long a replica counts as alive after it announced itself,
+// which it does three times as often.
+const aliveFor = 15 * time.Second
+
+// knowsKeyspace is what stands in a replica's name in front of the latest
+// version of the keyspace that it can work with.
+const knowsKeyspace = "keyspace"
+
+// OlderReplicasError says that replicas are alive that do not know the keyspace
+// as a migration makes it: they would stop serving. Once they have stopped, the
+// migration can be run again.
+type OlderReplicasError struct {
+	Migration
+	Replicas []string // their names
+}
+
+// Error implements error.
+func (e *OlderReplicasError) Error() string {
+	return fmt.Sprintf("migration %d waits until no replica of an older release runs any more; alive: %s",
+		e.Number, strings.Join(e.Replicas, ", "))
+}
+
+// olderThan returns an [*OlderReplicasError] if a replica is alive that does not
+// know the version which a migration leads to.
+func (r *runner) olderThan(ctx context.Context, m Migration) error {
+	now, err := r.client.Time(ctx).Result()
+	if err != nil {
+		return fmt.Errorf("ask redis for the time: %w", err)
+	}
+	alive, err := r.client.ZRangeByScore(ctx, replicasKey, &redis.ZRangeBy{
+		Min: strconv.FormatInt(now.Add(-aliveFor).UnixMilli(), 10), Max: "+inf",
+	}).Result()
+	if err != nil {
+		return fmt.Errorf("read %s: %w", replicasKey, err)
+	}
+	var older []string
+	for _, name := range alive {
+		if knownVersion(name) < m.Number {
+			older = append(older, name)
+		}
+	}
+	if len(older) > 0 {
+		return &OlderReplicasError{m, older}
+	}
+	return nil
+}
+
+// knownVersion is the latest version of the keyspace that a replica knows, by its
+// name: "<name>+keyspace2+<something else>". Without one it is the first.
+func knownVersion(name string) int {
+	for part := range strings.SplitSeq(name, "+") {
+		if text, ok := strings.CutPrefix(part, knowsKeyspace); ok {
+			if version, ok := natural(text); ok {
+				return version
+			}
+		}
+	}
+	return 1
+}

@@ -1,0 +1,18 @@
+-- due: lists the members of sorted sets whose time has come, the oldest of each
+-- set first.
+--
+-- KEYS[1] sorted set   scored in milliseconds; further keys are further sets
+-- ARGV[1] how many members of each set at most
+-- Returns {number of the set in KEYS, member, score, …} for each member
+
+local latest = text(now())
+local found = {}
+for number, key in ipairs(KEYS) do
+  local members = redis.call('ZRANGEBYSCORE', key, '-inf', latest, 'WITHSCORES', 'LIMIT', '0', ARGV[1])
+  for i = 1, #members, 2 do
+    found[#found + 1] = text(number)
+    found[#found + 1] = members[i]
+    found[#found + 1] = members[i + 1]
+  end
+end
+return found
