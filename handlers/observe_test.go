@@ -182,6 +182,9 @@ func TestRefusedFormsAreCounted(t *testing.T) {
 		return all
 	}
 	_, nonce := k.open("open")
+	for range 2 { // the registration and the look
+		<-n.metrics.done
+	}
 	for what, c := range map[string]struct {
 		do   func()
 		want []string
@@ -198,6 +201,7 @@ func TestRefusedFormsAreCounted(t *testing.T) {
 	} {
 		counted()
 		c.do()
+		<-n.metrics.done // a page can be read before its request is done
 		if got := counted(); !slices.Equal(got, c.want) {
 			t.Errorf("%s is counted as %q, want %q", what, got, c.want)
 		}

@@ -163,7 +163,7 @@ func TestRendering(t *testing.T) {
 func TestList(t *testing.T) {
 	n := start(t)
 	empty := n.call("GET", "/v1/callbacks", "")
-	if got := strings.TrimSpace(string(empty.body)); got != `{"callbacks":[]}` {
+	if got := strings.TrimSpace(string(empty.body)); got != `{"callbacks":[],"examined":0}` {
 		t.Errorf("an empty list is %s", got)
 	}
 	first, second := n.register("tags", `{"order":"a:b"}`), n.register()

@@ -11,7 +11,7 @@
 // Functions says of a task that somebody completed earlier, can be read: after
 // an unclear attempt it means that the attempt succeeded.
 //
-// Run also watches deadlines, trims what retention removed, and keeps this
-// replica's sign of life, from which every replica computes its share of the
-// fleet's rate.
+// Run also watches deadlines, trims what retention removed, and announces that
+// this replica is alive. From the number of those that do, every replica
+// computes its share of the fleet's rate, and how often it looks for work.
 package outbox

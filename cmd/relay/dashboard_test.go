@@ -126,8 +126,8 @@ func (w *world) breakBeats() {
 	w.Helper()
 	const replicas = "relay:v1:replicas"
 	w.must(w.redis.Set(w.Context(), replicas, "not a sorted set", 0).Err())
-	failed := []byte(`callback_relay_redis_call_duration_seconds_count{operation="beat",result="error"}`)
-	w.eventually("a sign of life failed", func() bool {
+	failed := []byte(`callback_relay_redis_call_duration_seconds_count{operation="announce",result="error"}`)
+	w.eventually("an announcement failed", func() bool {
 		_, page := w.private(w.next(), "/metrics")
 		return bytes.Contains([]byte(page), failed)
 	})
