@@ -58,6 +58,21 @@ func TestCacheDropsWhatIsNotUsed(t *testing.T) {
 	}
 }
 
+// One form that takes much of the cache does not drive out all the others.
+func TestCacheKeepsNoGiant(t *testing.T) {
+	cache, parsed := forms.NewCache(100_000), 0
+	cache.CountParses(func() { parsed++ })
+	cache.Form(schemaOf(0))
+	giant := cache.Form([]byte(costly["empty schemas"](0)))
+	if len(giant.Fields()) != 1 {
+		t.Errorf("its fields are %+v", giant.Fields())
+	}
+	cache.Form(schemaOf(0))
+	if kept, _ := cache.Kept(); kept != 1 || parsed != 2 {
+		t.Errorf("%d forms are kept, and %d were parsed", kept, parsed)
+	}
+}
+
 // costly are schemas that take much memory for their length.
 var costly = map[string]func(n int) string{
 	"patterns": func(n int) string {

@@ -3,6 +3,8 @@ package handlers_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -160,5 +162,48 @@ func TestAccessLog(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("entries: %v", routes)
+	}
+}
+
+// What a person sends and is not taken is counted once, although it is answered
+// with a page; pages that are only looked at are not counted.
+func TestRefusedFormsAreCounted(t *testing.T) {
+	n := start(t)
+	k := n.register("links", oneApprover)
+	counted := func() (all []string) {
+		n.metrics.mu.Lock()
+		defer n.metrics.mu.Unlock()
+		for _, result := range n.metrics.results {
+			if strings.HasPrefix(result, "answer ") {
+				all = append(all, result)
+			}
+		}
+		n.metrics.results = nil
+		return all
+	}
+	_, nonce := k.open("open")
+	for range 2 { // the registration and the look
+		<-n.metrics.done
+	}
+	for what, c := range map[string]struct {
+		do   func()
+		want []string
+	}{
+		"a look":      {func() { k.open("dana") }, nil},
+		"an old page": {func() { k.submit("open", url.Values{"nonce": {"old"}}).is(http.StatusBadRequest) }, []string{"answer rejected invalid-request"}},
+		"a mistake":   {func() { k.submit("open", url.Values{"nonce": {nonce}}).is(http.StatusBadRequest) }, []string{"answer rejected invalid-request"}},
+		"no form":     {func() { n.post(k.path("open"), "text/plain", "x").is(http.StatusUnsupportedMediaType) }, []string{"answer rejected unsupported-media-type"}},
+		"redis is missing": {func() {
+			n.redis.SetError("LOADING")
+			defer n.redis.SetError("")
+			k.submit("open", url.Values{"nonce": {nonce}}).is(http.StatusServiceUnavailable)
+		}, []string{"answer failed unavailable"}},
+	} {
+		counted()
+		c.do()
+		<-n.metrics.done // a page can be read before its request is done
+		if got := counted(); !slices.Equal(got, c.want) {
+			t.Errorf("%s is counted as %q, want %q", what, got, c.want)
+		}
 	}
 }

@@ -318,3 +318,18 @@ func TestUnreadableForms(t *testing.T) {
 	}
 	k.unharmed()
 }
+
+// A page that only says that the work continues shows what the registration wants
+// said when it was used, and not before.
+func TestHeartbeatPageResponds(t *testing.T) {
+	n := start(t)
+	k := n.register("links", `{"beat":{"type":"heartbeat","page":true,"title":"T","response":{"text":"Good to know","redirect":"https://example.com/next"}}}`)
+	page, nonce := k.open("beat")
+	if strings.Contains(page, "Good to know") {
+		t.Error("the page says it before it was used")
+	}
+	got := k.submit("beat", url.Values{"nonce": {nonce}, "decision": {"confirmed"}})
+	if got.is(http.StatusOK); !strings.Contains(string(got.body), "Good to know") || !strings.Contains(string(got.body), "https://example.com/next") {
+		t.Errorf("the page shows no response: %s", got.body)
+	}
+}

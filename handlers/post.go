@@ -19,7 +19,7 @@ import (
 func (h *public) post(c echo.Context, link relay.LinkRef) error {
 	room := &share{of: h.postRoom}
 	defer room.release()
-	body, err := readPost(c, h.relay, link, room)
+	body, err := h.readPost(c, link, room)
 	if err != nil {
 		return err
 	}
@@ -35,8 +35,8 @@ func (h *public) post(c echo.Context, link relay.LinkRef) error {
 
 // readPost reads the body of a post, as it comes. Where a link needs no body, one
 // that is too long is not read.
-func readPost(c echo.Context, service *relay.Service, link relay.LinkRef, room *share) ([]byte, error) {
-	limit, needed := service.BodyLimit(link, c.Request().Header)
+func (h *public) readPost(c echo.Context, link relay.LinkRef, room *share) ([]byte, error) {
+	limit, needed := h.relay.BodyLimit(link, c.Request().Header)
 	if n := c.Request().ContentLength; !needed && (n == 0 || n > int64(limit)) { // -1 is not known
 		return nil, nil
 	}

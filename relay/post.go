@@ -57,11 +57,15 @@ func (s *Service) BodyLimit(link LinkRef, h http.Header) (limit int, needed bool
 	return senders.MaxHandshake, false
 }
 
-// Receive takes what a machine posted to a link, in this order: the body becomes
-// JSON; a handshake is answered, and counts for nothing; what is left counts as
-// the link's type says, and is recorded. Whatever has to be proven over the bytes
-// as they came goes before all of that; which event it is, and what a rule makes
-// of it, goes between the handshake and the record.
+// Receive takes what a machine posted to a link. The order is its own:
+//
+//  1. the body is unpacked and becomes JSON, in which handshakes are recognised;
+//  2. a handshake is answered, and counts for nothing;
+//  3. what is left counts as the link's type says, and is recorded.
+//
+// What a sender has to prove belongs before the first step, since it is proven
+// over the bytes as they came. Which event it is, and what a rule makes of it,
+// belongs between the second and the third.
 //
 // When it returns without an error and the verdict is delivered or accepted, the
 // outcome is stored and will be delivered, if not by this process then by

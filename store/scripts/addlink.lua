@@ -17,9 +17,9 @@ if not cb.state then
   return missing
 end
 local created, due, spec = registered(cb.registration)
-local reply, refused = facts(cb, now(), {waiting = ARGV[1], meanwhile = spec ~= ARGV[2]})
+local refused = refusal(cb, now(), {waiting = ARGV[1], meanwhile = spec ~= ARGV[2]})
 if refused then
-  return reply
+  return refused
 end
 
 redis.call('HSET', KEYS[1], 'registration', created .. ' ' .. due .. ' ' .. ARGV[3],

@@ -40,14 +40,14 @@ if cb.state ~= ARGV[2] and cb.leased == ARGV[10] then
   cb.trace = nil -- by now it is that of the answer
   return recorded(cb.answered) -- the client repeats a call whose answer was lost
 end
-local reply, refused = facts(cb, at, {
+local refused = refusal(cb, at, {
   waiting = ARGV[2], link = ARGV[8], kind = ARGV[14], generation = ARGV[15],
   meanwhile = ARGV[11] ~= '' and (cb.decided or '0') ~= ARGV[11],
 })
 if refused then
   -- Two people can decide the same with the same words, and are two.
   cb.same = ARGV[11] == '' and cb.digest == ARGV[7] and '1'
-  return add(reply, cb, 'same', 'summary', 'added')
+  return add(refused, cb, 'same', 'summary', 'added')
 end
 
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[4], 'error', ARGV[5], 'outcome', ARGV[6],

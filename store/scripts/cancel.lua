@@ -17,9 +17,9 @@ if cb.state == ARGV[3] then
   return {'verdict', 'done'}
 end
 local at = now()
-local reply, refused = facts(cb, at, {waiting = ARGV[2]})
+local refused = refusal(cb, at, {waiting = ARGV[2]})
 if refused then
-  return reply
+  return refused
 end
 
 redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content', 'trace')

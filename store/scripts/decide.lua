@@ -17,12 +17,12 @@ local cb = read(KEYS[1], 'state', 'registration', 'by', 'reason', 'revoked', 'de
 if not cb.state then
   return missing
 end
-local reply, refused = facts(cb, now(), {
+local refused = refusal(cb, now(), {
   waiting = ARGV[1], link = ARGV[2], kind = ARGV[6], generation = ARGV[7],
   meanwhile = (cb.decided or '0') ~= ARGV[3],
 })
 if refused then
-  return reply
+  return refused
 end
 
 redis.call('HSET', KEYS[1], 'decided', text(ARGV[3] + 1), 'decisions', ARGV[4], 'remarks', ARGV[5])

@@ -16,9 +16,9 @@ local cb = read(KEYS[1], 'state', 'registration', 'revoked', 'wrong')
 if not cb.state then
   return missing
 end
-local reply, refused = facts(cb, now(), {link = ARGV[1], kind = ARGV[4], generation = ARGV[5]})
+local refused = refusal(cb, now(), {link = ARGV[1], kind = ARGV[4], generation = ARGV[5]})
 if refused then
-  return reply
+  return refused
 end
 -- The field has " 3 " for each wrong code at link 3.
 local link, wrong = ' ' .. ARGV[1] .. ' ', cb.wrong or ''

@@ -59,8 +59,8 @@ local function closed(revoked, number)
   return string.find(revoked or '', ' ' .. number .. ' ', 1, true) ~= nil
 end
 
--- facts reports how a callback stands, as a reply with the verdict "refused",
--- and whether any of these facts keeps a script from going on:
+-- refusal returns the reply with which a script refuses, or nil if nothing keeps
+-- it from going on. The verdict is "refused", and these facts follow:
 --
 --   state, by, reason   of the callback, as stored
 --   overdue             its deadline has passed
@@ -70,29 +70,26 @@ end
 --
 -- asked.waiting is the state that the script needs, asked.link the number of a
 -- link with asked.kind and asked.generation, and asked.meanwhile what the script
--- found itself; without one of them that is not looked at. What the facts
--- mean to a caller is for package relay to say: see relay.Facts.
-local function facts(cb, at, asked)
-  local reply = add({'verdict', 'refused'}, cb, 'state', 'by', 'reason')
-  local _, deadline = registered(cb.registration)
-  local known, guarded
+-- found itself. What is not asked is not looked at. Package relay says what the
+-- facts mean to a caller: see relay.Facts.
+local function refusal(cb, at, asked)
+  local overdue, known, guarded, shut
+  if asked.waiting then
+    local _, ends = registered(cb.registration)
+    overdue = at >= tonumber(ends)
+  end
   if asked.link then
     known, guarded = has(cb.registration, asked.link, asked.kind, asked.generation)
+    shut = closed(cb.revoked, asked.link)
   end
-  local found = {
-    overdue = asked.waiting and at >= tonumber(deadline),
-    unknown = asked.link and not known,
-    guarded = guarded,
-    closed = asked.link and closed(cb.revoked, asked.link),
-    meanwhile = asked.meanwhile,
-  }
-  local refused = asked.waiting and cb.state ~= asked.waiting
-  for _, fact in ipairs({'overdue', 'unknown', 'guarded', 'closed', 'meanwhile'}) do
-    if found[fact] then
-      refused, found[fact] = true, '1'
-    end
+  if not (asked.waiting and cb.state ~= asked.waiting or overdue or asked.link and not known or guarded or shut
+      or asked.meanwhile) then
+    return nil
   end
-  return add(reply, found, 'overdue', 'unknown', 'guarded', 'closed', 'meanwhile'), refused
+  return add(add({'verdict', 'refused'}, cb, 'state', 'by', 'reason'), {
+    overdue = overdue and '1', unknown = asked.link and not known and '1', guarded = guarded and '1',
+    closed = shut and '1', meanwhile = asked.meanwhile and '1',
+  }, 'overdue', 'unknown', 'guarded', 'closed', 'meanwhile')
 end
 
 -- deadline returns the deadline that is asked for, in milliseconds since 1970:

@@ -15,9 +15,9 @@ if not cb.state then
   return missing
 end
 local at = now()
-local reply, refused = facts(cb, at, {waiting = ARGV[2]})
+local refused = refusal(cb, at, {waiting = ARGV[2]})
 if refused then
-  return reply
+  return refused
 end
 local ends, wrong = deadline(ARGV[3], ARGV[4], ARGV[5], at)
 if wrong then

@@ -12,8 +12,8 @@ local cb = read(KEYS[1], 'state', 'registration', 'taskToken', 'by', 'reason', '
 if not cb.state then
   return missing
 end
-local reply, refused = facts(cb, now(), {waiting = ARGV[1], link = ARGV[2], kind = ARGV[3], generation = ARGV[4]})
+local refused = refusal(cb, now(), {waiting = ARGV[1], link = ARGV[2], kind = ARGV[3], generation = ARGV[4]})
 if refused then
-  return reply
+  return refused
 end
 return add({'verdict', 'waiting'}, cb, 'taskToken', 'summary', 'added')
