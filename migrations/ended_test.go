@@ -211,7 +211,7 @@ func TestEndedCallbacks(t *testing.T) {
 	})
 }
 
-// TestOlderReplicas: while a replica is alive that does not know what a
+// TestOlderReplicas (row 68): while a replica is alive that does not know what a
 // migration leads to, nothing is changed, and it is named.
 func TestOlderReplicas(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
