@@ -84,7 +84,7 @@ func (p *previous) make(n int, state string, retention time.Duration) callback {
 		p.run("cancel", []string{c.hash(), c.key("deadline")}, c.id, "pending", state, retention.Milliseconds())
 	case "expired":
 		for p.run("expire", []string{c.hash(), c.key("deadline"), c.key("due")}, c.id, "pending", "answered", state,
-			"failure", "Callback.Expired", "sealed", "expiry", retention.Milliseconds())[0] != "ignored" { //nolint:revive // until its millisecond has passed
+			"failure", "Callback.Expired", "sealed", "expiry", retention.Milliseconds())[0] != "ignored" { // until its millisecond has passed
 		}
 	case "answered", "delivered", "refused":
 		p.run("answer", []string{c.hash(), c.key("deadline"), c.key("due")}, c.id, "pending", "answered", "success", "",
