@@ -99,7 +99,7 @@ func foundUnderAnOlderKeyIsAsDurable(t *testing.T, primary *redistest.Server) {
 }
 
 // A write that only vouches for another must leave no trace.
-func TestVouchingChangesNothing(t *testing.T) {
+func TestConfirmingChangesNothing(t *testing.T) {
 	if !redistest.Available(t) {
 		return
 	}
