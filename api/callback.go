@@ -68,7 +68,7 @@ type Decider struct {
 	// Link is the name of the link.
 	Link     string `json:"link"`
 	Approver string `json:"approver"`
-	// Typed says that the name was typed on the page: nobody vouches for it.
+	// Typed says that the name was typed on the page and is not verified.
 	Typed bool `json:"typed,omitempty"`
 }
 

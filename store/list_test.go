@@ -170,6 +170,8 @@ func testListByState(t *testing.T, r *redisUnderTest) {
 func testListOfEqualTimes(t *testing.T, r *redisUnderTest) {
 	const n = 3000
 	r.seedCallbacks(n, n, oneTag)
+	_, err := r.List(t.Context(), relay.Query{Limit: 1}) // looks at the keyspace, and loads the script
+	r.must(err)
 	for _, state := range []relay.State{"", relay.StatePending, relay.StateCancelled} {
 		q, count := relay.Query{Limit: 100, State: state}, &reads{}
 		var got []relay.CallbackID

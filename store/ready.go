@@ -192,10 +192,10 @@ func (s *Store) readSchema(ctx context.Context) (marker string, err error) {
 // but the keyspace is not the latest version.
 func (s *Store) missingMigration() error {
 	seen := s.marker.Load()
-	if seen == nil || seen.wrong != nil || seen.marker == schemaLatest {
-		return nil
+	if seen != nil && seen.wrong == nil && seen.marker != schemaLatest {
+		return fmt.Errorf("migration %s has not run: run relay migrate up; until then, lists of callbacks that have ended are slow, and their counts are too low", schemaLatest)
 	}
-	return fmt.Errorf("migration %s has not run: run relay migrate up; until then, lists of callbacks that have ended are slow, and their counts are too low", schemaLatest)
+	return nil
 }
 
 // migrated returns whether the keyspace had its latest version when the marker
