@@ -75,7 +75,7 @@ var breaks = []struct {
 	{
 		name: "an empty Redis is taken for the truth",
 		edits: []edit{{"store/ready.go",
-			`return "", fmt.Errorf("%w: redis holds none, run relay migrate up", errSchema)`, `return "", nil`}},
+			`return "", fmt.Errorf("%w: redis is not initialised, run relay migrate up", errSchema)`, `return "", nil`}},
 		scenario: "TestWiped", objects: "a sender was told 404",
 	},
 	{

@@ -16,28 +16,27 @@ import (
 // limit before it goes back into the queue.
 const permitWait = time.Second
 
-// settleWithin and settlePause say how hard a result is pressed on Redis. If
-// that fails the attempt stays unclear, and the next one finds out.
+// A result is recorded in Redis with retries. If all fail, the attempt stays
+// unclear, and the next attempt finds out.
 const (
 	settleWithin = 3 * time.Second
-	settlePause  = 250 * time.Millisecond
+	settlePause  = 250 * time.Millisecond // between two tries
 )
 
-// The reasons that are ours and not AWS'.
+// The reasons of the relay itself; all others are error codes of AWS.
 const (
 	reasonSealed = "sealed" // no master key opens what was stored
 	reasonBusy   = "busy"   // no permit of the rate limit, or no room in this process
 )
 
-// deliver makes one leased attempt and settles it. It is the only place from
-// which an outcome leaves. It does not end with any request: once the attempt
-// is recorded, its result must be too. permitted says that the rate limit's
-// permit has been taken.
+// deliver makes one leased attempt and settles it. No other function sends an
+// outcome. It does not end with the request that started it: once the attempt is
+// recorded, its result must be too. permitted says that a permit of the rate
+// limit has been taken already.
 func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement) {
-	// After a panic the attempt is left as it was recorded, unclear, until its
-	// lease ends.
+	// After a panic, the attempt stays recorded as unclear until its lease ends.
 	end = relay.Settlement{State: relay.StateAnswered}
-	defer o.survive("deliver " + string(d.ID))
+	defer o.recoverPanic("deliver " + string(d.ID))
 
 	growStack()
 	taken := time.Now()
@@ -49,12 +48,12 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 		log = log.With("error", err)
 	}
 	if !o.settle(d, result) {
-		log.WarnContext(ctx, "delivery not settled: lease lost or redis away")
+		log.WarnContext(ctx, "delivery not settled: lease lost or redis unavailable")
 		return end
 	}
 	end = result
-	// Before the lease by the clock of Redis, since then by our own: the two
-	// are never compared.
+	// The time up to the lease is by the clock of Redis, the time since then by
+	// our own: the two are never compared.
 	lag := d.LeasedAt.Sub(d.AnsweredAt) + time.Since(taken)
 	if end.State.Final() {
 		o.metrics.Settled(string(end.State), end.Reason, lag)
@@ -73,14 +72,14 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 	return end
 }
 
-// attempt sends the outcome and judges what came of it. The error is what an
-// operator is told besides the reason.
+// attempt sends the outcome and judges the result. The error tells an operator
+// more than the settlement's reason does.
 func (o *Outbox) attempt(ctx context.Context, d relay.Delivery, permitted bool) (relay.Settlement, error) {
 	if d.Unreadable != nil {
-		o.metrics.Attempted(relay.SendOursToMend.String())
-		end := retry(relay.SendOursToMend, d, reasonSealed)
+		o.metrics.Attempted(relay.SendNeedsOperator.String())
+		end := retry(relay.SendNeedsOperator, d, reasonSealed)
 		end.NotMade = true
-		return end, fmt.Errorf("it cannot be opened, put its master key back into RELAY_KEYS: %w", d.Unreadable)
+		return end, fmt.Errorf("the stored answer cannot be decrypted, put its master key back into RELAY_KEYS: %w", d.Unreadable)
 	}
 	if !permitted && !o.permitSoon() {
 		end := retry(relay.SendThrottled, d, reasonBusy)
@@ -98,15 +97,16 @@ func (o *Outbox) attempt(ctx context.Context, d relay.Delivery, permitted bool) 
 	return judge(d, failure), failure.Err
 }
 
-// permitSoon takes a permit of the rate limit, if one is to be had in time.
+// permitSoon takes a permit of the rate limit. It returns false if none becomes
+// free in time.
 func (o *Outbox) permitSoon() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), permitWait)
 	defer cancel()
 	return o.permit(ctx, 1)
 }
 
-// permit takes n permits of the rate limit, if they are to be had before ctx
-// ends, and notes the wait.
+// permit takes n permits of the rate limit, and measures the wait. It returns
+// false if they do not become free before ctx ends.
 func (o *Outbox) permit(ctx context.Context, n int) bool {
 	began := time.Now()
 	got := o.limit.wait(ctx, n)
@@ -114,15 +114,15 @@ func (o *Outbox) permit(ctx context.Context, n int) bool {
 	return got
 }
 
-// survive ends a panic here: others go on. Its value is not logged, as it could
-// quote a payload.
-func (o *Outbox) survive(doing string) {
+// recoverPanic logs a panic and stops it here, so that everything else keeps
+// running. It does not log the panic's value, which could quote a payload.
+func (o *Outbox) recoverPanic(doing string) {
 	if p := recover(); p != nil {
 		o.logger.Error("panic", "doing", doing, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 	}
 }
 
-// judge says what the result of a call means for the delivery.
+// judge returns what the result of a call means for the delivery.
 func judge(d relay.Delivery, err error) relay.Settlement {
 	if err == nil {
 		return relay.Settlement{State: relay.StateDelivered, Confirmed: true}
@@ -139,8 +139,8 @@ func judge(d relay.Delivery, err error) relay.Settlement {
 	return end
 }
 
-// closed says what it means that no task waits any more: after an unclear
-// attempt that it was most likely this one that completed it.
+// closed settles a delivery whose task no longer waits. If an earlier attempt
+// was unclear, that attempt most likely completed the task.
 func closed(d relay.Delivery, reason string) relay.Settlement {
 	if d.EarlierUnclear > 0 {
 		return relay.Settlement{State: relay.StateDelivered, Reason: reason}
@@ -148,7 +148,7 @@ func closed(d relay.Delivery, reason string) relay.Settlement {
 	return relay.Settlement{State: relay.StateRefused, Reason: reason}
 }
 
-// retry schedules the next attempt, unless no task can be waiting for it.
+// retry schedules the next attempt, unless no task can still be waiting for it.
 func retry(class relay.SendClass, d relay.Delivery, reason string) relay.Settlement {
 	if d.LeasedAt.Sub(d.CreatedAt) > relay.GiveUpAfter {
 		return closed(d, relay.ReasonGivenUp)
@@ -170,7 +170,7 @@ func asSendError(err error) *relay.SendError {
 	return &relay.SendError{Class: relay.SendUnclear, Code: "unknown", Err: err}
 }
 
-// settle records the end of an attempt, and tells whether it is recorded.
+// settle records the end of an attempt, and returns whether it was recorded.
 func (o *Outbox) settle(d relay.Delivery, end relay.Settlement) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), settleWithin)
 	defer cancel()
@@ -187,8 +187,9 @@ func (o *Outbox) settle(d relay.Delivery, end relay.Settlement) bool {
 	}
 }
 
-// putBack returns a leased delivery to the queue without an attempt. That its
-// sender has hung up must not leave behind an attempt that was never made.
+// putBack returns a leased delivery to the queue without an attempt. It does so
+// even if the sender of the answer has hung up; otherwise an attempt that was
+// never made would stay recorded.
 func (o *Outbox) putBack(ctx context.Context, d relay.Delivery) relay.Settlement {
 	end := retry(relay.SendThrottled, d, reasonBusy)
 	end.NotMade = true
@@ -198,9 +199,10 @@ func (o *Outbox) putBack(ctx context.Context, d relay.Delivery) relay.Settlement
 	return relay.Settlement{State: relay.StateAnswered}
 }
 
-// growStack gives a new goroutine room for the depth of the AWS SDK's calls in
-// one step. Otherwise its stack grows several times, and moves all frames each
-// time: 35 to 50 µs of processor time per delivery, measured, of about 310.
+// growStack grows the stack of a new goroutine in one step to the depth of the
+// AWS SDK's calls. Otherwise the stack grows several times and moves all frames
+// each time, which was measured to cost 35 to 50 of about 310 µs of processor
+// time per delivery.
 //
 //go:noinline
 func growStack() {

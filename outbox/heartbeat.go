@@ -10,12 +10,12 @@ import (
 	"callback-relay/relay"
 )
 
-// heartbeatEvery is how often a task's heartbeat clock is reset at most, and so
-// how old the result may be that a caller is told. Step Functions counts the
-// clock in whole seconds.
+// heartbeatEvery is the least time between two heartbeats of one task, and so
+// the greatest age of a result that a caller gets. Step Functions counts
+// heartbeat timeouts in whole seconds.
 const heartbeatEvery = time.Second
 
-// maxHeartbeats bounds the tasks whose last result is remembered.
+// maxHeartbeats bounds the number of tasks whose last result is remembered.
 const maxHeartbeats = 16_384
 
 var (
@@ -23,9 +23,9 @@ var (
 	errNeverReturned = &relay.SendError{Class: relay.SendUnclear, Code: "unknown", Err: errors.New("the call did not return")}
 )
 
-// Heartbeat implements [relay.Heartbeater]. Of each task it makes one call a
-// second at most, within the rate limit: whoever asks meanwhile is told what
-// that call came to, a failure as well as a success. Its error is a
+// Heartbeat implements [relay.Heartbeater]. It makes at most one call a second
+// for each task, within the rate limit. Other callers in that second get the
+// result of the same call, whether it failed or succeeded. Its error is a
 // [*relay.SendError].
 func (o *Outbox) Heartbeat(ctx context.Context, t relay.TaskToken) error {
 	b, mine := o.beats.join(sha256.Sum256([]byte(t.Reveal())))
@@ -33,7 +33,7 @@ func (o *Outbox) Heartbeat(ctx context.Context, t relay.TaskToken) error {
 	case b == nil:
 		return errNoCall
 	case mine:
-		// Others wait for the result too, so it does not end with this caller.
+		// Others wait for the result too, so the call does not end with this caller.
 		return o.beats.end(b, func() error { return o.makeHeartbeat(context.WithoutCancel(ctx), t) })
 	}
 	select {
@@ -44,7 +44,7 @@ func (o *Outbox) Heartbeat(ctx context.Context, t relay.TaskToken) error {
 	}
 }
 
-// makeHeartbeat makes one call, if a permit for it is to be had in time.
+// makeHeartbeat makes one call, if it gets a permit in time.
 func (o *Outbox) makeHeartbeat(ctx context.Context, t relay.TaskToken) error {
 	within, cancel := context.WithTimeout(ctx, permitWait)
 	defer cancel()
@@ -59,12 +59,12 @@ func (o *Outbox) makeHeartbeat(ctx context.Context, t relay.TaskToken) error {
 	return err
 }
 
-// heartbeats are the calls under way and those of the last second, by a digest
-// of the task token.
+// heartbeats are the calls under way and those of the last second, keyed by a
+// digest of the task token.
 type heartbeats struct {
 	mu      sync.Mutex
 	calls   map[[sha256.Size]byte]*heartbeat
-	sweepAt int // how many calls there may be before old ones are dropped
+	sweepAt int // old calls are dropped when there are this many
 }
 
 // heartbeat is one call.
@@ -72,11 +72,11 @@ type heartbeat struct {
 	task  [sha256.Size]byte
 	began time.Time
 	done  chan struct{}
-	err   error // once done is closed
+	err   error // valid once done is closed
 }
 
-// join returns the call for a task, to be made by the caller if it is new. It is
-// nil while there are too many.
+// join returns the call for a task. If it is new, the caller must make it. The
+// call is nil if there are too many.
 func (h *heartbeats) join(task [sha256.Size]byte) (b *heartbeat, isNew bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -99,7 +99,7 @@ func (h *heartbeats) join(task [sha256.Size]byte) (b *heartbeat, isNew bool) {
 	return b, true
 }
 
-// old tells whether a call is over and its result too old to be told.
+// old returns whether a call is over and its result too old to be returned.
 func (b *heartbeat) old() bool {
 	select {
 	case <-b.done:
@@ -109,8 +109,8 @@ func (b *heartbeat) old() bool {
 	}
 }
 
-// end makes the call and tells those who wait for it. A call that was not made
-// said nothing that would be worth remembering.
+// end makes the call and wakes those who wait for it. A call that was not made
+// is forgotten, since it has no result.
 func (h *heartbeats) end(b *heartbeat, call func() error) error {
 	defer func() {
 		if errors.Is(b.err, errNoCall) {

@@ -23,10 +23,10 @@ func classOf(err error) relay.SendClass {
 }
 
 // Row 78: however often a task's heartbeat is asked for, Step Functions is called
-// once a second, and everybody is told what that call came to.
+// once a second, and every caller gets the result of that call.
 func TestHeartbeatsOfOneTask(t *testing.T) {
 	for class, name := range map[relay.SendClass]string{
-		0: "done", relay.SendClosed: "closed", relay.SendThrottled: "throttled", relay.SendUnclear: "unclear", relay.SendOursToMend: "ours to mend",
+		0: "done", relay.SendClosed: "closed", relay.SendThrottled: "throttled", relay.SendUnclear: "unclear", relay.SendNeedsOperator: "needs operator",
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -55,8 +55,8 @@ func TestHeartbeatsOfOneTask(t *testing.T) {
 	}
 }
 
-// Row 78: those who ask while a call is under way wait for its result. It does
-// not end with the one who asked first; who has hung up does not wait.
+// Row 78: those who ask while a call is under way wait for its result. The call
+// does not end when its first caller hangs up, but that caller stops waiting.
 func TestHeartbeatsShareACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sender{beat: func(int) error { time.Sleep(3 * time.Second); return failed(relay.SendClosed) }}
@@ -80,7 +80,7 @@ func TestHeartbeatsShareACall(t *testing.T) {
 		pass(time.Second)
 		hangUp()
 		if err := o.Heartbeat(first, "task"); !errors.Is(err, context.Canceled) {
-			t.Errorf("who has hung up is told %v", err)
+			t.Errorf("a caller that has hung up got %v", err)
 		}
 		all.Wait()
 		if len(s.beaten()) != 1 || told.Load() != 10 {
@@ -105,8 +105,8 @@ func TestPanicInAHeartbeat(t *testing.T) {
 	})
 }
 
-// beating has so many tasks' heartbeats asked for, each again and again, until
-// the test ends, and counts what it is told.
+// beating asks for heartbeats of many tasks repeatedly, until stop is called, and
+// counts the results by class.
 func beating(t *testing.T, o *outbox.Outbox, tasks int) (stop func(), told map[relay.SendClass]int) {
 	told = map[relay.SendClass]int{}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -128,7 +128,7 @@ func beating(t *testing.T, o *outbox.Outbox, tasks int) (stop func(), told map[r
 }
 
 // Row 78: heartbeats of many tasks stay within half of the rate, and a backlog
-// gets the rest; neither keeps the other out.
+// gets the rest. Neither blocks the other.
 func TestHeartbeatsAndDeliveriesBothGetOn(t *testing.T) {
 	for name, c := range map[string]struct {
 		tasks, backlog       int
@@ -168,7 +168,7 @@ func TestHeartbeatsAndDeliveriesBothGetOn(t *testing.T) {
 	}
 }
 
-// Row 78: a fresh answer is delivered while heartbeats take all that they may.
+// Row 78: a fresh answer is delivered while heartbeats use all of their share.
 func TestFreshAnswerAmongHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, s := newQueue(), &sender{}
@@ -202,7 +202,7 @@ func TestThrottledHeartbeatsTeachTheLimiter(t *testing.T) {
 	})
 }
 
-// Row 78: what is remembered of heartbeats is bounded, and forgotten.
+// Row 78: the results of heartbeats are bounded in number, and forgotten in time.
 func TestHeartbeatsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sender{}
@@ -222,7 +222,7 @@ func TestHeartbeatsAreForgotten(t *testing.T) {
 	})
 }
 
-// That there was no permit is not what Step Functions said, and not remembered.
+// A lack of permits is not a result of Step Functions, so it is not remembered.
 func TestRefusedHeartbeatIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sender{}

@@ -2,6 +2,8 @@ package outbox_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"callback-relay/relay"
 )
 
+// Row 56: deliveries under way are finished before Run returns.
 func TestRunWaitsForDeliveries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
@@ -21,7 +24,7 @@ func TestRunWaitsForDeliveries(t *testing.T) {
 		stop := start(o)
 		q.put("claimed")
 		pass(time.Second)
-		o.Deliver(t.Context(), q.lease("fresh")) // gives up waiting after a second
+		o.Deliver(t.Context(), q.lease("fresh")) // stops waiting after a second
 		stop()
 		if q.waiting() != 0 || !q.left { // all loops have ended
 			t.Errorf("%d wait, left: %v", q.waiting(), q.left)
@@ -29,6 +32,7 @@ func TestRunWaitsForDeliveries(t *testing.T) {
 	})
 }
 
+// A Redis that hangs must not hold up a process that is stopping.
 func TestSettlingGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
@@ -42,22 +46,60 @@ func TestSettlingGivesUp(t *testing.T) {
 	})
 }
 
-func TestTroubleIsLoggedOnceAMinute(t *testing.T) {
+// An outage of Redis fails all loops, and is logged once, again each minute
+// while it lasts, and once when it is over.
+func TestAnOutageIsLoggedOnceForAllLoops(t *testing.T) {
+	for name, c := range map[string]struct {
+		lasts time.Duration
+		lines int
+	}{"short": {10 * time.Second, 1}, "long": {150 * time.Second, 3}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := newQueue()
+				var log bytes.Buffer
+				o, _ := setUp(t, q, &sender{}, func(o *outbox.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+				q.look(func() { q.broken = fmt.Errorf("%w: connection refused", relay.ErrUnavailable) })
+				stop := start(o)
+				pass(c.lasts)
+				q.look(func() { q.broken = nil })
+				pass(time.Hour)
+				stop()
+				if n := strings.Count(log.String(), `msg="outbox loop failed, retrying" loop=`); n != c.lines {
+					t.Errorf("logged %d times in %v, want %d:\n%s", n, c.lasts, c.lines, log.String())
+				}
+				if n := strings.Count(log.String(), `msg="outbox recovered" loop=`); n != 1 {
+					t.Errorf("recovery logged %d times, want once:\n%s", n, log.String())
+				}
+			})
+		})
+	}
+}
+
+// A failure that is not an outage is logged for the loop that it belongs to,
+// during an outage too.
+func TestOtherFailuresAreLoggedByLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
 		var log bytes.Buffer
 		o, _ := setUp(t, q, &sender{}, func(o *outbox.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
-		q.look(func() { q.broken = relay.ErrUnavailable })
+		q.look(func() { q.broken, q.claimErr = relay.ErrUnavailable, errors.New("an entry was set aside") })
 		stop := start(o)
-		pass(150 * time.Second)
+		pass(10 * time.Second)
 		q.look(func() { q.broken = nil })
 		pass(10 * time.Second)
-		stop()
-		if n := strings.Count(log.String(), "doing=claim error="); n != 3 {
-			t.Errorf("logged %d times in 150 seconds, want 3:\n%s", n, log.String())
+		if n := strings.Count(log.String(), `msg="outbox recovered"`); n != 1 {
+			t.Errorf("%d recoveries when the outage is over, want one:\n%s", n, log.String())
 		}
-		if n := strings.Count(log.String(), `msg="outbox recovered" doing=claim`); n != 1 {
-			t.Errorf("recovery logged %d times", n)
+		q.look(func() { q.claimErr = nil })
+		pass(10 * time.Second)
+		stop()
+		for line, want := range map[string]int{
+			`msg="outbox loop failed`: 2, `retrying" loop=claim error="an entry was set aside"`: 1,
+			`msg="outbox recovered"`: 2, `msg="outbox recovered" loop=claim`: 1,
+		} {
+			if n := strings.Count(log.String(), line); n != want {
+				t.Errorf("%s: logged %d times, want %d:\n%s", line, n, want, log.String())
+			}
 		}
 	})
 }
@@ -82,7 +124,7 @@ func TestHousekeeping(t *testing.T) {
 			if q.trims != 1 || q.counts < 10 {
 				t.Errorf("in a minute: %d trims, %d counts", q.trims, q.counts)
 			}
-			// Trouble with Redis stops no loop.
+			// An outage of Redis stops no loop.
 			looks, q.broken = q.claims, relay.ErrUnavailable
 		})
 		pass(time.Minute)
@@ -140,7 +182,7 @@ func TestLagIsFromAnswerToSettlement(t *testing.T) {
 		if diff := cmp.Diff([]time.Duration{2300 * time.Millisecond}, c.lags); diff != "" {
 			t.Error(diff)
 		}
-		// One that is tried again has not come to its end.
+		// A delivery that will be tried again has not ended, so it has no lag.
 		s.mu.Lock()
 		s.do = func(int) error { return failed(relay.SendUnclear) }
 		s.mu.Unlock()

@@ -53,9 +53,9 @@ func (l looks) Announce(ctx context.Context, replica string, ttl time.Duration) 
 }
 
 // Each look of an idle replica is one command, whatever the number of
-// partitions. [TestIdleFleet] counts how many looks there are in a minute; so an
-// idle replica sends less than 10 commands a second, those included with
-// which the store is watched.
+// partitions. [TestIdleFleet] counts the looks in a minute. Together they show
+// that an idle replica sends fewer than 10 commands a second, including those
+// that watch the store.
 func TestIdleLooksAreSingleCommands(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -110,8 +110,8 @@ func TestIdleLooksAreSingleCommands(t *testing.T) {
 // inScripts are the commands that scripts use, and clients do not.
 var inScripts = []string{"time", "zrangebyscore", "zcard", "zcount", "zrange", "zscore", "zadd", "zremrangebyscore"}
 
-// sent is how many commands clients have sent to a server, those of connecting
-// aside.
+// sent returns how many commands clients have sent to a server, not counting
+// those of connecting.
 func sent(t *testing.T, client *redis.Client) (n int64) {
 	t.Helper()
 	info, err := client.Info(t.Context(), "commandstats").Result()

@@ -1,6 +1,7 @@
 package outbox_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -15,9 +16,8 @@ import (
 	"callback-relay/telemetry"
 )
 
-// queue is a queue in memory, with the clock of the test's bubble: a real one
-// cannot be used where time is not real. The real one is tested with the outbox
-// in package main.
+// queue is a queue in memory that uses the fake clock of synctest, which Redis
+// cannot. Package main tests the outbox with the real queue.
 type queue struct {
 	mu        sync.Mutex
 	due       map[relay.CallbackID]*entry
@@ -31,8 +31,9 @@ type queue struct {
 	announced int
 	replicas  int
 	left      bool
-	settleErr error // of Settle, as often as settleErrs says
-	failing   int
+	settleErr error // of the next calls of Settle
+	failing   int   // how many of them fail
+	claimErr  error // of Claim, instead of broken
 	broken    error // of everything else
 }
 
@@ -61,8 +62,8 @@ func (q *queue) add(ids ...relay.CallbackID) {
 	}
 }
 
-// lease returns a delivery that was just answered and leased, in one step: nobody
-// else claims it.
+// lease returns a delivery that was answered and leased in one step, so that
+// nobody else can claim it.
 func (q *queue) lease(id relay.CallbackID) relay.Delivery {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -93,7 +94,7 @@ func (q *queue) Claim(_ context.Context, limit int) ([]relay.Delivery, error) {
 			claimed = append(claimed, q.take(e))
 		}
 	}
-	return claimed, q.broken
+	return claimed, cmp.Or(q.claimErr, q.broken)
 }
 
 func (q *queue) Settle(ctx context.Context, d relay.Delivery, end relay.Settlement) (bool, error) {
@@ -184,13 +185,13 @@ func (q *queue) waiting() int {
 	return len(q.due)
 }
 
-// sender answers calls as a test says, and notes when they came.
+// sender answers calls as a test says, and records when they came.
 type sender struct {
 	mu    sync.Mutex
 	calls []time.Time
-	do    func(call int) error // nil takes everything; call counts from 1
+	do    func(call int) error // nil accepts everything; call counts from 1
 	beats []beat
-	beat  func(call int) error // likewise, of heartbeats
+	beat  func(call int) error // the same for heartbeats
 }
 
 // beat is one heartbeat.
@@ -244,7 +245,7 @@ type counted struct {
 	lags     []time.Duration
 	waits    []time.Duration
 	expired  int
-	told     map[string]any // what there is only the last of
+	told     map[string]any // the gauges
 }
 
 func (c *counted) Attempted(class string) {
@@ -310,8 +311,8 @@ func start(o *outbox.Outbox) (stop func()) {
 	}
 }
 
-// pass lets time pass in the test's bubble, where it costs none, and then
-// everything happen that is due.
+// pass advances the fake clock of the test and waits until everything that is
+// due has happened.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()

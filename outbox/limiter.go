@@ -11,54 +11,53 @@ import (
 	"callback-relay/relay"
 )
 
-// How the limiter looks for a quota that nobody told it. The figures are those
-// that did best in simulations with one to five replicas; see the decision on
-// the rate limit.
+// How the limiter searches for a quota that is not configured. These figures did
+// best in simulations with one to five replicas; see docs/decisions/0016-rate-limit.md.
 const (
-	// sampleTime is how long results are gathered for a verdict. Calls leave in
-	// batches, eight a second, and a sample must not catch one batch alone.
+	// sampleTime is how long results are gathered before the rate is judged.
+	// Calls leave in batches, eight a second, and a sample must hold more than one
+	// batch.
 	sampleTime = 250 * time.Millisecond
-	// afterFall is how long results are disregarded after the rate fell: they
-	// are of calls that left before.
+	// afterFall is how long results are ignored after the rate fell, because they
+	// belong to calls made before.
 	afterFall = 200 * time.Millisecond
-	// deepest is the least that one fall leaves of the rate. One sample can be
-	// bad luck: replicas that share a quota take it from each other in batches.
-	deepest = 0.5
-	// climbing is by which part of itself the rate grows in a second, for each
-	// second that has passed since it fell: 8% a second after one second, 80%
-	// after ten.
-	climbing = 0.08
-	// minRate, in calls a second, is where a quota that is used up is waited
-	// for, if the share is not less: a hundredth of the usual quota, and not so
-	// low that climbing back takes long.
+	// maxFall is the part of the rate that one fall leaves at least. One sample can
+	// be bad luck: replicas that share a quota take it from each other in batches.
+	maxFall = 0.5
+	// growth is how fast the rate climbs. Each second since the last fall adds
+	// this much to its growth a second: 8% after one second, 80% after ten.
+	growth = 0.08
+	// minRate is the rate in calls a second at which the limiter waits for a used
+	// up quota, unless the share is lower. It is a hundredth of the usual quota,
+	// and high enough to climb back quickly.
 	minRate = 5.0
 )
 
-// limiter keeps one replica to its share of the fleet's rate, and below that to
-// what Step Functions lets through: the account's quota has other users too, or
-// may be less than the rate that was set.
+// limiter keeps one replica within its share of the fleet's rate, and within
+// what Step Functions lets through. That may be less than the share: the
+// account's quota has other users, and may be lower than the configured rate.
 //
-// While calls are throttled the rate falls to the part of it that got through.
+// While calls are throttled, the rate falls to the part of it that got through.
 // Then it climbs, slowly at first and ever faster, until calls are throttled
-// again or the share is reached. So it stays near a quota that holds, and is
-// back from a few calls a second to hundreds within ten seconds when a quota
-// that was used up is free again.
+// again or the share is reached. So the rate stays near a steady quota. When a
+// used up quota is free again, the rate climbs from a few calls a second to
+// hundreds within ten seconds.
 type limiter struct {
-	fleet   float64 // calls a second; 0 is no limit
+	fleet   float64 // calls a second of all replicas; 0 is no limit
 	permits *rate.Limiter
-	beats   *rate.Limiter // what heartbeats may take of them
+	beats   *rate.Limiter // the part of the permits that heartbeats may take
 
 	mu      sync.Mutex
-	ceiling float64 // this replica's share
-	allowed float64 // what it allows itself now
-	bottom  float64 // what it fell to last
-	fell    time.Time
+	ceiling float64   // this replica's share
+	allowed float64   // the rate now in force
+	bottom  float64   // the rate after the last fall
+	fell    time.Time // when that was
 	sample  sample
 
-	returned int // permits that were given back, and not taken again
+	returned int // permits that were given back and not yet taken again
 }
 
-// sample is what came of the calls that were answered lately.
+// sample counts the results of recent calls.
 type sample struct {
 	from              time.Time
 	passed, throttled float64
@@ -71,8 +70,8 @@ func newLimiter(fleet float64) *limiter {
 	return l
 }
 
-// share sets the replica's share, the fleet having so many replicas. The rate
-// does not exceed it, and climbs to it with the results to come.
+// share sets this replica's share from the number of replicas. The rate never
+// exceeds the share, and climbs to it as results come in.
 func (l *limiter) share(replicas int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +82,8 @@ func (l *limiter) share(replicas int) {
 	l.allow(l.allowed)
 }
 
-// wait takes n permits, and tells whether they were to be had before ctx ends.
+// wait takes n permits, and returns false if they do not become free before ctx
+// ends.
 func (l *limiter) wait(ctx context.Context, n int) bool {
 	l.mu.Lock()
 	returned := min(l.returned, n)
@@ -96,18 +96,18 @@ func (l *limiter) wait(ctx context.Context, n int) bool {
 	return false
 }
 
-// waitHeartbeat takes a permit for a heartbeat, and tells whether one was to be
-// had before ctx ends. Heartbeats have half of the permits at most: they are
-// asked for by whoever has a link, and must not keep deliveries waiting. Within
-// that half they stand in the same queue as deliveries do, for which half of
-// the time is left.
+// waitHeartbeat takes a permit for a heartbeat, and returns false if none
+// becomes free before ctx ends. Heartbeats get at most half of the permits:
+// anyone with a link can ask for one, and they must not keep deliveries waiting.
+// A heartbeat waits for its place in that half first, and then, in the time that
+// is left, in the same queue as deliveries.
 func (l *limiter) waitHeartbeat(ctx context.Context) bool {
 	among, cancel := context.WithTimeout(ctx, permitWait/2)
 	defer cancel()
 	return l.beats.Wait(among) == nil && l.wait(ctx, 1)
 }
 
-// giveBack returns n permits that were taken and not used.
+// giveBack returns n unused permits.
 func (l *limiter) giveBack(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,10 +123,10 @@ func (l *limiter) batch() int {
 	return max(l.permits.Burst()/2, 1)
 }
 
-// learn takes note of a call's result.
+// learn adapts the rate to a call's result.
 func (l *limiter) learn(err error) {
 	if l.fleet == 0 {
-		return // told not to limit
+		return // there is no limit
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -139,13 +139,13 @@ func (l *limiter) learn(err error) {
 	case relay.SendThrottled:
 		s.throttled++
 	case relay.SendNotExecuted, relay.SendUnclear:
-		return // nobody knows whether the quota would have let it through
+		return // this says nothing about the quota
 	default:
 		s.passed++
 	}
 	if s.throttled == 0 {
 		calm := now.Sub(l.fell).Seconds()
-		l.allow(l.bottom * math.Exp(climbing*calm*calm/2))
+		l.allow(l.bottom * math.Exp(growth*calm*calm/2))
 	}
 	if now.Sub(s.from) < sampleTime {
 		return
@@ -153,7 +153,7 @@ func (l *limiter) learn(err error) {
 	next := now
 	if s.throttled > 0 {
 		through := s.passed / (s.passed + s.throttled)
-		l.bottom = max(l.allowed*max(through, deepest), minRate)
+		l.bottom = max(l.allowed*max(through, maxFall), minRate)
 		l.fell, next = now, now.Add(afterFall)
 		l.allow(l.bottom)
 	}
@@ -168,8 +168,8 @@ func classOf(err error) relay.SendClass {
 	return 0
 }
 
-// allow puts a rate into force, as far as the share permits. The burst is a
-// quarter of a second's worth: enough not to delay answers that arrive together.
+// allow sets the rate, bounded by the share. The burst is the permits of a
+// quarter of a second, so that answers that arrive together are not delayed.
 func (l *limiter) allow(perSecond float64) {
 	l.allowed = min(perSecond, l.ceiling)
 	if math.IsInf(l.allowed, 1) {

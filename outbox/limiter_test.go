@@ -44,7 +44,8 @@ func TestRateIsTheFleets(t *testing.T) {
 	}
 }
 
-// contested is a queue of which other replicas claim every other delivery first.
+// contested is a queue in which other replicas claim half of the deliveries
+// first.
 type contested struct{ *queue }
 
 func (q contested) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) {
@@ -68,8 +69,8 @@ func TestContestedBacklogUsesTheRate(t *testing.T) {
 	})
 }
 
-// A backlog that takes all permits must not shut fresh answers out, nor they
-// the backlog.
+// A backlog that takes all permits must not block fresh answers, and fresh
+// answers must not block the backlog.
 func TestBacklogAndFreshAnswersBothGetOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, s := newQueue(), &sender{}
@@ -147,7 +148,8 @@ func TestNoLimit(t *testing.T) {
 	})
 }
 
-// A delivery that gets no permit goes back, at no cost: no attempt was made.
+// A delivery that gets no permit goes back into the queue, and does not count as
+// an attempt.
 func TestNoPermit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, s := newQueue(), &sender{}
@@ -163,8 +165,8 @@ func TestNoPermit(t *testing.T) {
 	})
 }
 
-// A share of less than one call a second is kept too, and what waits for it is
-// delivered.
+// A share of less than one call a second is respected too, and deliveries
+// that wait for it are made.
 func TestSlowRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, s := newQueue(), &sender{}

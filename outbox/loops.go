@@ -2,18 +2,19 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
 	"callback-relay/relay"
 )
 
-// every calls once again and again until ctx ends: at once while it reports
-// that there may be more to do, otherwise after the interval, shortened by up to
-// a quarter so that replicas do not march in step.
+// every calls once repeatedly until ctx ends: immediately while it reports that
+// there may be more to do, otherwise after the interval. The interval is
+// shortened at random by up to a quarter, so that replicas do not run in step.
 func (o *Outbox) every(ctx context.Context, interval func() time.Duration, once func(context.Context) (more bool)) {
 	guarded := func() (more bool) {
-		defer o.survive("loop")
+		defer o.recoverPanic("loop")
 		return once(ctx)
 	}
 	for ctx.Err() == nil {
@@ -33,22 +34,22 @@ func always(interval time.Duration) func() time.Duration {
 	return func() time.Duration { return interval }
 }
 
-// pollEvery is how often this replica looks for work. It grows with the number
-// of replicas, so that all of them together look as often as a single one, up
-// to a bound: the work of a replica that died waits for as long at most, after
-// its lease.
+// pollEvery is how long this replica waits between two looks for work. It grows
+// with the number of replicas, so that together they look as often as a single
+// one would. It has a bound, because the work of a replica that died waits this
+// long after its lease has ended.
 func (o *Outbox) pollEvery() time.Duration {
 	return o.poll * time.Duration(min(max(o.fleet.Load(), 1), mostPolls))
 }
 
-// claim takes up due deliveries, as many as there are workers and permits for.
+// claim takes up as many due deliveries as there are workers and permits for.
 //
-// While there is a backlog it takes permits for a whole batch beforehand: they
-// come in the order in which they are asked for, so the backlog and fresh
-// answers both get on. When the last look found nothing it takes none, as the
-// look would waste them.
+// While there is a backlog, it takes permits for a whole batch beforehand.
+// Permits are given in the order of asking, so the backlog and fresh answers
+// both make progress. If the last look found nothing, it takes no permits, since
+// an empty look would waste them.
 func (o *Outbox) claim(ctx context.Context) (more bool) {
-	// A claimed delivery holds a lease, so none is claimed to stand in a queue.
+	// Wait for a free worker first: the lease of a claimed delivery is running.
 	select {
 	case o.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -56,24 +57,24 @@ func (o *Outbox) claim(ctx context.Context) (more bool) {
 	}
 	<-o.slots
 	batch := min(cap(o.slots)-len(o.slots), o.limit.batch())
-	permitted := o.behind
+	permitted := o.backlog
 	if permitted && !o.permit(ctx, batch) {
 		return false
 	}
 	claimed, err := o.queue.Claim(ctx, batch)
 	o.report(ctx, "claim", err)
-	if permitted { // other replicas may have been faster
+	if permitted { // other replicas may have claimed some of the batch first
 		o.limit.giveBack(batch - len(claimed))
 	}
 	for _, d := range claimed {
 		o.slots <- struct{}{}
-		o.going.Go(func() {
+		o.deliveries.Go(func() {
 			defer func() { <-o.slots }()
 			o.deliver(d, permitted)
 		})
 	}
-	o.behind = len(claimed) > 0
-	return o.behind
+	o.backlog = len(claimed) > 0
+	return o.backlog
 }
 
 // expireBatch is how many deadlines one step of the watch handles.
@@ -90,7 +91,7 @@ func (o *Outbox) expire(ctx context.Context) (more bool) {
 	return n > 0
 }
 
-// announce says that this replica is alive, and takes its share of the rate and
+// announce counts this replica as alive, and computes its share of the rate and
 // of the looks for work.
 func (o *Outbox) announce(ctx context.Context) (more bool) {
 	replicas, err := o.queue.Announce(ctx, o.replica, aliveFor)
@@ -102,12 +103,12 @@ func (o *Outbox) announce(ctx context.Context) (more bool) {
 	return false
 }
 
-// nearDeadline is how long before its deadline a callback is counted as near
-// it: long enough for a person to ask whoever should have answered.
+// nearDeadline is how long before its deadline a callback counts as near it:
+// time enough for an operator to ask the person who should have answered.
 const nearDeadline = time.Hour
 
-// count reports how many callbacks there are and how long they wait. Every
-// replica counts all of them, so that each can be asked.
+// count reports how many callbacks there are and how long they have waited.
+// Every replica counts all callbacks, so the metrics of any one are complete.
 func (o *Outbox) count(ctx context.Context) (more bool) {
 	c, err := o.queue.Census(ctx, nearDeadline)
 	o.report(ctx, "census", err)
@@ -124,35 +125,83 @@ func (o *Outbox) count(ctx context.Context) (more bool) {
 	return false
 }
 
-// trim removes what is left of callbacks that retention removed.
+// trimLoop is the name of the loop that runs least often.
+const trimLoop = "trim"
+
+// trim removes index entries of callbacks whose retention has ended.
 func (o *Outbox) trim(ctx context.Context) (more bool) {
 	n, err := o.queue.Trim(ctx)
-	o.report(ctx, "trim", err)
+	o.report(ctx, trimLoop, err)
 	if n > 0 {
 		o.logger.Info("forgot callbacks past their retention", "callbacks", n)
 	}
 	return false
 }
 
-// reportEvery is how often trouble that lasts is logged.
+// reportEvery is how often a failure that lasts is logged.
 const reportEvery = time.Minute
 
-// report logs trouble with the queue when it begins, once a minute while it
-// lasts, and its end. The loops simply go on: Redis comes back or is brought
-// back, and readiness and metrics say so meanwhile.
-func (o *Outbox) report(ctx context.Context, doing string, err error) {
+// failures are those of the loops that last. Loops that find Redis unavailable
+// share one cause, so that an outage is logged once and not by each loop. Any
+// other failure has its own loop as its cause.
+type failures struct {
+	causes map[string]string // of each failing loop
+	logged map[string]logged // by cause
+}
+
+// logged is the last line about a cause.
+type logged struct {
+	loop string
+	at   time.Time
+}
+
+// report logs a failure when it begins, once a minute while it lasts, and its
+// end. The loops keep retrying; meanwhile readiness and metrics show the
+// failure.
+func (o *Outbox) report(ctx context.Context, loop string, err error) {
 	if ctx.Err() != nil {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	last, failing := o.trouble[doing]
-	switch {
-	case err == nil && failing:
-		delete(o.trouble, doing)
-		o.logger.Info("outbox recovered", "doing", doing)
-	case err != nil && (!failing || time.Since(last) >= reportEvery):
-		o.trouble[doing] = time.Now()
-		o.logger.Warn("outbox in trouble", "doing", doing, "error", err)
+	f := &o.failures
+	before, cause := f.causes[loop], ""
+	delete(f.causes, loop)
+	if err != nil {
+		cause = causeOf(loop, err)
+		f.causes[loop] = cause
 	}
+	if before != "" && before != cause && f.over(before) {
+		o.logger.Info("outbox recovered", "loop", f.logged[before].loop)
+		delete(f.logged, before)
+	}
+	last, lasts := f.logged[cause]
+	if err != nil && (!lasts || time.Since(last.at) >= reportEvery) {
+		if !lasts {
+			last.loop = loop
+		}
+		f.logged[cause] = logged{last.loop, time.Now()}
+		o.logger.Warn("outbox loop failed, retrying", "loop", last.loop, "error", err)
+	}
+}
+
+func causeOf(loop string, err error) string {
+	if errors.Is(err, relay.ErrUnavailable) {
+		return "unavailable"
+	}
+	return loop
+}
+
+// over tells whether no loop fails for a cause any more. The trim loop does not
+// count, since it may only notice ten minutes later.
+func (f *failures) over(cause string) bool {
+	for loop, c := range f.causes {
+		if c == cause && loop != trimLoop {
+			return false
+		}
+	}
+	if f.causes[trimLoop] == cause {
+		delete(f.causes, trimLoop)
+	}
+	return true
 }

@@ -14,33 +14,33 @@ import (
 // Queue holds the deliveries of the whole fleet. Package store has it in Redis.
 type Queue interface {
 	// Claim leases up to limit due deliveries and records an attempt for each.
-	// It may return deliveries and an error.
+	// It may return both deliveries and an error.
 	Claim(ctx context.Context, limit int) ([]relay.Delivery, error)
-	// Settle records how an attempt ended; not held means that the lease was
-	// lost and nothing was changed.
+	// Settle records how an attempt ended. If the lease was lost, held is false
+	// and nothing was changed.
 	Settle(ctx context.Context, d relay.Delivery, end relay.Settlement) (held bool, err error)
 	// Expire ends up to limit callbacks whose deadline has passed.
 	Expire(ctx context.Context, limit int) (int, error)
 	// Trim removes what is left of callbacks that retention removed.
 	Trim(ctx context.Context) (int, error)
-	// Census counts the callbacks. A deadline is near when less than that is
-	// left until it.
+	// Census counts the callbacks. A deadline counts as near if it is less than
+	// near away.
 	Census(ctx context.Context, near time.Duration) (relay.Census, error)
-	// Announce says that this replica is alive, which counts for ttl, and returns
-	// how many replicas are alive.
+	// Announce counts this replica as alive for ttl, and returns how many
+	// replicas are alive.
 	Announce(ctx context.Context, replica string, ttl time.Duration) (int, error)
-	// Leave says that this replica is no longer there.
+	// Leave no longer counts this replica as alive.
 	Leave(ctx context.Context, replica string) error
 }
 
 // Sender makes the calls to Step Functions. Its errors are [*relay.SendError].
-// It bounds each call by a deadline of its own.
+// It sets its own deadline for each call.
 type Sender interface {
 	Send(ctx context.Context, t relay.TaskToken, o relay.Outcome) error
 	Heartbeat(ctx context.Context, t relay.TaskToken) error
 }
 
-// Metrics is told what happens. Classes are those of [relay.SendClass], and
+// Metrics counts what happens. A class is the name of a [relay.SendClass], or
 // "done".
 type Metrics interface {
 	Attempted(class string)
@@ -54,15 +54,15 @@ type Metrics interface {
 	SetAside(n int64)
 }
 
-// Tracer follows deliveries.
+// Tracer traces deliveries.
 type Tracer interface {
-	// Delivery begins an attempt, which follows from what has the trace context.
-	// end is called with the state that the callback is in then, and the reason.
+	// Delivery begins the span of an attempt, linked to the trace context. The
+	// caller ends it with the callback's state after the attempt, and the reason.
 	Delivery(callback string, attempt int, trace string) (_ context.Context, end func(state, reason string))
 }
 
-// Options are the parts and limits of an [Outbox]. All are required, except
-// where a default is named.
+// Options are the parts and limits of an [Outbox]. All without a default are
+// required.
 type Options struct {
 	Queue   Queue
 	Sender  Sender
@@ -87,11 +87,12 @@ const (
 	censusEvery   = 5 * time.Second
 )
 
-// mostPolls bounds how rarely a replica of a large fleet looks for work: after
-// so many times [Options.Poll].
+// mostPolls bounds how rarely a replica of a large fleet looks for work: at
+// least once in this many times [Options.Poll].
 const mostPolls = 4
 
-// Outbox delivers. The zero value is not usable; see [New]. Its parts are its own.
+// Outbox delivers answers to Step Functions. The zero value is not usable; see
+// [New].
 type Outbox struct {
 	queue   Queue
 	sender  Sender
@@ -103,21 +104,22 @@ type Outbox struct {
 	answerWait time.Duration
 	poll       time.Duration
 
-	limit  *limiter
-	fleet  atomic.Int64   // how many replicas are alive, this one included
-	slots  chan struct{}  // one for each delivery that Run started
-	fresh  chan struct{}  // one for each delivery that Deliver started
-	going  sync.WaitGroup // every delivery under way
-	beats  heartbeats
-	behind bool // the last claim found something; of the claim loop alone
+	limit *limiter
+	fleet atomic.Int64  // how many replicas are alive, this one included
+	slots chan struct{} // one for each delivery that Run started
+	fresh chan struct{} // one for each delivery that Deliver started
+	beats heartbeats
 
-	mu      sync.Mutex
-	ending  bool                 // Run waits for the last deliveries: none may begin
-	trouble map[string]time.Time // what fails, and when that was last logged
+	deliveries sync.WaitGroup // those under way, whoever started them
+	backlog    bool           // the last claim found something; only the claim loop uses it
+
+	mu       sync.Mutex
+	ending   bool // Run waits for the last deliveries: none may begin
+	failures failures
 }
 
-// New returns an outbox. [Outbox.Deliver] works at once; what others left
-// behind is taken up by [Outbox.Run].
+// New returns an outbox. [Outbox.Deliver] works at once; [Outbox.Run] takes up
+// what other processes left.
 func New(o Options) *Outbox {
 	if o.Workers == 0 {
 		o.Workers = 64
@@ -131,20 +133,21 @@ func New(o Options) *Outbox {
 	return &Outbox{
 		queue: o.Queue, sender: o.Sender, metrics: o.Metrics, tracer: o.Tracer, logger: o.Logger,
 		replica: o.Replica, answerWait: o.AnswerWait, poll: o.Poll,
-		limit:   newLimiter(o.Rate),
-		slots:   make(chan struct{}, o.Workers),
-		fresh:   make(chan struct{}, o.Fresh),
-		beats:   heartbeats{calls: map[[sha256.Size]byte]*heartbeat{}},
-		trouble: map[string]time.Time{},
+		limit:    newLimiter(o.Rate),
+		slots:    make(chan struct{}, o.Workers),
+		fresh:    make(chan struct{}, o.Fresh),
+		beats:    heartbeats{calls: map[[sha256.Size]byte]*heartbeat{}},
+		failures: failures{causes: map[string]string{}, logged: map[string]logged{}},
 	}
 }
 
 // Deliver implements [relay.Deliverer]: it delivers what the caller has leased
-// and waits for the result for at most AnswerWait, or until ctx ends. The
-// delivery itself goes on in either case. While too many go on already, because
-// Step Functions is slow, it goes back into the queue: each holds its payload,
-// and the process' memory is bounded. So it does when Run is about to end, or
-// nobody would wait for it.
+// and waits for the result for at most AnswerWait, or until ctx ends. In either
+// case the delivery itself continues.
+//
+// The delivery goes back into the queue when too many are under way already,
+// because each keeps its payload in memory, and when Run is about to end,
+// because Run would not wait for it.
 func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement {
 	select {
 	case o.fresh <- struct{}{}:
@@ -171,22 +174,22 @@ func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement
 	return relay.Settlement{State: relay.StateAnswered}
 }
 
-// begin starts a delivery that Run waits for, or reports that Run no longer
-// does. Without the lock one could be counted while Run waits for the count to
-// become 0, which is a misuse of a WaitGroup.
+// begin starts a delivery that Run waits for, or returns false when Run no
+// longer waits. Without the lock, Add could race with Wait, which is a misuse of
+// a WaitGroup.
 func (o *Outbox) begin(deliver func()) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ending {
 		return false
 	}
-	o.going.Go(deliver)
+	o.deliveries.Go(deliver)
 	return true
 }
 
-// Run takes up due deliveries, watches deadlines and keeps house until ctx
-// ends. It then waits for the deliveries under way, those of Deliver included,
-// and withdraws this replica.
+// Run takes up due deliveries, watches deadlines and cleans up until ctx ends.
+// It then waits for all deliveries under way, including those of Deliver, and
+// withdraws this replica.
 func (o *Outbox) Run(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { o.every(ctx, always(announceEvery), o.announce) })
@@ -198,11 +201,11 @@ func (o *Outbox) Run(ctx context.Context) {
 	o.mu.Lock()
 	o.ending = true
 	o.mu.Unlock()
-	o.going.Wait()
+	o.deliveries.Wait()
 
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := o.queue.Leave(leaving, o.replica); err != nil {
-		o.logger.Warn("replica not withdrawn; it will be forgotten by itself", "error", err)
+		o.logger.Warn("replica not withdrawn; it will be forgotten soon", "error", err)
 	}
 }

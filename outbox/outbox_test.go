@@ -31,7 +31,7 @@ func TestDeliverSettles(t *testing.T) {
 		"unclear":              {failed(relay.SendUnclear), 0, func(o relay.Settlement) bool { return retried(o) && !o.NoEffect }},
 		"throttled":            {failed(relay.SendThrottled), 0, func(o relay.Settlement) bool { return retried(o) && o.NoEffect }},
 		"not executed":         {failed(relay.SendNotExecuted), 0, func(o relay.Settlement) bool { return retried(o) && o.NoEffect }},
-		"ours to mend":         {failed(relay.SendOursToMend), 0, func(o relay.Settlement) bool { return retried(o) && o.NoEffect && o.RetryIn >= 30*time.Second }},
+		"needs operator":       {failed(relay.SendNeedsOperator), 0, func(o relay.Settlement) bool { return retried(o) && o.NoEffect && o.RetryIn >= 30*time.Second }},
 		"anything else":        {errors.New("?"), 0, func(o relay.Settlement) bool { return o.State == relay.StateAnswered && !o.NoEffect }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestDeliverSettles(t *testing.T) {
 	}
 }
 
-// A sender of webhooks waits a second and no longer; the delivery goes on.
+// A webhook's sender waits at most one second; the delivery continues.
 func TestDeliverDoesNotHoldTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
@@ -138,7 +138,6 @@ func TestRunBoundsItsWork(t *testing.T) {
 	})
 }
 
-// Row 56: what is under way is finished before Run returns.
 // Row 57: a result that comes after the lease was lost changes nothing.
 func TestLostLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -168,7 +167,7 @@ func TestSettlingSurvivesARedisThatBlinks(t *testing.T) {
 		q.look(func() { q.failing = 100 })
 		// The store says answered, so the caller must not hear delivered.
 		if got := o.Deliver(t.Context(), q.lease("b")); got.State != relay.StateAnswered {
-			t.Errorf("with Redis away: %+v", got)
+			t.Errorf("with Redis unavailable: %+v", got)
 		}
 	})
 }
@@ -200,7 +199,6 @@ func TestDeliverIsBounded(t *testing.T) {
 	})
 }
 
-// A Redis that hangs must not hold a process that stops for long.
 // Row 69: without the master key nothing is sent, and nothing is given up.
 func TestUnreadableDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -212,13 +210,13 @@ func TestUnreadableDelivery(t *testing.T) {
 		if got.State != relay.StateAnswered || !got.NotMade || got.RetryIn < 30*time.Second || s.made() != 0 {
 			t.Errorf("settled as %+v after %d calls", got, s.made())
 		}
-		if diff := cmp.Diff(map[string]int{"ours-to-mend": 1}, c.attempts); diff != "" {
+		if diff := cmp.Diff(map[string]int{"needs-operator": 1}, c.attempts); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-// Row 73: a panic in a delivery leaves it unclear, and others unharmed.
+// Row 73: a panic in a delivery leaves that one unclear, and harms no other.
 func TestPanicInADelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
@@ -240,7 +238,7 @@ func TestPanicInADelivery(t *testing.T) {
 func TestGivesUpWhenNoTaskCanWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
-		o, _ := setUp(t, q, &sender{do: func(int) error { return failed(relay.SendOursToMend) }})
+		o, _ := setUp(t, q, &sender{do: func(int) error { return failed(relay.SendNeedsOperator) }})
 		d := q.lease("a")
 		d.CreatedAt = d.LeasedAt.Add(-relay.GiveUpAfter)
 		if got := o.Deliver(t.Context(), d); got.State != relay.StateAnswered {
@@ -271,8 +269,8 @@ func TestDeliverAfterTheEnd(t *testing.T) {
 	})
 }
 
-// Every delivery that begins is waited for, however close to the end it comes.
-// Otherwise the runtime would see a WaitGroup misused, now and then.
+// Run waits for every delivery that begins, however close to the end. Otherwise
+// the race detector would now and then report a misused WaitGroup.
 func TestDeliverAtTheEnd(t *testing.T) {
 	for round := range 200 {
 		q := newQueue()
@@ -292,7 +290,7 @@ func TestDeliverAtTheEnd(t *testing.T) {
 		}
 		stop()
 		if n := under.Load(); n != 0 {
-			t.Fatalf("round %d: %d deliveries go on after Run has returned", round, n)
+			t.Fatalf("round %d: %d deliveries still run after Run has returned", round, n)
 		}
 		senders.Wait()
 	}

@@ -13,15 +13,15 @@ import (
 	"callback-relay/relay"
 )
 
-// quota is a Step Functions that throttles as AWS does: a call takes one from a
-// bucket that is refilled at a steady rate, and a throttled call takes none.
+// quota is a Step Functions that throttles as AWS does: a call takes one token
+// from a bucket that refills at a steady rate, and a throttled call takes none.
 type quota struct {
 	mu        sync.Mutex
 	rate      float64 // a second
 	burst     float64
 	level     float64
 	at        time.Time
-	trip      time.Duration // of a call, on average
+	trip      time.Duration // average duration of a call
 	answer    error         // to calls that are let through
 	taken     int           // calls let through
 	throttled int
@@ -43,7 +43,7 @@ func (q *quota) Send(context.Context, relay.TaskToken, relay.Outcome) error {
 	return q.answer
 }
 
-// Heartbeat implements [outbox.Sender]. They share the bucket.
+// Heartbeat implements [outbox.Sender]. It shares the bucket with Send.
 func (q *quota) Heartbeat(ctx context.Context, t relay.TaskToken) error {
 	return q.Send(ctx, t, relay.Outcome{})
 }
@@ -67,7 +67,7 @@ func (q *quota) refill() {
 	q.at = now
 }
 
-// become changes the rate. None is left of the burst.
+// become changes the rate, and empties the bucket.
 func (q *quota) become(rate float64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -81,8 +81,8 @@ func (q *quota) counts() (taken, throttled int) {
 	return q.taken, q.throttled
 }
 
-// watch lets time pass and tells which part of the quota was used meanwhile,
-// and which part of the calls was throttled.
+// watch lets time pass. It returns the part of the quota that was used
+// meanwhile, and the part of the calls that was throttled.
 func (q *quota) watch(d time.Duration) (used, wasted float64) {
 	takenBefore, throttledBefore := q.counts()
 	pass(d)
@@ -91,8 +91,8 @@ func (q *quota) watch(d time.Duration) (used, wasted float64) {
 	return float64(taken) / (q.rate * d.Seconds()), float64(throttled) / float64(max(taken+throttled, 1))
 }
 
-// mustBeUsed watches for a while, in which the quota must be used and few calls
-// wasted.
+// mustBeUsed watches for a while, and fails the test if the quota is not used or
+// too many calls are throttled.
 func (q *quota) mustBeUsed(t *testing.T, d time.Duration) {
 	t.Helper()
 	used, wasted := q.watch(d)
@@ -105,7 +105,7 @@ func (q *quota) mustBeUsed(t *testing.T, d time.Duration) {
 	}
 }
 
-// fleet starts replicas with a common queue in which so much is due.
+// fleet starts replicas with a common queue in which due deliveries wait.
 func fleet(t *testing.T, replicas, due int, s outbox.Sender, rate float64) {
 	t.Helper()
 	q := newQueue()
@@ -119,7 +119,7 @@ func fleet(t *testing.T, replicas, due int, s outbox.Sender, rate float64) {
 	}
 }
 
-// Row 48: whatever rate was set, a backlog is drained at the quota, and few
+// Row 48: whatever rate is configured, a backlog is drained at the quota, and few
 // calls are wasted.
 func TestFindsTheQuota(t *testing.T) {
 	for _, rate := range []float64{500, 2000, 10_000} {
@@ -152,8 +152,8 @@ func TestFindsTheQuotaOfASlowStepFunctions(t *testing.T) {
 	})
 }
 
-// A task that is closed costs as much of the quota as one that waits. After a
-// long outage most of them may be.
+// A call for a closed task costs as much quota as any other. After a long
+// outage, most tasks may be closed.
 func TestFindsTheQuotaForClosedTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQuota(500, 500)
@@ -164,8 +164,8 @@ func TestFindsTheQuotaForClosedTasks(t *testing.T) {
 	})
 }
 
-// Row 48: others who use the same quota get their part of it, and what they
-// leave is used.
+// Row 48: other users of the same quota get their part of it, and the relay uses
+// the rest.
 func TestSharesTheQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQuota(500, 500)
@@ -195,8 +195,8 @@ func TestSharesTheQuota(t *testing.T) {
 	})
 }
 
-// Rows 47 and 48: a quota that is used up costs few calls, and is used again
-// soon after it is free.
+// Rows 47 and 48: few calls are made while a quota is used up, and it is used
+// again soon after it is free.
 func TestQuotaThatCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQuota(500, 500)
@@ -220,8 +220,8 @@ func TestQuotaThatCloses(t *testing.T) {
 	})
 }
 
-// What else goes wrong with calls says nothing about the quota, and does not
-// slow them down.
+// Failures other than throttling say nothing about the quota, and do not slow
+// down calls.
 func TestOnlyThrottlingSlowsDown(t *testing.T) {
 	for _, class := range []relay.SendClass{relay.SendClosed, relay.SendNever, relay.SendNotExecuted, relay.SendUnclear} {
 		synctest.Test(t, func(t *testing.T) {

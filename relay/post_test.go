@@ -142,12 +142,12 @@ func TestReceiveHeartbeat(t *testing.T) {
 		return service(t, s).Receive(t.Context(), to(relay.LinkHeartbeat), posted(""))
 	}
 	for class, want := range map[relay.SendClass]error{
-		relay.SendClosed:      relay.ErrTaskClosed,
-		relay.SendNever:       relay.ErrRefused,
-		relay.SendThrottled:   relay.ErrUnavailable,
-		relay.SendNotExecuted: relay.ErrUnavailable,
-		relay.SendUnclear:     relay.ErrUnavailable,
-		relay.SendOursToMend:  relay.ErrUnavailable,
+		relay.SendClosed:        relay.ErrTaskClosed,
+		relay.SendNever:         relay.ErrRefused,
+		relay.SendThrottled:     relay.ErrUnavailable,
+		relay.SendNotExecuted:   relay.ErrUnavailable,
+		relay.SendUnclear:       relay.ErrUnavailable,
+		relay.SendNeedsOperator: relay.ErrUnavailable,
 	} {
 		s := &scripted{beatErr: &relay.SendError{Class: class, Code: "X", Err: errors.New("x")}}
 		if _, err := beat(s); !errors.Is(err, want) {

@@ -19,7 +19,7 @@ const (
 // Throttling has a ceiling of its own that starts higher; faults of the
 // operator's wait 30 to 60 s from the start. random is uniform in [0, 1).
 func RetryIn(class SendClass, attempt int, random float64) time.Duration {
-	if class == SendOursToMend {
+	if class == SendNeedsOperator {
 		return mendMin + time.Duration(random*float64(retryMax-mendMin))
 	}
 	ceiling := retryBase

@@ -24,8 +24,8 @@ func TestRetryIn(t *testing.T) {
 		{relay.SendThrottled, 1, 0, 500 * time.Millisecond},
 		{relay.SendThrottled, 3, 0, 2 * time.Second},
 		{relay.SendThrottled, 60, 0, 30 * time.Second},
-		{relay.SendOursToMend, 1, 30 * time.Second, 45 * time.Second},
-		{relay.SendOursToMend, 50, 30 * time.Second, 45 * time.Second},
+		{relay.SendNeedsOperator, 1, 30 * time.Second, 45 * time.Second},
+		{relay.SendNeedsOperator, 50, 30 * time.Second, 45 * time.Second},
 	} {
 		if got := relay.RetryIn(c.class, c.attempt, 0); got != c.least {
 			t.Errorf("%s after attempt %d: at least %v, want %v", c.class, c.attempt, got, c.least)

@@ -12,7 +12,7 @@ type SendClass int
 // The classes. A call that succeeded has none: it returned no error.
 const (
 	// SendNotExecuted: the request provably never reached Step Functions, or was
-	// refused for a reason that is mended already. Worth trying again soon.
+	// refused for a reason that no longer exists. Worth trying again soon.
 	SendNotExecuted SendClass = iota + 1
 	// SendThrottled: refused by a quota, and not executed. Calls must slow down.
 	SendThrottled
@@ -22,18 +22,18 @@ const (
 	SendClosed
 	// SendNever: Step Functions will not take this outcome, however often it is sent.
 	SendNever
-	// SendOursToMend: an operator must act (permissions, credentials, KMS);
-	// not executed, and worth keeping until then.
-	SendOursToMend
+	// SendNeedsOperator: not executed, and refused until an operator fixes
+	// permissions, credentials or KMS. Worth keeping until then.
+	SendNeedsOperator
 )
 
 var sendClassNames = map[SendClass]string{
-	SendNotExecuted: "not-executed",
-	SendThrottled:   "throttled",
-	SendUnclear:     "unclear",
-	SendClosed:      "closed",
-	SendNever:       "never",
-	SendOursToMend:  "ours-to-mend",
+	SendNotExecuted:   "not-executed",
+	SendThrottled:     "throttled",
+	SendUnclear:       "unclear",
+	SendClosed:        "closed",
+	SendNever:         "never",
+	SendNeedsOperator: "needs-operator",
 }
 
 // String names the class as metrics and logs do.
@@ -49,7 +49,7 @@ func SendClasses() []string { return slices.Sorted(maps.Values(sendClassNames)) 
 
 // NotExecuted tells whether calls of this class certainly had no effect.
 func (c SendClass) NotExecuted() bool {
-	return c == SendNotExecuted || c == SendThrottled || c == SendOursToMend
+	return c == SendNotExecuted || c == SendThrottled || c == SendNeedsOperator
 }
 
 // SendError is a call to Step Functions that did not succeed. Its text carries

@@ -184,10 +184,10 @@ func TestListChecksTheQuery(t *testing.T) {
 
 func TestSendClassesHaveNames(t *testing.T) {
 	names := map[string]bool{}
-	for class := relay.SendNotExecuted; class <= relay.SendOursToMend; class++ {
+	for class := relay.SendNotExecuted; class <= relay.SendNeedsOperator; class++ {
 		names[class.String()] = true
 	}
-	want := []string{"closed", "never", "not-executed", "ours-to-mend", "throttled", "unclear"}
+	want := []string{"closed", "needs-operator", "never", "not-executed", "throttled", "unclear"}
 	for _, got := range [][]string{slices.Sorted(maps.Keys(names)), relay.SendClasses()} {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

@@ -96,24 +96,24 @@ var classes = map[string]relay.SendClass{
 	"TransactionInProgressException":         relay.SendThrottled,
 
 	// Permissions, keys, credentials and clocks.
-	"AccessDenied":                        relay.SendOursToMend,
-	"AccessDeniedException":               relay.SendOursToMend,
-	"ExpiredToken":                        relay.SendOursToMend,
-	"ExpiredTokenException":               relay.SendOursToMend,
-	"IncompleteSignature":                 relay.SendOursToMend,
-	"IncompleteSignatureException":        relay.SendOursToMend,
-	"InvalidClientTokenId":                relay.SendOursToMend,
-	"InvalidSignatureException":           relay.SendOursToMend,
-	"KmsAccessDeniedException":            relay.SendOursToMend,
-	"KmsInvalidStateException":            relay.SendOursToMend,
-	"MissingAuthenticationToken":          relay.SendOursToMend,
-	"MissingAuthenticationTokenException": relay.SendOursToMend,
-	"NotAuthorized":                       relay.SendOursToMend,
-	"OptInRequired":                       relay.SendOursToMend,
-	"RequestExpired":                      relay.SendOursToMend,
-	"RequestTimeTooSkewed":                relay.SendOursToMend,
-	"SignatureDoesNotMatch":               relay.SendOursToMend,
-	"UnrecognizedClientException":         relay.SendOursToMend,
+	"AccessDenied":                        relay.SendNeedsOperator,
+	"AccessDeniedException":               relay.SendNeedsOperator,
+	"ExpiredToken":                        relay.SendNeedsOperator,
+	"ExpiredTokenException":               relay.SendNeedsOperator,
+	"IncompleteSignature":                 relay.SendNeedsOperator,
+	"IncompleteSignatureException":        relay.SendNeedsOperator,
+	"InvalidClientTokenId":                relay.SendNeedsOperator,
+	"InvalidSignatureException":           relay.SendNeedsOperator,
+	"KmsAccessDeniedException":            relay.SendNeedsOperator,
+	"KmsInvalidStateException":            relay.SendNeedsOperator,
+	"MissingAuthenticationToken":          relay.SendNeedsOperator,
+	"MissingAuthenticationTokenException": relay.SendNeedsOperator,
+	"NotAuthorized":                       relay.SendNeedsOperator,
+	"OptInRequired":                       relay.SendNeedsOperator,
+	"RequestExpired":                      relay.SendNeedsOperator,
+	"RequestTimeTooSkewed":                relay.SendNeedsOperator,
+	"SignatureDoesNotMatch":               relay.SendNeedsOperator,
+	"UnrecognizedClientException":         relay.SendNeedsOperator,
 
 	// Failed on the way.
 	"InternalError":               relay.SendUnclear,
@@ -180,11 +180,11 @@ func (a *attempt) judgeUnsent(ctx context.Context, err error) verdict {
 	}
 	switch a.unsignedCode {
 	case "":
-		return verdict{relay.SendOursToMend, codeCannotSign}
+		return verdict{relay.SendNeedsOperator, codeCannotSign}
 	case codeCredentialsTimeout:
 		return verdict{relay.SendNotExecuted, a.unsignedCode} // they may be there next time
 	}
-	return verdict{relay.SendOursToMend, a.unsignedCode}
+	return verdict{relay.SendNeedsOperator, a.unsignedCode}
 }
 
 // classOfStatus judges an answer whose code is missing or not in the table. A
@@ -198,7 +198,7 @@ func classOfStatus(status int) relay.SendClass {
 	case status == http.StatusRequestTimeout || status >= 500:
 		return relay.SendUnclear
 	default:
-		return relay.SendOursToMend
+		return relay.SendNeedsOperator
 	}
 }
 

@@ -61,7 +61,7 @@ func TestNoCredentials(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		sender := newSender(t, retrieve(func() error { return errors.New("no role") }), stepfunctions.Options{})
 		err := sender.Send(t.Context(), "t", success)
-		want(t, err, relay.SendOursToMend, "credentials-failed")
+		want(t, err, relay.SendNeedsOperator, "credentials-failed")
 		wantWords(t, err, "SendTaskSuccess", "no role")
 	})
 	t.Run("too slow", func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestNoCredentials(t *testing.T) {
 		t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 		sender := loadedSender(t)
 		err := sender.Send(t.Context(), "t", success)
-		want(t, err, relay.SendOursToMend, "no-credentials")
+		want(t, err, relay.SendNeedsOperator, "no-credentials")
 		wantWords(t, err, "nothing names AWS credentials")
 	})
 	t.Run("a file that names what is not there", func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestNoCredentials(t *testing.T) {
 		t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", filepath.Join(t.TempDir(), "not-mounted"))
 		t.Setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/relay")
 		err := loadedSender(t).Send(t.Context(), "t", success)
-		want(t, err, relay.SendOursToMend, "credentials-failed")
+		want(t, err, relay.SendNeedsOperator, "credentials-failed")
 		wantWords(t, err, "not-mounted")
 	})
 	close(release)
@@ -192,13 +192,13 @@ func TestRefusedCredentialsAreAskedForOnceAMinute(t *testing.T) {
 	cfg.Credentials = provider
 	sender := newSender(t, cfg, stepfunctions.Options{})
 	for range 5 {
-		want(t, sender.Heartbeat(t.Context(), "t"), relay.SendOursToMend, "ExpiredTokenException")
+		want(t, sender.Heartbeat(t.Context(), "t"), relay.SendNeedsOperator, "ExpiredTokenException")
 	}
 	if n := provider.count(); n != 2 {
 		t.Errorf("asked %d times within a minute, want twice", n)
 	}
 	sender.LetRenew()
-	want(t, sender.Heartbeat(t.Context(), "t"), relay.SendOursToMend, "ExpiredTokenException")
+	want(t, sender.Heartbeat(t.Context(), "t"), relay.SendNeedsOperator, "ExpiredTokenException")
 	if n := provider.count(); n != 3 {
 		t.Errorf("asked %d times after a minute, want three times", n)
 	}
@@ -254,7 +254,7 @@ func TestSharedFileIsReadAgain(t *testing.T) {
 	}
 	write("OLD")
 	sender := loadedSender(t)
-	want(t, sender.Send(t.Context(), "t", success), relay.SendOursToMend, "ExpiredTokenException")
+	want(t, sender.Send(t.Context(), "t", success), relay.SendNeedsOperator, "ExpiredTokenException")
 	write("NEW")
 	sender.LetRenew()
 	want(t, sender.Send(t.Context(), "t", success), relay.SendNotExecuted, "ExpiredTokenException")

@@ -165,7 +165,7 @@ func (s *Sender) call(ctx context.Context, name string, hidden secrets, operatio
 		return nil
 	}
 	verdict := a.judge(ctx, err)
-	if verdict.class == relay.SendOursToMend && s.healing(limited, &a, verdict.code) {
+	if verdict.class == relay.SendNeedsOperator && s.healing(limited, &a, verdict.code) {
 		verdict.class = relay.SendNotExecuted
 	}
 	s.called(name, verdict.class.String(), began)

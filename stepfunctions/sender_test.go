@@ -141,7 +141,7 @@ func TestNoRedirect(t *testing.T) {
 		requests++
 		http.Redirect(w, r, "/elsewhere", http.StatusPermanentRedirect)
 	})
-	want(t, sender.Send(t.Context(), "t", success), relay.SendOursToMend, "http-308")
+	want(t, sender.Send(t.Context(), "t", success), relay.SendNeedsOperator, "http-308")
 	mu.Lock()
 	defer mu.Unlock()
 	if requests != 1 {

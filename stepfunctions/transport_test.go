@@ -167,7 +167,7 @@ func TestUnreadableAnswers(t *testing.T) {
 
 // TestHungBody: the call's deadline covers the body of the answer too.
 func TestHungBody(t *testing.T) {
-	for status, class := range map[int]relay.SendClass{200: relay.SendUnclear, 500: relay.SendUnclear, 403: relay.SendOursToMend} {
+	for status, class := range map[int]relay.SendClass{200: relay.SendUnclear, 500: relay.SendUnclear, 403: relay.SendNeedsOperator} {
 		sender := startHandler(t, stepfunctions.Options{Timeout: impatient}, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Length", "64")

@@ -22,7 +22,7 @@ func TestJudgeUnsent(t *testing.T) {
 	}{
 		{"validation", smithy.InvalidParamsError{Context: "SendTaskSuccessInput"}, verdict{relay.SendNever, codeInvalid}},
 		{"serialization", &smithy.SerializationError{Err: errors.New("x")}, verdict{relay.SendNever, codeInvalid}},
-		{"endpoint", errors.New("resolve endpoint"), verdict{relay.SendOursToMend, codeCannotSign}},
+		{"endpoint", errors.New("resolve endpoint"), verdict{relay.SendNeedsOperator, codeCannotSign}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -15,12 +15,12 @@ func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome)
 	return s.answer(ctx, link, o, "", nil)
 }
 
-// answer records an answer; one by decision with how many decisions there were
-// before it, and with all of them sealed.
+// answer records an answer. If decisions led to it, before is the number of
+// decisions before the last, and decisions are all of them, sealed.
 func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome, before string, decisions []byte) (relay.Recorded, error) {
 	id, digest := link.ID, link.Digest(o)
 	row, lease, trace := relay.TransitionOf(relay.EventAnswer), rand.Text(), s.trace(ctx)
-	got, err := s.keep(ctx, answerScript,
+	got, err := s.runDurably(ctx, answerScript,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), dueKey(id.Partition())},
 		string(id), string(row.From), string(row.To), string(o.Type), o.Error,
 		s.keys.Seal(id, outcomeField, o.Payload()), digest, strconv.Itoa(int(link.Number)),
@@ -67,7 +67,7 @@ func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Deci
 	if o != nil {
 		return s.answer(ctx, link, *o, before, sealed)
 	}
-	got, err := s.keep(ctx, decideScript, []string{callbackKey(id)},
+	got, err := s.runDurably(ctx, decideScript, []string{callbackKey(id)},
 		string(relay.StatePending), strconv.Itoa(int(link.Number)), before, sealed, s.seal(id, remarksField, remarks),
 		link.LinkKind.String(), string(link.Generation))
 	if err != nil {
@@ -79,8 +79,7 @@ func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Deci
 	return relay.Recorded{State: relay.StatePending}, nil
 }
 
-// refusal is the error that a script's reply stands for, if the script changed
-// nothing.
+// refusal returns the error for the reply of a script that changed nothing.
 func (s *Store) refusal(ctx context.Context, op string, id relay.CallbackID, got reply) error {
 	var err error
 	switch got.verdict() {
@@ -95,8 +94,8 @@ func (s *Store) refusal(ctx context.Context, op string, id relay.CallbackID, got
 	return fmt.Errorf("%s %s: %w", op, id, err)
 }
 
-// factsIn reads the facts that a script refused with; link is the one that was
-// used, if any.
+// factsIn reads the facts from the reply of a script that refused. link is the
+// link that was used, or nil.
 func factsIn(got reply, link *relay.LinkRef) relay.Facts {
 	by := got.text("by")
 	return relay.Facts{

@@ -8,28 +8,28 @@ import (
 	"callback-relay/relay"
 )
 
-// stray is a member of a sorted set that cannot be read: it is no callback id, or
-// one of another partition, or its callback is not as the scripts write it.
+// stray is a member of a sorted set that cannot be read. It is not a callback id,
+// its id belongs to another partition, or its callback is not as scripts write it.
 type stray struct {
 	part
 	member string
 	score  float64
 }
 
-// asideRounds bounds how often one step looks again after it has set something
-// aside, and asideBatch is how much it then looks at in each partition: what
-// cannot be read must not keep what can from its turn.
+// A step that sets strays aside reads again, so that strays do not delay readable
+// members. asideRounds bounds how often, and asideBatch is how many members of
+// each partition it then reads.
 const (
 	asideRounds = 16
 	asideBatch  = 256
 )
 
-// errAside says that something was set aside. It is no failure of the step.
+// errAside says that entries were set aside. The step itself did not fail.
 var errAside = errors.New("entries that cannot be read were set aside")
 
-// setAside moves members out of the way, where an operator finds them and can
-// put them back. Its error says which, for the log; it wraps errAside unless
-// Redis could not be asked.
+// setAside moves strays to a set where an operator finds them and can put them
+// back. It returns an error for the log that names the first one. The error wraps
+// errAside, unless Redis failed.
 func (s *Store) setAside(ctx context.Context, strays []stray) error {
 	if len(strays) == 0 {
 		return nil
@@ -54,18 +54,18 @@ func (s *Store) setAside(ctx context.Context, strays []stray) error {
 				first = &strays[i]
 			}
 		case "kept":
-			return unavailable(fmt.Errorf("%s is no sorted set, so that %s is held up: rename it",
+			return unavailable(fmt.Errorf("%s is not a sorted set, so entries of %s cannot be set aside: rename it",
 				asideKey(strays[i].partition), strays[i].key()))
 		}
 	}
 	if first == nil {
-		return nil // another replica was faster
+		return nil // another replica has moved them
 	}
 	return fmt.Errorf("%w: %d, the first %.64q of %s, now in %s", errAside,
 		moved, first.member, first.key(), asideKey(first.partition))
 }
 
-// idIn reads a member of a partition's sorted set as the id that it should be.
+// idIn parses a member of a partition's sorted set, which should be an id.
 func idIn(partition int, member string) (relay.CallbackID, bool) {
 	id, err := relay.ParseCallbackID(member)
 	return id, err == nil && id.Partition() == partition

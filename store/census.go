@@ -11,7 +11,7 @@ import (
 )
 
 // Census counts the callbacks of all partitions, in two round trips. A deadline
-// is near when there is less than that left until it.
+// counts as near if it is less than near away.
 func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, error) {
 	var calls []call
 	for _, partitions := range s.slots() {
@@ -53,13 +53,14 @@ func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, e
 	return c, nil
 }
 
-// oldestAnswer finds the age of the oldest outcome, of those whose attempt is next.
+// oldestAnswer returns the age of the oldest outcome among the callbacks that are
+// next in their due sets.
 func (s *Store) oldestAnswer(ctx context.Context, now time.Time, next []relay.CallbackID) (age time.Duration, err error) {
 	if len(next) == 0 {
 		return 0, nil
 	}
 	times := make([]*redis.SliceCmd, len(next))
-	// Its error is that of the first command that failed; each has its own.
+	// The pipeline's error is dropped: each command has its own.
 	_, _ = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range next {
 			times[i] = p.HMGet(ctx, callbackKey(id), "state", "answered")
@@ -67,8 +68,8 @@ func (s *Store) oldestAnswer(ctx context.Context, now time.Time, next []relay.Ca
 		return nil
 	})
 	for _, cmd := range times {
-		if err := cmd.Err(); redis.HasErrorPrefix(err, noHash) {
-			continue // it is set aside when its turn comes
+		if err := cmd.Err(); redis.HasErrorPrefix(err, wrongType) {
+			continue // it will be set aside when it is claimed
 		} else if err != nil {
 			return 0, unavailable(err)
 		}
@@ -76,7 +77,7 @@ func (s *Store) oldestAnswer(ctx context.Context, now time.Time, next []relay.Ca
 		if len(cb) != 2 {
 			return 0, unavailable(fmt.Errorf("census: %d values of 2", len(cb)))
 		}
-		// What moved on meanwhile is nobody's oldest any more.
+		// Ignore a callback that has been delivered meanwhile.
 		if relay.State(cb[0]) == relay.StateAnswered {
 			age = max(age, now.Sub(millis(cb[1])))
 		}

@@ -9,18 +9,18 @@ import (
 	"callback-relay/relay"
 )
 
-// content is what the links of a callback do and show. It is sealed in a field of
-// its own. Only pages and links with a fixed outcome read it, and most callbacks
-// have none. It is deleted in a final state, as the task token is; a [summary]
-// stays.
+// content is what the links of a callback do and show. It has its own sealed
+// field, since most callbacks have none, and only pages and links with a fixed
+// outcome read it. Like the task token, it is deleted in a final state; a
+// [summary] remains.
 type content struct {
-	Links    map[string]linkContent `json:"links,omitempty"` // that were registered, by name
-	Added    map[int]linkContent    `json:"added,omitempty"` // since then, by number
+	Links    map[string]linkContent `json:"links,omitempty"` // registered links, by name
+	Added    map[int]linkContent    `json:"added,omitempty"` // links added later, by number
 	Approval *relay.Approval        `json:"approval,omitempty"`
 }
 
-// linkContent is what one link does. The output is kept as text: as JSON within
-// JSON it would not stay byte for byte, and a [relay.Payload] would be redacted.
+// linkContent is what one link does. The output is stored as text: JSON within
+// JSON would not keep every byte, and a [relay.Payload] would be redacted.
 type linkContent struct {
 	Output string `json:"output,omitempty"`
 	relay.LinkRequest
@@ -28,15 +28,15 @@ type linkContent struct {
 
 func newLinkContent(l relay.LinkRequest) linkContent { return linkContent{string(l.Output), l} }
 
-// lasting is what stays of it in a final state.
+// lasting returns what remains in a final state.
 func (l linkContent) lasting() linkContent {
 	return linkContent{LinkRequest: relay.LinkRequest{Response: l.Response, Title: l.Title}}
 }
 
-// empty tells whether there is nothing to keep.
+// empty returns whether there is nothing to store.
 func (l linkContent) empty() bool { return encoded(l) == "{}" }
 
-// newContent returns nil where there is nothing to keep.
+// newContent returns nil if there is nothing to store.
 func newContent(n relay.NewCallback) *content {
 	c := content{Links: map[string]linkContent{}, Approval: n.Asked.Approval}
 	for name, link := range n.Asked.Links {
@@ -50,7 +50,7 @@ func newContent(n relay.NewCallback) *content {
 	return &c
 }
 
-// approval is the zero approval where there is none.
+// approval returns the zero approval if there is none.
 func (c *content) approval() relay.Approval {
 	if c.Approval == nil {
 		return relay.Approval{}
@@ -58,7 +58,7 @@ func (c *content) approval() relay.Approval {
 	return *c.Approval
 }
 
-// encode returns the content as it is sealed.
+// encode returns the text that is sealed.
 func (c *content) encode() string {
 	if c == nil {
 		return ""
@@ -66,18 +66,18 @@ func (c *content) encode() string {
 	return encoded(c)
 }
 
-// summary is what stays of a content in a final state: what pages show then, and
-// a digest by which a repeated registration is recognised. The digest needs no key,
+// summary is what remains of a content in a final state: what pages then show,
+// and a digest that recognises a repeated registration. The digest needs no key,
 // since the summary is sealed.
 type summary struct {
 	Title      string              `json:"title,omitempty"`
 	Required   int                 `json:"required,omitempty"`
 	Rejections int                 `json:"rejections,omitempty"`
 	Responses  map[int]linkContent `json:"responses,omitempty"` // by the link's number
-	Digest     []byte              `json:"digest"`              // SHA-256 of the content, blanks in its JSON aside
+	Digest     []byte              `json:"digest"`              // SHA-256 of the content, ignoring blanks in its JSON
 }
 
-// summary returns nil where there is no content.
+// summary returns nil if there is no content.
 func (c *content) summary(links []relay.Link) *summary {
 	if c == nil {
 		return nil
@@ -96,7 +96,7 @@ func (c *content) summary(links []relay.Link) *summary {
 		a := *c.Approval
 		s.Title, s.Required, s.Rejections = a.Title, a.Required, a.Rejections
 		a.Fields = relay.SchemaText(compact(string(a.Fields)))
-		a.Default = false // the same, whether it was asked for or filled in
+		a.Default = false // an approval by default equals the same one asked for
 		same.Approval = &a
 	}
 	digest := sha256.Sum256([]byte(same.encode()))
@@ -104,7 +104,7 @@ func (c *content) summary(links []relay.Link) *summary {
 	return &s
 }
 
-// encode returns the summary as it is sealed: equal summaries have equal text.
+// encode returns the text that is sealed. Equal summaries have equal texts.
 func (s *summary) encode() string {
 	if s == nil {
 		return ""
@@ -112,7 +112,7 @@ func (s *summary) encode() string {
 	return encoded(s)
 }
 
-// content returns what is left of the content for one link.
+// content returns what remains of the content for one link.
 func (s *summary) content(link relay.Link, added map[int]addedLink) *content {
 	left := content{Links: map[string]linkContent{}, Added: map[int]linkContent{}}
 	if later, ok := added[int(link.Number)]; ok {
@@ -125,15 +125,15 @@ func (s *summary) content(link relay.Link, added map[int]addedLink) *content {
 	return &left
 }
 
-// addedLink is what stays of a link that was added after the registration, and
+// addedLink is what remains of a link that was added after the registration, and
 // the name of its approver.
 type addedLink struct {
 	Approver string `json:"approver,omitempty"`
 	linkContent
 }
 
-// response returns what is said to whoever used a link. A response that cannot be
-// read is left out: the answer counts without it.
+// response returns the response to the sender that used a link. It is empty if it
+// cannot be read, since the answer counts without it.
 func (s *Store) response(link relay.LinkRef, got reply) relay.Response {
 	var left summary
 	var added map[int]addedLink
@@ -147,16 +147,16 @@ func (s *Store) response(link relay.LinkRef, got reply) relay.Response {
 	return said.Response
 }
 
-// compact takes the blanks out of JSON.
+// compact removes the blanks from JSON.
 func compact(text string) string {
 	var short bytes.Buffer
 	if json.Compact(&short, []byte(text)) != nil {
-		return text // there is none
+		return text // it is not JSON
 	}
 	return short.String()
 }
 
-// request returns what was asked of a link.
+// request returns what was registered for a link.
 func (c *content) request(link relay.Link) relay.LinkRequest {
 	kept, ok := c.Added[int(link.Number)]
 	if !ok {
@@ -170,7 +170,7 @@ func (c *content) request(link relay.Link) relay.LinkRequest {
 	return r
 }
 
-// approvers returns the names of those who have a link, by the link's name.
+// approvers returns the names of the approvers, by the name of their link.
 func approvers(links []relay.Link) map[string]string {
 	names := map[string]string{}
 	for _, link := range links {
@@ -181,7 +181,7 @@ func approvers(links []relay.Link) map[string]string {
 	return names
 }
 
-// seal seals a text. An empty one stays empty, which means that there is none.
+// seal seals a text. An empty text stays empty and means that there is none.
 func (s *Store) seal(id relay.CallbackID, field, text string) []byte {
 	if text == "" {
 		return []byte{}
@@ -189,7 +189,8 @@ func (s *Store) seal(id relay.CallbackID, field, text string) []byte {
 	return s.keys.Seal(id, field, []byte(text))
 }
 
-// open reads sealed JSON into a value, and leaves that as it is if there is none.
+// open reads sealed JSON into a value. It leaves the value as it is if there is no
+// JSON.
 func (s *Store) open(id relay.CallbackID, field, sealed string, into any) error {
 	if sealed == "" {
 		return nil
@@ -204,8 +205,8 @@ func (s *Store) open(id relay.CallbackID, field, sealed string, into any) error 
 	return nil
 }
 
-// unreadable is the error about what no key of the ring opens. It says unavailable,
-// since the operator can put the key back.
+// unreadable wraps the error for data that no key of the ring opens. It counts as
+// unavailable, since an operator can put the key back.
 func unreadable(err error) error {
 	return fmt.Errorf("%w: %w", relay.ErrUnavailable, err)
 }

@@ -13,8 +13,8 @@ import (
 
 // Create implements [relay.Store].
 func (s *Store) Create(ctx context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
-	// Where none can be made, one that is there can still be found. One that was
-	// made before the newest key came is found under an older one.
+	// Even if no callback can be created, an existing one can be found. If it was
+	// created before the newest master key, its id is that of an older key.
 	full := cmp.Or(s.last.Load().full(), n.Refused)
 	look := n.OlderIDs
 	if full != nil {
@@ -47,7 +47,7 @@ func (s *Store) Create(ctx context.Context, n relay.NewCallback) (relay.Callback
 	return relay.Callback{}, false, unexpected("create", n.ID, got)
 }
 
-// create seals what is secret and keeps the callback, unless it is there.
+// create seals the secrets and stores the callback, unless it exists.
 func (s *Store) create(ctx context.Context, n *relay.NewCallback) (reply, error) {
 	known, err := s.knowGenerations(ctx)
 	if err != nil {
@@ -65,15 +65,15 @@ func (s *Store) create(ctx context.Context, n *relay.NewCallback) (reply, error)
 	asked := newContent(*n)
 	how, ms := expires(n.Asked.Expires)
 	partition := n.ID.Partition()
-	return s.keep(ctx, createScript,
+	return s.runDurably(ctx, createScript,
 		append([]string{callbackKey(n.ID), deadlineKey(partition), createdKey(partition)}, endedKeys(partition)...),
 		string(n.ID), string(n.State), how, ms, n.MaxExpiry.Milliseconds(), newSpec(*n).encode(),
 		s.seal(n.ID, taskTokenField, n.Asked.TaskToken.Reveal()), s.seal(n.ID, contentField, asked.encode()),
 		s.seal(n.ID, approversField, names), s.seal(n.ID, summaryField, asked.summary(n.Links).encode()), s.trace(ctx))
 }
 
-// existing returns a callback that is there, for a registration that asks for
-// the same.
+// existing returns an existing callback to a repeated registration. It is an error
+// if the registration asks for something else.
 func (s *Store) existing(ctx context.Context, id relay.CallbackID, n relay.NewCallback) (relay.Callback, error) {
 	cb, rec, err := s.read(ctx, id)
 	if err != nil {
@@ -95,8 +95,8 @@ func (s *Store) existing(ctx context.Context, id relay.CallbackID, n relay.NewCa
 	return cb, nil
 }
 
-// sameContent tells whether a registration gives the links that a callback was
-// registered with the same to do and to show.
+// sameContent returns whether a registration asks for the same approvers, and for
+// links that do and show the same, as the callback was registered with.
 func (s *Store) sameContent(ctx context.Context, rec record, n relay.NewCallback) (bool, error) {
 	values, err := s.redis.HMGet(ctx, callbackKey(rec.id), summaryField).Result()
 	if err != nil {

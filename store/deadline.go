@@ -11,7 +11,7 @@ import (
 // Reschedule implements [relay.Store].
 func (s *Store) Reschedule(ctx context.Context, id relay.CallbackID, e relay.Expires, maxExpiry time.Duration) (relay.Callback, error) {
 	how, ms := expires(e)
-	got, err := s.keep(ctx, rescheduleScript, []string{callbackKey(id), deadlineKey(id.Partition())},
+	got, err := s.runDurably(ctx, rescheduleScript, []string{callbackKey(id), deadlineKey(id.Partition())},
 		string(id), string(relay.StatePending), how, ms, maxExpiry.Milliseconds())
 	if err != nil {
 		return relay.Callback{}, fmt.Errorf("reschedule %s: %w", id, err)
@@ -25,7 +25,7 @@ func (s *Store) Reschedule(ctx context.Context, id relay.CallbackID, e relay.Exp
 	return s.Get(ctx, id)
 }
 
-// deadlineError reports a deadline that a script did not accept.
+// deadlineError returns an error if a script did not accept a deadline.
 func deadlineError(got reply, maxExpiry time.Duration) error {
 	switch got.verdict() {
 	case "deadline past":
@@ -36,8 +36,8 @@ func deadlineError(got reply, maxExpiry time.Duration) error {
 	return nil
 }
 
-// expires returns how a deadline was asked for: "in" and how long, or "at" and
-// when, both in milliseconds.
+// expires returns the form of a deadline: "in" and milliseconds from now, or "at"
+// and milliseconds since 1970.
 func expires(e relay.Expires) (how string, ms int64) {
 	if e.At.IsZero() {
 		return "in", e.In.Milliseconds()

@@ -7,11 +7,12 @@ import (
 	"callback-relay/relay"
 )
 
-// decision is what is kept of a [relay.Decision], and remark is what its person
-// wrote. Remarks go as soon as an outcome has them; decisions stay, to be shown.
+// decision is the stored form of a [relay.Decision], and remark is what the person
+// wrote with it. Remarks are deleted as soon as the outcome contains them;
+// decisions stay, to be shown.
 type decision struct {
 	relay.Decision
-	Number *int  `json:"number,omitempty"` // of the link; earlier releases wrote its name alone
+	Number *int  `json:"number,omitempty"` // of the link; earlier releases wrote only its name
 	At     int64 `json:"at"`               // milliseconds
 }
 
@@ -30,8 +31,8 @@ func encodeDecisions(all []relay.Decision) (decisions, remarks string) {
 	return encoded(ds), encoded(rs)
 }
 
-// relay returns the decision. One without a number was made through a registered
-// link.
+// relay returns the decision. A decision without a number was made with a
+// registered link.
 func (d decision) relay(registered spec) relay.Decision {
 	number := slices.IndexFunc(registered.Links, func(link specLink) bool { return link.Name == d.Link })
 	if d.Number != nil {

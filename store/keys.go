@@ -6,19 +6,19 @@ import (
 	"callback-relay/relay"
 )
 
-// All keys of the keyspace, version 1. docs/keyspace.md describes them. The
-// part in braces is the cluster's hash tag: a callback and its queues change
-// together, so they live in one slot.
+// This file has all keys. docs/keyspace.md describes them. The part in braces is
+// the cluster's hash tag: a callback and its queues change together, so they must
+// be in one slot.
 
 // schemaKey holds the keyspace's marker. Only package migrations writes it.
 const schemaKey = "relay:schema"
 
-// schemaMarkers are those that this package can work with.
+// schemaMarkers are the values of the marker that this package can work with.
 var schemaMarkers = []string{"1", "1>2", schemaLatest}
 
-// schemaLatest is the marker with which every callback that has ended is in
-// the set of its final state. With an earlier one only those are that a replica
-// of this release has ended.
+// schemaLatest is the latest value of the marker. It says that every callback that
+// has ended is in the set of its final state. With an earlier value, only those
+// are that a replica of this release has ended.
 const schemaLatest = "2"
 
 // replicasKey is the sorted set of live replicas, scored by their last sign of
@@ -30,9 +30,8 @@ func callbackKey(id relay.CallbackID) string {
 	return partitionKey(id.Partition(), "cb:"+string(id))
 }
 
-// dueKey is the sorted set of answered callbacks, scored by when the next
-// attempt may start, in milliseconds. A leased one stays in it, scored by the
-// end of its lease.
+// dueKey is the sorted set of answered callbacks, scored by when the next attempt
+// may start, in milliseconds. For a leased callback, that is the end of its lease.
 func dueKey(partition int) string { return partitionKey(partition, "due") }
 
 // deadlineKey is the sorted set of pending callbacks, scored by their deadline
@@ -44,16 +43,16 @@ func deadlineKey(partition int) string { return partitionKey(partition, "deadlin
 func createdKey(partition int) string { return partitionKey(partition, "created") }
 
 // endedKey is the sorted set of the callbacks in a final state, scored by when
-// retention forgets them, in milliseconds.
+// their retention ends, in milliseconds.
 func endedKey(partition int, final relay.State) string { return partitionKey(partition, string(final)) }
 
-// asideKey is the sorted set of what was found in the others and cannot be
-// read: "<set> <member>", with the score that it had there.
+// asideKey is the sorted set of members that were found in the other sets and
+// cannot be read, written as "<set> <member>" with the score that they had there.
 func asideKey(partition int) string { return partitionKey(partition, "aside") }
 
 func partitionKey(partition int, rest string) string { return prefixes[partition] + rest }
 
-// prefixes are made once: every command needs some.
+// prefixes are made once, because every command needs one.
 var prefixes = func() (made [relay.Partitions]string) {
 	for partition := range made {
 		made[partition] = fmt.Sprintf("relay:v1:{%02d}:", partition)

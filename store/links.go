@@ -12,7 +12,7 @@ import (
 	"callback-relay/relay"
 )
 
-// addTries is how often adding a link is tried while others add links too.
+// addTries is how often adding a link is tried while other callers also add links.
 const addTries = 10
 
 // AddLink implements [relay.Store].
@@ -59,7 +59,7 @@ func (s *Store) addLink(
 	}
 	next := len(rec.Links) + len(rec.Added)
 	number, does := strconv.Itoa(next), newLinkContent(l)
-	got, err := s.keep(ctx, addLinkScript, []string{callbackKey(id)},
+	got, err := s.runDurably(ctx, addLinkScript, []string{callbackKey(id)},
 		string(relay.StatePending), rec.text,
 		insert(json.RawMessage(rec.text), "added", append(rec.Added, specLink{Name: name, Kind: l.LinkKind.String()})),
 		s.seal(id, contentField, insert(contentText, "added", json.RawMessage(insert(memberOf(contentText, "added"), number, does)))),
@@ -78,7 +78,7 @@ func (s *Store) addLink(
 	return v, nil
 }
 
-// readContent returns the JSON in content and in added, "{}" where there is none.
+// readContent returns the JSON of the fields content and added, "{}" if absent.
 func (s *Store) readContent(ctx context.Context, id relay.CallbackID) (contentText, addedText json.RawMessage, err error) {
 	values, err := s.redis.HMGet(ctx, callbackKey(id), contentField, addedField).Result()
 	if err != nil || len(values) != 2 {
@@ -90,8 +90,8 @@ func (s *Store) readContent(ctx context.Context, id relay.CallbackID) (contentTe
 		s.open(id, contentField, sealed[0], &contentText), s.open(id, addedField, sealed[1], &addedText))
 }
 
-// openNumbers returns the numbers of the links with the name that are open, in
-// the form of the field revoked.
+// openNumbers returns the numbers of the open links with this name, in the form
+// of the field revoked.
 func (r record) openNumbers(name string) string {
 	var numbers strings.Builder
 	for _, link := range r.links() {
@@ -102,8 +102,8 @@ func (r record) openNumbers(name string) string {
 	return numbers.String()
 }
 
-// insert returns the JSON object with a member set. Its other members stay as
-// they are: a later release may have written them.
+// insert returns the JSON object with a member set. It preserves all other
+// members, since a later release may have written them.
 func insert(object json.RawMessage, name string, value any) string {
 	members := membersOf(object)
 	members[name] = json.RawMessage(encoded(value))
@@ -139,7 +139,7 @@ func (s *Store) Revoke(ctx context.Context, id relay.CallbackID, name string) (r
 	if i < 0 {
 		return relay.Callback{}, fmt.Errorf("revoke %s: %w", id, relay.ErrNotFound)
 	}
-	got, err := s.keep(ctx, revokeScript, []string{callbackKey(id)}, strconv.Itoa(int(cb.Links[i].Number)))
+	got, err := s.runDurably(ctx, revokeScript, []string{callbackKey(id)}, strconv.Itoa(int(cb.Links[i].Number)))
 	if err != nil {
 		return relay.Callback{}, fmt.Errorf("revoke %s: %w", id, err)
 	}
@@ -149,8 +149,8 @@ func (s *Store) Revoke(ctx context.Context, id relay.CallbackID, name string) (r
 	return s.Get(ctx, id)
 }
 
-// closed tells whether the field revoked has a link's number. Each number in it
-// has a blank before and behind.
+// closed returns whether the field revoked contains a link's number. Each number
+// in it is between two blanks.
 func closed(revoked string, number byte) bool {
 	return strings.Contains(revoked, " "+strconv.Itoa(int(number))+" ")
 }

@@ -13,35 +13,36 @@ import (
 	"callback-relay/relay"
 )
 
-// maxExamined bounds the callbacks that one page of a list looks at, so that a
-// tag which few callbacks have cannot hold up Redis. The page then comes back
-// short, with a cursor to continue from.
+// maxExamined bounds how many callbacks are read for one page of a list, so that
+// a search for a rare tag cannot hold up Redis. The page is then shorter than
+// asked for, and has a cursor to continue from.
 const maxExamined = 1000
 
 // searchStep is how many callbacks are read at once when most of them may not
-// be what is searched for.
+// match.
 const searchStep = 250
 
-// order is how a list goes through the callbacks: by the scores of one kind of
-// sorted set, and by ids where scores are equal.
+// order is the order of a list: by the scores of one kind of sorted set, and by
+// ids where scores are equal.
 type order struct {
 	sortedSet
 	up bool // the lowest score first
 }
 
-// The orders of lists that are not of a final state. What waits is listed by
-// what comes first. While a list is read, a callback can only move to its end,
-// except for a pending one that is given an earlier deadline.
+// The orders of lists that are not of a final state. Waiting callbacks are listed
+// by what happens to them next, the earliest first. While a list is read, a
+// callback can only move towards its end, unless a pending one gets an earlier
+// deadline.
 var (
 	byCreation    = order{createdSet, false}
 	byDeadline    = order{deadlineSet, true}
 	byNextAttempt = order{dueSet, true}
 )
 
-// orderOf returns how callbacks in a state are listed. Those in a final state
-// are listed with those first that are forgotten last, which are those that
-// ended last. While not all of them are in its set, they are searched for among
-// all callbacks.
+// orderOf returns the order in which callbacks in a state are listed. In a final
+// state, those that ended last come first. Before the migration, the set of a
+// final state is incomplete, so its callbacks are searched for among all
+// callbacks.
 func (s *Store) orderOf(state relay.State) order {
 	switch {
 	case state == relay.StatePending:
@@ -54,7 +55,7 @@ func (s *Store) orderOf(state relay.State) order {
 	return byCreation
 }
 
-// compare puts members in order.
+// compare compares members by this order.
 func (o order) compare(a, b member) int {
 	if o.up {
 		return compare(a, b)
@@ -62,16 +63,16 @@ func (o order) compare(a, b member) int {
 	return compare(b, a)
 }
 
-// cursor is the text form of a place in a list, from which it can continue:
-// that of the last member that was looked at.
+// cursor returns the text form of a place in a list, from which the list can
+// continue: the last member that was examined.
 func (o order) cursor(last member) string { return o.name + "-" + score(last) + "-" + string(last.id) }
 
-// score is the score of a member as Redis reads it.
+// score returns the score of a member in the form that Redis reads.
 func score(m member) string { return strconv.FormatFloat(m.score, 'f', -1, 64) }
 
 // errCursor is returned for a cursor that no list of the state has returned.
 var errCursor = &relay.InvalidFieldError{
-	Field: "cursor", Problem: "is not one that this list returned; a list by another state has other cursors",
+	Field: "cursor", Problem: "is not a cursor that this list returned; use it only with the same state",
 }
 
 // parseCursor reads a cursor of a list by state, and the order of that list.
@@ -94,7 +95,7 @@ func (s *Store) parseCursor(text string, state relay.State) (order, member, erro
 
 // List implements [relay.Store].
 func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
-	if err := s.usable(ctx); err != nil { // which also tells whether it is migrated
+	if err := s.usable(ctx); err != nil { // this also reads the version that migrated looks at
 		return relay.Page{}, fmt.Errorf("list: %w", err)
 	}
 	o, last := s.orderOf(q.State), (*member)(nil)
@@ -133,8 +134,8 @@ func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
 	return page, nil
 }
 
-// addMatches reads callbacks and adds those to a page that the query asks for,
-// up to its limit. It returns how many callbacks it has looked at.
+// addMatches reads callbacks and adds those that match the query to a page, up to
+// the query's limit. It returns how many callbacks it has examined.
 func (s *Store) addMatches(ctx context.Context, page *relay.Page, members []member, q relay.Query) (examined int, err error) {
 	ids := make([]relay.CallbackID, len(members))
 	for i, m := range members {
@@ -146,7 +147,7 @@ func (s *Store) addMatches(ctx context.Context, page *relay.Page, members []memb
 	}
 	for _, v := range views {
 		examined++
-		// What cannot be read must not hide the rest.
+		// A callback that cannot be read must not hide the others.
 		readable := v.record != nil && (v.err == nil || errors.Is(v.err, relay.ErrSealed))
 		if readable && matches(v.Callback, q) {
 			page.Callbacks = append(page.Callbacks, v.Callback)
@@ -166,13 +167,13 @@ func matches(cb relay.Callback, q relay.Query) bool {
 	return q.TagKey == "" || ok && value == q.TagValue
 }
 
-// next returns the n members that follow the last one, or the first n where
-// there is no last one. Fewer than n means that there are no more.
+// next returns the n members that follow last, or the first n if last is nil.
+// If it returns fewer than n, there are no more.
 //
-// Ids spread evenly over the partitions. So each is asked for its share first,
-// and then only those for more that may have some before the n-th of all that
-// were read. The second round trip is the last one, except where members are
-// set aside or sets are very uneven.
+// Ids spread evenly over the partitions, so each partition is asked for its share
+// first. A partition is asked for more only if it may have members that come
+// before the n-th of those read so far. The second round trip is the last one,
+// unless members are set aside or the sets are very uneven.
 func (s *Store) next(ctx context.Context, o order, last *member, n int) ([]member, error) {
 	var found []member
 	ask := make([]listed, 0, relay.Partitions)
@@ -199,15 +200,15 @@ func (s *Store) next(ctx context.Context, o order, last *member, n int) ([]membe
 	return found, nil
 }
 
-// listed is how far a set has been listed.
+// listed says how far a set has been listed.
 type listed struct {
 	part
 	last *member // nil at the beginning
 	more bool    // there may be further members
 }
 
-// bounds are the arguments of list.lua about this set: after which member it is
-// to be listed, and up to which if there is a stop.
+// bounds are the arguments of list.lua for this set: the member after which to
+// begin, and the last one that may be listed if there is a stop.
 func (l listed) bounds(stop *member) []any {
 	args := []any{"", "", ""}
 	if l.last != nil {
@@ -222,8 +223,9 @@ func (l listed) bounds(stop *member) []any {
 	return args
 }
 
-// listParts reads up to each further members of sorted sets, none of them behind
-// stop, and notes how far they have been listed. What is no id is set aside.
+// listParts reads further members of sorted sets, up to each of every set and
+// none after stop. It updates from with how far they have been listed. Members
+// that are not ids are set aside.
 func (s *Store) listParts(ctx context.Context, o order, from []listed, each int, stop *member) ([]member, error) {
 	direction := "down"
 	if o.up {
@@ -247,7 +249,7 @@ func (s *Store) listParts(ctx context.Context, o order, from []listed, each int,
 	if err != nil {
 		return nil, err
 	}
-	_ = s.setAside(ctx, strays) // else it stays: the list goes past it in any case
+	_ = s.setAside(ctx, strays) // if this fails they stay, and the list skips them anyway
 	read := map[int]int{}
 	note := func(m member) {
 		read[m.partition]++

@@ -30,7 +30,7 @@ func TestMarkerCountsForSeconds(t *testing.T) {
 	must(server.Set(schemaKey, "2>3"))
 	must(s.usable(ctx)) // it was read a moment ago
 
-	pass := func() { s.marker.Store(&markerLook{at: time.Now().Add(-markerGoodFor)}) }
+	pass := func() { s.marker.Store(&markerReading{at: time.Now().Add(-markerGoodFor)}) }
 	pass()
 	if err := s.usable(ctx); !errors.Is(err, errSchema) {
 		t.Errorf("with a marker that has moved: %v", err)

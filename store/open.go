@@ -11,20 +11,20 @@ import (
 )
 
 func init() {
-	// The client writes lines of its own past our logger, one for each failing
-	// dial. The errors it returns say the same.
+	// The client bypasses our logger and writes a line for each failed dial. The
+	// errors that it returns say the same.
 	logging.Disable()
 }
 
-// The ways Redis can be run.
+// The ways to run Redis.
 const (
 	ModeStandalone = "standalone"
 	ModeSentinel   = "sentinel"
 	ModeCluster    = "cluster"
 )
 
-// Deadlines of one try of a command, and how often it is tried again. They are
-// short, since a sender waits, and some of them for three seconds only.
+// The deadlines of one try of a command, and how often the command is tried again.
+// They are short because senders wait, some of them for only three seconds.
 const (
 	dialTimeout    = 1 * time.Second
 	commandTimeout = 1 * time.Second
@@ -32,19 +32,19 @@ const (
 )
 
 // dials is how often one try of a command dials. The command itself is tried
-// again, so more would only make a sender wait when Redis is away.
+// again, so more dials would only make senders wait while Redis is unavailable.
 const dials = 1
 
-// connections is the size of the pool: how many commands one process has under
-// way at once. Further ones wait for a connection.
+// connections is the size of the pool, which is how many commands one process can
+// have under way. Further commands wait for a connection.
 const connections = 64
 
-// Open returns a client for the Redis that the URL names: redis:// or rediss://
-// (TLS), with user and password if need be. In sentinel mode host and port are a
-// Sentinel's, and the query has master_name and may have addr=host:port for
-// more Sentinels; in cluster mode addr=host:port names more nodes. The query
-// may also set the pool and the deadlines. The client connects when it is first
-// used. Errors never show the URL.
+// Open returns a client for the Redis at the URL: redis:// or rediss:// (TLS), with
+// user and password if needed. In sentinel mode, host and port are a Sentinel's,
+// and the query must have master_name and may have addr=host:port for more
+// Sentinels. In cluster mode, addr=host:port names more nodes. The query may also
+// set the pool size and the deadlines. The client connects when it is first used.
+// Errors never show the URL.
 func Open(mode, url string) (redis.UniversalClient, error) {
 	switch mode {
 	case ModeStandalone:
@@ -78,7 +78,7 @@ func Open(mode, url string) (redis.UniversalClient, error) {
 	return nil, fmt.Errorf("mode %q: want %s, %s or %s", mode, ModeStandalone, ModeSentinel, ModeCluster)
 }
 
-// setDefaults fills in what the URL did not set.
+// setDefaults sets what the URL does not.
 func setDefaults(dial, read, write *time.Duration, pool *int) {
 	*dial = cmp.Or(*dial, dialTimeout)
 	*read = cmp.Or(*read, commandTimeout)
@@ -86,6 +86,6 @@ func setDefaults(dial, read, write *time.Duration, pool *int) {
 	*pool = cmp.Or(*pool, connections)
 }
 
-// errBadURL says what kind of URL is wanted. The parser's own text can quote
-// the URL, and with it the password.
+// errBadURL says what the URL should look like. It replaces the parser's own error,
+// which can quote the URL and so the password.
 var errBadURL = errors.New("not a Redis URL: want redis://[user:password@]host:port/db, or rediss:// for TLS")

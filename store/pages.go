@@ -29,7 +29,7 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 		return relay.View{}, err
 	}
 	links := rec.links()
-	if int(link.Number) >= len(links) { // which the script would not say
+	if int(link.Number) >= len(links) { // the script would have refused it
 		return relay.View{}, unexpected("look up", id, got)
 	}
 	v := relay.View{Callback: cb, Link: links[link.Number], Now: got.time("now")}
@@ -58,12 +58,12 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 	return v, nil
 }
 
-// pageFields are what view.lua reads for a page.
+// pageFields are the fields that view.lua reads for a page.
 var pageFields = slices.Concat(viewFields, []string{contentField, summaryField, remarksField})
 
 // Guess implements [relay.Store].
 func (s *Store) Guess(ctx context.Context, link relay.LinkRef, right bool) (left int, err error) {
-	got, err := s.keep(ctx, guessScript, []string{callbackKey(link.ID)},
+	got, err := s.runDurably(ctx, guessScript, []string{callbackKey(link.ID)},
 		strconv.Itoa(int(link.Number)), flag(right), relay.MaxGuesses, link.LinkKind.String(), string(link.Generation))
 	if err != nil {
 		return 0, fmt.Errorf("guess %s: %w", link.ID, err)

@@ -10,9 +10,9 @@ import (
 	"callback-relay/relay"
 )
 
-// Claim leases up to limit deliveries that are due, the oldest first, and records
-// an attempt for each. With an error it still returns what it claimed: part of
-// Redis may be unavailable, or an entry that cannot be read was set aside.
+// Claim leases up to limit due deliveries, the oldest first, and records an
+// attempt for each. With an error it still returns what it claimed: part of Redis
+// may be unavailable, or an unreadable entry was set aside.
 func (s *Store) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) {
 	var told error
 	for range asideRounds {
@@ -57,7 +57,7 @@ func (s *Store) claimOnce(ctx context.Context, limit int) ([]relay.Delivery, []s
 	return claimed, strays, cmp.Or(claimErr, err, trimErr)
 }
 
-// readClaim reads what claim.lua returned.
+// readClaim reads a reply of claim.lua.
 func (s *Store) readClaim(id relay.CallbackID, got reply) relay.Delivery {
 	d := relay.Delivery{ID: id}
 	s.readLease(&d, got)
@@ -68,7 +68,7 @@ func (s *Store) readClaim(id relay.CallbackID, got reply) relay.Delivery {
 	return d
 }
 
-// readLease reads what both answer.lua and claim.lua return of a lease.
+// readLease reads what answer.lua and claim.lua both return about a lease.
 func (s *Store) readLease(d *relay.Delivery, got reply) {
 	d.Attempt = int(got.number("attempts"))
 	d.EarlierUnclear = int(got.number("unclear"))
@@ -77,8 +77,8 @@ func (s *Store) readLease(d *relay.Delivery, got reply) {
 	d.TaskToken, d.Unreadable = relay.TaskToken(task), err
 }
 
-// Settle records how an attempt ended. It changes nothing, and reports false,
-// when the lease was lost: another process may have made the next attempt.
+// Settle records how an attempt ended. If the lease was lost, it changes nothing
+// and returns false, since another process may have made the next attempt.
 func (s *Store) Settle(ctx context.Context, d relay.Delivery, end relay.Settlement) (held bool, err error) {
 	p := d.ID.Partition()
 	keys := []string{callbackKey(d.ID), dueKey(p)}
@@ -102,8 +102,8 @@ func (s *Store) Settle(ctx context.Context, d relay.Delivery, end relay.Settleme
 }
 
 // Expire ends up to limit pending callbacks whose deadline has passed, and
-// tells how many it found. Those that ask for it get [relay.Expiry] as their
-// outcome, due at once. What cannot be read is set aside, and counts.
+// returns how many it ended. Those registered to fail on expiry get [relay.Expiry]
+// as their outcome, due immediately. Unreadable entries are set aside.
 func (s *Store) Expire(ctx context.Context, limit int) (int, error) {
 	overdue, err := s.due(ctx, []sortedSet{deadlineSet}, limit)
 	fail, lapse := relay.TransitionOf(relay.EventExpire), relay.TransitionOf(relay.EventLapse)

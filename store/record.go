@@ -13,30 +13,31 @@ import (
 	"callback-relay/relay"
 )
 
-// spec is what a registration asked for. It is kept in one field, after the times
-// of creation and deadline: a hash with few fields takes far less memory than one
-// with many. Two registrations of a task token ask for the same if their specs are
-// equal. The last three members do not count: the store sets them.
+// spec is what a registration asked for. It is stored in one field, after the
+// times of creation and deadline, because a hash with few fields takes far less
+// memory. Two registrations of a task token ask for the same if their specs are
+// equal, except for the last three members, which the store sets.
 type spec struct {
 	Links    []specLink        `json:"links"` // the index is the number
 	Tags     map[string]string `json:"tags,omitempty"`
 	OnExpiry relay.OnExpiry    `json:"onExpiry"`
 	Expires  string            `json:"expires"` // as asked: "in" or "at", and milliseconds; "" for the default
 	Key      string            `json:"key"`     // the master key of id and links
-	// Generation is that of the links. It is "" for a registration that was made
-	// while a replica was alive that knew no generations.
+	// Generation is the generation of all links. It is "" if any replica that was
+	// alive at the registration did not know generations.
 	Generation relay.Generation `json:"generation,omitempty"`
-	// Added are the links that came after the registration, as in Links, and
-	// numbered on from these. One that has a name again replaced that link.
+	// Added are the links that were added after the registration. Their numbers
+	// continue from those of Links. A link with a name that exists already has
+	// replaced the earlier one.
 	Added []specLink `json:"added,omitempty"`
 }
 
 // specLink is one link of a spec: a name and a kind, written as a pair.
 type specLink struct {
 	Name, Kind string
-	// Guard is the third element that a later release writes, nil for none. This
-	// release does not know what is in it: it keeps it, and lets nothing through
-	// that link.
+	// Guard is a third element that a later release may write; nil if there is
+	// none. This release does not know what it means, so it preserves it and
+	// refuses every use of that link.
 	Guard json.RawMessage
 }
 
@@ -52,7 +53,7 @@ func (l specLink) MarshalJSON() ([]byte, error) {
 func (l *specLink) UnmarshalJSON(text []byte) error {
 	var elements []json.RawMessage
 	if json.Unmarshal(text, &elements) != nil || len(elements) < 2 {
-		return errors.New("a link that is no pair of name and kind")
+		return errors.New("a link is not a pair of name and kind")
 	}
 	if len(elements) > 2 {
 		l.Guard = elements[2]
@@ -78,28 +79,28 @@ func (s spec) encode() string {
 	return encoded(s)
 }
 
-// asksTheSame tells whether a stored spec and a new registration agree.
+// asksTheSame returns whether a stored spec and a new registration are equal.
 func (s spec) asksTheSame(n relay.NewCallback) bool {
 	other := newSpec(n)
 	other.Key, other.Generation, other.Added = s.Key, s.Generation, s.Added
 	return s.encode() == other.encode()
 }
 
-// record is what is kept of a callback's links.
+// record is what is stored about a callback's links.
 type record struct {
 	spec
 	id        relay.CallbackID
-	text      string            // of the spec, as it is stored
+	text      string            // the spec, as it is stored
 	approvers map[string]string // of the registered links, by name
 	added     map[int]addedLink // by number
 	revoked   string
 }
 
-// links returns all links that there have been, in the order of their numbers.
+// links returns all links that the callback ever had, ordered by number.
 func (r record) links() []relay.Link {
 	var links []relay.Link
 	for i, l := range slices.Concat(r.Links, r.Added) {
-		number := byte(i) // of at most [relay.MaxLinkNumbers]
+		number := byte(i) // there are at most [relay.MaxLinkNumbers]
 		link := relay.Link{
 			Name: l.Name, LinkKind: relay.ParseLinkKind(l.Kind), Number: number, Generation: r.Generation,
 			Approver: r.approvers[l.Name], Closed: closed(r.revoked, number),
@@ -112,7 +113,7 @@ func (r record) links() []relay.Link {
 	return links
 }
 
-// current returns, of all links with the same name, the one that was made last.
+// current returns the newest link of each name.
 func current(links []relay.Link) []relay.Link {
 	last := map[string]byte{}
 	for _, link := range links {
@@ -121,7 +122,7 @@ func current(links []relay.Link) []relay.Link {
 	return slices.DeleteFunc(slices.Clone(links), func(link relay.Link) bool { return last[link.Name] != link.Number })
 }
 
-// viewFields are the fields that make a [relay.Callback].
+// viewFields are the fields from which a [relay.Callback] is read.
 var viewFields = []string{
 	"state", "registration",
 	"type", "error", "by", "answered",
@@ -138,9 +139,10 @@ func texts(values []any) []string {
 	return all
 }
 
-// view makes a callback of its viewFields, "" for an absent one, and of the
-// delivery's score in the due set, 0 where it is not there. With
-// [relay.ErrSealed] approvers, decisions or added links are missing.
+// view returns a callback from its viewFields, where "" is an absent one, and the
+// delivery's score in the due set, 0 if it has none. If the error is
+// [relay.ErrSealed], the callback is returned without its approvers, decisions or
+// added links.
 func (s *Store) view(id relay.CallbackID, field func(name string) string, dueScore float64) (relay.Callback, record, error) {
 	created, rest, _ := strings.Cut(field("registration"), " ")
 	deadline, text, _ := strings.Cut(rest, " ")
@@ -193,8 +195,8 @@ func (s *Store) view(id relay.CallbackID, field func(name string) string, dueSco
 	return cb, rec, sealed
 }
 
-// author returns the name of who answered: stored is the number of the link, or
-// [relay.ByExpiry].
+// author returns the name of the link that answered. by is the link's number, or
+// [relay.ByExpiry], which is returned as it is.
 func (s spec) author(by string) string {
 	if by == relay.ByExpiry {
 		return by

@@ -10,26 +10,26 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// What a replica knows and an older release did not stands behind its name, so
-// that everybody can see what all live replicas know.
+// A replica appends to its name what it knows and an older release does not. So
+// every process can see what all live replicas know.
 const (
-	// knowsKeyspace is followed by the latest version of the keyspace that the
-	// replica can work with. Package migrations looks at it before it moves the
-	// marker. A name without it is that of a replica which knows version 1.
+	// knowsKeyspace ends with the latest version of the keyspace that the replica
+	// can work with. Package migrations reads it before it changes the marker. A
+	// replica without it in its name knows only version 1.
 	knowsKeyspace = "+keyspace" + schemaLatest
-	// knowsGenerations says that the replica knows links with a generation. One
-	// that knows none would tell senders that these links do not exist: while
-	// such a replica is alive, registrations are made without a generation, and
-	// their links as they were before. It comes last, since the release before
-	// this one looks for it at the end of the name.
+	// knowsGenerations says that the replica knows links with a generation. An
+	// older replica would tell senders that these links do not exist, so while one
+	// is alive, registrations and their links have no generation. It comes last,
+	// since the previous release looks for it at the end of the name.
 	knowsGenerations = "+generations"
 )
 
-// announced is the name under which a replica of this release is known.
+// announced returns the name under which a replica of this release announces
+// itself.
 func announced(replica string) string { return replica + knowsKeyspace + knowsGenerations }
 
-// Announce says that the named replica is alive, which counts for ttl, and
-// returns how many replicas are alive, this one included.
+// Announce counts the named replica as alive for ttl, and returns how many
+// replicas are alive, including this one.
 func (s *Store) Announce(ctx context.Context, replica string, ttl time.Duration) (int, error) {
 	got, err := s.run(ctx, announceScript, []string{replicasKey}, announced(replica), ttl.Milliseconds())
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *Store) Announce(ctx context.Context, replica string, ttl time.Duration)
 	return len(replicas), nil
 }
 
-// Leave takes the named replica out, so that the others get its share at once.
+// Leave removes the named replica, so that the others get its share immediately.
 func (s *Store) Leave(ctx context.Context, replica string) error {
 	if err := s.redis.ZRem(ctx, replicasKey, announced(replica)).Err(); err != nil {
 		return unavailable(err)
@@ -51,12 +51,12 @@ func (s *Store) Leave(ctx context.Context, replica string) error {
 	return nil
 }
 
-// knowGenerations tells whether every live replica does.
+// knowGenerations returns whether every live replica knows generations.
 func (s *Store) knowGenerations(ctx context.Context) (bool, error) {
 	if known := s.generations.Load(); known != nil {
 		return *known, nil
 	}
-	// This replica has not announced itself yet.
+	// This replica has not announced itself, so it has not read the names yet.
 	replicas, err := s.redis.ZRangeByScore(ctx, replicasKey, &redis.ZRangeBy{Min: "-inf", Max: "+inf"}).Result()
 	if err != nil {
 		return false, unavailable(err)

@@ -382,7 +382,7 @@ func FuzzList(f *testing.F) {
 		}
 		page, err := b.List(t.Context(), relay.Query{Limit: 3, Cursor: cursor})
 		if err != nil {
-			if wrong := (*relay.InvalidFieldError)(nil); !errors.As(err, &wrong) || wrong.Field != "cursor" || !strings.HasPrefix(wrong.Problem, "is not one that this list returned") {
+			if wrong := (*relay.InvalidFieldError)(nil); !errors.As(err, &wrong) || wrong.Field != "cursor" || !strings.HasPrefix(wrong.Problem, "is not a cursor that this list returned") {
 				t.Errorf("%q: %v", cursor, err)
 			}
 			return

@@ -61,8 +61,8 @@ type call struct {
 	args []any
 }
 
-// run executes a script by its digest, and sends its text where the server
-// does not have it (after a restart, a failover or SCRIPT FLUSH).
+// run executes a script by its digest. It sends the script's text if the server
+// does not have it, after a restart, a failover or SCRIPT FLUSH.
 func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply, error) {
 	if err := s.usable(ctx); err != nil {
 		return nil, err
@@ -70,8 +70,8 @@ func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, ar
 	return readReply(script.Run(ctx, s.redis, keys, args...))
 }
 
-// runAll executes one script many times in one round trip. A call that failed
-// has a nil reply; the first failure is the error.
+// runAll executes one script many times in one round trip. A failed call has a
+// nil reply. The error is that of the first failed call.
 func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) ([]reply, error) {
 	if len(calls) == 0 {
 		return nil, nil
@@ -80,7 +80,7 @@ func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) 
 		return nil, err
 	}
 	cmds := make([]*redis.Cmd, len(calls))
-	// Its error is that of the first command; each command has its own below.
+	// The pipeline's error is dropped: each command has its own below.
 	_, _ = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, c := range calls {
 			cmds[i] = script.EvalSha(ctx, p, c.keys, c.args...)
@@ -95,7 +95,7 @@ func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) 
 		}
 		r, err := readReply(cmd)
 		if err != nil {
-			if failed == nil { // the others mostly say the same
+			if failed == nil { // the other errors are mostly the same
 				failed = err
 			}
 			continue
@@ -105,12 +105,12 @@ func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) 
 	return replies, failed
 }
 
-// reply is what a script returned: names and values in turn, the verdict among
-// them.
+// reply is what a script returned: alternating names and values. One of the names
+// is verdict.
 type reply []string
 
-// readReply reads a reply of any type: one that no script returns is an error and
-// no panic.
+// readReply reads a reply of any type. A reply that no script of ours returns is an
+// error, not a panic.
 func readReply(cmd *redis.Cmd) (reply, error) {
 	values, err := cmd.Slice()
 	if err != nil {
@@ -127,7 +127,7 @@ func readReply(cmd *redis.Cmd) (reply, error) {
 	return r, nil
 }
 
-// verdict returns what a script says that it did or found, or "".
+// verdict returns what the script did or found, or "".
 func (r reply) verdict() string { return r.text("verdict") }
 
 // text returns the value with the name, or "" when there is none.
@@ -157,7 +157,7 @@ func (r reply) number(name string) int64 { return number(r.text(name)) }
 // time.
 func (r reply) time(name string) time.Time { return millis(r.text(name)) }
 
-// holds tells whether a script reported the fact.
+// holds returns whether the script reported the fact.
 func (r reply) holds(fact string) bool { return r.text(fact) == "1" }
 
 func number(text string) int64 {
@@ -173,7 +173,7 @@ func millis(text string) time.Time {
 	return time.UnixMilli(number(text)).UTC()
 }
 
-// unavailable wraps an error of Redis as what it means to a caller.
+// unavailable wraps an error of Redis as [relay.ErrUnavailable].
 func unavailable(err error) error {
 	return fmt.Errorf("%w: redis: %w", relay.ErrUnavailable, err)
 }

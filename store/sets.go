@@ -12,7 +12,7 @@ import (
 	"callback-relay/relay"
 )
 
-// sortedSet is one kind of sorted set that each partition has.
+// sortedSet is a kind of sorted set. Each partition has one of each kind.
 type sortedSet struct {
 	name string
 	key  func(partition int) string
@@ -24,7 +24,7 @@ var (
 	createdSet  = sortedSet{"created", createdKey}
 )
 
-// finalStates are those that callbacks end in, in the order in which scripts
+// finalStates are the states in which callbacks end, in the order in which scripts
 // get the keys of their sets.
 var finalStates = slices.DeleteFunc(slices.Clone(relay.States), func(s relay.State) bool { return !s.Final() })
 
@@ -41,7 +41,7 @@ var endedSets = func() (sets []sortedSet) {
 	return sets
 }()
 
-// endedKeys are the keys of these sets in one partition.
+// endedKeys returns the keys of these sets in one partition.
 func endedKeys(partition int) []string {
 	keys := make([]string, len(finalStates))
 	for i, state := range finalStates {
@@ -58,7 +58,7 @@ type part struct {
 
 func (p part) key() string { return p.sortedSet.key(p.partition) }
 
-// everywhere returns the sets of all partitions, one partition after the other.
+// everywhere returns the sets in all partitions, ordered by partition.
 func everywhere(sets ...sortedSet) []part {
 	parts := make([]part, 0, relay.Partitions*len(sets))
 	for partition := range relay.Partitions {
@@ -76,9 +76,9 @@ type member struct {
 	score float64
 }
 
-// compare orders members by score. Where scores are equal it takes turns among
-// the partitions, and within one it is the order of Redis: so the first few
-// members are those that are first in their sets, whatever the scores.
+// compare orders members by score. Members with equal scores take turns among the
+// partitions, and keep the order of Redis within a partition. So the first
+// members of this order are also the first in their sets.
 func compare(a, b member) int {
 	if c := cmp.Compare(a.score, b.score); c != 0 {
 		return c
@@ -88,9 +88,9 @@ func compare(a, b member) int {
 
 func (m member) stray() stray { return stray{m.part, string(m.id), m.score} }
 
-// slots divides the numbers of partitions into groups that one script can be
-// given the keys of. In a cluster these are single partitions, since all keys
-// of a script must be in one slot; elsewhere there is one group.
+// slots divides the partitions into groups that one script call can handle. In a
+// cluster each group is a single partition, since all keys of a script must be in
+// one slot; otherwise there is only one group.
 func (s *Store) slots() [][]int {
 	size := relay.Partitions
 	if _, cluster := s.redis.(*redis.ClusterClient); cluster {
@@ -103,9 +103,10 @@ func (s *Store) slots() [][]int {
 	return slices.Collect(slices.Chunk(all, size))
 }
 
-// readParts runs due.lua or list.lua on sorted sets, which are ordered by
-// partition, in one round trip. What is no id of its partition is returned
-// apart. With an error the members are those of the calls that worked.
+// readParts runs due.lua or list.lua on sorted sets in one round trip. parts must
+// be ordered by partition. Members that are not ids of their partition are
+// returned separately. With an error, it still returns what the successful calls
+// read.
 func (s *Store) readParts(ctx context.Context, script *redis.Script, parts []part, args func(parts []part) []any) ([]member, []stray, error) {
 	var groups [][]part
 	rest := parts
@@ -135,18 +136,18 @@ func (s *Store) readParts(ctx context.Context, script *redis.Script, parts []par
 	return members, strays, err
 }
 
-// readMembers reads what due.lua and list.lua return of some sorted sets.
+// readMembers reads a reply of due.lua or list.lua about some sorted sets.
 func readMembers(parts []part, got reply) (members []member, strays []stray) {
 	for i := 0; i+2 < len(got); i += 3 {
 		number, err := strconv.Atoi(got[i])
 		if err != nil || number < 1 || number > len(parts) {
-			continue // no script of ours says so
+			continue // no script of ours returns this
 		}
 		p := parts[number-1]
 		id, ours := idIn(p.partition, got[i+1])
 		score, err := strconv.ParseFloat(got[i+2], 64)
 		if err != nil {
-			continue // nor that
+			continue // nor this
 		}
 		if !ours {
 			strays = append(strays, stray{p, got[i+1], score})
@@ -157,11 +158,11 @@ func readMembers(parts []part, got reply) (members []member, strays []stray) {
 	return members, strays
 }
 
-// due returns up to limit members of sorted sets whose time has come, the
-// oldest first. What is no id is set aside, and then the error is errAside.
+// due returns up to limit due members of sorted sets, the oldest first. It sets
+// aside members that are not ids, and then returns errAside.
 func (s *Store) due(ctx context.Context, sets []sortedSet, limit int) ([]member, error) {
-	// Ids spread evenly, so a few of each set fill the limit. Where they do
-	// not, the next call, which follows at once, takes the next few.
+	// Ids spread evenly, so a few members of each set fill the limit. If not,
+	// the next call follows immediately and takes the next few.
 	each := 1 + limit/relay.Partitions*2
 	var aside error
 	for round := 0; ; round++ {

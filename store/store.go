@@ -13,8 +13,8 @@ import (
 	"callback-relay/relay"
 )
 
-// Options are what a [Store] needs besides a client. All are required, except
-// where a default is named.
+// Options are what a [Store] needs besides a client. All without a default are
+// required.
 type Options struct {
 	Keys *relay.KeyRing
 	// Lease is how long an attempt may take before another process may make
@@ -22,15 +22,15 @@ type Options struct {
 	Lease time.Duration
 	// Retention is how long a finished callback is remembered.
 	Retention time.Duration
-	// Durability is what a write needs before it is acknowledged. By default
-	// it is that the server has taken it.
+	// Durability is what a write needs before it is acknowledged; by default only
+	// that the server has it.
 	Durability Durability
-	// Clock tells the time of this process, to be compared with that of Redis;
+	// Clock is the clock of this process, which is compared with that of Redis;
 	// default [time.Now]. No deadline depends on it.
 	Clock func() time.Time
-	// Metrics is told of each round trip; nil tells nobody.
+	// Metrics counts the round trips; default none.
 	Metrics Metrics
-	// Tracer knows of the traces that a callback is part of; nil knows of none.
+	// Tracer links the traces of a callback; default none.
 	Tracer Tracer
 }
 
@@ -46,11 +46,12 @@ type Store struct {
 	metrics    Metrics
 	tracer     Tracer
 
-	patient sync.Map                   // *redis.Client to one that has time for a WAIT
-	looking sync.Mutex                 // one look at a time
-	last    atomic.Pointer[Condition]  // how Redis was found last; nil before the first look
-	marker  atomic.Pointer[markerLook] // what the keyspace is; nil before it was asked for
-	// generations says whether every live replica knows them; nil before it is known.
+	waitClients sync.Map                      // from *redis.Client to one whose timeout leaves time for a WAIT
+	checking    sync.Mutex                    // one check at a time
+	last        atomic.Pointer[Condition]     // the last result; nil before the first check
+	marker      atomic.Pointer[markerReading] // nil before the marker was first read
+	// generations says whether every live replica knows generations; nil before
+	// the replicas were first read.
 	generations atomic.Pointer[bool]
 }
 
@@ -65,7 +66,7 @@ func New(client redis.UniversalClient, o Options) *Store {
 		redis: client, keys: o.Keys, lease: o.Lease, retention: o.Retention, durability: o.Durability,
 		clock: o.Clock, metrics: o.Metrics, tracer: o.Tracer,
 	}
-	s.timed(client)
+	s.measure(client)
 	return s
 }
 
@@ -84,7 +85,7 @@ const (
 // Cancel implements [relay.Store].
 func (s *Store) Cancel(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
 	row := relay.TransitionOf(relay.EventCancel)
-	got, err := s.keep(ctx, cancelScript,
+	got, err := s.runDurably(ctx, cancelScript,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), endedKey(id.Partition(), row.To)},
 		string(id), string(row.From), string(row.To), s.retention.Milliseconds())
 	if err != nil {
@@ -96,9 +97,9 @@ func (s *Store) Cancel(ctx context.Context, id relay.CallbackID) (relay.Callback
 	return s.Get(ctx, id)
 }
 
-// missing is the error about a callback that is not there: that it does not exist,
-// or that Redis has lost its data or was never prepared. The second must not turn
-// senders away for good.
+// missing returns the error for a callback that was not found. Either it does not
+// exist, or Redis has lost its data or was never initialised. The second is not
+// final, so it must not turn senders away for good.
 func (s *Store) missing(ctx context.Context) error {
 	if err := s.checkSchema(ctx); err != nil {
 		return err
@@ -126,16 +127,15 @@ func (s *Store) read(ctx context.Context, id relay.CallbackID) (relay.Callback, 
 	return views[0].Callback, *views[0].record, nil
 }
 
-// stored is a callback as it was read; its record is nil when there is none. With
-// an error it cannot be read, or only in part: see [Store.view].
+// stored is a callback as it was read.
 type stored struct {
 	relay.Callback
-	record *record
-	err    error
+	record *record // nil if there is no such callback
+	err    error   // the callback cannot be read, or only in part: see [Store.view]
 }
 
-// noHash begins the error of Redis about a key of another type.
-const noHash = "WRONGTYPE"
+// wrongType is the prefix of Redis's error for a key of another type.
+const wrongType = "WRONGTYPE"
 
 // readAll reads callbacks in one round trip.
 func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]stored, error) {
@@ -144,7 +144,7 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]stored, 
 	}
 	hashes := make([]*redis.SliceCmd, len(ids))
 	scores := make([]*redis.FloatCmd, len(ids))
-	// Its error is that of the first command that failed; each has its own.
+	// The pipeline's error is dropped: each command has its own.
 	_, _ = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
 			hashes[i] = p.HMGet(ctx, callbackKey(id), viewFields...)
@@ -154,13 +154,13 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]stored, 
 	})
 	views := make([]stored, len(ids))
 	for i := range ids {
-		if err := hashes[i].Err(); redis.HasErrorPrefix(err, noHash) {
+		if err := hashes[i].Err(); redis.HasErrorPrefix(err, wrongType) {
 			views[i].err = unavailable(fmt.Errorf("callback %s: %w", ids[i], err))
 			continue
 		} else if err != nil {
 			return nil, unavailable(err)
 		}
-		if err := scores[i].Err(); err != nil && err != redis.Nil { //nolint:errorlint // Nil: not in the due set; wrapped, trouble with a Sentinel
+		if err := scores[i].Err(); err != nil && err != redis.Nil { //nolint:errorlint // Nil: not in the due set; a wrapped Nil is a failure of a Sentinel
 			return nil, unavailable(err)
 		}
 		values := hashes[i].Val()

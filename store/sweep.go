@@ -6,13 +6,13 @@ import (
 	"errors"
 )
 
-// trimStep is how many callbacks one step takes out of the sorted sets.
+// trimStep is how many callbacks one step removes from the sorted sets.
 const trimStep = 512
 
-// Trim takes out of the sorted sets what retention has removed, and tells how
-// many callbacks that were. It reads nothing of those that are still kept, so
-// that every replica can do it. What cannot be read is set aside, of which the
-// error tells.
+// Trim removes callbacks whose retention has ended from the sorted sets, and
+// returns how many it removed. It does not read callbacks that are still kept, so
+// it is cheap enough for every replica. Unreadable entries are set aside, and the
+// error then says so.
 func (s *Store) Trim(ctx context.Context) (int, error) {
 	trimmed := 0
 	var aside error
@@ -34,8 +34,8 @@ func (s *Store) Trim(ctx context.Context) (int, error) {
 	}
 }
 
-// trim takes those callbacks out of all sorted sets whose hash is gone, and
-// tells how many that were.
+// trim removes callbacks from all sorted sets if their hash is gone, and returns
+// how many it removed.
 func (s *Store) trim(ctx context.Context, found []member) (trimmed int, err error) {
 	calls := make([]call, len(found))
 	for i, m := range found {

@@ -2,16 +2,16 @@ package store
 
 import "context"
 
-// Tracer gives and takes trace contexts, which are kept with a callback: its
-// registration, its answer and its delivery come from different processes.
+// Tracer reads and links trace contexts. They are stored with a callback, because
+// its registration, its answer and its delivery happen in different processes.
 type Tracer interface {
-	// Trace returns the trace context of what ctx belongs to, or "".
+	// Trace returns the trace context of the span in ctx, or "".
 	Trace(ctx context.Context) string
-	// Link links what ctx belongs to with a trace context that was kept.
+	// Link links the span in ctx to a stored trace context.
 	Link(ctx context.Context, kept string)
 }
 
-// trace returns the trace context to keep, or "".
+// trace returns the trace context to store, or "".
 func (s *Store) trace(ctx context.Context) string {
 	if s.tracer == nil {
 		return ""
@@ -19,7 +19,7 @@ func (s *Store) trace(ctx context.Context) string {
 	return s.tracer.Trace(ctx)
 }
 
-// link links what ctx belongs to with what was kept, if anything was.
+// link links the span in ctx to a stored trace context, if there is one.
 func (s *Store) link(ctx context.Context, kept string) {
 	if s.tracer != nil && kept != "" {
 		s.tracer.Link(ctx, kept)

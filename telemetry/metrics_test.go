@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write the list of metrics to testdata")
 const golden = "testdata/metrics.txt"
 
 var options = telemetry.MetricsOptions{
-	Version: "1.2.3", Classes: []string{"ours-to-mend"},
+	Version: "1.2.3", Classes: []string{"needs-operator"},
 	Refusals: []string{"InvalidToken"}, Checks: []string{"clock", "memory"}, Warnings: []string{"aws", "public-url"},
 }
 
@@ -155,7 +155,7 @@ func TestFirstScrape(t *testing.T) {
 	for _, name := range []string{
 		"callback_relay_callbacks_near_deadline 0", "go_goroutines ", "go_build_info{", "process_",
 		`callback_relay_build_info{goversion="` + runtime.Version() + `",version="1.2.3"} 1`,
-		`callback_relay_delivery_attempts_total{class="ours-to-mend"} 0`,
+		`callback_relay_delivery_attempts_total{class="needs-operator"} 0`,
 		`callback_relay_deliveries_settled_total{reason="InvalidToken",state="refused"} 0`,
 		`callback_relay_check_failed{check="memory"} 0`,
 		`callback_relay_warning{check="public-url"} 0`,

@@ -97,11 +97,11 @@ func TestCallsThatWillNeverWork(t *testing.T) {
 	}
 }
 
-// TestCallsThatAnOperatorMends answers tasks while the relay's own permissions
+// TestCallsThatNeedAnOperator answers tasks while the relay's own permissions
 // are missing (row 50): nothing is given up, the metric that pages counts, and
 // when they are back the deliveries go on without any help. The pause between
 // the attempts, half a minute at least, is taken out here.
-func TestCallsThatAnOperatorMends(t *testing.T) {
+func TestCallsThatNeedAnOperator(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)
 	for i, code := range []string{
@@ -119,7 +119,7 @@ func TestCallsThatAnOperatorMends(t *testing.T) {
 				cb.Delivery.LastError != code || wait < 30*time.Second {
 				t.Errorf("state %s, delivery %+v, next attempt in %s", cb.State, cb.Delivery, wait)
 			}
-			metric := fmt.Sprintf(`delivery_attempts_total{class="ours-to-mend"} %d`+"\n", i+1)
+			metric := fmt.Sprintf(`delivery_attempts_total{class="needs-operator"} %d`+"\n", i+1)
 			if _, body := w.private(w.replicas[0], "/metrics"); !strings.Contains(body, metric) {
 				t.Errorf("no metric for what an operator must mend: %s", metric)
 			}

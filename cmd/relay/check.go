@@ -99,7 +99,7 @@ func checkStore(ctx context.Context, cfg config.Config, keys *relay.KeyRing) ([]
 		return nil, err
 	}
 	defer client.Close()
-	found := store.New(client, store.Options{Keys: keys, Durability: storeDurability(cfg.Durability)}).Look(ctx)
+	found := store.New(client, store.Options{Keys: keys, Durability: storeDurability(cfg.Durability)}).Check(ctx)
 	reasons := map[string]string{}
 	for _, o := range found.FailedChecks {
 		reasons[o.Check] = o.Reason

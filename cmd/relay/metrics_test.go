@@ -36,7 +36,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	w := newWorld(t, startStandalone(t), 1)
 	r := w.replicas[0]
 	_, page := w.private(r, "/metrics")
-	if mend := `callback_relay_delivery_attempts_total{class="ours-to-mend"} 0`; !strings.Contains(page, mend) {
+	if mend := `callback_relay_delivery_attempts_total{class="needs-operator"} 0`; !strings.Contains(page, mend) {
 		t.Errorf("%s, on which an alert waits, is missing", mend)
 	}
 	calm := w.register() // series of what goes well, too

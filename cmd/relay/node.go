@@ -230,21 +230,21 @@ func shutDown(ctx context.Context, server *http.Server) error {
 	return errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
 }
 
-// found takes note of how Redis was found, and logs what has come up or gone.
+// found records the condition of Redis, and logs the checks that begin or cease to fail.
 func (n *node) found(c store.Condition) {
 	now := map[string]bool{}
 	note := func(check, reason string) {
 		now[check] = true
 		n.metrics.CheckFailed(check, true)
 		if !n.failedChecks[check] {
-			n.logger.Error("something is in the way", "check", check, "reason", reason)
+			n.logger.Error("not ready", "check", check, "reason", reason)
 		}
 	}
 	for _, o := range c.FailedChecks {
 		note(o.Check, o.Reason)
 	}
 	if now[store.CheckRedis] {
-		maps.Copy(now, n.failedChecks) // nothing new is known of the rest
+		maps.Copy(now, n.failedChecks) // the other checks could not be made
 	} else {
 		n.metrics.Redis(c.Memory, c.Skew)
 		n.warn(checkMigration, c.Migration)
@@ -255,7 +255,7 @@ func (n *node) found(c store.Condition) {
 	for check := range n.failedChecks {
 		if !now[check] {
 			n.metrics.CheckFailed(check, false)
-			n.logger.Info("no longer in the way", "check", check)
+			n.logger.Info("ready again", "check", check)
 		}
 	}
 	n.failedChecks = now

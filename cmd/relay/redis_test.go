@@ -60,24 +60,24 @@ func TestRedisWiped(t *testing.T) {
 		}
 		w.wantNothing(task)
 		log := w.replicas[0].log
-		w.eventually("the log says so", func() bool { return strings.Contains(log.String(), `msg="something is in the way" check=keyspace`) })
-		inTheWay := func(value string) bool {
+		w.eventually("the log says so", func() bool { return strings.Contains(log.String(), `msg="not ready" check=keyspace`) })
+		keyspaceFails := func(value string) bool {
 			_, metrics := w.private(w.replicas[0], "/metrics")
 			return strings.Contains(metrics, `callback_relay_check_failed{check="keyspace"} `+value+"\n")
 		}
-		if !inTheWay("1") {
+		if !keyspaceFails("1") {
 			t.Error("the metrics do not say so")
 		}
 		if _, err := migrations.Up(t.Context(), w.redis, nil); err != nil {
 			t.Fatal(err)
 		}
 		w.eventually("the log says that it is over", func() bool {
-			return strings.Contains(log.String(), `msg="no longer in the way" check=keyspace`)
+			return strings.Contains(log.String(), `msg="ready again" check=keyspace`)
 		})
-		if !inTheWay("0") {
+		if !keyspaceFails("0") {
 			t.Error("the metrics do not say that it is over")
 		}
-		if n := strings.Count(log.String(), `msg="something is in the way" check=keyspace`); n != 1 {
+		if n := strings.Count(log.String(), `msg="not ready" check=keyspace`); n != 1 {
 			t.Errorf("said %d times", n)
 		}
 	})

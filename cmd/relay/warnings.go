@@ -14,7 +14,7 @@ import (
 const (
 	checkPublicURL = "public-url" // it leads to this relay
 	checkAWS       = "aws"        // there are credentials, and a way to Step Functions
-	checkMigration = "migration"  // none is still to come
+	checkMigration = "migration"  // all migrations have run
 )
 
 var warningChecks = []string{checkAWS, checkMigration, checkPublicURL}

@@ -6,10 +6,10 @@
 -- ARGV[2] spec (JSON), as it was read
 -- ARGV[3] spec with the new link
 -- ARGV[4] sealed content, with what the new link does
--- ARGV[5] sealed, what stays of the links that were added, the new one included
+-- ARGV[5] sealed, what remains of all added links, including the new one
 -- ARGV[6] numbers of the links that it replaces, in the form of the field
 --         revoked
--- Returns verdict "done" | "refused" with facts (meanwhile: the spec is another)
+-- Returns verdict "done" | "refused" with facts (meanwhile: the spec has changed)
 --         | "missing"
 
 local cb = read(KEYS[1], 'state', 'registration', 'by', 'reason', 'revoked')

@@ -1,9 +1,9 @@
--- announce: says that a replica is alive, and returns all that are.
+-- announce: counts a replica as alive, and returns all live replicas.
 --
 -- KEYS[1] replicas   relay:v1:replicas
 -- ARGV[1] the replica's name
 -- ARGV[2] for how long it counts as alive, in milliseconds
--- Returns verdict "live" with a replica for the name of each that is alive
+-- Returns verdict "live" with replica, once for the name of each live replica
 
 local at = now()
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. text(at - ARGV[2]))

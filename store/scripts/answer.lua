@@ -1,5 +1,5 @@
--- answer: records the first answer of a pending callback and leases its
--- delivery to the caller, the first attempt included.
+-- answer: records the first answer of a pending callback, and leases its delivery
+-- to the caller for the first attempt.
 --
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
 -- KEYS[2] deadline   relay:v1:{NN}:deadline
@@ -14,16 +14,16 @@
 -- ARGV[8] number of the link
 -- ARGV[9] lease in milliseconds
 -- ARGV[10] name of the lease, new for each call
--- ARGV[11] of an answer by decision: how many decisions there were before it,
---          else ""
--- ARGV[12] of an answer by decision: sealed decisions, this one included
+-- ARGV[11] of an answer by decision: the number of decisions before this one,
+--          otherwise ""
+-- ARGV[12] of an answer by decision: sealed decisions, including this one
 -- ARGV[13] trace context of the answer, or ""
 -- ARGV[14] kind of the link
 -- ARGV[15] generation of the link
 -- Returns verdict "recorded" with attempts, unclear (earlier ones), created,
 --         answered, now, taskToken, summary, trace (of the registration), added
---         | "refused" with facts, summary, added and same: the first answer has
---         this digest | "missing"
+--         | "refused" with facts, summary, added and same (the first answer has
+--         the same digest) | "missing"
 
 local cb = read(KEYS[1], 'state', 'registration', 'taskToken', 'revoked', 'decided', 'summary', 'trace', 'added',
   'digest', 'by', 'reason', 'leased', 'answered')
@@ -37,29 +37,29 @@ local function recorded(answered)
   return add(reply, cb, 'taskToken', 'summary', 'added', 'trace')
 end
 if cb.state ~= ARGV[2] and cb.leased == ARGV[10] then
-  cb.trace = nil -- by now it is that of the answer
-  return recorded(cb.answered) -- the client repeats a call whose answer was lost
+  cb.trace = nil -- it is already the trace of the answer
+  return recorded(cb.answered) -- the client repeats a call whose reply was lost
 end
 local refused = refusal(cb, at, {
   waiting = ARGV[2], link = ARGV[8], kind = ARGV[14], generation = ARGV[15],
   meanwhile = ARGV[11] ~= '' and (cb.decided or '0') ~= ARGV[11],
 })
 if refused then
-  -- Two people can decide the same with the same words, and are two.
+  -- Decisions are never duplicates: two people can decide with the same words.
   cb.same = ARGV[11] == '' and cb.digest == ARGV[7] and '1'
   return add(refused, cb, 'same', 'summary', 'added')
 end
 
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[4], 'error', ARGV[5], 'outcome', ARGV[6],
   'digest', ARGV[7], 'by', ARGV[8], 'answered', text(at), 'attempts', '1', 'unclear', '1', 'leased', ARGV[10],
-  'fence', '1') -- for the release before this one: see claim
+  'fence', '1') -- for the previous release: see claim
 if ARGV[11] ~= '' then
   redis.call('HSET', KEYS[1], 'decided', text(ARGV[11] + 1), 'decisions', ARGV[12])
 end
 if ARGV[13] ~= '' then
   redis.call('HSET', KEYS[1], 'trace', ARGV[13])
 end
-redis.call('HDEL', KEYS[1], 'remarks') -- the outcome has them
+redis.call('HDEL', KEYS[1], 'remarks') -- the outcome contains them
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], text(at + ARGV[9]), ARGV[1])
 return recorded(text(at))

@@ -1,5 +1,5 @@
--- aside: takes what cannot be read out of a sorted set, and keeps it elsewhere
--- with the name of the set and its score, so that it can be put back.
+-- aside: moves a member that cannot be read to another sorted set, with the name
+-- of its set and its score, so that it can be put back.
 --
 -- KEYS[1] sorted set
 -- KEYS[2] aside      relay:v1:{NN}:aside
@@ -12,8 +12,8 @@ if not score then
   return {'verdict', 'gone'}
 end
 if type(redis.pcall('ZCARD', KEYS[2])) ~= 'number' then
-  return {'verdict', 'kept'} -- there is something else under that key
+  return {'verdict', 'kept'} -- the key has another type
 end
-redis.call('ZREM', KEYS[1], ARGV[1]) -- needs no memory, so a full Redis lets the rest pass
+redis.call('ZREM', KEYS[1], ARGV[1]) -- needs no memory, so a full Redis accepts the rest
 redis.call('ZADD', KEYS[2], score, ARGV[2] .. ' ' .. ARGV[1])
 return {'verdict', 'aside'}

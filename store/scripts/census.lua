@@ -1,5 +1,4 @@
--- census: counts the callbacks of partitions, and looks at those whose turn is
--- next.
+-- census: counts the callbacks of partitions, and reports those that are next.
 --
 -- KEYS[1] due         relay:v1:{NN}:due
 -- KEYS[2] deadline    relay:v1:{NN}:deadline
@@ -10,12 +9,12 @@
 -- KEYS[7] cancelled   relay:v1:{NN}:cancelled
 -- KEYS[8] created     relay:v1:{NN}:created
 --         the next eight keys are those of the next partition, and so on
--- ARGV[1] how soon a deadline is near, in milliseconds
+-- ARGV[1] how far away a near deadline may be, in milliseconds
 -- Returns verdict "counted" with now, answered, pending, aside (entries that were
---         set aside), delivered, refused, expired, cancelled, near (pending,
---         with a deadline that is near), oldest (of the callbacks that are first
---         in a deadline set, when the oldest was created), and a next for the
---         first id in each due set
+--         set aside), delivered, refused, expired, cancelled, near (pending
+--         callbacks with a near deadline), oldest (when the oldest of the
+--         callbacks that are first in a deadline set was created), and next, once
+--         for the first id in each due set
 
 local names = {'answered', 'pending', 'aside', 'delivered', 'refused', 'expired', 'cancelled'}
 local at = now()

@@ -10,10 +10,10 @@
 --         answered, now, taskToken, type, error, outcome, trace
 --         | "taken" | "gone" | "malformed"
 --
--- The name alone says whose lease it is. The release before this one also
--- compares the field fence, which counts leases, so that it still rises here:
--- without it, that release cannot claim, and takes a lease that it lost for one
--- that it settled. Once no replica of it can be running, fence can go.
+-- The name alone identifies a lease. The previous release also compares the field
+-- fence, which counts leases, so this release still increments it. Otherwise the
+-- previous release could not claim, and would mistake a lost lease for a settled
+-- one. Once no replica of that release can be running, fence can be removed.
 
 local is_hash, cb = pcall(read, KEYS[1], 'state', 'leased', 'fence', 'attempts', 'unclear',
   'registration', 'answered', 'taskToken', 'type', 'error', 'outcome', 'trace')
@@ -32,14 +32,14 @@ if not (attempts and unclear and cb.created and cb.answered and cb.taskToken and
 end
 
 local at = now()
--- A client that repeats a call whose answer was lost finds its own lease.
+-- A client that repeats a call whose reply was lost finds its own lease.
 if cb.leased ~= ARGV[4] then
   local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
   if not due or tonumber(due) > at then
     return {'verdict', 'taken'}
   end
   attempts, unclear = attempts + 1, unclear + 1
-  redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis lets the rest pass
+  redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis accepts the rest
   redis.call('ZADD', KEYS[2], text(at + ARGV[3]), ARGV[1])
   redis.call('HSET', KEYS[1], 'leased', ARGV[4], 'attempts', text(attempts), 'unclear', text(unclear),
     'fence', text(tonumber(cb.fence or 0) + 1))

@@ -1,4 +1,4 @@
--- create: keeps a new callback, unless its id is taken.
+-- create: stores a new callback, unless its id is taken.
 --
 -- KEYS[1] callback    relay:v1:{NN}:cb:<id>
 -- KEYS[2] deadline    relay:v1:{NN}:deadline
@@ -43,7 +43,7 @@ if ARGV[11] ~= '' then
 end
 redis.call('ZADD', KEYS[2], text(ends), ARGV[1])
 if redis.call('ZADD', KEYS[3], text(at), ARGV[1]) == 0 then
-  -- An earlier callback of the task token is forgotten, and not yet trimmed.
+  -- An earlier callback of the task token has expired but is not trimmed yet.
   for i = 4, #KEYS do
     redis.call('ZREM', KEYS[i], ARGV[1])
   end

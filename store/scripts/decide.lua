@@ -1,16 +1,16 @@
--- decide: records a decision that does not end it yet.
+-- decide: records a decision that does not complete the callback yet.
 --
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
 -- ARGV[1] state in which it waits
 -- ARGV[2] number of the link
--- ARGV[3] how many decisions there were before this one
--- ARGV[4] sealed decisions, this one included
+-- ARGV[3] number of decisions before this one
+-- ARGV[4] sealed decisions, including this one
 -- ARGV[5] sealed remarks, one for each decision
 -- ARGV[6] kind of the link
 -- ARGV[7] generation of the link
 -- Returns verdict "recorded" | "refused" with facts | "missing"
 --
--- A call that is repeated because its answer was lost is told "meanwhile", and
+-- A call that is repeated because its reply was lost gets the fact meanwhile, and
 -- its caller then finds its own decision.
 
 local cb = read(KEYS[1], 'state', 'registration', 'by', 'reason', 'revoked', 'decided')

@@ -1,5 +1,4 @@
--- due: lists the members of sorted sets whose time has come, the oldest of each
--- set first.
+-- due: lists the due members of sorted sets, the oldest of each set first.
 --
 -- KEYS[1] sorted set   scored in milliseconds; further keys are further sets
 -- ARGV[1] how many members of each set at most

@@ -1,5 +1,5 @@
--- expire: ends a pending callback whose deadline has passed, as its
--- registration asked: with an outcome to deliver, or silently.
+-- expire: ends a pending callback whose deadline has passed. Its registration
+-- says whether there is an outcome to deliver.
 --
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
 -- KEYS[2] deadline   relay:v1:{NN}:deadline
@@ -38,7 +38,7 @@ if at < tonumber(ends) then
   return {'verdict', 'not due'}
 end
 
-redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis lets the rest pass
+redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis accepts the rest
 redis.call('ZREM', KEYS[2], ARGV[1])
 if asked['onExpiry'] == 'ignore' then
   redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
@@ -50,6 +50,6 @@ end
 redis.call('HDEL', KEYS[1], 'remarks')
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[5], 'error', ARGV[6], 'outcome', ARGV[7],
   'by', ARGV[8], 'answered', text(at), 'attempts', '0', 'unclear', '0',
-  'fence', '0') -- for the release before this one: see claim
+  'fence', '0') -- for the previous release: see claim
 redis.call('ZADD', KEYS[3], text(at), ARGV[1])
 return {'verdict', 'failed'}

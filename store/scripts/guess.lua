@@ -2,15 +2,15 @@
 --
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
 -- ARGV[1] number of the link
--- ARGV[2] "1" when the code was right
--- ARGV[3] how many wrong ones close the link
+-- ARGV[2] "1" if the code was right
+-- ARGV[3] how many wrong codes close the link
 -- ARGV[4] kind of the link
 -- ARGV[5] generation of the link
--- Returns verdict "open" with left: how many more wrong ones there may be
+-- Returns verdict "open" with left (how many tries are left)
 --         | "refused" with facts | "missing"
 --
--- A wrong code whose answer was lost is counted twice when the client repeats
--- the call: to err on that side gives nobody another try.
+-- If the reply to a wrong code is lost and the client repeats the call, the code
+-- is counted twice. This errs on the safe side: it gives nobody an extra try.
 
 local cb = read(KEYS[1], 'state', 'registration', 'revoked', 'wrong')
 if not cb.state then
@@ -20,7 +20,7 @@ local refused = refusal(cb, now(), {link = ARGV[1], kind = ARGV[4], generation =
 if refused then
   return refused
 end
--- The field has " 3 " for each wrong code at link 3.
+-- The field contains " 3 " once for each wrong code at link 3.
 local link, wrong = ' ' .. ARGV[1] .. ' ', cb.wrong or ''
 local _, before = string.gsub(wrong, link, '')
 if ARGV[2] == '1' then

@@ -7,12 +7,12 @@
 -- ARGV[3] score of the last member that may be listed, or ""
 -- ARGV[4] score of the member after which to begin in the first set, or ""
 -- ARGV[5] that member
--- ARGV[6] the last member that may be listed of that set; three more arguments
---         are for each further set
+-- ARGV[6] the last member of that set that may be listed; each further set has
+--         three more such arguments
 -- Returns {number of the set in KEYS, member, score, …} for each member
 
--- before counts the members of a set that are below the given one; with
--- inclusive, that one counts too. It need not be in the set.
+-- before counts the members of a set that are below the given one, which need not
+-- be in the set. With inclusive, the given one counts too.
 local function before(key, score, member, inclusive)
   local low = redis.call('ZCOUNT', key, '-inf', '(' .. score)
   local high = low + redis.call('ZCOUNT', key, score, score)

@@ -1,4 +1,4 @@
--- prelude: what the other scripts share. It stands in front of each of them.
+-- prelude: the functions that scripts share. It is prepended to each script.
 
 -- now returns the time by the clock of Redis, in milliseconds since 1970.
 local function now()
@@ -11,7 +11,7 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
--- read returns the named fields of a hash, by their names; absent ones are nil.
+-- read returns the named fields of a hash as a table; absent ones are nil.
 local function read(key, ...)
   local values, fields = redis.call('HMGET', key, ...), {}
   for i, name in ipairs({...}) do
@@ -20,8 +20,8 @@ local function read(key, ...)
   return fields
 end
 
--- add appends the named fields to a reply, each with its name before it, and
--- leaves out the absent ones.
+-- add appends the named fields to a reply, each after its name, and leaves out
+-- absent ones.
 local function add(reply, fields, ...)
   for _, name in ipairs({...}) do
     if fields[name] then
@@ -32,17 +32,17 @@ local function add(reply, fields, ...)
   return reply
 end
 
--- registered takes the field registration apart: when the callback was created,
--- its deadline (both in milliseconds, as text) and the spec (JSON).
+-- registered splits the field registration into three values: when the callback
+-- was created, its deadline (both in milliseconds, as text), and the spec (JSON).
 local function registered(registration)
   return string.match(registration or '', '^(%d+) (%d+) (.*)$')
 end
 
--- has tells whether a registration has the link of the number with this kind and
--- generation ("" for none). The key of a link proves only that the relay made
--- it: perhaps for an earlier registration. It also tells whether the link is
--- guarded, which a third element says, null aside: only a later release
--- writes one, and only that can check what it asks for.
+-- has returns whether a registration has a link of this number, kind and
+-- generation ("" for none). This check is needed because the key of a link proves
+-- only that the relay made it, perhaps for an earlier registration. The second
+-- result says whether the link is guarded, that is, whether it has a third element
+-- other than null. Only a later release writes guards and can check them.
 local function has(registration, number, kind, generation)
   local _, _, spec = registered(registration)
   local asked = cjson.decode(spec)
@@ -54,24 +54,24 @@ local function has(registration, number, kind, generation)
   return true, link[3] ~= nil
 end
 
--- closed tells whether the link of the number is among the closed ones.
+-- closed returns whether the link of this number is closed.
 local function closed(revoked, number)
   return string.find(revoked or '', ' ' .. number .. ' ', 1, true) ~= nil
 end
 
--- refusal returns the reply with which a script refuses, or nil if nothing keeps
--- it from going on. The verdict is "refused", and these facts follow:
+-- refusal returns the reply with which a script refuses, or nil if the script may
+-- continue. The verdict is "refused", and these facts follow:
 --
 --   state, by, reason   of the callback, as stored
 --   overdue             its deadline has passed
 --   unknown, closed     it has no such link; the link is closed
---   guarded             the link may be used only by whoever passed its guard
---   meanwhile           somebody else was faster
+--   guarded             the link has a guard that this release cannot check
+--   meanwhile           another caller changed the callback first
 --
--- asked.waiting is the state that the script needs, asked.link the number of a
--- link with asked.kind and asked.generation, and asked.meanwhile what the script
--- found itself. What is not asked is not looked at. Package relay says what the
--- facts mean to a caller: see relay.Facts.
+-- asked.waiting is the state that the script needs. asked.link is the number of a
+-- link that must have asked.kind and asked.generation. asked.meanwhile is a fact
+-- that the script found itself. What is not asked is not checked. relay.Facts says
+-- what the facts mean to a caller.
 local function refusal(cb, at, asked)
   local overdue, known, guarded, shut
   if asked.waiting then
@@ -92,10 +92,10 @@ local function refusal(cb, at, asked)
   }, 'overdue', 'unknown', 'guarded', 'closed', 'meanwhile')
 end
 
--- deadline returns the deadline that is asked for, in milliseconds since 1970:
--- how is "in" (milliseconds from now) or "at" (milliseconds since 1970). One
--- that is not to come, or further away than most milliseconds, is nil; the
--- reply that says so follows it.
+-- deadline returns the requested deadline, in milliseconds since 1970. how is "in"
+-- (milliseconds from now) or "at" (milliseconds since 1970). If the deadline is
+-- not in the future, or more than most milliseconds away, it returns nil and the
+-- reply that says so.
 local function deadline(how, milliseconds, most, at)
   local wanted = tonumber(milliseconds)
   if how == 'in' then

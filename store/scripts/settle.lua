@@ -6,25 +6,25 @@
 -- ARGV[1] id
 -- ARGV[2] name of the lease
 -- ARGV[3] state to leave
--- ARGV[4] state to enter: the same one again means another attempt
+-- ARGV[4] state to enter; the state to leave means another attempt
 -- ARGV[5] reason: the error's code, or ""
--- ARGV[6] "1" when Step Functions itself confirmed
--- ARGV[7] another attempt: milliseconds until then
--- ARGV[8] how many unclear attempts fewer
--- ARGV[9] how many attempts fewer
--- ARGV[10] final state: retention in milliseconds
+-- ARGV[6] "1" if Step Functions itself confirmed the delivery
+-- ARGV[7] before another attempt: milliseconds until then
+-- ARGV[8] by how much to lower the count of unclear attempts
+-- ARGV[9] by how much to lower the count of attempts
+-- ARGV[10] in a final state: retention in milliseconds
 -- Returns verdict "settled" | "lease lost"
 
 local cb = read(KEYS[1], 'state', 'leased', 'released', 'unclear', 'attempts')
 if not cb.leased and cb.released == ARGV[2] then
-  return {'verdict', 'settled'} -- the client repeats a call whose answer was lost
+  return {'verdict', 'settled'} -- the client repeats a call whose reply was lost
 end
 if cb.state ~= ARGV[3] or cb.leased ~= ARGV[2] then
   return {'verdict', 'lease lost'}
 end
 local at = now()
 
--- HDEL comes first: it needs no memory, so a full Redis lets the rest pass.
+-- HDEL comes first: it needs no memory, so a full Redis accepts the rest.
 if ARGV[4] == ARGV[3] then
   redis.call('HDEL', KEYS[1], 'leased')
   redis.call('HSET', KEYS[1], 'released', ARGV[2], 'lastError', ARGV[5],

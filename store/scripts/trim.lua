@@ -1,4 +1,4 @@
--- trim: takes a callback that retention has removed out of the sorted sets.
+-- trim: removes a callback whose retention has ended from the sorted sets.
 --
 -- KEYS[1] callback    relay:v1:{NN}:cb:<id>
 -- KEYS[2] created     relay:v1:{NN}:created
@@ -26,10 +26,10 @@ if not cb.state then
   return {'verdict', 'trimmed'}
 end
 
--- It was registered again, or somebody changed its time to live.
+-- The callback was registered again, or somebody changed its time to live.
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
-  left = 3600000 -- it does not go by itself: look again in an hour
+  left = 3600000 -- it never expires: look again in an hour
 end
 for i = 5, #KEYS do
   if ARGV[i - 3] == cb.state then

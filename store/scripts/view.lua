@@ -1,4 +1,4 @@
--- view: reads all that a page shows of a callback, at one moment.
+-- view: reads everything that a page shows of a callback, as one snapshot.
 --
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
 -- KEYS[2] due        relay:v1:{NN}:due
@@ -6,8 +6,8 @@
 -- ARGV[2] number of the link
 -- ARGV[3] its kind
 -- ARGV[4] its generation
--- ARGV[5] and on: fields to read
--- Returns verdict "read" with now, due (the score there) and these fields
+-- ARGV[5] and further: fields to read
+-- Returns verdict "read" with now, due (its score in that set) and these fields
 --         | "refused" with the fact unknown | "missing"
 
 local cb = read(KEYS[1], 'state', 'registration')

@@ -1,4 +1,4 @@
--- waiting: tells whether a callback still waits, and returns its task token.
+-- waiting: returns the task token of a callback that still waits.
 --
 -- KEYS[1] callback   relay:v1:{NN}:cb:<id>
 -- ARGV[1] state in which it waits

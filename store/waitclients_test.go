@@ -30,7 +30,7 @@ func TestClientsOfGoneNodesAreForgotten(t *testing.T) {
 	}
 	s := New(client, Options{Keys: keys, Lease: time.Minute, Retention: time.Hour, Durability: Durability{Replicas: 1}})
 	known := func() (all []*redis.Client) {
-		s.patient.Range(func(server, _ any) bool { all = append(all, server.(*redis.Client)); return true })
+		s.waitClients.Range(func(server, _ any) bool { all = append(all, server.(*redis.Client)); return true })
 		return all
 	}
 	primary, err := s.primaryOf(ctx, dueKey(1))
@@ -39,11 +39,11 @@ func TestClientsOfGoneNodesAreForgotten(t *testing.T) {
 	}
 	gone := redis.NewClient(&redis.Options{Addr: "gone.invalid:6379"})
 	t.Cleanup(func() { _ = gone.Close() })
-	s.patient.Store(gone, gone.WithTimeout(time.Second))
+	s.waitClients.Store(gone, gone.WithTimeout(time.Second))
 	if n := len(known()); n != 2 {
 		t.Fatalf("%d clients, want one for each node", n)
 	}
-	s.Look(ctx)
+	s.Check(ctx)
 	if left := known(); len(left) != 1 || left[0] == gone {
 		t.Errorf("%d clients are left, want that of the node that serves", len(left))
 	}
