@@ -310,7 +310,7 @@ func TestUpdateMistakes(t *testing.T) {
 		})
 	}
 	p := n.call("PATCH", path, `{}`).isProblem(http.StatusBadRequest, "invalid-request")
-	if want := "expiresAt is required, or expiresIn."; p.Detail != want {
+	if want := "expiresAt or expiresIn is required."; p.Detail != want {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
 	deadline := func(got answer) time.Time {

@@ -62,7 +62,7 @@ func TestTaskTokensRefused(t *testing.T) {
 		`$$.Task.Token`:                    `"taskToken.$": "$$.Task.Token"`,
 		`{% $states.context.Task.Token %}`: `"QueryLanguage": "JSONata"`,
 		`\"CANARY\"`:                       `quotation marks`,
-		`CANARY\n`:                         `white space, at character 7`,
+		`CANARY\n`:                         `white space at character 7`,
 		`\ufeffCANARY`:                     `byte order mark`,
 		`CANARY\ud800`:                     `half of a character`,
 	} {
