@@ -23,7 +23,7 @@ import (
 
 // refusals is all that a sender may be told of a body: our own words, numbers
 // and nothing of what was sent.
-var refusals = regexp.MustCompile(`^(At most \d+ bytes are taken` +
+var refusals = regexp.MustCompile(`^(At most \d+ bytes are allowed` +
 	`|The body is (not valid UTF-8|nested deeper than 512 levels|not one JSON value|incomplete or badly framed` +
 	`|not valid gzip|not valid deflate|not a valid multipart form|a multipart form without its end` +
 	`|not one JSON value, which a form that begins with a brace or bracket must be|not valid in the charset that it names` +

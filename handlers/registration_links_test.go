@@ -326,7 +326,7 @@ func TestUpdateMistakes(t *testing.T) {
 		t.Errorf("the deadline is %v, want an hour after %v", at, k.ExpiresAt)
 	}
 	p = n.call("DELETE", path+"/links/nobody", "").isProblem(http.StatusNotFound, "not-found")
-	if want := "No callback has this id and a link of this name."; p.Detail != want {
+	if want := "No callback with this id has a link of this name."; p.Detail != want {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
 }
