@@ -23,15 +23,15 @@ import (
 
 // refusals is all that a sender may be told of a body: our own words, numbers
 // and nothing of what was sent.
-var refusals = regexp.MustCompile(`^(At most \d+ bytes are taken` +
+var refusals = regexp.MustCompile(`^(At most \d+ bytes are allowed` +
 	`|The body is (not valid UTF-8|nested deeper than 512 levels|not one JSON value|incomplete or badly framed` +
 	`|not valid gzip|not valid deflate|not a valid multipart form|a multipart form without its end` +
-	`|not one JSON value, which a form that begins with a brace or bracket must be|not valid in the charset that it names` +
+	`|not one JSON value, although it begins with a brace or bracket|not valid in the charset that it names` +
 	`|a form of more than 1000 fields) \(at byte \d+\)` +
 	`|The content encoding is not supported: send the body as it is, or with gzip` +
 	`|The Content-Type of a multipart form needs a boundary` +
 	`|The Content-Type is not supported, and the body is not text in UTF-8: send JSON, text, a form or XML` +
-	`|The charset is not known, and the body is not UTF-8: send UTF-8)\.$`)
+	`|The charset is unknown, and the body is not UTF-8: send UTF-8)\.$`)
 
 // How a body of the fuzzer is sent.
 const (

@@ -310,7 +310,7 @@ func TestUpdateMistakes(t *testing.T) {
 		})
 	}
 	p := n.call("PATCH", path, `{}`).isProblem(http.StatusBadRequest, "invalid-request")
-	if want := "expiresAt is required, or expiresIn."; p.Detail != want {
+	if want := "expiresAt or expiresIn is required."; p.Detail != want {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
 	deadline := func(got answer) time.Time {
@@ -326,7 +326,7 @@ func TestUpdateMistakes(t *testing.T) {
 		t.Errorf("the deadline is %v, want an hour after %v", at, k.ExpiresAt)
 	}
 	p = n.call("DELETE", path+"/links/nobody", "").isProblem(http.StatusNotFound, "not-found")
-	if want := "No callback has this id and a link of this name."; p.Detail != want {
+	if want := "No callback with this id has a link of this name."; p.Detail != want {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
 }

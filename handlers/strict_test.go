@@ -9,7 +9,7 @@ import (
 	"callback-relay/relay"
 )
 
-// TestHalvedCharacters: an escape for half of a character would silently become
+// TestHalvedCharacters: an escape for half of a surrogate pair would silently become
 // U+FFFD in what is stored and shown, so it is refused with the field's name
 // (row 85). An output is passed on byte for byte, whatever it escapes.
 func TestHalvedCharacters(t *testing.T) {
@@ -62,9 +62,9 @@ func TestTaskTokensRefused(t *testing.T) {
 		`$$.Task.Token`:                    `"taskToken.$": "$$.Task.Token"`,
 		`{% $states.context.Task.Token %}`: `"QueryLanguage": "JSONata"`,
 		`\"CANARY\"`:                       `quotation marks`,
-		`CANARY\n`:                         `white space, at character 7`,
+		`CANARY\n`:                         `white space at character 7`,
 		`\ufeffCANARY`:                     `byte order mark`,
-		`CANARY\ud800`:                     `half of a character`,
+		`CANARY\ud800`:                     `half of a surrogate pair`,
 	} {
 		got := n.call("POST", "/v1/callbacks", `{"taskToken":"`+token+`"}`)
 		if p := got.isProblem(400, "invalid-request"); fields(p) != "taskToken" || !strings.Contains(p.Detail, words) {

@@ -70,7 +70,7 @@ func TestCheckLengths(t *testing.T) {
 		var invalid *bodies.InvalidError
 		if err := relay.CheckOutput([]byte(in), relay.MaxOutputBytes); !errors.As(err, &invalid) {
 			t.Errorf("%.20s…: %v", in, err)
-		} else if invalid.Offset != offset || !strings.Contains(err.Error(), "which Step Functions does not read") {
+		} else if invalid.Offset != offset || !strings.Contains(err.Error(), "which Step Functions does not accept") {
 			t.Errorf("%.20s…: wrong at %d, want %d (%v)", in, invalid.Offset, offset, err)
 		}
 	}
