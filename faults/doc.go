@@ -9,8 +9,8 @@
 //	go test -timeout 0 -run TestFaults -v ./faults -for 1h
 //	go test -timeout 0 -run TestBreaks -v ./faults -breaks
 //
-// One of the tests builds the previous release, the commit in the file
-// previous-release names, and so needs the whole history in git.
+// One of the tests builds the previous releases, the commits in the file
+// previous-release, and so needs the whole history in git.
 //
 // The last line breaks the relay on purpose, and expects the judge to object.
 package faults

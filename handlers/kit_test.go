@@ -72,7 +72,7 @@ type setup struct {
 func start(t *testing.T, changes ...func(*setup)) *node {
 	t.Helper()
 	n := &node{t: t, redis: miniredis.RunT(t), aws: standin.New(standin.Options{}), log: &buffer{}, metrics: newMetrics()}
-	if err := n.redis.Set("relay:schema", "1"); err != nil {
+	if err := n.redis.Set("relay:schema", "2"); err != nil {
 		t.Fatal(err)
 	}
 	awsURL, stopAWS, err := n.aws.Listen("")

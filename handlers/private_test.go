@@ -196,8 +196,13 @@ func TestList(t *testing.T) {
 	if len(one) != 1 || len(two) != 1 || one[0] == two[0] {
 		t.Errorf("pages of one: %q, %q", one, two)
 	}
+	var page api.CallbackList
+	n.call("GET", "/v1/callbacks?tag=no:such", "").decode(&page)
+	if page.Examined != 2 || page.ExaminedTo == nil || page.NextCursor != "" {
+		t.Errorf("a tag that nobody has: %+v", page)
+	}
 	for query, want := range map[string]string{
-		"?limit=0": "limit", "?limit=101": "limit", "?limit=x": "limit", "?state=gone": "state", "?tag=order": "tag", "?tag=:x": "tag",
+		"?limit=0": "limit", "?state=pending&cursor=" + cursor: "cursor", "?limit=101": "limit", "?limit=x": "limit", "?state=gone": "state", "?tag=order": "tag", "?tag=:x": "tag",
 		"?cursor=x": "cursor", "?stat=pending": "query", "?state=pending&state=expired": "state", "?state=%zz": "query",
 		"?state=pending;x=1": "query", "?tag=x&limit=0&state=a&state=b": "limit state tag",
 	} {

@@ -10,6 +10,8 @@
 //
 //	 plan ── how many callbacks it will change
 //	  │
+//	 wait ── nothing is begun while a replica is alive that does not know "2"
+//	  │
 //	 gate ── the marker goes from "1" to "1>2"; replicas get time to notice
 //	  │
 //	apply ── every callback is rewritten by a script of its own, a page at a
@@ -32,6 +34,6 @@
 // A marker higher than this program knows means that a newer relay has been
 // here; that is [ErrNewer], and nothing is touched.
 //
-// Decision 20, in docs/decisions, says which releases may serve during which
-// step.
+// Decisions 20 and 25, in docs/decisions, say which releases may serve during
+// which step.
 package migrations

@@ -84,7 +84,7 @@ func (p *previous) make(n int, state string, retention time.Duration) callback {
 		p.run("cancel", []string{c.hash(), c.key("deadline")}, c.id, "pending", state, retention.Milliseconds())
 	case "expired":
 		for p.run("expire", []string{c.hash(), c.key("deadline"), c.key("due")}, c.id, "pending", "answered", state,
-			"failure", "Callback.Expired", "sealed", "expiry", retention.Milliseconds())[0] != "ignored" { //nolint:revive // until its millisecond has passed
+			"failure", "Callback.Expired", "sealed", "expiry", retention.Milliseconds())[0] != "ignored" { // until its millisecond has passed
 		}
 	case "answered", "delivered", "refused":
 		p.run("answer", []string{c.hash(), c.key("deadline"), c.key("due")}, c.id, "pending", "answered", "success", "",
@@ -211,7 +211,7 @@ func TestEndedCallbacks(t *testing.T) {
 	})
 }
 
-// TestOlderReplicas: while a replica is alive that does not know what a
+// TestOlderReplicas (row 68): while a replica is alive that does not know what a
 // migration leads to, nothing is changed, and it is named.
 func TestOlderReplicas(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {

@@ -12,7 +12,7 @@
 //   - that a callback is still pending, and that its deadline has not passed by
 //     the clock of Redis;
 //   - that its registration has the link, with this kind and generation, and that
-//     the link is open;
+//     the link is open and has no guard that was not passed;
 //   - that nobody has decided, and no link was added, since the callback was read;
 //   - that a new deadline lies in the future, and not too far away;
 //   - that a task token has one callback, a callback one answer, and a lease one

@@ -16,10 +16,10 @@ import (
 // last one again and again. It also sets the result of a submission.
 type ballot struct {
 	scripted
-	views                               []relay.View
-	viewErr, decideErr, guessErr, vouch error
+	views                                 []relay.View
+	viewErr, decideErr, guessErr, confirm error
 
-	decided, vouched int
+	decided, confirmed int
 }
 
 func (b *ballot) View(context.Context, relay.LinkRef) (relay.View, error) {
@@ -41,8 +41,8 @@ func (b *ballot) Guess(ctx context.Context, _ relay.LinkRef, _ bool) (int, error
 }
 
 func (b *ballot) ConfirmDurable(context.Context, relay.CallbackID) error {
-	b.vouched++
-	return b.vouch
+	b.confirmed++
+	return b.confirm
 }
 
 var ballotLink = relay.Link{Name: "dana", LinkKind: relay.LinkKind{Type: relay.LinkApproval, Page: true}, Approver: "Dana"}
@@ -201,17 +201,17 @@ func TestSubmitMeanwhile(t *testing.T) {
 			if !errors.Is(err, c.want) || duplicate != c.duplicate {
 				t.Errorf("%s: %v, duplicate %v", name, err, duplicate)
 			}
-			if b.vouched > 0 != c.duplicate {
-				t.Errorf("%s: vouched for %d times", name, b.vouched)
+			if b.confirmed > 0 != c.duplicate {
+				t.Errorf("%s: confirmed %d times", name, b.confirmed)
 			}
 		}
 	}
 }
 
 // A repeated answer is acknowledged only once it is as durable as the first (row 59).
-func TestRepetitionIsVouchedFor(t *testing.T) {
+func TestRepetitionIsConfirmedDurable(t *testing.T) {
 	v, ref, sub := cast(t, decidedBy(0, "Dana", true))
-	b := &ballot{views: []relay.View{v}, vouch: relay.ErrUnavailable}
+	b := &ballot{views: []relay.View{v}, confirm: relay.ErrUnavailable}
 	if _, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("submit: %v", err)
 	}
@@ -220,7 +220,7 @@ func TestRepetitionIsVouchedFor(t *testing.T) {
 	if _, err := b.service().Receive(t.Context(), ref, relay.Post{Room: unbounded{}}); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("press: %v", err)
 	}
-	b.vouch = nil
+	b.confirm = nil
 	if got, err := b.service().Receive(t.Context(), ref, relay.Post{Room: unbounded{}}); err != nil || !got.Duplicate || got.Verdict != relay.PostAccepted {
 		t.Errorf("press: %+v, %v", got, err)
 	}

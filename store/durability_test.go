@@ -21,8 +21,8 @@ func TestFewerReplicasThanAskedFor(t *testing.T) {
 }
 
 // onPrimaries runs a test on a Redis and on a Valkey. They differ in what a
-// WAIT vouches for: in Redis before 7.2 for all that was written before the
-// connection's last command, since then for what the connection wrote.
+// WAIT counts the copies of: in Redis before 7.2 all that was written before the
+// connection's last command, since then what the connection wrote.
 func onPrimaries(t *testing.T, test func(*testing.T, *redistest.Server)) {
 	t.Parallel()
 	if redistest.Available(t) {
@@ -98,8 +98,8 @@ func foundUnderAnOlderKeyIsAsDurable(t *testing.T, primary *redistest.Server) {
 	}
 }
 
-// A write that only vouches for another must leave no trace.
-func TestVouchingChangesNothing(t *testing.T) {
+// A write that only confirms another must leave no trace.
+func TestConfirmingChangesNothing(t *testing.T) {
 	if !redistest.Available(t) {
 		return
 	}
@@ -110,13 +110,13 @@ func TestVouchingChangesNothing(t *testing.T) {
 	pending := r.register("pending")
 	final := r.register("final")
 	r.settle(r.answer(final, `1`), relay.Settlement{State: relay.StateDelivered})
-	r.vouched("pending", pending, -1)
-	r.vouched("final", final, retention)
+	r.confirmed("pending", pending, -1)
+	r.confirmed("final", final, retention)
 }
 
-// vouched registers a task token again, and checks that its callback stays as
+// confirmed registers a task token again, and checks that its callback stays as
 // it is and is kept for at most so long, or for good.
-func (r *redisUnderTest) vouched(task relay.TaskToken, cb relay.Callback, kept time.Duration) {
+func (r *redisUnderTest) confirmed(task relay.TaskToken, cb relay.Callback, kept time.Duration) {
 	r.t.Helper()
 	before := r.hash(cb)
 	r.register(task)

@@ -190,10 +190,10 @@ func (s *Store) readSchema(ctx context.Context) (marker string, err error) {
 // work with, and not the latest.
 func (s *Store) missingMigration() error {
 	seen := s.marker.Load()
-	if seen == nil || seen.wrong != nil || seen.marker == schemaLatest {
-		return nil
+	if seen != nil && seen.wrong == nil && seen.marker != schemaLatest {
+		return fmt.Errorf("migration %s is still to come: run relay migrate up; until then lists of callbacks that have ended are slow, and counts of them too low", schemaLatest)
 	}
-	return fmt.Errorf("migration %s is still to come: run relay migrate up; until then lists of callbacks that have ended are slow, and counts of them too low", schemaLatest)
+	return nil
 }
 
 // migrated tells whether the keyspace was last seen to be at its latest version.

@@ -285,7 +285,7 @@ func TestInfoForbidden(t *testing.T) {
 
 // What was read and is gone by the time that copies of it are asked for, in a
 // failover, is not acknowledged.
-func TestVouchingForWhatIsGone(t *testing.T) {
+func TestConfirmingWhatIsGone(t *testing.T) {
 	if !redistest.Available(t) {
 		return
 	}

@@ -101,7 +101,7 @@ func newContract(w *world) *contract {
 		_, err = w.next().client.Cancel(w.Context(), t.ID)
 		w.must(err)
 	}
-	w.untilOverdue(c.expired)
+	w.untilState(c.expired, "expired") // only then a mistake in a request does not come first
 	w.untilOverdue(c.missed)
 	return c
 }

@@ -23,7 +23,7 @@ local latest = text(at + ARGV[1])
 local reply, counts, near, oldest = {'verdict', 'counted', 'now', text(at)}, {}, 0, nil
 
 local function first(key)
-  return redis.call('ZRANGE', key, '0', '0')[1]
+  return redis.call('ZRANGEBYSCORE', key, '-inf', '+inf', 'LIMIT', '0', '1')[1]
 end
 
 for base = 0, #KEYS - 1, #names + 1 do
