@@ -188,15 +188,15 @@ func (m *mistakes) checkTags(tags map[string]string) {
 	}
 }
 
-// unseen returns which texts of pages are missing or have no visible characters,
+// invisibleTexts returns which texts of pages are missing or have no visible characters,
 // each an *InvalidFieldError.
-func (r *Registration) unseen() []error {
+func (r *Registration) invisibleTexts() []error {
 	var m mistakes
 	if r.Approval != nil {
-		r.Approval.checkSeen(&m)
+		r.Approval.checkVisible(&m)
 	}
 	for _, name := range r.pages() {
-		r.Links[name].checkSeen(&m, "links."+name+".", r.Approval)
+		r.Links[name].checkVisible(&m, "links."+name+".", r.Approval)
 	}
 	return m
 }

@@ -79,12 +79,12 @@ func (s *Service) Prove(nonce string) (proof string, ok bool) { return s.keys.Pr
 // once, as joined [*InvalidFieldError]s.
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.defaultExpiry)
-	wrong, unseen := r.check(s.maxExpiry, s.maxOutput), r.unseen()
+	wrong, invisible := r.check(s.maxExpiry, s.maxOutput), r.invisibleTexts()
 	if len(wrong) > 0 {
-		return Callback{}, false, errors.Join(append(wrong, unseen...)...)
+		return Callback{}, false, errors.Join(append(wrong, invisible...)...)
 	}
 	n := Prepare(s.keys, r, s.maxExpiry)
-	n.Refused = errors.Join(unseen...)
+	n.Refused = errors.Join(invisible...)
 	return s.store.Create(ctx, n)
 }
 
