@@ -105,7 +105,7 @@ func TestMigration(t *testing.T) {
 	if !strings.Contains(log, "done, 1 applied") || strings.Contains(log, "until every replica has noticed") {
 		t.Error("the second run did not go on where the first was")
 	}
-	if told := f.operate(next, "migrate", "verify"); !strings.Contains(told, "all as they should be") {
+	if told := f.operate(next, "migrate", "verify"); !strings.Contains(told, "all correct") {
 		t.Errorf("verify: %s", told)
 	}
 	f.wantAside(old)

@@ -92,7 +92,7 @@ func TestRestore(t *testing.T) {
 				}
 			}
 			f.migrate()
-			if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "6 callbacks, all as they should be") {
+			if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "6 callbacks, all correct") {
 				t.Errorf("verify: %s", told)
 			}
 			for _, r := range f.replicas {

@@ -40,7 +40,7 @@ func TestStopUnderLoad(t *testing.T) {
 				if err != nil {
 					t.Fatalf("gone before it said that it was not ready: %v", err)
 				}
-				return status == http.StatusServiceUnavailable && strings.Contains(body, "about to stop")
+				return status == http.StatusServiceUnavailable && strings.Contains(body, "relay is stopping")
 			})
 			if err := r.awaitEnd(); err != nil {
 				t.Errorf("exit: %v", err)

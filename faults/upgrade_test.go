@@ -135,7 +135,7 @@ func upgrade(t *testing.T, commit string) {
 		f.linksOfThisRelease(s.replicas[2], previous)
 	}
 	f.migratesAfterwards(fresh)
-	if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "all as they should be") {
+	if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "all correct") {
 		t.Errorf("verify: %s", told)
 	}
 }

@@ -134,9 +134,9 @@ state                               pending
 created                             2026-03-01T09:30:00Z
 expires                             2026-03-01T10:30:00Z (then: fail)
 approved                            by Dana Okafor on link dana, 2026-03-01T09:30:00Z
-rejected                            by Kim (as typed) on link open, 2026-03-01T09:31:00Z
+rejected                            by Kim (not verified) on link open, 2026-03-01T09:31:00Z
 dana (approval, Dana Okafor)        https://r/a/1
-dana's code                         012345 (send it by another way than the link)
+dana's code                         012345 (send it separately from the link)
 lee (approval, Lee Brandt, closed)  https://r/a/2
 open (approval)                     https://r/a/3
 skip (success page)                 https://r/a/4

@@ -12,8 +12,8 @@ import (
 
 	"callback-relay/api"
 	"callback-relay/config"
-	"callback-relay/store"
 	"callback-relay/programs"
+	"callback-relay/store"
 	"callback-relay/store/redistest"
 )
 
