@@ -47,7 +47,7 @@ func TestEverySetRenders(t *testing.T) {
 	}
 }
 
-// The sets that the chart promises to render.
+// The sets of values that the chart must render.
 func TestSets(t *testing.T) {
 	promised := []string{
 		"autoscaling", "defaults", "everything", "existing-secret", "gateway", "ingress",
@@ -58,7 +58,7 @@ func TestSets(t *testing.T) {
 	}
 }
 
-// What a switch brings and takes away, and what else it needs to be on.
+// What a switch adds and removes, and which other values it needs.
 var switches = map[string]struct {
 	brings string
 	needs  []string
@@ -144,7 +144,7 @@ func TestMistakesAreRefused(t *testing.T) {
 	}
 }
 
-// Without any value, an operator is told what to give, all at once.
+// Without any values, the error names everything that is missing, together.
 func TestWithoutValues(t *testing.T) {
 	_, said, err := runHelm(t, "template", "relay", chart)
 	if err == nil {
