@@ -13,7 +13,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// rounds is how often a race is run: the order is a matter of luck.
+// rounds is how often a race is repeated, since the order is random.
 const rounds = 20
 
 // TestOneAnswerWins posts different bodies at the same instant to two
@@ -116,7 +116,7 @@ func (w *world) postAt(i int, t task, body string) (answer, error) {
 	return w.trySend(w.replicas[i].ports.public.Addr().String(), call{link: t.URL, body: strings.NewReader(body)})
 }
 
-// atOnce does things at the same time.
+// atOnce calls functions at the same time.
 func (w *world) atOnce(do ...func() (answer, error)) []answer {
 	w.Helper()
 	got, errs := make([]answer, len(do)), make([]error, len(do))
