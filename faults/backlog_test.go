@@ -20,7 +20,7 @@ import (
 	"callback-relay/store/redistest"
 )
 
-var backlogFlag = flag.Int("backlog", 0, "so many answers wait in TestBacklog; by default a few, and a small quota")
+var backlogFlag = flag.Int("backlog", 0, "how many answers wait in TestBacklog; by default a few, with a small quota")
 
 // Step Functions' quota in the larger regions.
 const (

@@ -184,7 +184,7 @@ func (f *fleet) migratesAfterwards(r *replica) {
 		f.Errorf("before the migration %d of %d callbacks that have ended are listed by their states", len(before), len(ended))
 	}
 	if !warns() {
-		f.Error("nobody is told that a migration is still to come")
+		f.Error("no warning says that a migration still has to be run")
 	}
 	if told := f.operate(relayBinary, "migrate", "up", "--wait=1m"); !strings.Contains(told, "done, 1 applied") {
 		f.Errorf("after the rollout: %s", told)

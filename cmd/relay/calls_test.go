@@ -121,7 +121,7 @@ func TestCallsThatAnOperatorMends(t *testing.T) {
 			}
 			metric := fmt.Sprintf(`delivery_attempts_total{class="ours-to-mend"} %d`+"\n", i+1)
 			if _, body := w.private(w.replicas[0], "/metrics"); !strings.Contains(body, metric) {
-				t.Errorf("no metric for what an operator must mend: %s", metric)
+				t.Errorf("no metric for deliveries that need an operator: %s", metric)
 			}
 			w.wantNothing(task)
 			w.steps.SetFault()

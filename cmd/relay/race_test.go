@@ -39,7 +39,7 @@ func TestOneAnswerWins(t *testing.T) {
 }
 
 // TestSameAnswerTwice posts the same bytes at the same instant to two
-// replicas: both are told that it is taken, and it is taken once.
+// replicas: both get 200, and the answer is recorded once.
 func TestSameAnswerTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 2)
@@ -62,7 +62,7 @@ func TestSameAnswerTwice(t *testing.T) {
 }
 
 // TestCancelRacesAnswer cancels on one replica while the other takes an
-// answer: one wins, and the loser is told so (row 71).
+// answer: one wins, and the other gets 409 or 410 (row 71).
 func TestCancelRacesAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 2)
