@@ -21,7 +21,7 @@ func TestConfigurationPageIsFresh(t *testing.T) {
 	}
 }
 
-// The settings of other commands, and what scripts rely on, stand there too.
+// The page also has the settings of other commands, and the exit codes.
 func TestConfigurationPageHasTheRest(t *testing.T) {
 	page := string(config.Markdown())
 	for _, want := range []string{
@@ -35,8 +35,8 @@ func TestConfigurationPageHasTheRest(t *testing.T) {
 	}
 }
 
-// A new key must be known everywhere before any replica makes links with it. The
-// setting sends its reader to the page that has the steps in this order.
+// Every replica must know a new key before any replica makes links with it. The
+// setting refers to the page with the steps in this order.
 func TestRotationIsSafeAsDescribed(t *testing.T) {
 	const page = "docs/procedures.md"
 	for _, f := range fields() {

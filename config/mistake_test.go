@@ -235,7 +235,7 @@ func TestParseMistakes(t *testing.T) {
 	}
 }
 
-// TestEveryMistakeAtOnce gives every setting a value that none can take.
+// TestEveryMistakeAtOnce gives every setting an invalid value.
 func TestEveryMistakeAtOnce(t *testing.T) {
 	var settings config.Settings
 	want := map[string]bool{}
@@ -243,12 +243,12 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 		env := f.Tag.Get("env")
 		switch {
 		case strings.HasSuffix(env, "_FILE") && env != "RELAY_BRAND_LOGO_FILE":
-			continue // would stand in for the bad secret
+			continue // would replace the bad secret
 		case env == "RELAY_BRAND_NAME", env == "RELAY_BRAND_COLOR":
-			continue // any text will do here: package pages judges them
+			continue // any text is valid here: package pages checks them
 		}
 		want[env] = true
-		if env != "RELAY_KEYS" { // only missing is wrong here: its form is the key ring's affair
+		if env != "RELAY_KEYS" { // only a missing value is wrong here: the key ring checks its form
 			reflect.ValueOf(&settings).Elem().FieldByIndex(f.Index).SetString("://\x00")
 		}
 	}
@@ -279,8 +279,8 @@ func TestGoodFieldsSurvive(t *testing.T) {
 	}
 }
 
-// problems returns the settings blamed by an error of Parse with what is said
-// about each, and fails on an error of another kind.
+// problems returns the problems in an error of Parse by setting, and fails on an
+// error of another kind.
 func problems(t *testing.T, err error) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -57,7 +57,7 @@ func (r *reader) secret(setting string, value Secret, path string) Secret {
 	return value
 }
 
-// file returns the content of a file of at most most bytes; nil without a path.
+// file returns the content of a file of limited size; nil without a path.
 func (r *reader) file(setting, path string, most int) []byte {
 	if path == "" {
 		return nil

@@ -20,7 +20,7 @@ import (
 	"callback-relay/store/redistest"
 )
 
-var backlogFlag = flag.Int("backlog", 0, "so many answers wait in TestBacklog; by default a few, and a small quota")
+var backlogFlag = flag.Int("backlog", 0, "how many answers wait in TestBacklog; by default a few, with a small quota")
 
 // Step Functions' quota in the larger regions.
 const (
@@ -265,8 +265,8 @@ func (b *backlog) compare(opened time.Time, throttled float64) pace {
 	return pace{used, wasted}
 }
 
-// used returns the share of the available calls that were made in a period. At its
-// beginning, saved calls were already in the bucket.
+// used returns the share of the available calls that were made in a period, which
+// began with saved calls in the bucket.
 func (b *backlog) used(effects []standin.Effect, from, to time.Time, saved float64) float64 {
 	n := 0
 	for _, e := range effects {

@@ -41,7 +41,7 @@ func TestFewerCopies(t *testing.T) {
 				// The second time the answer is a duplicate.
 				for i := range 2 {
 					if told := f.postOnce(c, 0, i); told.status != http.StatusServiceUnavailable {
-						t.Errorf("a sender was told %d %s without the copy\n%s", told.status, told.word, c.history)
+						t.Errorf("a sender got %d %s without the copy\n%s", told.status, told.word, c.history)
 					}
 				}
 			})

@@ -45,7 +45,7 @@ type event struct {
 	replica      int
 	began, ended time.Time
 	told         reply
-	err          error // it was told nothing
+	err          error // there was no response
 }
 
 // note adds an event.

@@ -96,7 +96,7 @@ func acknowledgedOnce(j *judgement) {
 	}
 	for _, e := range j.told(didPost, http.StatusConflict) {
 		if j.success(e.body) {
-			j.object(wrong, "body %d took effect, and its sender was told that another had", e.body)
+			j.object(wrong, "body %d took effect, and its sender got 409", e.body)
 		}
 	}
 	if len(j.effects) > 1 {
@@ -119,7 +119,7 @@ func unacknowledgedAtMostOnce(j *judgement) {
 			}
 		case e.Action == standin.SendTaskFailure && e.Error == expiredError:
 			if j.callback.OnExpiry != api.OnExpiryFail {
-				j.object(wrong, "the task was told of an expiry that it was not to hear of")
+				j.object(wrong, "the task got an expiry, and the registration asked for none")
 			}
 			if e.At.Before(j.deadline.Add(-slack)) {
 				j.object(wrong, "expired %s before the deadline", j.deadline.Sub(e.At))
@@ -141,11 +141,11 @@ func expired(j *judgement) {
 	}
 	for _, e := range j.effects {
 		if e.Action == standin.SendTaskSuccess {
-			j.object(wrong, "a sender was told that it is too late, and the task succeeded")
+			j.object(wrong, "a sender was too late according to the relay, and the task succeeded")
 		}
 	}
 	if j.callback.OnExpiry == api.OnExpiryFail && len(j.effects) == 0 {
-		j.object(lost, "the deadline passed, and the task was never told")
+		j.object(lost, "the deadline passed, and the task never got the expiry")
 	}
 }
 
@@ -180,14 +180,14 @@ func registeredOnce(j *judgement) {
 // And no registration of a new task token conflicts.
 func everySenderServed(j *judgement) {
 	if len(j.told(didRegister, http.StatusConflict)) > 0 {
-		j.object(wrong, "a registration was told that there is another")
+		j.object(wrong, "a registration got 409, as if there were another")
 	}
 	if j.kind != kindOne && j.kind != kindTwice && j.kind != kindRivals {
 		return
 	}
 	for _, e := range j.events {
 		if e.what == didPost && e.err == nil && e.told.status < http.StatusInternalServerError && !j.acknowledged() {
-			j.object(wrong, "no sender was served, and one was told %d %s", e.told.status, e.told.word)
+			j.object(wrong, "no sender was served, and one got %d %s", e.told.status, e.told.word)
 			return
 		}
 	}
@@ -219,7 +219,7 @@ func finalState(j *judgement) {
 			j.object(wrong, "state %s, and there is an effect", j.final)
 		}
 		if j.final == api.StateExpired && j.callback.OnExpiry != api.OnExpiryIgnore {
-			j.object(wrong, "state expired, and the task was to be told")
+			j.object(wrong, "state expired, and the task should have got the expiry")
 		}
 	}
 }

@@ -15,7 +15,7 @@ var (
 	forFlag    = flag.Duration("for", 0, "keep TestFaults going for so long, with a new seed each round")
 	roundFlag  = flag.Duration("round", 30*time.Second, "how long TestFaults injects faults in one round")
 	settleFlag = flag.Duration("settle", 90*time.Second, "how long all may take to be settled after the faults")
-	breaksFlag = flag.Bool("breaks", false, "break the relay on purpose and see that it is noticed")
+	breaksFlag = flag.Bool("breaks", false, "break the relay on purpose, and check that the tests notice")
 	binaryFlag = flag.String("binary", "", "the relay to test; by default it is built")
 )
 

@@ -103,7 +103,7 @@ func TestMigration(t *testing.T) {
 	log := f.operate(next, "migrate", "up")
 	t.Logf("%d of %d callbacks when it was killed; the rest in %s:\n%s", done, migrated, time.Since(began).Round(time.Millisecond), log)
 	if !strings.Contains(log, "done, 1 applied") || strings.Contains(log, "until every replica has noticed") {
-		t.Error("the second run did not go on where the first was")
+		t.Error("the second run did not continue where the first stopped")
 	}
 	if told := f.operate(next, "migrate", "verify"); !strings.Contains(told, "all correct") {
 		t.Errorf("verify: %s", told)

@@ -21,8 +21,8 @@ type proxy struct {
 	pairs   map[*pair]bool
 	delay   time.Duration     // by which every byte comes later, in each direction
 	refuse  bool              // new connections are reset
-	drops   int               // so many answers are still to be cut off
-	dropAt  int               // after so many bytes
+	drops   int               // how many more answers to cut off
+	dropAt  int               // after how many bytes
 	match   func([]byte) bool // which requests are held
 	holding chan struct{}     // until it is closed; nil: all pass
 	held    bytes.Buffer      // what they were

@@ -88,7 +88,7 @@ func TestRestore(t *testing.T) {
 			f.untilNotReady()
 			for _, one := range []*caller{delivered, pending, later} {
 				if told := f.postOnce(one, 0, 0); told.status != http.StatusServiceUnavailable {
-					t.Errorf("before the operator said so a sender was told %+v", told)
+					t.Errorf("before the operator confirmed, a sender got %+v", told)
 				}
 			}
 			f.migrate()

@@ -13,7 +13,7 @@ type verdict struct {
 	name         string
 	seed         uint64
 	callbacks    int
-	acknowledged int // callbacks for which somebody was told 2xx
+	acknowledged int // callbacks for which a sender got a 2xx
 	effects      int
 	faults       map[string]int
 	violations   []violation

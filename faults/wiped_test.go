@@ -32,7 +32,7 @@ func TestWiped(t *testing.T) {
 			c := newLoad(f, 1, 1).client(h, rng(1, 1))
 			for r := range f.replicas {
 				if told := f.postOnce(c, 0, r); told.status != http.StatusServiceUnavailable {
-					t.Errorf("a sender was told %d %s", told.status, told.word)
+					t.Errorf("a sender got %d %s", told.status, told.word)
 				}
 				if _, err := f.client(f.replicas[r]).Get(ctx, h.callback.ID); err == nil || !strings.Contains(err.Error(), "503") {
 					t.Errorf("get: %v, want 503", err)
@@ -52,7 +52,7 @@ func TestWiped(t *testing.T) {
 		}
 	}
 	if n := redis.DBSize(ctx).Val(); n != 0 {
-		t.Errorf("%d keys were written to a Redis that nobody vouches for", n)
+		t.Errorf("%d keys were written before the operator confirmed the empty Redis", n)
 	}
 
 	f.migrate()

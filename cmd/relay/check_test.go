@@ -27,8 +27,8 @@ func (w *world) check(args ...string) (code int, out string) {
 	return code, stdout.String()
 }
 
-// TestCheck (row 86): 'relay check' says of Redis, of the public URL and of AWS
-// what is right, what is wrong, and what to do.
+// TestCheck (row 86): 'relay check' says what is right or wrong with Redis, the
+// public URL and AWS, and what to do.
 func TestCheck(t *testing.T) {
 	w := newWorld(t, startStandalone(t), 1)
 	here := "http://" + w.replicas[0].ports.public.Addr().String()
@@ -53,7 +53,7 @@ func TestCheck(t *testing.T) {
 		environment map[string]string
 		fault       standin.Fault
 		code        int
-		lines       []string // what the output has, as patterns
+		lines       []string // patterns of the output
 	}{
 		{"all is well", nil, standin.Fault{}, exitOK, []string{
 			`(?m)^ok +redis `, `(?m)^ok +keyspace `, `(?m)^ok +eviction `, `(?m)^ok +durability `,

@@ -15,7 +15,7 @@ import (
 	"callback-relay/config"
 )
 
-// registrationFile returns the path of a file with that content.
+// registrationFile returns the path of a file with the content.
 func registrationFile(t *testing.T, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "registration.json")
@@ -25,8 +25,8 @@ func registrationFile(t *testing.T, content string) string {
 	return path
 }
 
-// TestFromMistakes: what is wrong with a file is said, and nothing of what it
-// says is shown.
+// TestFromMistakes: an error says what is wrong with a file, and shows nothing of
+// its content.
 func TestFromMistakes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, content, want string }{
@@ -55,8 +55,8 @@ func TestFromMistakes(t *testing.T) {
 	}
 }
 
-// TestFlagsWin: what is given with flags takes the place of what a file says,
-// and of a deadline both ways of giving it.
+// TestFlagsWin: flags take precedence over the file, and a deadline flag of either
+// form replaces the file's deadline.
 func TestFlagsWin(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC)
@@ -111,8 +111,8 @@ func TestFlagsWin(t *testing.T) {
 	}
 }
 
-// TestShow: people see who decided, whose link it is, what is closed and what
-// to send by another way.
+// TestShow: people see who decided, whose link it is, which links are closed, and
+// which codes to send separately.
 func TestShow(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
