@@ -81,7 +81,7 @@ func TestParseFieldsRefuses(t *testing.T) {
 		{`{"type":"object"}`, at + ".properties", "at least one property"},
 		{`{"type":"object","properties":["secret"]}`, at + ".properties", "at least one property"},
 		{form(``), at + ".properties", "at least one property"},
-		{form(strings.Join(many, ",")), at + ".properties", "has 21 entries, at most 20"},
+		{form(strings.Join(many, ",")), at + ".properties", "has 21 entries, but at most 20"},
 		{form(`"a":{"type":"string","default":"` + strings.Repeat("x", forms.MaxSchemaBytes) + `"}`), at, "at most 16384 are allowed"},
 		{`{"type":"object","$ref":"#/$defs/secret","properties":{"a":{"type":"string"}}}`, at + ".$ref", "cannot be used here"},
 		{form(`"1secret":{"type":"string"}`), at + ".properties", "has a name that is not"},
