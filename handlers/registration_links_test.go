@@ -13,7 +13,7 @@ import (
 // long is a text of n characters that must not be quoted.
 func long(n int) string { return "CANARY" + strings.Repeat("é", n-len("CANARY")) }
 
-// entries are the members of an object, each made with its number.
+// entries returns the members of an object, each formatted with its number.
 func entries(n int, format string) string {
 	var all []string
 	for i := range n {
@@ -22,8 +22,8 @@ func entries(n int, format string) string {
 	return strings.Join(all, ",")
 }
 
-// linkMistakes are links that cannot be, each with the fields that are wrong
-// where it is the link a of a registration.
+// linkMistakes are invalid links, each with the fields that are reported if it is the link
+// named a of a registration.
 func linkMistakes() []struct{ name, link, wrong string } {
 	return []struct{ name, link, wrong string }{
 		{"page that is no truth value", `{"type":"success","page":"CANARY"}`, "links.page"},
@@ -183,7 +183,7 @@ func TestApprovalMistakes(t *testing.T) {
 	n.untouched()
 }
 
-// untouched checks that nothing of what was refused is stored or logged.
+// untouched checks that nothing of a refused request is stored or logged.
 func (n *node) untouched() {
 	n.t.Helper()
 	if keys := n.redis.Keys(); len(keys) != 1 {

@@ -155,7 +155,7 @@ func (a *Approval) checkVisible(m *mistakes) {
 
 func (m *mistakes) checkDetails(details []Detail) {
 	if len(details) > MaxDetails {
-		m.add("approval.details", "has %d entries, at most %d are allowed", len(details), MaxDetails)
+		m.add("approval.details", "has %d entries, but at most %d are allowed", len(details), MaxDetails)
 	}
 	for _, d := range details {
 		if strings.TrimSpace(d.Name) == "" {

@@ -52,7 +52,7 @@ func (l LinkRequest) normal() LinkRequest {
 
 func (m *mistakes) checkLinks(links map[string]LinkRequest, maxOutput int) {
 	if len(links) > MaxLinks {
-		m.add("links", "has %d entries, at most %d are allowed", len(links), MaxLinks)
+		m.add("links", "has %d entries, but at most %d are allowed", len(links), MaxLinks)
 	}
 	for _, name := range slices.Sorted(maps.Keys(links)) {
 		switch {

@@ -137,7 +137,7 @@ func (m *mistakes) text(field, text string, most int) {
 	if !utf8.ValidString(text) {
 		m.add(field, "is not valid UTF-8")
 	} else if n := utf8.RuneCountInString(text); n > most {
-		m.add(field, "has %d characters, at most %d are allowed", n, most)
+		m.add(field, "has %d characters, but at most %d are allowed", n, most)
 	}
 }
 
@@ -170,14 +170,14 @@ func (e Expires) check(most time.Duration) []error {
 	case in < 0, in > 0 && in < time.Millisecond:
 		m.add("expiresIn", "must be a duration of at least 1ms, such as 90m, 24h or 7d")
 	case in > most:
-		m.add("expiresIn", "is %s, at most %s is allowed", in, most)
+		m.add("expiresIn", "is %s, but at most %s is allowed", in, most)
 	}
 	return m
 }
 
 func (m *mistakes) checkTags(tags map[string]string) {
 	if len(tags) > MaxTags {
-		m.add("tags", "has %d entries, at most %d are allowed", len(tags), MaxTags)
+		m.add("tags", "has %d entries, but at most %d are allowed", len(tags), MaxTags)
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		if !tagKey.MatchString(key) {
