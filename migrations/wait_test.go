@@ -90,7 +90,7 @@ func TestCallbackOfAnotherType(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := Verify(ctx, client, nil)
-		if n != 3 || err == nil || !strings.Contains(err.Error(), "b is no hash") {
+		if n != 3 || err == nil || !strings.Contains(err.Error(), "b is not a hash") {
 			t.Errorf("looked at %d: %v", n, err)
 		}
 	})

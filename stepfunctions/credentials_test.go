@@ -84,7 +84,7 @@ func TestNoCredentials(t *testing.T) {
 		sender := loadedSender(t)
 		err := sender.Send(t.Context(), "t", success)
 		want(t, err, relay.SendNeedsOperator, "no-credentials")
-		wantWords(t, err, "nothing names AWS credentials")
+		wantWords(t, err, "there are no AWS credentials")
 	})
 	t.Run("a file that names what is not there", func(t *testing.T) {
 		isolate(t, url)

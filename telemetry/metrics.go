@@ -14,35 +14,34 @@ import (
 const namespace = "callback_relay"
 
 var (
-	// callBuckets, in seconds, suit requests and calls to Step Functions: a
-	// few milliseconds when all is well, and cut off after seconds.
+	// callBuckets, in seconds, suit requests and calls to Step Functions, which
+	// usually take a few milliseconds and time out after seconds.
 	callBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-	// redisBuckets, in seconds, end where commands are cut off, after a second
-	// and a repetition; with a wait for copies it is two more.
+	// redisBuckets, in seconds, end at the timeout of commands: a second for each
+	// of two tries, and two more seconds for a wait for copies.
 	redisBuckets = []float64{.00025, .0005, .001, .0025, .005, .01, .025, .1, .25, 1, 2.5, 5}
 
-	// permitBuckets, in seconds, end where a fresh answer goes back into the
-	// queue, and a little after.
+	// permitBuckets, in seconds, end shortly after the time at which a fresh answer
+	// goes back into the queue.
 	permitBuckets = []float64{.001, .01, .05, .1, .25, .5, 1, 2.5}
 
-	// lagBuckets, in seconds, reach from a delivery made at once to one that
-	// waited a day for somebody to mend a permission.
+	// lagBuckets, in seconds, range from an immediate delivery to one that waited a
+	// day for an operator to fix a permission.
 	lagBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800, 3600, 21600, 86400}
 )
 
-// MetricsOptions are what only others know.
+// MetricsOptions are the values that other packages define.
 type MetricsOptions struct {
 	Version string
-	// Classes are those of attempts to deliver that failed, Refusals the reasons
-	// for which Step Functions refuses an outcome, and Checks what is looked at
-	// for readiness, Warnings what is looked at besides. Their series begin at 0,
-	// since an increase from nothing is none to Prometheus.
+	// Classes are the classes of failed delivery attempts, Refusals the reasons for
+	// which Step Functions refuses an outcome, Checks the readiness checks, and
+	// Warnings the other checks. Their series begin at 0, since Prometheus does not
+	// see an increase from no value.
 	Classes, Refusals, Checks, Warnings []string
 }
 
-// Metrics counts and times what the relay does. Its methods may be called from
-// many goroutines.
+// Metrics counts and times what the relay does. It is safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -63,9 +62,8 @@ type Metrics struct {
 	memory, skew           prometheus.Gauge
 }
 
-// NewMetrics returns metrics in a registry of their own, together with those
-// of the Go runtime, the process and the build. Each is registered as it is
-// made.
+// NewMetrics returns metrics in their own registry, which also has those of the Go
+// runtime, the process and the build.
 func NewMetrics(o MetricsOptions) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(
@@ -147,7 +145,7 @@ func (m *Metrics) makeProcess(f maker) {
 		"How far the clock of this process is ahead of that of Redis.")
 }
 
-// maker makes metrics and registers them.
+// maker creates and registers metrics.
 type maker struct{ promauto.Factory }
 
 func (f maker) counter(name, help string) prometheus.Counter {

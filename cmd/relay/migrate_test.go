@@ -32,7 +32,7 @@ func TestMigrationIsStillToCome(t *testing.T) {
 			t.Helper()
 			w.eventually("/readyz is right about the migration", func() bool {
 				status, body := w.private(r, "/readyz")
-				return status == 200 && strings.Contains(body, "migration 2 is still to come: run relay migrate up") == want
+				return status == 200 && strings.Contains(body, "migration 2 has not run: run relay migrate up") == want
 			})
 		}
 		listed := func() {
