@@ -95,17 +95,17 @@ func NewMetrics(o MetricsOptions) *Metrics {
 
 func (m *Metrics) makeCallbacks(f maker) {
 	m.registrations = f.counters("registrations_total",
-		"Registrations of task tokens, by what became of them.", "result", "reason")
+		"Registrations of task tokens, by result and reason.", "result", "reason")
 	m.answers = f.counters("answers_total",
-		"Answers and heartbeats posted to links, by what became of them.", "result", "reason")
+		"Answers and heartbeats posted to links, by result and reason.", "result", "reason")
 	m.cancellations = f.counter("cancellations_total",
-		"Cancellations that were acknowledged, repeated ones included.")
+		"Acknowledged cancellations, including repeated ones.")
 	m.expired = f.counter("deadlines_passed_total",
 		"Callbacks that nobody answered before their deadline.")
 	m.callbacks = f.gauges("callbacks",
-		"Callbacks that are kept, of all replicas, by state. Those in a final state are kept until their retention ends.", "state")
+		"Stored callbacks, of all replicas, by state. Those in a final state are kept until their retention ends.", "state")
 	m.oldest = f.gauges("callbacks_oldest_age_seconds",
-		"Age of the oldest callback, of those that are next: pending since its registration, answered since its answer.", "state")
+		"Age of the oldest callback among those that are next: since its registration if pending, since its answer if answered.", "state")
 	m.nearDeadline = f.gauge("callbacks_near_deadline",
 		"Pending callbacks with less than an hour left until their deadline, of all replicas.")
 	m.setAside = f.gauge("entries_set_aside",
@@ -114,15 +114,15 @@ func (m *Metrics) makeCallbacks(f maker) {
 
 func (m *Metrics) makeDeliveries(f maker) {
 	m.attempts = f.counters("delivery_attempts_total",
-		"Attempts to tell Step Functions an outcome, by class of result.", "class")
+		"Attempts to deliver an outcome to Step Functions, by class of result.", "class")
 	m.settled = f.counters("deliveries_settled_total",
-		"Deliveries that came to an end, by final state and reason.", "state", "reason")
+		"Deliveries that have ended, by final state and reason.", "state", "reason")
 	m.lag = f.histograms("delivery_lag_seconds",
 		"Time from recording an outcome to settling its delivery, by final state.", lagBuckets, "state")
 	m.permits = f.histogram("rate_limit_wait_seconds",
 		"Time waited for permits of the rate limit, by one delivery or for a batch.", permitBuckets)
 	m.steps = f.histograms("step_functions_call_duration_seconds",
-		"Time of each call of Step Functions, by call and class of result.", callBuckets, "call", "class")
+		"Time of each call to Step Functions, by call and class of result.", callBuckets, "call", "class")
 	m.redis = f.histograms("redis_call_duration_seconds",
 		"Time of each round trip to Redis, by the script or command it begins with, and result.", redisBuckets, "operation", "result")
 }
@@ -134,11 +134,11 @@ func (m *Metrics) makeProcess(f maker) {
 	m.inFlight = f.gauges("http_requests_in_flight",
 		"HTTP requests that are being handled, by listener.", "listener")
 	m.bytes = f.gauges("http_body_bytes_in_flight",
-		"Bytes set aside for the bodies that are being handled, by listener.", "listener")
+		"Bytes reserved for the bodies that are being handled, by listener.", "listener")
 	m.failedChecks = f.gauges("check_failed",
-		"1 while a check for readiness fails, or registrations are stopped.", "check")
+		"1 while a readiness check fails, or registrations are stopped.", "check")
 	m.warnings = f.gauges("warning",
-		"1 while something may be wrong that does not keep this process from being ready.", "check")
+		"1 while a check fails that does not affect readiness.", "check")
 	m.memory = f.gauge("redis_memory_ratio",
 		"Share of its memory limit that Redis has in use, of the fullest server; 0 without a limit.")
 	m.skew = f.gauge("clock_skew_seconds",
