@@ -5,7 +5,7 @@ import "time"
 // States of a callback. All but StatePending and StateAnswered are final.
 const (
 	StatePending   = "pending"   // waiting for an answer
-	StateAnswered  = "answered"  // an outcome is stored and on its way
+	StateAnswered  = "answered"  // an outcome is stored and being delivered
 	StateDelivered = "delivered" // Step Functions has the outcome
 	StateRefused   = "refused"   // Step Functions will not take the outcome
 	StateExpired   = "expired"   // the deadline passed and the task was told nothing
@@ -26,10 +26,10 @@ type Callback struct {
 	ExpiresAt time.Time         `json:"expiresAt"`
 	OnExpiry  string            `json:"onExpiry"`
 	Tags      map[string]string `json:"tags,omitempty"`
-	// URL is that of the link named default, if there is one.
+	// URL is the URL of the link named default, if there is one.
 	URL   string          `json:"url,omitempty"`
 	Links map[string]Link `json:"links"`
-	// Decisions are those of people, in their order, without what they wrote.
+	// Decisions lists what people decided, in order, without what they wrote.
 	Decisions []Decision `json:"decisions,omitempty"`
 	Outcome   *Outcome   `json:"outcome,omitempty"`
 	Delivery  *Delivery  `json:"delivery,omitempty"`
@@ -39,13 +39,13 @@ type Callback struct {
 type Link struct {
 	Type string `json:"type"`
 	URL  string `json:"url"`
-	// Page says that a person opens it.
+	// Page says that the link opens a page for a person.
 	Page     bool   `json:"page,omitempty"`
 	Approver string `json:"approver,omitempty"`
-	// Code is what the page asks for, of a link with confirm=code. Only the
-	// answer to a registration has it.
+	// Code is what the page asks for if confirm is code. Only the answers to a
+	// registration and to adding the link contain it.
 	Code string `json:"code,omitempty"`
-	// Closed says that it was withdrawn, or that a wrong code was entered too
+	// Closed says that the link was withdrawn, or that a wrong code was entered too
 	// often.
 	Closed bool `json:"closed,omitempty"`
 }
@@ -72,7 +72,7 @@ type Decider struct {
 	Typed bool `json:"typed,omitempty"`
 }
 
-// Outcome is what the task is told, once that is decided.
+// Outcome is what the task is told.
 type Outcome struct {
 	Type string `json:"type"`
 	// By is the name of the link that was answered, or "expiry".
@@ -82,12 +82,12 @@ type Outcome struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Delivery is how far an outcome has come on its way to Step Functions.
+// Delivery is the progress of an outcome's delivery to Step Functions.
 type Delivery struct {
 	Attempts int `json:"attempts"`
-	// Confirmed is nil until the outcome is delivered. False then means that
-	// Step Functions closed the task after an attempt with no clear result:
-	// most likely that attempt, but nobody said so.
+	// Confirmed is nil until the outcome is delivered. False means that one attempt
+	// had no clear result and the next found the task closed: most likely the first
+	// attempt succeeded, but Step Functions has not confirmed it.
 	Confirmed     *bool      `json:"confirmed,omitempty"`
 	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"`
 	LastError     string     `json:"lastError,omitempty"`
@@ -98,10 +98,10 @@ type Delivery struct {
 type CallbackList struct {
 	// Callbacks is never null on the wire: an empty page is an empty array.
 	Callbacks []Callback `json:"callbacks"`
-	// NextCursor asks for the next page; it is empty on the last one.
+	// NextCursor is the cursor of the next page; it is empty on the last page.
 	NextCursor string `json:"nextCursor,omitempty"`
-	// Examined is how many callbacks were looked at to fill the page, and
-	// ExaminedTo how far they reach in the order of the list.
+	// Examined is how many callbacks were looked at to fill the page. ExaminedTo is how
+	// far that reached in the order of the list.
 	Examined   int        `json:"examined"`
 	ExaminedTo *time.Time `json:"examinedTo,omitempty"`
 }

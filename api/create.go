@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Kinds of link a callback can have.
+// Types of link that a callback can have.
 const (
 	LinkWebhook   = "webhook"   // a POST completes the task; its body is the output
 	LinkSuccess   = "success"   // a POST completes the task with a fixed output
 	LinkFailure   = "failure"   // a POST fails the task
-	LinkHeartbeat = "heartbeat" // a POST tells Step Functions that work goes on
+	LinkHeartbeat = "heartbeat" // a POST tells Step Functions that work continues
 	LinkApproval  = "approval"  // a page on which a person decides
 )
 
-// What happens to a callback that nobody answered in time.
+// What happens if nobody answers in time.
 const (
 	OnExpiryFail   = "fail"   // the task fails with the error Callback.Expired
 	OnExpiryIgnore = "ignore" // the task is told nothing
@@ -25,13 +25,14 @@ const (
 
 // CreateRequest registers a waiting task. Only TaskToken is required.
 //
-// It holds the task token in the clear, so it prints without it, whatever the
-// verb, and logs without it through slog. That holds for a value, a pointer and
-// an exported field; fmt reads an unexported field of another struct directly
-// and would print it.
+// It holds the task token in plain text. So every verb of fmt prints it without the
+// token, and slog logs it without the token: as a value, a pointer or an exported
+// field. But fmt reads an unexported field of another struct directly, and would
+// print the token.
 type CreateRequest struct {
 	TaskToken string `json:"taskToken"`
-	// ExpiresIn is a Go duration, or whole days such as "7d". It excludes ExpiresAt.
+	// ExpiresIn is a Go duration, or whole days such as "7d". Set either this or
+	// ExpiresAt.
 	ExpiresIn string                 `json:"expiresIn,omitempty"`
 	ExpiresAt *time.Time             `json:"expiresAt,omitempty"`
 	OnExpiry  string                 `json:"onExpiry,omitempty"`
@@ -43,35 +44,35 @@ type CreateRequest struct {
 // LinkRequest asks for one link of a callback.
 type LinkRequest struct {
 	Type string `json:"type"`
-	// Page makes the link one that a person opens, and presses a button there.
+	// Page makes the link open a page with one button for a person.
 	Page bool `json:"page,omitempty"`
-	// Output is the task's output by a success link, any JSON; {} without it.
+	// Output is the output that a success link gives the task: any JSON; {} if nil.
 	Output json.RawMessage `json:"output,omitempty"`
 	// Error and Cause are what a failure link tells the task.
 	Error string `json:"error,omitempty"`
 	Cause string `json:"cause,omitempty"`
-	// Approver names whose approval link it is.
+	// Approver is the person who decides through an approval link.
 	Approver string `json:"approver,omitempty"`
-	// Title and Message are shown by the link's page in place of the approval's.
-	// A page has to have a title, of its own or the approval's.
+	// Title and Message replace the approval's on the link's page. A page must have a
+	// title, its own or the approval's.
 	Title   string `json:"title,omitempty"`
 	Message string `json:"message,omitempty"`
-	// ButtonLabel is what the button of a success, failure or heartbeat page says.
+	// ButtonLabel is the label of the button on a success, failure or heartbeat page.
 	ButtonLabel string        `json:"buttonLabel,omitempty"`
 	Response    *LinkResponse `json:"response,omitempty"`
 }
 
-// AddLinkRequest asks for one more link of a callback that waits.
+// AddLinkRequest asks for one more link of a pending callback.
 type AddLinkRequest struct {
-	// Name is the link's. One that has it already is replaced, and closed.
+	// Name is the link's name. A link that has it already is closed and replaced.
 	Name string `json:"name"`
 	LinkRequest
 }
 
-// LinkResponse is what whoever used a link is told.
+// LinkResponse is what the user of a link is told in addition to the result.
 type LinkResponse struct {
 	Text string `json:"text,omitempty"`
-	// Redirect is an https URL that a page offers to go on to.
+	// Redirect is an https URL that a page offers as a link to continue.
 	Redirect string `json:"redirect,omitempty"`
 }
 
@@ -85,14 +86,14 @@ const (
 
 // What a rejection does to the task.
 const (
-	OnRejectSuccess = "success" // it succeeds, and the output says rejected
-	OnRejectFailure = "failure" // it fails with the error Callback.Rejected
+	OnRejectSuccess = "success" // the task succeeds, and the output says rejected
+	OnRejectFailure = "failure" // the task fails with the error Callback.Rejected
 )
 
 // What a page asks for besides a press of a button.
 const (
 	ConfirmWord = "word" // a word that the page shows
-	ConfirmCode = "code" // six digits that the answer to a registration has
+	ConfirmCode = "code" // six digits from the answer to the registration
 )
 
 // Approval is what the pages of a callback show and ask.
@@ -100,29 +101,30 @@ type Approval struct {
 	Title string `json:"title,omitempty"`
 	// Message is Markdown.
 	Message string `json:"message,omitempty"`
-	// Details is an object of texts, shown in its order.
+	// Details is an object of strings, shown in its order.
 	Details      json.RawMessage `json:"details,omitempty"`
 	ApproveLabel string          `json:"approveLabel,omitempty"`
 	RejectLabel  string          `json:"rejectLabel,omitempty"`
 	Comment      string          `json:"comment,omitempty"`
-	// Fields is a JSON Schema of an object: one input for each property.
+	// Fields is a JSON Schema of an object: each property becomes an input.
 	Fields   json.RawMessage `json:"fields,omitempty"`
 	OnReject string          `json:"onReject,omitempty"`
 	Confirm  string          `json:"confirm,omitempty"`
-	// Required and Rejections are how many different people have to approve,
-	// and how many may reject before it is rejected. Both are 1 unless given.
+	// Required is how many different people must approve, and Rejections how many
+	// must reject before the approval is rejected. The default is 1 for both.
 	Required   int `json:"required,omitempty"`
 	Rejections int `json:"rejections,omitempty"`
 }
 
-// UpdateRequest changes a pending callback. One of the two is required.
+// UpdateRequest changes the deadline of a pending callback. Exactly one field is
+// required.
 type UpdateRequest struct {
 	ExpiresIn string     `json:"expiresIn,omitempty"`
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 
-// LogValue returns what may be known of the request: neither the task token nor
-// what the links say.
+// LogValue returns the request without its secrets: without the task token and
+// without the texts of links.
 func (r CreateRequest) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("taskToken", "[redacted]")}
 	if r.ExpiresIn != "" {
@@ -153,6 +155,6 @@ func (r CreateRequest) String() string { return r.LogValue().String() }
 // GoString is String: Go syntax would show the task token.
 func (r CreateRequest) GoString() string { return r.String() }
 
-// Format prints String for every verb. Without it a verb that is not meant for
-// text, such as %d, would walk the fields and show the task token.
+// Format prints String for every verb. Without Format, a verb that is not meant for
+// text, such as %d, would print the fields and show the task token.
 func (r CreateRequest) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }

@@ -1,12 +1,11 @@
-// Package api is the wire: the JSON that the callback relay takes and gives,
-// and the OpenAPI document that describes it.
+// Package api is the wire format: the JSON that the callback relay receives and
+// sends, and the OpenAPI document that describes it.
 //
 // Nothing here decides anything. The handlers turn these types into the
 // relay's own and back, the client does the reverse, and neither knows the
-// other. [OpenAPI] is written by hand, because its prose is what workflow
-// authors read; the tests of this package fail as soon as a Go type and its
-// schema differ by one field.
+// other. [OpenAPI] is written by hand, because workflow authors read its prose.
+// The tests of this package fail if a Go type and its schema differ in any field.
 //
-// Every answer that is not a success is a [Problem]. [Codes] is the only list
-// of them, with the title and the HTTP status of each.
+// Every answer that is not a success is a [Problem]. [Codes] is the only list of
+// problems, with the title and the HTTP status of each.
 package api

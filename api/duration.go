@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ParseDuration reads a duration as the API takes it: a Go duration such as
-// "90m" or "1h30m", or whole days such as "7d" (24 hours each).
+// ParseDuration reads a duration of the API: a Go duration such as "90m" or
+// "1h30m", or whole days such as "7d" (24 hours each).
 func ParseDuration(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)

@@ -1,6 +1,6 @@
 package api
 
-// What a probe is told with a 200. Anything else is a [Problem].
+// The statuses that a probe gets with a 200. Any other answer is a [Problem].
 const (
 	HealthOK    = "ok"    // the process runs
 	HealthReady = "ready" // it can take requests
@@ -9,15 +9,16 @@ const (
 // Health is the answer to /healthz and /readyz.
 type Health struct {
 	Status string `json:"status"`
-	// Proof answers the nonce that the public /healthz was asked with.
+	// Proof is the answer to a nonce sent to the public /healthz.
 	Proof string `json:"proof,omitempty"`
-	// Warnings are what may be wrong with a relay that is ready, of /readyz.
+	// Warnings lists what may be wrong with a relay that is ready. Only /readyz sends
+	// it.
 	Warnings []Warning `json:"warnings,omitempty"`
 }
 
 // Warning is one thing that may be wrong with a relay that is ready.
 type Warning struct {
-	// Check is what was looked at, such as public-url.
+	// Check is what was checked, such as public-url.
 	Check  string `json:"check"`
 	Reason string `json:"reason"`
 }

@@ -5,13 +5,13 @@ import "strings"
 // ProblemMediaType is the Content-Type of a [Problem].
 const ProblemMediaType = "application/problem+json"
 
-// Code names a kind of problem. It is the URN that stands in a problem's type.
+// Code identifies a kind of problem. It is the URN in a problem's type.
 type Code string
 
 // codePrefix opens the URN of every code.
 const codePrefix = "urn:callback-relay:"
 
-// The codes, by the HTTP status they come with.
+// The codes, by their HTTP status.
 const (
 	CodeInvalidBody          Code = codePrefix + "invalid-body"
 	CodeInvalidRequest       Code = codePrefix + "invalid-request"
@@ -36,8 +36,8 @@ const (
 	CodeOverloaded           Code = codePrefix + "overloaded"
 )
 
-// Short is the code without the prefix, such as "not-found". It is empty for a
-// type that is not one of the relay's.
+// Short is the code without the prefix, such as "not-found". It is empty if the
+// code is not one of the relay's.
 func (c Code) Short() string {
 	if short, ok := strings.CutPrefix(string(c), codePrefix); ok {
 		return short
@@ -45,7 +45,7 @@ func (c Code) Short() string {
 	return ""
 }
 
-// Meaning is what is always the same about a problem.
+// Meaning is what all problems with one code have in common.
 type Meaning struct {
 	Status int
 	Title  string
@@ -53,8 +53,8 @@ type Meaning struct {
 
 // Codes is every problem the relay answers with. It must not be changed.
 //
-// A sender of webhooks repeats a 5xx and gives up at a 4xx, so what can heal
-// is never a 4xx. A 410 tells it to stop for good.
+// A sender of webhooks tries again after a 5xx and gives up after a 4xx, so a
+// temporary problem is never a 4xx. A 410 tells the sender to stop for good.
 var Codes = map[Code]Meaning{
 	CodeInvalidBody:          {400, "The body cannot be read"},
 	CodeInvalidRequest:       {400, "The request is not valid"},
@@ -75,8 +75,8 @@ var Codes = map[Code]Meaning{
 	CodeUnsupportedMediaType: {415, "Unsupported media type"},
 	CodeTooManyRequests:      {429, "Too many requests"},
 	CodeInternal:             {500, "Internal error"},
-	CodeUnavailable:          {503, "Unavailable for the moment"},
-	CodeOverloaded:           {503, "Too much at once"},
+	CodeUnavailable:          {503, "Temporarily unavailable"},
+	CodeOverloaded:           {503, "Overloaded"},
 }
 
 // Problem is an error as RFC 9457 writes it.
@@ -87,36 +87,38 @@ type Problem struct {
 	// Detail is about this occurrence and meant for people.
 	Detail string `json:"detail,omitempty"`
 
-	// RequestID is the answer's X-Request-Id, to find it in the relay's log.
+	// RequestID is the answer's X-Request-Id, for finding the request in the relay's
+	// log.
 	RequestID string `json:"requestId,omitempty"`
 	// LimitBytes and ActualBytes come with CodeTooLarge, the latter if known.
 	LimitBytes  *int64 `json:"limitBytes,omitempty"`
 	ActualBytes *int64 `json:"actualBytes,omitempty"`
-	// Offset is the first byte, from 0, at which a body is not what it claims to be.
+	// Offset is where a body becomes invalid: the first wrong byte, counted from 0.
 	Offset *int64 `json:"offset,omitempty"`
-	// Errors are all mistakes of a request at once, with CodeInvalidRequest.
+	// Errors lists all mistakes in a request, with CodeInvalidRequest.
 	Errors []FieldError `json:"errors,omitempty"`
-	// FailedChecks are all that keeps a relay from being ready, of /readyz alone.
+	// FailedChecks lists everything that keeps a relay from being ready. Only /readyz
+	// sends it.
 	FailedChecks []FailedCheck `json:"failedChecks,omitempty"`
 }
 
 // FailedCheck is one reason why a relay is not ready.
 type FailedCheck struct {
-	// Check is what was looked at, such as memory or keyspace.
+	// Check is what was checked, such as memory or keyspace.
 	Check  string `json:"check"`
 	Reason string `json:"reason"`
 }
 
 // FieldError is one mistake in a request.
 type FieldError struct {
-	// Field is the way to the value, such as links.approve.type or limit.
+	// Field is the path of the value, such as links.approve.type or limit.
 	Field  string `json:"field"`
 	Detail string `json:"detail"`
 }
 
-// NewProblem returns the problem of a code, with its title and status. A code
-// that is not in [Codes] becomes CodeInternal without the detail: what nobody
-// planned to say is not said.
+// NewProblem returns the problem of a code, with its title and status. A code that
+// is not in [Codes] becomes CodeInternal without the detail, so that nothing
+// unplanned is revealed.
 func NewProblem(code Code, detail string) Problem {
 	meaning, ok := Codes[code]
 	if !ok {

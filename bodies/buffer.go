@@ -2,31 +2,30 @@ package bodies
 
 import "io"
 
-// Room is memory that is shared with others, such as that for all requests of a
-// listener.
+// Room is shared memory, such as the memory for all requests of a listener.
 type Room interface {
-	// Take sets n more bytes aside. Its error says that there are not enough left;
-	// then it sets nothing aside.
+	// Take reserves n more bytes. If not enough are left, it reserves nothing and
+	// returns an error.
 	Take(n int) error
 }
 
-// Buffer is bytes in memory that is taken from a room before it is used. Room is
-// required.
+// Buffer is a byte buffer that takes memory from a room before it uses the memory.
+// Room is required.
 type Buffer struct {
 	Room Room
-	Max  int // how long it may become; 0 is no bound of its own
+	Max  int // the maximum length; 0 for no limit except the room
 
 	bytes []byte
 }
 
-// writeStep is the smallest piece of memory that Write takes.
+// writeStep is the least memory, in bytes, that Write takes at a time.
 const writeStep = 16 << 10
 
-// Bytes returns what was written or filled in.
+// Bytes returns the contents.
 func (b *Buffer) Bytes() []byte { return b.bytes }
 
-// grow takes memory for at least n more bytes. As a rule it doubles what there
-// is, so that a sender has sent half of what is held for it.
+// grow takes memory for at least n more bytes. Usually it doubles the memory, so that a
+// sender has sent at least half of the memory that is held for it.
 func (b *Buffer) grow(n int) error {
 	size := max(len(b.bytes)+n, 2*cap(b.bytes))
 	if b.Max > 0 {
@@ -52,9 +51,9 @@ func (b *Buffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Fill reads until the end, and takes memory in pieces of at least step bytes. It
-// reads one byte past Max to find out whether the end is there: if it is not, the
-// error is [io.ErrShortBuffer].
+// Fill reads until the end, and takes memory in pieces of at least step bytes. It reads
+// one byte past Max to find out whether there is more: then the error is
+// [io.ErrShortBuffer].
 func (b *Buffer) Fill(from io.Reader, step int) error {
 	var past [1]byte
 	for {

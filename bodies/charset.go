@@ -24,8 +24,8 @@ func lookUp(label string) encoding.Encoding {
 	return known
 }
 
-// nameOf returns what the standard calls the charset of a label, or "" where it
-// knows none.
+// nameOf returns the standard's name for the charset of a label, or "" if the label is
+// unknown.
 func nameOf(label string) string {
 	if label == "" {
 		return ""
@@ -41,11 +41,10 @@ func isUTF16(label string) bool { return strings.HasPrefix(nameOf(label), "utf-1
 
 const notUTF8 = "not valid UTF-8"
 
-// decode returns a text in UTF-8, without a byte order mark. What is UTF-8
-// already is taken as that whatever its labels say: wrong labels are common,
-// and hardly any text in another charset happens to be UTF-8. What is not
-// cannot be what a label of UTF-8 says, so the first of the others counts. It
-// becomes at most limit bytes.
+// decode returns a text in UTF-8, without a byte order mark, of at most limit bytes. A
+// text that is valid UTF-8 counts as UTF-8 whatever its labels say: wrong labels are
+// common, and hardly any text in another charset happens to be valid UTF-8. For any
+// other text, labels that say UTF-8 are ignored, and the first other label counts.
 func decode(raw []byte, limit int, labels ...string) ([]byte, error) {
 	label := choose(labels)
 	switch {
@@ -65,8 +64,8 @@ func decode(raw []byte, limit int, labels ...string) ([]byte, error) {
 	return transcode(raw, 0, label, limit)
 }
 
-// choose returns the first label of another charset than UTF-8, rather one that
-// is known; "" where there is none.
+// choose returns the first label of a known charset other than UTF-8. If there is none,
+// it returns the first unknown label, or "".
 func choose(labels []string) string {
 	unknown := ""
 	for _, label := range labels {
@@ -80,15 +79,16 @@ func choose(labels []string) string {
 	return unknown
 }
 
-// isWide tells whether a text begins as one of ASCII does in UTF-16 without a byte
-// order mark, with its letters at even or at odd places: text has no zero bytes.
+// isWide tells whether a text begins like ASCII text in UTF-16 without a byte order
+// mark. letters is 0 or 1: whether the letters are at even or at odd offsets. Other
+// text has no zero bytes.
 func isWide(raw []byte, letters int) bool {
 	return len(raw) >= 4 && len(raw)%2 == 0 &&
 		raw[letters] != 0 && raw[letters+2] != 0 && raw[1-letters] == 0 && raw[3-letters] == 0
 }
 
-// looksASCII tells whether a text is in a charset that writes everything, or
-// everything that ASCII lacks, in bytes of ASCII.
+// looksASCII tells whether a text is in a charset that uses ASCII bytes for other
+// characters, so that the text could be mistaken for UTF-8.
 func looksASCII(raw []byte, label string) bool {
 	if isUTF16(label) {
 		return bytes.IndexByte(raw, 0) >= 0
@@ -96,12 +96,12 @@ func looksASCII(raw []byte, label string) bool {
 	return nameOf(label) == "iso-2022-jp" && bytes.IndexByte(raw, '\x1b') >= 0
 }
 
-// transcode decodes a text from the byte at from on. A byte that the charset
-// does not know is a mistake: replaced, it would be lost.
+// transcode decodes a text, beginning at the byte from. A byte that is not valid in the
+// charset is an error, since replacing it would lose data.
 func transcode(raw []byte, from int, label string, limit int) ([]byte, error) {
 	charset := lookUp(label)
 	if charset == nil {
-		return nil, &UnsupportedError{"the charset is not known, and the body is not UTF-8: send UTF-8"}
+		return nil, &UnsupportedError{"the charset is unknown, and the body is not UTF-8: send UTF-8"}
 	}
 	var text []byte
 	_, known := convert(charset, raw[from:], make([]byte, 4<<10), func(piece []byte) bool {
@@ -112,18 +112,17 @@ func transcode(raw []byte, from int, label string, limit int) ([]byte, error) {
 	case len(text) > limit:
 		return nil, &TooLargeError{Limit: limit}
 	case !known:
-		// No other character fits into a piece beside the one that stands for what
-		// is not known.
+		// Find the place: in pieces this short, the replacement for the invalid byte
+		// fills a piece of its own.
 		at, _ := convert(charset, raw[from:], make([]byte, utf8.RuneLen(utf8.RuneError), utf8.UTFMax), func([]byte) bool { return true })
 		return nil, &InvalidError{Offset: from + at, Problem: "not valid in the charset that it names"}
 	}
 	return bytes.TrimPrefix(text, byteOrderMark), nil
 }
 
-// convert decodes a text piece by piece, until take wants no more. It reports
-// whether the charset knew every byte, and at which piece it stopped. Pieces have
-// the length of the given one, whose capacity is for a character that does not
-// fit.
+// convert decodes a text piece by piece, until take returns false. It reports whether
+// every byte was valid in the charset, and where in the text it stopped. piece has the
+// length of a piece; its extra capacity is for a character that does not fit.
 func convert(charset encoding.Encoding, raw, piece []byte, take func(piece []byte) (more bool)) (at int, known bool) {
 	decoder, room := charset.NewDecoder(), piece[:cap(piece)]
 	for {
@@ -144,7 +143,7 @@ func convert(charset encoding.Encoding, raw, piece []byte, take func(piece []byt
 	}
 }
 
-// xmlDeclaration finds the charset that an XML document names itself.
+// xmlDeclaration finds the charset that an XML document declares.
 var xmlDeclaration = regexp.MustCompile(`^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._:-]+)["']`)
 
 // declaredInXML returns the charset that a text declares if it is XML, or "".

@@ -5,14 +5,12 @@ import (
 	"io"
 )
 
-// unpackStep is the smallest piece of memory, in bytes, in which a body is
-// unpacked.
+// unpackStep is the least memory, in bytes, that unpack takes at a time.
 const unpackStep = 512
 
-// Convert returns what a body becomes that arrived whole: it undoes the
-// compression and converts the rest as [Kind.JSON] does, with the same errors.
-// The result has at most limit bytes. What it takes of memory is taken from room
-// first, whose error it returns as it is.
+// Convert uncompresses a complete body and converts it as [Kind.JSON] does, with the
+// same errors. The result has at most limit bytes. Convert takes memory from room
+// before it uses the memory, and returns the room's error unchanged.
 func (k Kind) Convert(body []byte, limit int, room Room) ([]byte, error) {
 	body, err := k.unpack(body, k.MaxBytes(limit), room)
 	if err != nil {
@@ -24,8 +22,8 @@ func (k Kind) Convert(body []byte, limit int, room Room) ([]byte, error) {
 	return k.JSON(body, limit)
 }
 
-// unpack undoes the compression of a body. It stops one byte past the limit,
-// however much more there is to unpack.
+// unpack uncompresses a body. It stops one byte past the limit, however much more
+// follows.
 func (k Kind) unpack(body []byte, limit int, room Room) ([]byte, error) {
 	if !k.Packed() || len(body) == 0 {
 		return body, nil

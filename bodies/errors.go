@@ -2,8 +2,8 @@ package bodies
 
 import "fmt"
 
-// TooLargeError reports an output or a body over its limit. Actual is 0 when the
-// size is not known, since reading stopped at the limit.
+// TooLargeError reports an output or a body over its limit. Actual is 0 if the size is
+// unknown because reading stopped at the limit.
 type TooLargeError struct {
 	Limit, Actual int // bytes
 }
@@ -12,13 +12,13 @@ func (e *TooLargeError) Error() string {
 	if e.Actual == 0 {
 		return fmt.Sprintf("more than %d bytes", e.Limit)
 	}
-	return fmt.Sprintf("%d bytes where at most %d are taken", e.Actual, e.Limit)
+	return fmt.Sprintf("%d bytes, but at most %d are allowed", e.Actual, e.Limit)
 }
 
-// InvalidError reports bytes that cannot be an output. Nothing of them is in
-// the error.
+// InvalidError reports a body that cannot become an output. It does not quote the
+// body.
 type InvalidError struct {
-	Offset  int    // of the first bad byte, from 0, in the body without compression
+	Offset  int    // of the first bad byte in the uncompressed body, counted from 0
 	Problem string // ends the sentence "the body is ..."
 }
 
@@ -26,7 +26,7 @@ func (e *InvalidError) Error() string {
 	return fmt.Sprintf("the body is %s (at byte %d)", e.Problem, e.Offset)
 }
 
-// UnsupportedError reports a body of a kind that is not taken.
+// UnsupportedError reports a body of an unsupported kind.
 type UnsupportedError struct {
 	Problem string // what is wrong, and what would be right
 }

@@ -12,8 +12,8 @@ import (
 	"callback-relay/names"
 )
 
-// formJSON converts a URL-encoded form into an object; or into what it is if it
-// is no form at all: "curl -d" labels everything as one.
+// formJSON converts a URL-encoded form into an object. A body that is not really a form
+// is converted as what it is, since "curl -d" labels everything as a form.
 func (k Kind) formJSON(body []byte, limit int) ([]byte, error) {
 	if text, err := decode(body, limit, k.charset); err == nil {
 		body = text
@@ -40,7 +40,7 @@ func (k Kind) formJSON(body []byte, limit int) ([]byte, error) {
 	return fields.object(k.charset, limit)
 }
 
-// isMarkup tells whether a form begins like XML or HTML, as none does.
+// isMarkup tells whether a form begins like XML or HTML, as no real form does.
 func isMarkup(body []byte) bool {
 	return len(body) > 2 && body[0] == '<' && (body[1] == '?' || body[1] == '!' || body[1]|0x20 >= 'a' && body[1]|0x20 <= 'z')
 }
@@ -51,15 +51,15 @@ func isLiteral(body []byte) bool {
 	return bytes.IndexByte([]byte(`"-0123456789tfn`), body[0]) >= 0 && CheckJSON(body) == nil
 }
 
-// opening are the marks that are left of quotes around JSON, where a shell or a
-// word processor did not do what its user thought.
+// opening are quotation marks that a shell or a word processor may have left in front
+// of JSON.
 var opening = []string{`"`, "'", "`", "‘", "“", "’", "”", "„", "«"}
 
-// isBlank tells whether a character cannot be seen.
+// isBlank tells whether a character is invisible.
 func isBlank(r rune) bool { return unicode.IsSpace(r) || names.Invisible(r) }
 
-// meantAsJSON tells whether a form begins like JSON: with a brace or bracket, as
-// no form does.
+// meantAsJSON tells whether a form begins like JSON, with a brace or bracket, as no real
+// form does.
 func meantAsJSON(body []byte) bool {
 	start := strings.TrimLeftFunc(unescape(body[:min(len(body), 300)]), isBlank)
 	for _, mark := range opening {
@@ -71,10 +71,10 @@ func meantAsJSON(body []byte) bool {
 	return strings.HasPrefix(start, "{") || strings.HasPrefix(start, "[")
 }
 
-// jsonInForm returns the JSON that was sent as a form: as it is, or as a name
-// without a value, which some clients escape, and put an equals sign behind. What
-// is none of that is a mistake and not a form: taken as one it would complete a
-// task with nonsense.
+// jsonInForm returns JSON that was sent as a form: unchanged, or as the name of a field
+// without a value, which some clients escape and follow by an equals sign. Anything
+// else that begins like JSON is an error: treating it as a form would complete the task
+// with nonsense.
 func jsonInForm(body []byte) ([]byte, error) {
 	wrong := CheckJSON(body)
 	if wrong == nil {
@@ -90,35 +90,35 @@ func jsonInForm(body []byte) ([]byte, error) {
 	}
 	invalid := (*InvalidError)(nil)
 	if errors.As(wrong, &invalid) && invalid.Problem == "not one JSON value" {
-		invalid.Problem = "not one JSON value, which a form that begins with a brace or bracket must be"
+		invalid.Problem = "not one JSON value, although it begins with a brace or bracket"
 	}
 	return nil, wrong
 }
 
-// MaxFields bounds how many fields a form may have, counting each time that one
-// comes: many short fields take far more memory than their bytes.
+// MaxFields bounds how many fields a form may have. Repeated fields count each time.
+// Many short fields take far more memory than their bytes.
 const MaxFields = 1000
 
 func tooManyFields(at int) error {
 	return &InvalidError{Offset: at, Problem: fmt.Sprintf("a form of more than %d fields", MaxFields)}
 }
 
-// Form has the fields of a form in the order in which they came, in bytes that
-// may be of any charset.
+// Form has the fields of a form in their original order. Their bytes may be in any
+// charset.
 type Form []Field
 
 // Field is one field of a form.
 type Field struct {
 	Name, Value string
 
-	charset string // its own, where it has one
-	json    []byte // what stands for a file
-	at      int    // where it begins in the body
+	charset string // the field's own charset, or ""
+	json    []byte // the JSON that replaces a file, or nil
+	at      int    // the offset in the body at which the field begins
 }
 
-// ParseForm takes a URL-encoded form apart. A percent sign that escapes nothing
-// is kept, as browsers keep it. The error is an [*InvalidError], for more than
-// [MaxFields].
+// ParseForm splits a URL-encoded form into its fields. It keeps a percent sign that does
+// not begin an escape, as browsers do. If there are more than [MaxFields], the error is
+// an [*InvalidError].
 func ParseForm(body []byte) (Form, error) {
 	var fields Form
 	at := 0
@@ -135,7 +135,7 @@ func ParseForm(body []byte) (Form, error) {
 	return fields, nil
 }
 
-// unescape decodes the escapes of a form, and leaves alone what is none.
+// unescape decodes the escapes in a form, and leaves invalid escapes unchanged.
 func unescape(text []byte) string {
 	var out strings.Builder
 	out.Grow(len(text))
@@ -164,9 +164,9 @@ func hexValue(b byte) byte {
 	return b&^0x20 - 'A' + 10
 }
 
-// object writes the fields as a JSON object of at most limit bytes, in the order
-// of their first appearance: a string for a field that came once, an array of
-// strings for one that came more often.
+// object writes the fields as a JSON object of at most limit bytes, in the order of
+// their first appearance. A field becomes a string, or an array of strings if it is
+// repeated.
 func (f Form) object(charset string, limit int) ([]byte, error) {
 	var names []string
 	values := map[string][]Field{}
@@ -192,7 +192,7 @@ func (f Form) object(charset string, limit int) ([]byte, error) {
 			size += len("[]") + len(all) - 1
 		}
 	}
-	if size -= min(len(names), len(",")); size > limit { // none behind the last one
+	if size -= min(len(names), len(",")); size > limit { // no comma after the last one
 		return nil, &TooLargeError{Limit: limit, Actual: size}
 	}
 	out := append(make([]byte, 0, size), '{')
@@ -217,7 +217,7 @@ func (f Form) object(charset string, limit int) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// size returns how long the field's value is in JSON, in bytes.
+// size returns the length of the field's value in JSON, in bytes.
 func (f Field) size() int {
 	if f.json != nil {
 		return len(f.json)
@@ -249,8 +249,8 @@ func (f Field) decode(limit int, labels ...string) (Field, error) {
 	return f, nil
 }
 
-// located says of an error where the field begins: where in it the fault is
-// would be told in bytes of what was decoded.
+// located sets the offset of an error to the beginning of the field, since an offset
+// within the field would count decoded bytes.
 func (f Field) located(err error) error {
 	if invalid := (*InvalidError)(nil); errors.As(err, &invalid) {
 		invalid.Offset = f.at
@@ -258,9 +258,9 @@ func (f Field) located(err error) error {
 	return err
 }
 
-// labels returns the charsets that a form names in its own fields: by the name
-// of a field, as SendGrid does in "charsets", and for all of them under "", as
-// browsers do in "_charset_" and PayPal in "charset".
+// labels returns the charsets that a form declares in its own fields, by the name of the
+// field that they apply to. SendGrid does this in "charsets". A charset for all fields
+// has the name "": browsers send it in "_charset_", and PayPal in "charset".
 func (f Form) labels() map[string]string {
 	labels := map[string]string{}
 	for _, field := range f {

@@ -9,7 +9,7 @@ import (
 )
 
 // MaxDepth is how deep arrays and objects may nest. Every JSON reader on the
-// workflow's side manages this much; some fail beyond it.
+// workflow's side can read this depth; some fail beyond it.
 const MaxDepth = 512
 
 // CheckJSON tells whether a text is one JSON value in valid UTF-8, not nested
@@ -18,7 +18,7 @@ func CheckJSON(text []byte) error {
 	if at := invalidUTF8(text); at >= 0 {
 		return &InvalidError{Offset: at, Problem: notUTF8}
 	}
-	// The depth comes first: the decoder below allows far more than we do.
+	// Check the depth first, since the decoder below allows far more.
 	if at := tooDeep(text); at >= 0 {
 		return &InvalidError{Offset: at, Problem: fmt.Sprintf("nested deeper than %d levels", MaxDepth)}
 	}
@@ -27,8 +27,7 @@ func CheckJSON(text []byte) error {
 	}
 	var raw json.RawMessage
 	err := json.Unmarshal(text, &raw)
-	// The decoder's text quotes a character of the input, so only the place of
-	// the byte at which it stopped is taken.
+	// The decoder's error quotes a character of the input, so use only its offset.
 	at := 0
 	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 		at = max(int(syntax.Offset)-1, 0)
@@ -51,8 +50,8 @@ func invalidUTF8(text []byte) int {
 	return -1
 }
 
-// tooDeep returns the offset of the bracket that opens one level too many, or
-// -1. It is exact for valid JSON; on other text it may say -1.
+// tooDeep returns the offset of the bracket that opens one level too many, or -1. It is
+// exact for valid JSON; for other text it may return -1.
 func tooDeep(text []byte) int {
 	depth, inString, escaped := 0, false, false
 	for at, b := range text {
@@ -75,9 +74,9 @@ func tooDeep(text []byte) int {
 	return -1
 }
 
-// EachMember calls each for the members of a JSON object, in their order, when the
-// brace that opens it has been read. again tells that the object had the name
-// before. each reads the value, or ends the walk with an error.
+// EachMember calls each for every member of a JSON object, in order. The opening brace
+// must already have been read. again says that the object has had the same name before.
+// each must read the value, or end the walk with an error.
 func EachMember(d *json.Decoder, each func(name string, again bool) error) error {
 	seen := map[string]bool{}
 	for d.More() {
@@ -91,7 +90,7 @@ func EachMember(d *json.Decoder, each func(name string, again bool) error) error
 		}
 		seen[name] = true
 	}
-	_, err := d.Token() // the brace that closes it
+	_, err := d.Token() // the closing brace
 	return err
 }
 
@@ -114,8 +113,8 @@ func quotedLen(s string) int {
 // quote writes valid UTF-8 as a JSON string.
 func quote(s string) []byte { return Encode(s) }
 
-// Encode writes JSON without the escapes for HTML, which would make text up to
-// six times as long. It is for values that have no way to fail.
+// Encode writes JSON without HTML escapes, which would make text up to six times as
+// long. It is for values whose encoding cannot fail.
 func Encode(value any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Kind is what a sender says of a body: how it is packed, what it is, in which
-// charset. The zero value is plain text of no declared charset.
+// Kind is what a sender says about a body: its compression, its media type and its
+// charset. The zero value is plain text without a declared charset.
 type Kind struct {
-	mediaType string // lower case, without parameters; "" where none was given
-	charset   string // as it was named; "" where none was
+	mediaType string // lower case, without parameters; "" if there is none
+	charset   string // as the sender wrote it; "" if there is none
 	boundary  string // of a multipart form
 	encodings []string
 }
 
-// KindOf reads Content-Type and Content-Encoding. The media type is what stands
-// before the first semicolon or comma, and parameters that cannot be read are
-// left out: many senders write odd ones, and mean nothing by it.
+// KindOf reads Content-Type and Content-Encoding. The media type ends at the first
+// semicolon or comma. Parameters that cannot be read are ignored, since many senders
+// write malformed ones.
 func KindOf(h http.Header) Kind {
 	var k Kind
 	for _, value := range h.Values("Content-Type") {
@@ -49,34 +49,34 @@ func KindOf(h http.Header) Kind {
 	return k
 }
 
-// maxTypeBytes is how much of a Content-Type is read. That of a part of a form
-// can be as long as the form.
+// maxTypeBytes is how much of a Content-Type is read. In a part of a multipart form, it
+// can be as long as the whole form.
 const maxTypeBytes = 1 << 10
 
-// aType is what a media type looks like.
+// aType matches a media type.
 var aType = regexp.MustCompile(`^[a-z]+/[a-z0-9.+-]+$`)
 
-// blanksAroundSlash are no part of a media type, and some write them.
+// blanksAroundSlash are not allowed in a media type, but some senders write them.
 var blanksAroundSlash = regexp.MustCompile(`\s*/\s*`)
 
-// cleanType returns a media type in lower case, without quotes, and without what
-// stands behind a blank where a semicolon was forgotten.
+// cleanType returns a media type in lower case and without quotes. It drops everything
+// after a blank, where a semicolon is probably missing.
 func cleanType(mediaType string) string {
 	mediaType = strings.ToLower(strings.Trim(mediaType, " \t\"'"))
 	first, _, _ := strings.Cut(blanksAroundSlash.ReplaceAllString(mediaType, "/"), " ")
 	return first
 }
 
-// MediaType returns the media type in lower case, or "" where none was given.
+// MediaType returns the media type in lower case, or "" if there is none.
 func (k Kind) MediaType() string { return k.mediaType }
 
-// parameters reads what stands behind a media type: names in lower case, and
-// values without their quotes. The first of several with one name counts.
+// parameters reads the parameters after a media type: names in lower case, and values
+// without quotes. If a name is repeated, the first one counts.
 func parameters(text string) map[string]string {
 	params := map[string]string{}
 	for text != "" {
 		end := strings.IndexAny(text, `;"`)
-		if end >= 0 && text[end] == '"' { // a semicolon in quotes separates nothing
+		if end >= 0 && text[end] == '"' { // a semicolon in quotes is not a separator
 			_, behind, _ := strings.Cut(text[end+1:], `"`)
 			end = strings.IndexByte(behind, ';')
 			if end >= 0 {
@@ -101,19 +101,20 @@ func parameters(text string) map[string]string {
 	return params
 }
 
-// family is how bodies of some media types are converted.
+// family groups media types by how their bodies are converted.
 type family int
 
 const (
-	textual   family = iota // text by its type, or of no type
+	textual   family = iota // text, or without a type
 	jsonText                // must be JSON
 	xmlText                 // always a string
 	form                    // URL-encoded
 	multiform               // multipart/form-data
-	unknown                 // text, if it happens to be
+	unknown                 // accepted only if it is text
 )
 
-// jsonSubtype are the names of JSON: json, x-json, amz-json-1.1, cloudevents+json.
+// jsonSubtype matches subtypes that mean JSON: json, x-json, amz-json-1.1,
+// cloudevents+json.
 var jsonSubtype = regexp.MustCompile(`(^|[.+-])json(request|-[0-9.]+)?$`)
 
 func (k Kind) family() family {
@@ -138,10 +139,10 @@ func (k Kind) family() family {
 	return unknown
 }
 
-// MaxBytes returns how many bytes a body of the kind may have, unpacked, where
-// what it becomes may have limit bytes. Percent signs make a form up to three
-// times as long as what it says, a multipart form has headers and files that are
-// left out, and UTF-16 takes two bytes for a letter of one.
+// MaxBytes returns how many bytes an uncompressed body of the kind may have if its
+// output may have limit bytes. Escapes make a form up to three times as long as its
+// contents, a multipart form has headers and files that are left out, and UTF-16 takes
+// two bytes for a character of one byte in UTF-8.
 func (k Kind) MaxBytes(limit int) int {
 	switch {
 	case k.family() == form || k.family() == multiform:
@@ -152,12 +153,12 @@ func (k Kind) MaxBytes(limit int) int {
 	return limit
 }
 
-// growth returns how much memory it takes at most, in bytes and besides the body,
-// to convert a body of n bytes into an output of at most limit.
+// growth returns the most memory in bytes, in addition to the body, for converting a
+// body of n bytes into an output of at most limit bytes.
 func (k Kind) growth(n, limit int) int {
 	growth := 0
 	if name := nameOf(k.charset); name != "" && name != "utf-8" || k.family() != jsonText {
-		growth += min(3*n, limit) // the text in UTF-8; its charset may be named in it
+		growth += min(3*n, limit) // the text in UTF-8; its charset may be declared inside
 	}
 	if k.family() != jsonText {
 		growth += n + min(len(`\u0000`)*n+len(`""`), limit) // the fields of a form; the output
@@ -165,13 +166,13 @@ func (k Kind) growth(n, limit int) int {
 	return growth
 }
 
-// emptyObject is what an empty body becomes, of whatever kind it says it is.
+// emptyObject is the output for an empty body of any kind.
 const emptyObject = "{}"
 
-// JSON returns what a body of the kind, unpacked, becomes: at most limit bytes.
-// The result is one JSON value, except that a body which is called JSON is
-// returned as it is, byte order mark and charset aside: whoever uses it checks
-// it. The errors are [*InvalidError], [*UnsupportedError] and [*TooLargeError].
+// JSON converts an uncompressed body of the kind to one JSON value of at most limit
+// bytes. But a body that is labelled as JSON is only converted to UTF-8 without a byte
+// order mark: the caller must check that it is JSON. The errors are [*InvalidError],
+// [*UnsupportedError] and [*TooLargeError].
 func (k Kind) JSON(body []byte, limit int) ([]byte, error) {
 	switch k.family() {
 	case form:
@@ -193,7 +194,7 @@ func (k Kind) JSON(body []byte, limit int) ([]byte, error) {
 	case k.family() == jsonText:
 		return text, nil
 	case k.family() != xmlText && CheckJSON(text) == nil:
-		return text, nil // many senders label theirs wrongly
+		return text, nil // many senders label JSON wrongly
 	}
 	return asString(text, limit)
 }

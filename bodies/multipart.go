@@ -12,21 +12,20 @@ import (
 	"unicode/utf8"
 )
 
-// multipartJSON converts a multipart form into an object. Of a file it keeps the
-// name, the type and the size, and not its bytes: an output has no room for
-// them.
+// multipartJSON converts a multipart form into an object. It keeps the name, type and
+// size of a file but not its bytes, for which an output has no room.
 func (k Kind) multipartJSON(body []byte, limit int) ([]byte, error) {
 	if len(body) == 0 {
 		return []byte(emptyObject), nil
 	}
 	boundary := k.boundary
 	if first, _, several := strings.Cut(boundary, ","); several && !bytes.Contains(body, []byte("--"+boundary)) {
-		boundary = first // the header came twice
+		boundary = first // the header was sent twice
 	}
 	if boundary == "" {
 		return nil, &UnsupportedError{"the Content-Type of a multipart form needs a boundary"}
 	}
-	// Cut short between two parts, a form ends like a whole one for the reader.
+	// To the reader, a form that is cut off between two parts looks complete.
 	if !bytes.Contains(body, []byte("--"+boundary+"--")) {
 		return nil, &InvalidError{Offset: len(body), Problem: "a multipart form without its end"}
 	}
@@ -36,7 +35,7 @@ func (k Kind) multipartJSON(body []byte, limit int) ([]byte, error) {
 	for {
 		part, err := parts.NextRawPart()
 		at := len(body) - source.Len()
-		if err == io.EOF { //nolint:errorlint // wrapped, it means an end that came too early
+		if err == io.EOF { //nolint:errorlint // a wrapped EOF means that the form was cut off
 			return fields.object(k.charset, limit)
 		}
 		if err != nil {
@@ -64,7 +63,7 @@ func readPart(part *multipart.Part) (Field, error) {
 		return field, err
 	}
 	var source io.Reader = part
-	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) { // out of use, and seen
+	switch strings.ToLower(part.Header.Get("Content-Transfer-Encoding")) { // obsolete, but still sent
 	case "base64":
 		source = base64.NewDecoder(base64.StdEncoding, part)
 	case "quoted-printable":
@@ -79,8 +78,8 @@ func readPart(part *multipart.Part) (Field, error) {
 	return field, err
 }
 
-// aboutFile is what stands for a file. Its name may be in any charset, and is
-// told as far as it can be read.
+// aboutFile returns the JSON that replaces a file. The file's name may be in any
+// charset; characters that cannot be read are replaced.
 func aboutFile(name, mediaType string, size int64) []byte {
 	return Encode(struct {
 		Filename    string `json:"filename,omitempty"`

@@ -15,13 +15,13 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// Fill replaces what is in a text field. A date is given as 2026-11-24.
+// Fill replaces the contents of a field. Write a date as 2026-11-24.
 func (tab *Tab) Fill(selector, text string) {
 	tab.t.Helper()
 	tab.do("fill in "+selector, func(ctx context.Context) error {
 		var whole bool
-		// Chromium takes a date apart into fields of its own, and a colour or a
-		// range has nothing to type into.
+		// Chromium splits a date into several fields, and there is no text to type in a
+		// colour or a range.
 		err := tab.on(ctx, selector, `el.focus();
 			if (/^(date|time|datetime-local|month|week|color|range)$/.test(el.type)) {
 				el.value = given;
@@ -42,13 +42,13 @@ func (tab *Tab) Fill(selector, text string) {
 			return err
 		}
 		if flat(now) != flat(text) {
-			return fmt.Errorf("it has %q in it, want %q", now, text)
+			return fmt.Errorf("the field contains %q, want %q", now, text)
 		}
 		return nil
 	})
 }
 
-// flat takes line ends as equal.
+// flat makes line ends equal.
 func flat(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
 
 // Choose picks the option with a value.
@@ -88,19 +88,19 @@ func (tab *Tab) Tick(selector string) {
 	})
 }
 
-// Poke clicks and waits for nothing: for what stays on the page, such as a
-// button that the browser does not let through before a field is filled in.
+// Poke clicks without waiting, for a click that stays on the page: for example on a
+// button that the browser blocks until a field is filled in.
 func (tab *Tab) Poke(selector string) {
 	tab.t.Helper()
 	tab.do("click "+selector, func(ctx context.Context) error { return tab.click(ctx, selector) })
 }
 
-// linger is how long pages are lingered on.
+// linger is how much time [Tab.Linger] lets pass.
 const linger = time.Minute
 
-// Linger lets a minute go by for the page, which takes no time here: whatever
-// it does by itself, it has done or begun by then. From then on the tab's clock
-// goes as fast as it can.
+// Linger lets a minute pass for the page, without taking a minute of real time. So the
+// page has done or begun anything that it does by itself. Afterwards the tab's clock
+// runs as fast as it can.
 func (tab *Tab) Linger() {
 	tab.t.Helper()
 	s := tab.seen
@@ -120,14 +120,13 @@ func (tab *Tab) Linger() {
 		if err := s.until(ctx, func() bool { return s.lapsed > before }); err != nil {
 			return err
 		}
-		// Or it would stand still.
+		// Otherwise the clock would stand still.
 		return pass(emulation.SetVirtualTimePolicyParams{Policy: emulation.VirtualTimePolicyAdvance})
 	})
 }
 
-// Press presses a key in what has the focus: Enter, Tab, Shift+Tab, Space,
-// Escape, an arrow such as ArrowDown, or a character. It waits for nothing; see
-// [Tab.Enter].
+// Press presses a key in the focused element: Enter, Tab, Shift+Tab, Space, Escape, an
+// arrow such as ArrowDown, or a character. It does not wait; see [Tab.Enter].
 func (tab *Tab) Press(key string) {
 	tab.t.Helper()
 	tab.do("press "+key, func(ctx context.Context) error { return tab.press(ctx, key) })
@@ -154,7 +153,7 @@ func (tab *Tab) press(ctx context.Context, key string) error {
 	return err
 }
 
-// click presses the mouse on what the selector finds first.
+// click clicks the mouse on the first element that the selector matches.
 func (tab *Tab) click(ctx context.Context, selector string) error {
 	at, err := tab.middle(ctx, selector)
 	if err != nil {
@@ -166,8 +165,8 @@ func (tab *Tab) click(ctx context.Context, selector string) error {
 // point is a place on the screen.
 type point struct{ X, Y float64 }
 
-// middle returns the middle of what the selector finds first, and complains when
-// something else is there.
+// middle returns the middle of the first element that the selector matches. It returns an
+// error if another element is in front of it.
 func (tab *Tab) middle(ctx context.Context, selector string) (point, error) {
 	var at struct {
 		point
@@ -204,8 +203,8 @@ func (tab *Tab) clickAt(ctx context.Context, at point) error {
 	return nil
 }
 
-// on evaluates the body of a function of el, what the selector finds first, and
-// of given.
+// on evaluates the body of a function with the parameters el, the first element that the
+// selector matches, and given.
 func (tab *Tab) on(ctx context.Context, selector, body string, given, into any) error {
 	args, err := json.Marshal([]any{selector, given})
 	if err != nil {

@@ -16,10 +16,10 @@ import (
 	"callback-relay/programs"
 )
 
-// program is the one that is driven, by the name of Debian's package.
+// program is the name of Chromium, as Debian's package calls it.
 const program = "chromium"
 
-// patience is how long anything is waited for.
+// patience is how long to wait for anything.
 const patience = 30 * time.Second
 
 // Available tells whether there is a Chromium to run. In CI there must be.
@@ -35,17 +35,17 @@ type Browser struct {
 	end       func()
 }
 
-// running is the Chromium of all tests that run now: one takes a second to
-// start, and as much memory as all the rest.
+// running is the Chromium that all running tests share: starting one takes a second, and
+// it needs as much memory as all the rest.
 var running struct {
 	mu    sync.Mutex
 	is    *Browser
 	users int
 }
 
-// Start returns the Chromium of this test binary, and runs one where there is
-// none: without a window and with a fresh profile. When the last test that uses
-// it has ended, all of its processes and its profile are gone.
+// Start returns the Chromium of this test binary. If none is running, it starts one
+// without a window and with a fresh profile. When the last test that uses it has ended,
+// its processes and its profile are removed.
 func Start(t testing.TB) *Browser {
 	t.Helper()
 	running.mu.Lock()
@@ -67,8 +67,8 @@ func Start(t testing.TB) *Browser {
 
 func startAny(t testing.TB) *Browser {
 	t.Helper()
-	// Root has no sandbox anyway, and in a container there may be none for
-	// others either: only then do without.
+	// Root has no sandbox anyway. In a container other users may have none either: only
+	// then start without it.
 	b, err := start(t, os.Getuid() != 0)
 	if err != nil && os.Getuid() != 0 {
 		t.Logf("again without the sandbox: %v", err)
@@ -82,14 +82,15 @@ func startAny(t testing.TB) *Browser {
 
 func start(t testing.TB, sandbox bool) (*Browser, error) {
 	t.Helper()
-	// Killed, it leaves files behind. A test's own directory can have a name that
-	// is too long for the sockets among them.
+	// When killed, Chromium leaves files behind. The name of a test's own directory can be
+	// too long for its sockets.
 	dir, err := os.MkdirTemp("", program)
 	if err != nil {
 		return nil, err
 	}
 	var log bytes.Buffer
-	// Not the test's own context: that ends before the cleanup, which waits.
+	// Do not use the test's own context: it ends before the cleanup, which waits for
+	// Chromium.
 	alloc, free := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program),
 		chromedp.Flag("no-sandbox", !sandbox),
@@ -104,7 +105,7 @@ func start(t testing.TB, sandbox bool) (*Browser, error) {
 	end := func() {
 		stop()
 		free()                // waits for the processes, and removes the profile
-		_ = os.RemoveAll(dir) // the system clears it up too
+		_ = os.RemoveAll(dir) // if it fails, the system cleans up
 	}
 	late := time.AfterFunc(patience, free)
 	err = chromedp.Do(ctx)

@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Text returns the text that is shown of what the selector finds first.
+// Text returns the visible text of the first element that the selector matches.
 func (tab *Tab) Text(selector string) string {
 	tab.t.Helper()
 	var text string
@@ -21,7 +21,7 @@ func (tab *Tab) Text(selector string) string {
 	return text
 }
 
-// Has tells whether the selector finds something.
+// Has tells whether the selector matches anything.
 func (tab *Tab) Has(selector string) bool {
 	tab.t.Helper()
 	quoted, _ := json.Marshal(selector) // a string is always JSON
@@ -30,7 +30,7 @@ func (tab *Tab) Has(selector string) bool {
 	return has
 }
 
-// Value returns what is in a field.
+// Value returns the contents of a field.
 func (tab *Tab) Value(selector string) string {
 	tab.t.Helper()
 	var value string
@@ -38,7 +38,7 @@ func (tab *Tab) Value(selector string) string {
 	return value
 }
 
-// Attr returns an attribute, "" when there is none.
+// Attr returns an attribute, "" if there is none.
 func (tab *Tab) Attr(selector, name string) string {
 	tab.t.Helper()
 	var value string
@@ -51,8 +51,8 @@ func (tab *Tab) read(selector, body string, given, into any) {
 	tab.do("read "+selector, func(ctx context.Context) error { return tab.on(ctx, selector, body, given, into) })
 }
 
-// Focused names what has the focus, as tag#id, or by its name where it has no
-// id, as tag[name]; "body" when nothing has.
+// Focused returns the element that has the focus, as tag#id, or as tag[name] if it has no
+// id; "body" if no element has the focus.
 func (tab *Tab) Focused() string {
 	tab.t.Helper()
 	var focused string
@@ -60,9 +60,8 @@ func (tab *Tab) Focused() string {
 	return focused
 }
 
-// Eval evaluates an expression in the page, waits when it is a promise, and puts
-// the value into a pointer, or nowhere when that is nil. It works also where the
-// page runs no scripts.
+// Eval evaluates an expression in the page, waits for it if it is a promise, and stores
+// the value in into, unless that is nil. It works even if the page runs no scripts.
 func (tab *Tab) Eval(expression string, into any) {
 	tab.t.Helper()
 	tab.do("evaluate "+expression, func(ctx context.Context) error {
@@ -85,12 +84,12 @@ func evaluate(ctx context.Context, s cdp.Session, expression string, into any) e
 		return nil
 	}
 	if len(got.Result.Value) == 0 {
-		return fmt.Errorf("it is %s", got.Result.Type)
+		return fmt.Errorf("the result is %s", got.Result.Type)
 	}
 	return json.Unmarshal(got.Result.Value, into)
 }
 
-// Screenshot returns a PNG of the whole page, also of what one has to scroll to.
+// Screenshot returns a PNG of the whole page, including parts outside the window.
 func (tab *Tab) Screenshot() []byte {
 	tab.t.Helper()
 	var png []byte
@@ -105,22 +104,22 @@ func (tab *Tab) Screenshot() []byte {
 	return png
 }
 
-// Width returns the widths of the page and of the screen, in CSS pixels. A page
-// that is wider has to be scrolled sideways. The screen's is not asked of the
-// page: a phone's innerWidth grows with what is too wide for it.
+// Width returns the widths of the page and of the screen, in CSS pixels. A page that is
+// wider than the screen has to be scrolled sideways. The width of the screen does not
+// come from the page, since a phone's innerWidth grows with contents that are too wide.
 func (tab *Tab) Width() (content, viewport int) {
 	tab.t.Helper()
 	tab.Eval(`document.documentElement.scrollWidth`, &content)
 	return content, tab.screen.width
 }
 
-// Requests returns every request of the tab's pages so far, in order, as "GET
-// http://…": also those that failed, were refused by the page's policy or came
-// of a redirect. Those for data: are left out, and for /favicon.ico, which
-// Chromium asks for by itself.
+// Requests returns every request of the tab's pages so far, in order, as "GET http://…".
+// It includes requests that failed, that the page's policy refused, and that followed a
+// redirect. It leaves out data: URLs and /favicon.ico, which Chromium requests by
+// itself.
 func (tab *Tab) Requests() []string { return tab.seen.allRequests() }
 
-// Cookies returns how many cookies the tab holds, for whatever site.
+// Cookies returns how many cookies the tab has, for all sites.
 func (tab *Tab) Cookies() int {
 	tab.t.Helper()
 	var n int
@@ -133,12 +132,12 @@ func (tab *Tab) Cookies() int {
 	return n
 }
 
-// Problems returns what the browser complained about so far: errors on the
-// console, violations of the page's policy, exceptions, failed requests. The
-// status of a page itself is none; that of anything it loads is.
+// Problems returns what the browser has reported so far: errors on the console,
+// violations of the page's policy, exceptions and failed requests. An error status
+// counts for anything that the page loads, but not for the page itself.
 func (tab *Tab) Problems() []string {
 	tab.t.Helper()
-	// What the page said before this answer has been noted by then.
+	// Once this has returned, all earlier events of the page have been recorded.
 	tab.Eval("0", nil)
 	return tab.seen.allProblems()
 }

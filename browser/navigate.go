@@ -25,23 +25,23 @@ func (tab *Tab) Open(url string) (status int) {
 	})
 }
 
-// Click clicks on what the selector finds first, and returns the status of the
-// page that this leads to when it has loaded. See [Tab.Poke] for a click that
-// leads nowhere.
+// Click clicks on the first element that the selector matches, waits until the next page
+// has loaded, and returns its status. For a click that does not load a page, see
+// [Tab.Poke].
 func (tab *Tab) Click(selector string) (status int) {
 	tab.t.Helper()
 	return tab.lead("click "+selector, func(ctx context.Context) error { return tab.click(ctx, selector) })
 }
 
-// Enter presses the Enter key in what has the focus, and returns the status of
-// the page that this leads to when it has loaded.
+// Enter presses the Enter key in the focused element, waits until the next page has
+// loaded, and returns its status.
 func (tab *Tab) Enter() (status int) {
 	tab.t.Helper()
 	return tab.lead("press Enter", func(ctx context.Context) error { return tab.press(ctx, "Enter") })
 }
 
-// Reload loads the page again, and sends the form again when the page is the
-// answer to one: as someone does who confirms that.
+// Reload loads the page again. If the page is the answer to a form, it sends the form
+// again, like a person who confirms the browser's question.
 func (tab *Tab) Reload() (status int) {
 	tab.t.Helper()
 	return tab.lead("reload", func(ctx context.Context) error {
@@ -50,8 +50,8 @@ func (tab *Tab) Reload() (status int) {
 	})
 }
 
-// Resubmit is [Tab.Reload] where the page is the answer to a form. It fails the
-// test when nothing was posted.
+// Resubmit is [Tab.Reload] for a page that is the answer to a form. It fails the test if
+// nothing was posted.
 func (tab *Tab) Resubmit() (status int) {
 	tab.t.Helper()
 	before := len(tab.Requests())
@@ -62,8 +62,8 @@ func (tab *Tab) Resubmit() (status int) {
 	return status
 }
 
-// Back goes to the page before. The status is 0 when that is the answer to a
-// form which Chromium would have to send again: [Tab.Resubmit] does it.
+// Back goes to the previous page. If that page is the answer to a form, Chromium would
+// have to send the form again; then the status is 0, and [Tab.Resubmit] sends it.
 func (tab *Tab) Back() (status int) {
 	tab.t.Helper()
 	return tab.lead("back", func(ctx context.Context) error {
@@ -72,7 +72,7 @@ func (tab *Tab) Back() (status int) {
 			return err
 		}
 		if history.CurrentIndex < 1 {
-			return errors.New("there is no page before")
+			return errors.New("there is no previous page")
 		}
 		before := history.Entries[history.CurrentIndex-1].ID
 		_, err = cdp.Call(ctx, tab.session(), page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: before})
@@ -80,8 +80,8 @@ func (tab *Tab) Back() (status int) {
 	})
 }
 
-// lead takes a step that leads to another document, and returns its status when
-// it has loaded.
+// lead runs a step that loads another document, waits until it has loaded, and returns
+// its status.
 func (tab *Tab) lead(what string, step func(context.Context) error) (status int) {
 	tab.t.Helper()
 	s := tab.seen
@@ -101,13 +101,12 @@ func (tab *Tab) lead(what string, step func(context.Context) error) (status int)
 	return status
 }
 
-// settle is how long a second click is given to send something.
+// settle is how long to wait for a second click to send something.
 const settle = time.Second
 
-// DoubleClick clicks twice before the answer to the first click is shown, and
-// returns when the page that the last one leads to has loaded. Both requests
-// reach the server, one after the other. Where the page makes nothing of the
-// second click the first answer is shown, a second later.
+// DoubleClick clicks twice before the answer to the first click is shown, and waits until
+// the page of the last click has loaded. Both requests reach the server, one after the
+// other. If the page ignores the second click, the first answer is shown a second later.
 func (tab *Tab) DoubleClick(selector string) (status int) {
 	tab.t.Helper()
 	tab.do("hold answers back", func(ctx context.Context) error {
@@ -134,7 +133,7 @@ func (tab *Tab) DoubleClick(selector string) (status int) {
 		if err := tab.heldBack(short, 2); err != nil && ctx.Err() != nil {
 			return err
 		}
-		// Nothing is held from here on, and what was held goes on.
+		// Stop holding answers, and let the held ones through.
 		return call(ctx, tab.session(), fetch.Disable, cdp.Empty{})()
 	})
 	tab.seen.mu.Lock()
@@ -143,7 +142,7 @@ func (tab *Tab) DoubleClick(selector string) (status int) {
 	return status
 }
 
-// heldBack waits until so many answers are held back.
+// heldBack waits until n answers are held back.
 func (tab *Tab) heldBack(ctx context.Context, n int) error {
 	return tab.seen.until(ctx, func() bool { return len(tab.seen.held) >= n })
 }

@@ -17,20 +17,20 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 )
 
-// seen is what a tab has told of itself. A document is known by its loader: the
-// id of the load that brought it.
+// seen records the events of a tab. A document is identified by its loader, the id of
+// the load that brought it.
 type seen struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed at the next change
 	requests []string
 	problems []string
-	asked    map[network.RequestID]string // for what
+	asked    map[network.RequestID]string // method and URL
 	whole    map[network.RequestID]bool   // requests for the page itself
 	status   map[cdp.LoaderID]int
 	current  cdp.LoaderID
 	arrived  []cdp.LoaderID              // loaded, in order
 	held     []*fetch.EventRequestPaused // answers that wait to be let through
-	lapsed   int                         // how often the page has been lingered on
+	lapsed   int                         // how often Linger's minute has passed
 }
 
 func newSeen() *seen {
@@ -42,7 +42,7 @@ func newSeen() *seen {
 	}
 }
 
-// until waits for a condition of what was seen.
+// until waits until a condition holds.
 func (s *seen) until(ctx context.Context, holds func() bool) error {
 	for {
 		s.mu.Lock()
@@ -59,7 +59,7 @@ func (s *seen) until(ctx context.Context, holds func() bool) error {
 	}
 }
 
-// note takes an event. It is called for one after the other.
+// note records an event. Events arrive one after the other.
 func (s *seen) note(event any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +77,7 @@ func (s *seen) note(event any) {
 			s.status[e.LoaderID] = int(e.Response.Status)
 		}
 	case *network.EventLoadingFailed:
-		// A document that another click has overtaken is no problem.
+		// A document that another click has replaced is not a problem.
 		if asked := s.asked[e.RequestID]; asked != "" && !e.Canceled {
 			s.problem("request failed: %s: %s %s", asked, e.ErrorText, e.BlockedReason)
 		}
@@ -106,7 +106,7 @@ func (s *seen) navigated(e *page.EventFrameNavigated) {
 	}
 	s.current = e.Frame.LoaderID
 	if e.Type == page.NavigationTypeBackForwardCacheRestore {
-		s.arrived = append(s.arrived, s.current) // it was loaded long ago
+		s.arrived = append(s.arrived, s.current) // it is loaded already
 	}
 }
 
@@ -121,8 +121,8 @@ func (s *seen) request(e *network.EventRequestWillBeSent) {
 	s.whole[e.RequestID] = string(e.RequestID) == string(e.LoaderID)
 }
 
-// defaultIcon tells whether a request is Chromium's own, for the icon of a site
-// whose page names none: it comes sooner or later or not at all.
+// defaultIcon tells whether a request is Chromium's own, for the icon of a site whose
+// page names none. It can happen at any time, or never.
 func defaultIcon(e *network.EventRequestWillBeSent) bool {
 	at, err := url.Parse(e.Request.URL)
 	from, fromErr := url.Parse(e.DocumentURL)
@@ -133,11 +133,11 @@ func defaultIcon(e *network.EventRequestWillBeSent) bool {
 func (s *seen) entry(e *log.Entry) {
 	switch {
 	case e.Source == log.EntrySourceNetwork && s.asked[e.NetworkRequestID] == "":
-		// Nothing of the page: Chromium looks for an icon.
+		// Not from the page: Chromium looks for an icon.
 	case e.Source == log.EntrySourceNetwork && s.whole[e.NetworkRequestID]:
-		// The status of the page itself is for the test to judge.
+		// The test judges the status of the page itself.
 	case e.Source == log.EntrySourceNetwork && strings.Contains(e.Text, "net::"):
-		// Has failed, which is told by itself.
+		// A failed request, which has its own event.
 	case e.Level == log.EntryLevelError || e.Source == log.EntrySourceSecurity:
 		s.problem("%s: %s %s", e.Source, e.Text, e.URL)
 	}
@@ -159,7 +159,7 @@ func (s *seen) allRequests() []string {
 	return slices.Clone(s.requests)
 }
 
-// words are the arguments of a console message.
+// words returns the arguments of a console message as text.
 func words(args []*runtime.RemoteObject) string {
 	var all []string
 	for _, arg := range args {
@@ -172,7 +172,7 @@ func words(args []*runtime.RemoteObject) string {
 	return strings.Join(all, " ")
 }
 
-// thrown is the text of an exception.
+// thrown returns the text of an exception.
 func thrown(e *runtime.ExceptionDetails) string {
 	if e.Exception != nil && e.Exception.Description != "" {
 		return e.Text + " " + e.Exception.Description

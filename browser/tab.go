@@ -11,12 +11,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Look is how a tab looks at the world. The zero Look is a light desktop in
-// Berlin that speaks American English and runs scripts.
+// Look configures the device and the user of a tab. The zero Look is a desktop in Berlin
+// with a light scheme, American English and scripts.
 type Look struct {
 	Phone     bool   // 360 x 800 with touch, two dots to the pixel
 	Dark      bool   // prefers the dark scheme
-	NoScripts bool   // the page runs none; the kit's own still do
+	NoScripts bool   // the page runs no scripts; the kit's own still run
 	Language  string // such as "de-DE"; "en-US" by default
 	Timezone  string // such as "America/New_York"; "Europe/Berlin" by default
 }
@@ -28,7 +28,7 @@ var (
 	phone   = screen{360, 800}
 )
 
-// Tab is one page in a window of its own.
+// Tab is one page in its own window.
 type Tab struct {
 	t       testing.TB
 	ctx     context.Context
@@ -38,15 +38,16 @@ type Tab struct {
 	seen    *seen
 }
 
-// Tab opens a tab with cookies, a cache and a history of its own. It is closed
-// when the test ends.
+// Tab opens a tab with its own cookies, cache and history. It is closed when the test
+// ends.
 func (b *Browser) Tab(t testing.TB, look Look) *Tab {
 	t.Helper()
 	tab := &Tab{t: t, browser: b, seen: newSeen()}
 	ctx, closeTab := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(tab.seen.note))
 	t.Cleanup(closeTab)
 	tab.ctx = ctx
-	// Not under a context with a time limit: that of the first step is the tab's.
+	// Do not use a context with a time limit: the context of the first step becomes that
+	// of the tab.
 	late := time.AfterFunc(patience, closeTab)
 	err := chromedp.Do(ctx)
 	if !late.Stop() || err != nil {
@@ -56,8 +57,8 @@ func (b *Browser) Tab(t testing.TB, look Look) *Tab {
 	return tab
 }
 
-// Dress makes the tab look as it should from now on. The page that it shows
-// stays, and gets the new screen and scheme at once.
+// Dress changes the look of the tab from now on. The current page stays, and gets the new
+// screen and scheme at once.
 func (tab *Tab) Dress(look Look) {
 	tab.t.Helper()
 	tab.look, tab.screen = look, desktop
@@ -67,7 +68,7 @@ func (tab *Tab) Dress(look Look) {
 	tab.do("dress the tab", tab.dress)
 }
 
-// dress makes the tab look as it should, also on pages still to come.
+// dress sets the look of the tab, for the current page and later ones.
 func (tab *Tab) dress(ctx context.Context) error {
 	language, zone, scheme := tab.look.Language, tab.look.Timezone, "light"
 	if language == "" {
@@ -110,7 +111,7 @@ func (tab *Tab) noScripts(ctx context.Context, yes bool) error {
 	return call(ctx, tab.session(), emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: yes})()
 }
 
-// call prepares a command whose answer says nothing.
+// call prepares a command whose result is not needed.
 func call[P, R any](ctx context.Context, s cdp.Session, command cdp.Command[P, R], params P) func() error {
 	return func() error {
 		_, err := cdp.Call(ctx, s, command, params)
@@ -130,7 +131,7 @@ func first(steps ...func() error) error {
 
 func (tab *Tab) session() *chromedp.Target { return chromedp.FromContext(tab.ctx).Target }
 
-// do takes a step, and fails the test with the page's text when it does not work.
+// do runs a step. If the step fails, the test fails and shows the page's text.
 func (tab *Tab) do(what string, step func(context.Context) error) {
 	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, patience)
@@ -140,7 +141,7 @@ func (tab *Tab) do(what string, step func(context.Context) error) {
 	}
 }
 
-// described says where the tab is, for a failure.
+// described says which page the tab shows, for the message of a failure.
 func (tab *Tab) described() string {
 	ctx, cancel := context.WithTimeout(tab.ctx, patience/10)
 	defer cancel()

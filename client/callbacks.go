@@ -15,7 +15,7 @@ import (
 
 const callbacksPath = "/v1/callbacks"
 
-// idChars is how long a callback's id is.
+// idChars is the length of a callback's id.
 const idChars = 26
 
 // Query chooses callbacks. The zero value chooses all.
@@ -23,7 +23,7 @@ type Query struct {
 	State  string // one of the api.State constants
 	Tag    string // key:value
 	Limit  int    // callbacks per page, 1 to 100; 0 leaves it to the relay
-	Cursor string // where to go on: the NextCursor of the page before
+	Cursor string // where to continue: the NextCursor of the previous page
 }
 
 func (q Query) encode() string {
@@ -42,9 +42,9 @@ func (q Query) encode() string {
 	return "?" + values.Encode()
 }
 
-// Create registers a waiting task. created is false when its task token was
-// registered before with the same settings: then this is that callback. JSON in
-// the request, such as a link's output, is sent without the blanks in it.
+// Create registers a waiting task. If its task token is already registered with the same
+// settings, Create returns that callback, and created is false. JSON in the request,
+// such as a link's output, is sent without insignificant blanks.
 func (c *Client) Create(ctx context.Context, request api.CreateRequest) (callback api.Callback, created bool, err error) {
 	status, err := c.do(ctx, http.MethodPost, callbacksPath, request, &callback)
 	if err != nil {
@@ -65,14 +65,14 @@ func (c *Client) Update(ctx context.Context, id string, request api.UpdateReques
 
 // AddLink gives a pending callback one more link and returns it, with its URL
 // and, if its page asks for one, its code. If the callback has a link of that
-// name, the new one replaces it and the old one is closed for good: so do not
-// repeat it unless the answer was lost.
+// name, the new one replaces it and the old one is closed for good: so do not repeat the
+// call unless the answer was lost.
 func (c *Client) AddLink(ctx context.Context, id string, request api.AddLinkRequest) (api.Link, error) {
 	return call[api.Link](ctx, c, "add link to", http.MethodPost, id, "/links", request)
 }
 
-// RevokeLink closes one link of a callback, by its name, and returns the
-// callback. Closing it again is no error.
+// RevokeLink closes one link of a callback, by its name, and returns the callback.
+// Closing it again is not an error.
 func (c *Client) RevokeLink(ctx context.Context, id, name string) (api.Callback, error) {
 	if strings.Trim(name, ".") == "" {
 		return api.Callback{}, fmt.Errorf("revoke link: %q is not the name of a link", name)
@@ -80,8 +80,8 @@ func (c *Client) RevokeLink(ctx context.Context, id, name string) (api.Callback,
 	return c.one(ctx, "revoke link of", http.MethodDelete, id, "/links/"+url.PathEscape(name), nil)
 }
 
-// Cancel withdraws a pending callback and returns it. Cancelling again is no
-// error; cancelling what was answered or has expired is.
+// Cancel withdraws a pending callback and returns it. Cancelling it again is not an
+// error; cancelling a callback that was answered or has expired is one.
 func (c *Client) Cancel(ctx context.Context, id string) (api.Callback, error) {
 	return c.one(ctx, "cancel", http.MethodDelete, id, "", nil)
 }
@@ -91,7 +91,7 @@ func (c *Client) one(ctx context.Context, verb, method, id, below string, reques
 	return call[api.Callback](ctx, c, verb, method, id, below, request)
 }
 
-// call calls the path of a single callback, or one below it.
+// call makes a request to the path of a callback, or to a path below it.
 func call[T any](ctx context.Context, c *Client, verb, method, id, below string, request any) (T, error) {
 	var answer, none T
 	// An empty id, or dots that a proxy resolves, would make this another route.
@@ -100,7 +100,7 @@ func call[T any](ctx context.Context, c *Client, verb, method, id, below string,
 	}
 	if _, err := c.do(ctx, method, callbacksPath+"/"+url.PathEscape(id)+below, request, &answer); err != nil {
 		if len(id) > idChars {
-			id = "with an id that is too long" // most likely a link: not to be shown
+			id = "with an id that is too long" // most likely a link, which is secret
 		}
 		return none, fmt.Errorf("%s callback %s: %w", verb, id, err)
 	}
@@ -116,8 +116,8 @@ func (c *Client) List(ctx context.Context, query Query) (api.CallbackList, error
 	return page, nil
 }
 
-// All goes through the callbacks from query.Cursor on, fetching a page when it
-// is needed. An error ends it and comes with the zero callback.
+// All iterates over the callbacks, beginning at query.Cursor, and fetches each page when
+// it is needed. An error ends the iteration and comes with the zero callback.
 func (c *Client) All(ctx context.Context, query Query) iter.Seq2[api.Callback, error] {
 	return func(yield func(api.Callback, error) bool) {
 		for page, err := range c.Pages(ctx, query) {
@@ -134,8 +134,8 @@ func (c *Client) All(ctx context.Context, query Query) iter.Seq2[api.Callback, e
 	}
 }
 
-// Pages goes through the pages from query.Cursor on. A page can be empty and not
-// be the last one. An error ends it and comes with the zero page.
+// Pages iterates over the pages, beginning at query.Cursor. A page can be empty without
+// being the last one. An error ends the iteration and comes with the zero page.
 func (c *Client) Pages(ctx context.Context, query Query) iter.Seq2[api.CallbackList, error] {
 	return func(yield func(api.CallbackList, error) bool) {
 		for query := query; ; {

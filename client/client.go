@@ -19,11 +19,11 @@ const (
 	// relay itself gives up on Redis within seconds.
 	defaultTimeout = 30 * time.Second
 
-	// maxBody bounds a success. The largest is a page of 100 callbacks with all
-	// tags and links at their limits, about 3 MiB.
+	// maxBody bounds a successful answer. The largest is a page of 100 callbacks with
+	// all tags and links at their limits, about 3 MiB.
 	maxBody = 8 << 20
 
-	// maxProblem bounds an error answer, which may come from anything on the way.
+	// maxProblem bounds an error answer, which may come from a proxy.
 	maxProblem = 1 << 20
 )
 
@@ -32,13 +32,13 @@ type Client struct {
 	base string // without a slash at the end
 	http *http.Client
 
-	// authorize adds the API key. The key is held by the function alone: fmt
-	// prints unexported fields without asking them how, so a string here would
-	// show up wherever somebody prints a Client.
+	// authorize adds the API key. Only this function holds the key: fmt prints
+	// unexported fields without calling their methods, so a string here would appear
+	// whenever somebody prints a Client.
 	authorize func(*http.Request)
 }
 
-// Option changes how a Client is made.
+// Option configures a Client.
 type Option func(*Client)
 
 // WithHTTPClient makes calls through a copy of h, with its transport and
@@ -51,7 +51,7 @@ func WithHTTPClient(h *http.Client) Option {
 }
 
 // New returns a client of the relay whose private API is at baseURL, such as
-// http://relay.internal:8081, a path in front of /v1 included if there is one.
+// http://relay.internal:8081. If /v1 is below a path, baseURL includes that path.
 // Without options a call takes at most 30 seconds.
 func New(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	base, err := parseBase(baseURL)
@@ -88,9 +88,9 @@ func parseBase(raw string) (string, error) {
 	case u.Host == "":
 		return "", errors.New("the base URL has no host")
 	case u.User != nil:
-		return "", errors.New("the base URL must not contain a user: the API key is enough")
+		return "", errors.New("the base URL must not contain a user name: the API key is enough")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "", errors.New("the base URL must end with the path")
+		return "", errors.New("the base URL must not have a query or a fragment")
 	}
 	return strings.TrimRight(u.String(), "/"), nil
 }
@@ -102,7 +102,7 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (stat
 	if in != nil {
 		var encoded bytes.Buffer
 		e := json.NewEncoder(&encoded)
-		e.SetEscapeHTML(false) // what is JSON already, such as an output, has a limit
+		e.SetEscapeHTML(false) // escapes could push JSON in the request, such as an output, over its limit
 		if err := e.Encode(in); err != nil {
 			return 0, fmt.Errorf("encode the request: %w", err)
 		}
@@ -121,7 +121,7 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (stat
 
 	response, err := c.http.Do(request)
 	if failed, ok := errors.AsType[*url.Error](err); ok {
-		failed.URL = c.base // the rest holds an id, or what was taken for one
+		failed.URL = c.base // the rest contains an id, or a secret that was passed as one
 	}
 	if err != nil {
 		return 0, err
@@ -141,7 +141,7 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (stat
 	return response.StatusCode, nil
 }
 
-// readAtMost reads all of r, or fails when that is more than limit bytes.
+// readAtMost reads all of r, or fails if that is more than limit bytes.
 func readAtMost(r io.Reader, limit int64) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {

@@ -52,8 +52,8 @@ func TestNewChecksArguments(t *testing.T) {
 		{"no host", "http:///v1", "k", "no host"},
 		{"user", "http://me:hunter2@relay.internal", "k", "must not contain a user"},
 		{"unparsable", "http://me:hunter2@relay.internal:port", "k", "cannot be parsed"},
-		{"query", "http://relay.internal?x=1", "k", "end with the path"},
-		{"fragment", "http://relay.internal#x", "k", "end with the path"},
+		{"query", "http://relay.internal?x=1", "k", "must not have a query or a fragment"},
+		{"fragment", "http://relay.internal#x", "k", "must not have a query or a fragment"},
 		{"no key", "http://relay.internal", "", "API key is empty"},
 		{"key with a newline", "http://relay.internal", "hunter2\n", "white space"},
 	} {

@@ -12,13 +12,13 @@ import (
 	"callback-relay/api"
 )
 
-// Error is an answer that is not a success.
+// Error is an answer other than a success.
 type Error struct {
 	StatusCode int
-	// Problem is what the relay says. It is the zero Problem when the answer
-	// was none of the relay's, such as a proxy's page.
+	// Problem is the relay's problem document. It is the zero Problem if the answer did
+	// not come from the relay, such as a proxy's page.
 	Problem api.Problem
-	// RetryAfter is how long to wait before trying again; 0 if nobody said.
+	// RetryAfter is how long to wait before trying again; 0 if the answer does not say.
 	RetryAfter time.Duration
 }
 
@@ -45,7 +45,7 @@ func (e *Error) Error() string {
 func (e *Error) message() string {
 	var parts []string
 	switch {
-	case len(e.Problem.Errors) > 0: // which say it all
+	case len(e.Problem.Errors) > 0: // these say everything
 	case e.Problem.Detail != "":
 		parts = append(parts, e.Problem.Detail)
 	case e.Problem.Title != "":
@@ -66,7 +66,7 @@ func (e *Error) message() string {
 	return "an answer without a problem document"
 }
 
-// newError reads what an answer that is not a success has to say.
+// newError reads an answer that is not a success.
 func newError(response *http.Response) *Error {
 	return &Error{
 		StatusCode: response.StatusCode,
@@ -75,8 +75,8 @@ func newError(response *http.Response) *Error {
 	}
 }
 
-// readProblem returns the zero Problem unless all of the body is one. Why it is
-// not does not matter to the caller: the status is what there is to report.
+// readProblem returns the problem document in a body, or the zero Problem if the body is
+// anything else. The caller can then only report the status.
 func readProblem(response *http.Response) api.Problem {
 	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if err != nil || mediaType != api.ProblemMediaType {
@@ -93,9 +93,8 @@ func readProblem(response *http.Response) api.Problem {
 	return problem
 }
 
-// retryAfter reads Retry-After. The relay sends seconds; a proxy may send a
-// date, which is counted from the answer's own Date so that this machine's
-// clock has no say.
+// retryAfter reads Retry-After. The relay sends seconds. A proxy may send a date, which is
+// compared with the answer's own Date, so that this machine's clock does not matter.
 func retryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {

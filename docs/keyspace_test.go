@@ -296,7 +296,7 @@ func TestKeyspaceSpec(t *testing.T) {
 		return false
 	})
 	slices.Sort(want)
-	got := slices.Sorted(maps.Keys(documented(t, "### What was asked for, in `registration`")))
+	got := slices.Sorted(maps.Keys(documented(t, "### The JSON in `registration`")))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("members of the struct spec (-) and of keyspace.md (+):\n%s", diff)
 	}

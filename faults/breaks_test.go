@@ -13,11 +13,11 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// edit changes one file of the relay, or adds it, where old is empty.
+// edit changes one file of the relay, or adds it if old is empty.
 type edit struct{ file, old, new string }
 
-// breaks are ways in which the relay could be wrong, and which of the tests
-// here has to notice.
+// breaks are ways in which the relay could be wrong, each with the test that must
+// notice it.
 var breaks = []struct {
 	name     string
 	edits    []edit
@@ -116,8 +116,8 @@ var breaks = []struct {
 	},
 }
 
-// TestBreaks breaks the relay in each of these ways, and runs the scenario
-// that has to notice. It takes minutes, and only runs when asked to.
+// TestBreaks breaks the relay in each of these ways, and runs the scenario that
+// must notice. It takes minutes, and runs only on request.
 func TestBreaks(t *testing.T) {
 	if !*breaksFlag || !redistest.Available(t) {
 		t.Log("runs with -breaks only")
@@ -143,15 +143,15 @@ func TestBreaks(t *testing.T) {
 	}
 }
 
-// TestBreaksApply finds what each break changes, so that one that is out of date
-// is noticed when the code moves and not when somebody asks for the breaks.
+// TestBreaksApply checks that each break still finds the code it changes, so that
+// an outdated break is noticed at once, and not when somebody runs the breaks.
 func TestBreaksApply(t *testing.T) {
 	for _, b := range breaks {
 		t.Run(b.name, func(t *testing.T) { overlay(t, b.edits) })
 	}
 }
 
-// overlay makes the edits in copies, and tells the Go command to use these.
+// overlay makes the edits in copies, and returns the Go command's overlay for them.
 func overlay(t *testing.T, edits []edit) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -11,8 +11,8 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestJudge has made-up histories judged: first those in which nothing is
-// wrong, then for each rule one that breaks it.
+// TestJudge judges invented histories: first correct ones, then for each rule one
+// that breaks it.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	deadline := time.Now()
@@ -112,7 +112,7 @@ func ignoring(h *history) { h.kind, h.callback.OnExpiry = kindLate, api.OnExpiry
 
 func aboutTheDeadline(h *history) { h.kind = kindLate }
 
-// The story that is printed quotes neither payloads nor links.
+// The printed history contains neither payloads nor links.
 func TestHistoryTellsNoSecret(t *testing.T) {
 	t.Parallel()
 	h := &history{

@@ -12,7 +12,7 @@ import (
 
 const expiredError = relay.ErrorExpired
 
-// violation is one promise that was broken.
+// violation is one broken promise.
 type violation struct {
 	kind string // lost, duplicate or wrong
 	what string
@@ -26,12 +26,12 @@ const (
 	wrong     = "wrong"     // anything else
 )
 
-// slack is how far apart two readings of the same clock may be taken for one:
-// Redis counts in milliseconds.
+// slack is by how much two readings of the same clock may differ and still count
+// as equal: Redis counts in milliseconds.
 const slack = 5 * time.Millisecond
 
-// judge holds what senders were told, and how the callback stands in the end,
-// against the ledger.
+// judge compares the senders' responses, and the callback's final state, with the
+// ledger.
 func judge(h *history) []violation {
 	j := &judgement{history: h}
 	for _, rule := range []func(*judgement){
@@ -51,7 +51,7 @@ func (j *judgement) object(kind, what string, args ...any) {
 	j.found = append(j.found, violation{kind, fmt.Sprintf(what, args...), j.history})
 }
 
-// success tells whether the body took effect.
+// success reports whether the body took effect.
 func (j *judgement) success(body int) bool {
 	for _, e := range j.effects {
 		if e.Action == standin.SendTaskSuccess && string(e.Output) == string(j.bodies[body]) {
@@ -61,8 +61,8 @@ func (j *judgement) success(body int) bool {
 	return false
 }
 
-// onlyKnownAnswers: a genuine link never gets a 404, and nothing of ours ever
-// shows. Trouble is 503.
+// onlyKnownAnswers: a genuine link never gets a 404, and senders never see an
+// internal error. Failures are 503.
 func onlyKnownAnswers(j *judgement) {
 	for _, e := range j.events {
 		if e.err != nil || e.what == didGiveUp {
@@ -77,8 +77,7 @@ func onlyKnownAnswers(j *judgement) {
 }
 
 // acknowledgedOnce: a 2xx for some bytes means one effect, with these bytes.
-// Two different bodies never both get one, and none that came after the
-// deadline does.
+// Two different bodies never both get a 2xx, and no body after the deadline does.
 func acknowledgedOnce(j *judgement) {
 	first := -1
 	for _, e := range j.told(didPost, http.StatusOK) {
@@ -105,8 +104,8 @@ func acknowledgedOnce(j *judgement) {
 	}
 }
 
-// unacknowledgedAtMostOnce: whatever takes effect was posted, or is the
-// expiry that the registration asked for.
+// unacknowledgedAtMostOnce: every effect was posted, or is the expiry that the
+// registration requested.
 func unacknowledgedAtMostOnce(j *judgement) {
 	for _, e := range j.effects {
 		switch {
@@ -131,7 +130,7 @@ func unacknowledgedAtMostOnce(j *judgement) {
 	}
 }
 
-// expired: whoever was told so can rely on it.
+// expired: a sender that got "expired" can rely on it.
 func expired(j *judgement) {
 	toldExpired := false
 	for _, e := range j.told(didPost, http.StatusGone) {
@@ -150,7 +149,7 @@ func expired(j *judgement) {
 	}
 }
 
-// cancelled: after a cancel that was acknowledged nothing happens.
+// cancelled: after an acknowledged cancellation there is no effect.
 func cancelled(j *judgement) {
 	if len(j.told(didCancel, http.StatusOK)) == 0 {
 		return
@@ -166,8 +165,8 @@ func cancelled(j *judgement) {
 	}
 }
 
-// registeredOnce: only one registration of a task token makes a callback, which
-// may be one whose answer was lost. All get the same links.
+// registeredOnce: only one registration of a task token makes a callback; its
+// response may have been lost. All registrations get the same links.
 func registeredOnce(j *judgement) {
 	for _, what := range j.noticed {
 		j.object(wrong, "%s", what)
@@ -177,8 +176,8 @@ func registeredOnce(j *judgement) {
 	}
 }
 
-// everySenderServed: of senders that nothing stood in the way of, one was told
-// that its answer is taken. And no registration of a new task token conflicts.
+// everySenderServed: among senders without any fault in their way, one got a 2xx.
+// And no registration of a new task token conflicts.
 func everySenderServed(j *judgement) {
 	if len(j.told(didRegister, http.StatusConflict)) > 0 {
 		j.object(wrong, "a registration was told that there is another")
@@ -194,7 +193,7 @@ func everySenderServed(j *judgement) {
 	}
 }
 
-// sameBytes: every attempt of a delivery sends the same.
+// sameBytes: every attempt of a delivery sends the same bytes.
 func sameBytes(j *judgement) {
 	for _, c := range j.calls {
 		if c.action != j.calls[0].action || c.outcome != j.calls[0].outcome {
@@ -204,7 +203,7 @@ func sameBytes(j *judgement) {
 	}
 }
 
-// finalState: what the relay says of a callback in the end is what happened.
+// finalState: the final state that the relay reports is what happened.
 func finalState(j *judgement) {
 	switch j.final {
 	case api.StateDelivered:
@@ -225,7 +224,7 @@ func finalState(j *judgement) {
 	}
 }
 
-// nobodyGaveUp: once the faults end everybody gets an answer.
+// nobodyGaveUp: when the faults have ended, everybody gets a response.
 func nobodyGaveUp(j *judgement) {
 	for _, e := range j.events {
 		if e.what == didGiveUp {

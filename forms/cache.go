@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// Cache keeps the forms that were used last, so that a schema is parsed once and
-// not each time that its page is opened or posted. Its memory is bounded. Many can
-// use it at once; the zero value is not usable.
+// Cache keeps the most recently used forms, so that a schema is not parsed again each
+// time its page is opened or posted. Its memory is bounded. It is safe for concurrent
+// use; the zero value is not usable.
 type Cache struct {
 	most  int // bytes
 	parse func(schema []byte) *Form
@@ -16,7 +16,7 @@ type Cache struct {
 	mu    sync.Mutex
 	bytes int
 	known map[[sha256.Size]byte]*list.Element // of used
-	used  *list.List                          // of *kept, the last used in front
+	used  *list.List                          // of *kept, the most recently used first
 }
 
 type kept struct {
@@ -24,12 +24,12 @@ type kept struct {
 	form   *Form
 }
 
-// NewCache returns a cache that takes at most so many bytes of memory.
+// NewCache returns a cache that takes at most the given bytes of memory.
 func NewCache(most int) *Cache {
 	return &Cache{most: most, parse: parseStored, known: map[[sha256.Size]byte]*list.Element{}, used: list.New()}
 }
 
-// Form returns the form of a schema that was registered; nil for none.
+// Form returns the form of a stored schema; nil for no schema.
 func (c *Cache) Form(schema []byte) *Form {
 	if schema == nil {
 		return nil
@@ -38,7 +38,7 @@ func (c *Cache) Form(schema []byte) *Form {
 	if form, found := c.find(digest); found {
 		return form
 	}
-	form := c.parse(schema) // outside of the lock: others need not wait for it
+	form := c.parse(schema) // without the lock, so that others need not wait
 	c.keep(digest, form)
 	return form
 }
@@ -54,8 +54,8 @@ func (c *Cache) find(digest [sha256.Size]byte) (*Form, bool) {
 	return element.Value.(*kept).form, true
 }
 
-// keep keeps a form, and drops those that were not used for longest. One that
-// would take more than a quarter of the cache is not kept.
+// keep adds a form, and drops the least recently used ones. It does not keep a form
+// that would take more than a quarter of the cache.
 func (c *Cache) keep(digest [sha256.Size]byte, form *Form) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

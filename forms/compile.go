@@ -14,16 +14,16 @@ import (
 	"callback-relay/bodies"
 )
 
-// drafts are the dialects that a schema may ask for with $schema. Without it
-// the newest counts.
+// drafts are the dialects that a schema can choose with $schema. The default is the
+// newest.
 var drafts = map[string]*jsonschema.Draft{
 	"https://json-schema.org/draft/2020-12/schema": jsonschema.Draft2020,
 	"https://json-schema.org/draft/2019-09/schema": jsonschema.Draft2019,
 	"http://json-schema.org/draft-07/schema":       jsonschema.Draft7,
 }
 
-// compile makes a schema ready to use, or says what is wrong with it, as a
-// *[Mistake]. size is what it has to keep: schemas, values, and the steps of its
+// compile compiles a schema, or returns what is wrong with it as a *[Mistake]. size is
+// what the compiled schema keeps in memory: schemas, values, and the steps of its
 // patterns.
 func compile(schema []byte, maxSteps int) (compiled *jsonschema.Schema, size cost, err error) {
 	if len(schema) > MaxSchemaBytes {
@@ -49,14 +49,14 @@ func compile(schema []byte, maxSteps int) (compiled *jsonschema.Schema, size cos
 	return compiled, g.size, err
 }
 
-// here is the name that a schema has while it is compiled.
+// here is the name of a schema while it is compiled.
 const here = "urn:callback-relay:fields"
 
 func compileAs(draft *jsonschema.Draft, schema map[string]any, longest map[string]int) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(draft)
 	c.AssertFormat()
-	c.UseLoader(nowhere{}) // the guard lets no such reference through: a second lock
+	c.UseLoader(nowhere{}) // the guard already refuses such references: this is a second barrier
 	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) { return compilePattern(text, longest) })
 	if err := c.AddResource(here, schema); err != nil {
 		return nil, refuse("is not a valid JSON Schema")
@@ -74,8 +74,8 @@ func compileAs(draft *jsonschema.Draft, schema map[string]any, longest map[strin
 	return compiled, nil
 }
 
-// draftOf takes $schema and $id off a schema and returns its dialect. The id is
-// a name for others to refer to, and here there are no others.
+// draftOf removes $schema and $id from a schema and returns its dialect. The id is a
+// name for other schemas to refer to, and there are none.
 func draftOf(schema map[string]any) (*jsonschema.Draft, error) {
 	name, given := schema["$schema"]
 	delete(schema, "$schema")
@@ -86,7 +86,7 @@ func draftOf(schema map[string]any) (*jsonschema.Draft, error) {
 	text, _ := name.(string)
 	draft, known := drafts[strings.TrimSuffix(text, "#")]
 	if !known {
-		return nil, refuse("has a $schema other than those of 2020-12, 2019-09 and draft-07")
+		return nil, refuse("has an unsupported $schema: use 2020-12, 2019-09 or draft-07, or leave it out")
 	}
 	return draft, nil
 }
@@ -99,8 +99,8 @@ func (nowhere) Load(string) (any, error) {
 	return nil, errors.New("nothing is loaded from elsewhere")
 }
 
-// compilePattern compiles a pattern of a bounded cost. Some texts that are
-// typed come here too: those of the format regex, which are not matched.
+// compilePattern compiles a pattern of bounded cost. The library also calls it for
+// typed texts of the format regex, which are compiled but never matched.
 func compilePattern(text string, longest map[string]int) (jsonschema.Regexp, error) {
 	if _, err := patternCost(text); err != nil {
 		return nil, err
@@ -112,8 +112,8 @@ func compilePattern(text string, longest map[string]int) (jsonschema.Regexp, err
 	return pattern{compiled, longest[text]}, nil
 }
 
-// pattern matches texts that are not longer than was counted. Any that is
-// longer does not fit the schema, whatever the pattern says of it.
+// pattern matches texts up to the length for which its cost was counted. A longer text
+// does not match the schema anyway.
 type pattern struct {
 	*regexp.Regexp
 	longest int // characters
@@ -124,8 +124,8 @@ func (p pattern) MatchString(text string) bool {
 	return utf8.RuneCountInString(text) <= p.longest && p.Regexp.MatchString(text)
 }
 
-// decode reads JSON, keeping numbers as they are written, and refuses numbers
-// that are too costly. The errors continue a sentence.
+// decode reads JSON, keeps numbers as they are written, and refuses numbers that are
+// too costly. The errors continue a sentence.
 func decode(text []byte) (value any, err error) {
 	if bodies.CheckJSON(text) != nil {
 		return nil, errors.New("is not one JSON value")
@@ -141,7 +141,7 @@ func decode(text []byte) (value any, err error) {
 	return value, nil
 }
 
-// eachShort reports whether every number in a value is a [isShortNumber].
+// eachShort reports whether every number in a value is an [isShortNumber].
 func eachShort(value any) bool {
 	switch value := value.(type) {
 	case json.Number:

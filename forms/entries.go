@@ -9,19 +9,19 @@ import (
 	"callback-relay/names"
 )
 
-// Trim takes away what stands around a typed or pasted value and cannot be seen:
-// blanks of all kinds, and characters of no width.
+// Trim removes invisible characters around a typed or pasted value: blanks of all
+// kinds, and characters without width.
 func Trim(text string) string {
 	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || names.Invisible(r) })
 }
 
-// typedNumber is a number as people and browsers write it: a sign, digits, a
-// point among them, an exponent.
+// typedNumber is a number as people and browsers write it: a sign, digits with an
+// optional point, and an exponent.
 var typedNumber = regexp.MustCompile(`^([-\x{2212}]?)([0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?$`)
 
-// numberText writes a typed number as JSON does, with a digit before and behind
-// the point and no needless zeros in front. Its digits stay. What is no number
-// stays as it is.
+// numberText writes a typed number as in JSON: with a digit before and after the point
+// and no leading zeros. Its other digits stay. A text that is not a number is returned
+// unchanged.
 func numberText(typed string) string {
 	parts := typedNumber.FindStringSubmatch(typed)
 	if parts == nil || strings.Trim(parts[2]+parts[3], ".") == "" {
@@ -40,7 +40,7 @@ func numberText(typed string) string {
 	return sign + whole + fraction + exponent
 }
 
-// zone is what may stand behind a time; without it UTC is meant, as the page
+// zone matches what may follow a time. Without a zone the time is in UTC, as the page
 // says.
 const zone = ` ?(?i:(Z|UTC|GMT)|([+-][0-9]{2}):?([0-9]{2}))?$`
 
@@ -49,8 +49,8 @@ var (
 	typedDateTime = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt]|,? +)(.*)$`)
 )
 
-// timeText writes a typed time as RFC 3339 does: with seconds and a zone. What
-// is no time stays as it is.
+// timeText writes a typed time as in RFC 3339: with seconds and a zone. A text that is
+// not a time is returned unchanged.
 func timeText(typed string) string {
 	parts := typedTime.FindStringSubmatch(typed)
 	if parts == nil {
@@ -69,7 +69,7 @@ func timeText(typed string) string {
 	return hour + ":" + parts[2] + seconds + offset
 }
 
-// dateTimeText is timeText of a date and a time.
+// dateTimeText is timeText for a date with a time.
 func dateTimeText(typed string) string {
 	parts := typedDateTime.FindStringSubmatch(typed)
 	if parts == nil {
@@ -82,8 +82,8 @@ func dateTimeText(typed string) string {
 	return parts[1] + "T" + at
 }
 
-// shownTime is how an input for times shows one that is written with a zone:
-// without it, in UTC.
+// shownTime converts a time that is written with a zone to what an input shows: the
+// time in UTC, without the zone.
 func shownTime(text, written, date string) string {
 	at, err := time.Parse(written, text)
 	switch {
@@ -95,9 +95,9 @@ func shownTime(text, written, date string) string {
 	return at.UTC().Format(date + "15:04:05.999")
 }
 
-// Digits returns the digits in a text, of any alphabet and width, without what
-// people and programs put around and between them. ok is false if anything else is
-// left.
+// Digits returns the digits in a text, of any alphabet and width. It ignores what
+// people and programs put around and between digits. ok is false if the text contains
+// anything else.
 func Digits(text string) (digits string, ok bool) {
 	var found strings.Builder
 	for _, r := range text {
@@ -110,8 +110,8 @@ func Digits(text string) (digits string, ok bool) {
 	return found.String(), true
 }
 
-// digit returns the value of a decimal digit. Unicode has those of an alphabet
-// in a row, from zero on.
+// digit returns the value of a decimal digit. In Unicode, the digits of an alphabet
+// follow each other, beginning with zero.
 func digit(r rune) (value byte, ok bool) {
 	for _, in := range unicode.Nd.R16 {
 		if rune(in.Lo) <= r && r <= rune(in.Hi) {

@@ -14,8 +14,7 @@ import (
 // FieldKind says what kind of input a field of an approval form has.
 type FieldKind string
 
-// The kinds. Texts of a format that browsers have an input for are kinds of
-// their own.
+// The kinds. A string whose format has its own input in browsers has its own kind.
 const (
 	FieldText     FieldKind = "text"
 	FieldLongText FieldKind = "longtext" // a string that may be longer than 200 characters
@@ -36,18 +35,18 @@ type Field struct {
 	Title       string // the name where the schema gives none
 	Description string
 	Kind        FieldKind
-	// Required says that the form must fill it. A boolean always has a value,
-	// since a box that is not ticked says no: of it, that it must be ticked.
+	// Required says that the field must be filled in. A boolean always has a value,
+	// since an unticked box means no; if it is required, it must be ticked.
 	Required   bool
 	Choices    []Choice
 	Minimum    string // a JSON number as the schema writes it, "" for none
 	Maximum    string // likewise
 	MultipleOf string // likewise
 	MaxLength  int    // characters, 0 for none
-	Default    string // as it is typed: for a choice its Value, for a boolean "true" or ""
+	Default    string // in the form in which it is typed: for a choice its Value, for a boolean "true" or ""
 }
 
-// Choice is one of the values that a choice can have.
+// Choice is one option of a field of kind choice.
 type Choice struct {
 	Value string // its JSON text, which is also what the form sends
 	Title string
@@ -56,7 +55,8 @@ type Choice struct {
 // ProblemKind says what is wrong with what was typed into a field.
 type ProblemKind string
 
-// The kinds of problems. ProblemInvalid stands for all that have no name.
+// The kinds of problems. ProblemInvalid is for all problems without a kind of their
+// own.
 const (
 	ProblemMissing      ProblemKind = "missing"
 	ProblemTooLong      ProblemKind = "too-long"
@@ -73,12 +73,11 @@ const (
 	ProblemInvalid      ProblemKind = "invalid"
 )
 
-// Problem is one thing wrong with a filled form. Nothing of what was typed
-// is in it.
+// Problem is one mistake in a filled form. It does not contain what was typed.
 type Problem struct {
 	Field string // its name, "" for the form as a whole
 	Kind  ProblemKind
-	Limit string // the bound that does not hold, "" where it cannot be said in a few characters
+	Limit string // the bound that was violated; "" if it does not fit in a few characters
 }
 
 // The bounds of an approval form.
@@ -87,12 +86,13 @@ const (
 	MaxFields                = 20
 	MaxFieldTitleChars       = 200
 	MaxFieldDescriptionChars = 1000
-	// MaxFieldChars is how much text a field takes, whatever its schema says:
-	// it bounds what matching a pattern costs.
+	// MaxFieldChars bounds the text in a field, even if its schema allows more. It
+	// limits the cost of matching a pattern.
 	MaxFieldChars = 10_000
-	// longTextChars is from where on a text gets an input of several lines.
+	// longTextChars is the maxLength above which a text gets an input of several
+	// lines.
 	longTextChars = 200
-	// maxNumberChars bounds how long a number may be written.
+	// maxNumberChars bounds the length of a number in characters.
 	maxNumberChars = 40
 )
 
@@ -101,15 +101,15 @@ var (
 	newlines    = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 )
 
-// isShortNumber reports whether a text is a JSON number that is cheap to reckon
-// with: at most 40 characters, and an exponent of at most 3 digits. Exact
-// arithmetic writes an exponent out: 1e999999999 would take a gigabyte.
+// isShortNumber reports whether a text is a JSON number that is cheap to calculate
+// with: at most 40 characters, and an exponent of at most 3 digits. Exact arithmetic
+// writes exponents out, so 1e999999999 would take a gigabyte.
 func isShortNumber(text string) bool {
 	return len(text) <= maxNumberChars && shortNumber.MatchString(text)
 }
 
-// isWholeNumber reports whether a [isShortNumber] is whole, as JSON Schema means
-// it: 1.0 and 1e2 are.
+// isWholeNumber reports whether an [isShortNumber] is whole in the sense of JSON
+// Schema: 1.0 and 1e2 are.
 func isWholeNumber(text string) bool {
 	_, ok := whole(text)
 	return ok
@@ -126,18 +126,17 @@ func whole(text string) (*big.Int, bool) {
 	return n.Num(), true
 }
 
-// readFields turns what was typed into a JSON object, in the order of the
-// fields. typed returns what came for a field, "" for nothing. A field left
-// empty is left out, and so is one with a problem: the schema may then call it
-// missing as well, and the problem told here says more. Whether the object fits
-// the schema is not judged.
+// readFields turns what was typed into a JSON object, in the order of the fields.
+// typed returns the text for a field, "" for none. Empty fields are left out, and so
+// are fields with a problem. The schema may then report such a field as missing too,
+// but the problem from readFields says more. readFields does not check the object
+// against the schema.
 //
-// Numbers keep their digits, and are written as JSON has them: .5 becomes 0.5,
-// and 05 becomes 5. A time without a zone is in UTC. Line ends become \n, as
-// browsers show them. Blanks around a value are dropped, since they come from
-// pasting and a person cannot see them; only a long text keeps them, where an
-// indented first line is meant. A boolean is true when "true" came and false when
-// nothing did.
+// Numbers keep their digits but are written as in JSON: .5 becomes 0.5, and 05
+// becomes 5. A time without a zone is in UTC. Line ends become \n, as browsers show
+// them. Blanks around a value are removed: they come from pasting, and people cannot
+// see them. Only a long text keeps them, since its first line may be indented on
+// purpose. A boolean is true for the text "true" and false for none.
 func readFields(fields []Field, typed func(name string) string) (object []byte, problems []Problem) {
 	object = []byte{'{'}
 	for _, f := range fields {
@@ -160,7 +159,7 @@ func readFields(fields []Field, typed func(name string) string) (object []byte, 
 	return append(object, '}'), problems
 }
 
-// read returns the JSON of what was typed, nil for nothing, or what is wrong.
+// read returns the JSON of what was typed, nil if nothing was typed, or the problem.
 func (f Field) read(typed string) ([]byte, ProblemKind) {
 	text := newlines.Replace(typed)
 	bare := Trim(text)
@@ -203,7 +202,7 @@ func (f Field) read(typed string) ([]byte, ProblemKind) {
 		return bodies.Encode(timeText(bare)), ""
 	case FieldLongText:
 		return bodies.Encode(text), ""
-	case FieldText: // what is not seen may be part of its last letter
+	case FieldText: // invisible characters may be part of the last letter
 		return bodies.Encode(strings.TrimSpace(text)), ""
 	default:
 		return bodies.Encode(bare), ""

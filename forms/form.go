@@ -7,15 +7,15 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Form is the form of an approval, made of its JSON Schema. It never changes, so
-// that many can use it at once.
+// Form is the form of an approval, made from its JSON Schema. It never changes, so it
+// is safe for concurrent use.
 type Form struct {
 	fields []Field
-	schema *jsonschema.Schema // nil where this release cannot use what was registered
-	bytes  int                // of memory that it takes, estimated from above
+	schema *jsonschema.Schema // nil if this release cannot use the registered schema
+	bytes  int                // an upper estimate of the memory that the form takes
 }
 
-// Mistake is something wrong with a schema. It quotes no values.
+// Mistake is one mistake in a schema. It quotes no values.
 type Mistake struct {
 	At      string // the path of the keyword, such as "properties.amount.minimum"; "" for the schema as a whole
 	Problem string
@@ -24,8 +24,7 @@ type Mistake struct {
 // Error implements error.
 func (m *Mistake) Error() string { return m.Problem }
 
-// Parse reads the schema of an approval that is to be registered, or lists what
-// is wrong with it.
+// Parse reads the schema in a new registration, or lists what is wrong with it.
 func Parse(schema []byte) (*Form, []Mistake) {
 	fields, mistakes := parseFields(schema)
 	if len(mistakes) > 0 {
@@ -38,8 +37,8 @@ func Parse(schema []byte) (*Form, []Mistake) {
 	return form, nil
 }
 
-// parseStored reads a schema that was registered, perhaps when more was allowed.
-// What cannot be read of it is left out, and what is typed then has a problem.
+// parseStored reads a stored schema, perhaps from a release that allowed more. It
+// leaves out what it cannot read; a form that is then typed has a problem.
 func parseStored(schema []byte) *Form {
 	fields, _ := parseFields(schema)
 	form, err := newForm(fields, schema, maxStepsStored)
@@ -49,7 +48,7 @@ func parseStored(schema []byte) *Form {
 	return form
 }
 
-// What a form takes in memory at most, in bytes. TestCacheIsBounded measures it.
+// The most memory that a form can take, in bytes. TestCacheIsBounded measures it.
 const (
 	bytesPerByte   = 32 // of the schema's text, for the fields
 	bytesPerSchema = 1200
@@ -66,8 +65,8 @@ func newForm(fields []Field, schema []byte, maxSteps int) (*Form, error) {
 	return &Form{fields: fields, schema: compiled, bytes: bytes}, nil
 }
 
-// Fields returns the inputs of the form, in the order of the schema. The caller
-// does not change them. A nil form has none.
+// Fields returns the inputs of the form, in the order of the schema. The caller must
+// not change them. A nil form has none.
 func (f *Form) Fields() []Field {
 	if f == nil {
 		return nil
@@ -75,10 +74,10 @@ func (f *Form) Fields() []Field {
 	return f.fields
 }
 
-// Read turns what was typed into a JSON object, or lists what is wrong with it, at
-// most one problem for each field, in the order of the fields. typed returns what
-// came for a field, "" for nothing. With partial, what is merely missing is no
-// problem: a rejection need not fill the form.
+// Read turns what was typed into a JSON object, or lists the problems: at most one
+// for each field, in the order of the fields. typed returns the text for a field, ""
+// for none. With partial, a missing value is not a problem, since a rejection need not
+// fill in the form.
 func (f *Form) Read(typed func(name string) string, partial bool) (object []byte, problems []Problem) {
 	object, problems = readFields(f.fields, typed)
 	if len(problems) > 0 {
@@ -91,8 +90,8 @@ func (f *Form) Read(typed func(name string) string, partial bool) (object []byte
 	return object, problems
 }
 
-// validate lists what is wrong with an object. The error says that it cannot be
-// checked at all.
+// validate lists what is wrong with an object. It returns an error if the object cannot
+// be checked at all.
 func (f *Form) validate(object []byte, partial bool) ([]Problem, error) {
 	if f.schema == nil {
 		return nil, errors.New("the schema cannot be used")

@@ -12,27 +12,27 @@ import (
 	"strings"
 )
 
-// What a schema may cost, with every reference written out: without a bound, a
-// chain of definitions that each refer twice to the next doubles the work with
-// every link. Together the bounds keep the checking of a form well under a tenth
-// of a second, whatever was typed: a step takes up to 20 ns, measured.
+// Bounds on the cost of a schema with all references written out. Without them, a
+// chain of definitions that each refer twice to the next one would double the work
+// with every definition. Together they keep the check of a form well under a tenth of
+// a second, whatever was typed: a step was measured to take up to 20 ns.
 const (
 	maxDepth        = 64        // of objects and lists in a schema
 	maxSchemas      = 1000      // counted
 	maxValues       = 10_000    // JSON values in them
-	maxSteps        = 3_000_000 // of all patterns, over the longest texts that fit
+	maxSteps        = 3_000_000 // of all patterns, for the longest texts allowed
 	maxPatternSteps = 2000      // of one pattern, for each character
 	maxPatternChars = 500
 	maxLength       = 1_000_000 // of minLength and its like
 
-	// maxStepsStored is for schemas that were registered when more was allowed.
+	// maxStepsStored is for schemas registered by a release that allowed more.
 	maxStepsStored = maxPatternSteps * MaxFieldChars
 )
 
 var (
-	// reference is the only kind that is followed.
+	// reference matches the only kind of reference that is allowed.
 	reference = regexp.MustCompile(`^#/(\$defs|definitions)/([A-Za-z0-9_.-]{1,64})$`)
-	// plainName is a name that may stand in an error.
+	// plainName matches names that an error may quote.
 	plainName = regexp.MustCompile(`^[A-Za-z0-9_$.-]{1,64}$`)
 )
 
@@ -46,11 +46,11 @@ var (
 	mapKeywords    = []string{"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
 	lengthKeywords = []string{"maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties"}
 	eachKeywords   = []string{"additionalProperties", "patternProperties", "propertyNames", "unevaluatedProperties"} // for each property
-	// Only a schema that others refer to needs these.
+	// Only schemas that other schemas refer to need these.
 	refusedKeywords = []string{"$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor", "$recursiveRef", "$schema", "$vocabulary"}
 )
 
-// cost is what checking one value against a schema takes at most.
+// cost is the most that checking one value against a schema can cost.
 type cost struct{ schemas, values, steps int }
 
 func (g *guard) add(c *cost, more cost) error {
@@ -63,8 +63,8 @@ func (g *guard) add(c *cost, more cost) error {
 	case c.values > maxValues:
 		return refuse("is too large: with its references written out it has more than %d values", maxValues)
 	case c.steps > g.maxSteps:
-		return refuse("has patterns that take too long to match: shorten them, above all the counts in braces, " +
-			"or give their texts a maxLength")
+		return refuse("has patterns that take too long to match: shorten them, especially the counts in braces, " +
+			"or add a maxLength")
 	}
 	return nil
 }
@@ -73,14 +73,13 @@ func (c cost) times(n int) cost {
 	return cost{c.schemas * n, c.values * n, c.steps * n}
 }
 
-// guard counts the cost of a schema, and refuses what the library should not
-// see.
+// guard counts the cost of a schema, and refuses what must not reach the library.
 type guard struct {
 	top      map[string]any
 	maxSteps int
-	known    map[string]*cost // of what is referred to; nil while it is counted
-	longest  map[string]int   // how many characters each pattern is matched against at most
-	size     cost             // of all of it, but each step of a pattern counted once and not for each character
+	known    map[string]*cost // of each definition; nil while it is being counted
+	longest  map[string]int   // the most characters that each pattern is matched against
+	size     cost             // of the whole schema, with each step of a pattern counted once and not for each character
 }
 
 // guardAgainst refuses a schema that refers to anything outside itself, refers
@@ -92,13 +91,13 @@ func guardAgainst(schema map[string]any, maxSteps int) (*guard, error) {
 	return g, err
 }
 
-// schema counts a schema for texts of at most so many characters. Its own
-// maxLength makes that less: a longer text does not fit it anyway.
+// schema counts a schema for texts of at most chars characters. The schema's own
+// maxLength lowers that, since longer texts do not match it anyway.
 func (g *guard) schema(value any, at []string, chars int) (cost, error) {
 	total := cost{schemas: 1}
 	of, isObject := value.(map[string]any)
 	if !isObject {
-		return total, nil // true, false, or not for us to judge
+		return total, nil // true, false, or something that the library judges
 	}
 	if len(at) > maxDepth {
 		return total, refuse("is nested deeper than %d levels", maxDepth)
@@ -135,7 +134,7 @@ func (g *guard) keyword(keyword string, value any, at []string, chars int) (cost
 		to, _ := value.(string)
 		return g.reference(to, at)
 	case slices.Contains(lengthKeywords, keyword):
-		// The library takes the last 64 bits of what does not fit into them.
+		// The library truncates numbers to their last 64 bits.
 		if number, ok := value.(json.Number); ok && !lengthInBounds(number.String()) {
 			return cost{}, refuse("must have a whole number from 0 to %d at %s", maxLength, shown(at))
 		}
@@ -187,16 +186,17 @@ func (g *guard) children(keyword string, value any, at []string, chars int) (cos
 	return total, nil
 }
 
-// reference counts what is referred to as if it stood here.
+// reference counts the definition that a reference points to as if it were written
+// here.
 func (g *guard) reference(to string, at []string) (cost, error) {
 	names := reference.FindStringSubmatch(to)
 	if names == nil {
-		return cost{}, refuse("may refer to #/$defs/… and #/definitions/… only, at %s", shown(at))
+		return cost{}, refuse("may only refer to #/$defs/… and #/definitions/…, at %s", shown(at))
 	}
 	definitions, _ := g.top[names[1]].(map[string]any)
 	target, found := definitions[names[2]]
 	if !found {
-		return cost{}, refuse("refers to a definition that is not there, at %s", shown(at))
+		return cost{}, refuse("refers to a definition that does not exist, at %s", shown(at))
 	}
 	if counted, seen := g.known[to]; seen {
 		if counted == nil {
@@ -210,7 +210,7 @@ func (g *guard) reference(to string, at []string) (cost, error) {
 	return counted, err
 }
 
-// pattern counts a pattern that is matched against so many characters.
+// pattern counts a pattern that is matched against chars characters.
 func (g *guard) pattern(text string, at []string, chars int) (cost, error) {
 	steps, err := patternCost(text)
 	if err != nil {
@@ -221,24 +221,25 @@ func (g *guard) pattern(text string, at []string, chars int) (cost, error) {
 	return cost{values: 1, steps: steps * chars}, nil
 }
 
-// patternCost counts the steps that matching one character takes at most. The
-// error continues a sentence, and does not quote the pattern.
+// patternCost returns the most steps that matching one character can take. The error
+// continues a sentence, and does not quote the pattern.
 func patternCost(text string) (int, error) {
 	if len(text) > maxPatternChars {
 		return 0, fmt.Errorf("has more than %d characters", maxPatternChars)
 	}
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return 0, errors.New("is not in the syntax of RE2, which has no look-around and no back references")
+		return 0, errors.New("is not in RE2 syntax, which has no look-around and no back references")
 	}
 	steps := stepsOf(parsed)
 	if steps > maxPatternSteps {
-		return 0, errors.New("takes too long to match: shorten it, above all the counts in braces")
+		return 0, errors.New("takes too long to match: shorten it, especially the counts in braces")
 	}
 	return steps, nil
 }
 
-// stepsOf counts without writing repetitions out, as compiling would.
+// stepsOf counts the steps of a pattern. Unlike compiling, it does not write
+// repetitions out.
 func stepsOf(of *syntax.Regexp) int {
 	steps := 1
 	if of.Op == syntax.OpLiteral {
@@ -261,7 +262,7 @@ func lengthInBounds(number string) bool {
 	return err == nil && n >= 0 && n <= maxLength
 }
 
-// countValues tells how many JSON values are in a value, itself included.
+// countValues counts the JSON values in a value, including the value itself.
 func countValues(value any) int {
 	n := 1
 	switch value := value.(type) {
@@ -277,8 +278,8 @@ func countValues(value any) int {
 	return n
 }
 
-// shown is a place in a schema as an error tells it. Names that could be
-// anything are left out.
+// shown formats a place in a schema for an error. It leaves out names that could
+// contain anything.
 func shown(at []string) string {
 	names := slices.Clone(at)
 	for i, name := range names {

@@ -7,9 +7,9 @@ import (
 	"callback-relay/bodies"
 )
 
-// checkMembers tells what is wrong with the names and numbers of valid JSON: names
-// given twice, of which the last would count, and numbers that take too long to
-// calculate with. nil is nothing.
+// checkMembers returns an error for valid JSON with a name that is given twice in one
+// object, where the last one would count, or with a number that takes too long to
+// calculate with.
 func checkMembers(d *json.Decoder) error {
 	token, err := d.Token()
 	if n, ok := token.(json.Number); ok && !isShortNumber(n.String()) {
@@ -19,7 +19,7 @@ func checkMembers(d *json.Decoder) error {
 	case json.Delim('{'):
 		return bodies.EachMember(d, func(_ string, again bool) error {
 			if again {
-				return refuse("has an object with one name more than once")
+				return refuse("has an object in which a name is given more than once")
 			}
 			return checkMembers(d)
 		})
@@ -29,12 +29,12 @@ func checkMembers(d *json.Decoder) error {
 				return err
 			}
 		}
-		_, err = d.Token() // the bracket that closes it
+		_, err = d.Token() // the closing bracket
 	}
 	return err
 }
 
-// members are those of a JSON object, in its order.
+// members are the members of a JSON object, in order.
 type members []member
 
 type member struct {
@@ -42,7 +42,7 @@ type member struct {
 	value json.RawMessage
 }
 
-// membersOf tells the members of a JSON object, and false for anything else.
+// membersOf returns the members of a JSON object, and false for anything else.
 func membersOf(text []byte) (members, bool) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if token, err := d.Token(); err != nil || token != json.Delim('{') {
@@ -61,7 +61,7 @@ func membersOf(text []byte) (members, bool) {
 	return all, true
 }
 
-// get returns the value that has the name, nil for none.
+// get returns the value of a member, nil for none.
 func (m members) get(name string) json.RawMessage {
 	for _, member := range m {
 		if member.name == name {
@@ -71,7 +71,7 @@ func (m members) get(name string) json.RawMessage {
 	return nil
 }
 
-// text returns the text that has the name, and false where there is none.
+// text returns the value of a member that is a string, and false if there is none.
 func (m members) text(name string) (string, bool) {
 	return textOf(m.get(name))
 }

@@ -11,24 +11,24 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// ranks orders the problems of one field: the first of them is told.
+// ranks orders the problems of one field: only the first one is reported.
 var ranks = []ProblemKind{
 	ProblemMissing, ProblemNotANumber, ProblemNotWhole, ProblemNotADate, ProblemNotAChoice,
 	ProblemTooShort, ProblemTooLong, ProblemTooSmall, ProblemTooLarge, ProblemNotAMultiple,
 	ProblemFormat, ProblemPattern, ProblemInvalid,
 }
 
-// examples are texts of the formats that people may be asked for. Those of times
-// are as an input for them takes them.
+// examples has an example of each format that people may be asked for. Times are in
+// the form that an input for times accepts.
 var examples = map[string]string{
 	"date-time": "2030-01-31 14:30", "time": "14:30", "email": "name@example.com", "idn-email": "name@example.com",
 	"uri": "https://example.com/page", "iri": "https://example.com/page", "hostname": "www.example.com", "idn-hostname": "www.example.com",
 	"ipv4": "192.0.2.1", "ipv6": "2001:db8::1", "uuid": "123e4567-e89b-12d3-a456-426614174000", "duration": "P1DT12H",
 }
 
-// problemsOf turns what the library found into at most one problem for each
-// field, in the order of the fields, and then of the form as a whole. The
-// library goes through objects in no order, so all of it is sorted.
+// problemsOf turns the library's errors into at most one problem for each field, in
+// the order of the fields, and then one for the form as a whole. It sorts everything,
+// since the library walks through objects in random order.
 func problemsOf(wrong *jsonschema.ValidationError, fields []Field, partial bool) []Problem {
 	all := collect(wrong)
 	if partial {
@@ -95,10 +95,10 @@ func each(names []string, problem ProblemKind) []Problem {
 	return all
 }
 
-// either tells what is wrong when none of several schemas fits. What only one
-// of them asks for would mislead, so a problem is named where all agree on it.
-// Where one of them would fit if more were filled in, something is missing. No
-// branches are told where more than one of them fits.
+// either says what is wrong if a value matches none of several schemas, the branches.
+// A problem that only some branches have would mislead, so it reports a problem only
+// if all branches agree. If one branch would match with more filled in, something is
+// missing. branches is empty if the value matches more than one schema.
 func either(field string, branches []*jsonschema.ValidationError) []Problem {
 	var all []Problem
 	whole := Problem{Field: field, Kind: ProblemInvalid}
@@ -124,8 +124,8 @@ func either(field string, branches []*jsonschema.ValidationError) []Problem {
 	return []Problem{one}
 }
 
-// kindOf names a problem with one value, and the bound that it does not hold.
-// An exclusive bound is not told: "at least 5" would be wrong of it.
+// kindOf returns the kind of a problem with one value, and the bound that the value
+// violates. It leaves out exclusive bounds, since "at least 5" would be wrong for them.
 func kindOf(wrong jsonschema.ErrorKind) (ProblemKind, string) {
 	switch k := wrong.(type) {
 	case *kind.MinLength:
@@ -163,8 +163,8 @@ func kindOf(wrong jsonschema.ErrorKind) (ProblemKind, string) {
 	return ProblemInvalid, ""
 }
 
-// notAChoice tells a box that must be ticked, which is missing its tick, from
-// a value that is none of those wanted.
+// notAChoice distinguishes a box that must be ticked and is not from a value that is
+// not one of the choices.
 func notAChoice(got any, want ...any) ProblemKind {
 	if ticked, isBox := got.(bool); isBox && !ticked && slices.ContainsFunc(want, func(w any) bool { return w == true }) {
 		return ProblemMissing
@@ -184,8 +184,7 @@ func wrongType(k *kind.Type) ProblemKind {
 	return ProblemInvalid
 }
 
-// number writes a bound as a decimal, and nothing for one that nobody would
-// read.
+// number writes a bound as a decimal, or "" if it is too long to read.
 func number(bound *big.Rat) string {
 	digits, _ := bound.FloatPrec() // a JSON number is always a decimal
 	if text := bound.FloatString(digits); len(text) <= 24 {
@@ -194,7 +193,7 @@ func number(bound *big.Rat) string {
 	return ""
 }
 
-// deepest is where in a schema the library found the first mistake.
+// deepest returns the place in a schema of the first mistake that the library found.
 func deepest(wrong *jsonschema.ValidationError) []string {
 	if len(wrong.Causes) == 0 {
 		return wrong.InstanceLocation

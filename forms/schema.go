@@ -17,19 +17,19 @@ import (
 
 var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
 
-// IsFieldName reports whether a field can have the name.
+// IsFieldName reports whether a name is allowed for a field.
 func IsFieldName(name string) bool { return fieldName.MatchString(name) }
 
 // parseFields reads the fields of a form from its JSON Schema, in the order of the
-// document. It judges what a form can show; the rest of the schema is for
-// [compile] to check. With mistakes it returns the fields that it could read.
+// document. It checks only what matters for showing the form; [compile] checks the
+// rest. If there are mistakes, it still returns the fields that it could read.
 func parseFields(schema []byte) ([]Field, []Mistake) {
 	if len(schema) > MaxSchemaBytes {
 		return nil, []Mistake{{"", fmt.Sprintf("has %d bytes, at most %d are allowed", len(schema), MaxSchemaBytes)}}
 	}
 	top, isObject := membersOf(schema)
 	if bodies.CheckJSON(schema) != nil || !isObject {
-		return nil, []Mistake{{"", "must be a JSON Schema: an object with type object and properties"}}
+		return nil, []Mistake{{"", `must be a JSON Schema: an object with "type": "object" and properties`}}
 	}
 	d := json.NewDecoder(bytes.NewReader(schema))
 	d.UseNumber()
@@ -53,7 +53,7 @@ func (p *fieldParser) form(top members) []Field {
 	if t, _ := top.text("type"); t != "object" {
 		p.add("type", "must be object")
 	}
-	// Older drafts ignore everything that stands beside a reference.
+	// Older drafts ignore all keywords next to a reference.
 	if top.get("$ref") != nil {
 		p.add("$ref", "cannot be used here: write the properties out")
 	}
@@ -69,7 +69,7 @@ func (p *fieldParser) form(top members) []Field {
 	var fields []Field
 	for _, property := range properties {
 		if !fieldName.MatchString(property.name) {
-			p.add("properties", "has a name that is not 1 to 64 characters of A-Z a-z 0-9 _ -, a letter first")
+			p.add("properties", "has a name that is not 1 to 64 characters A-Z a-z 0-9 _ - that begin with a letter")
 			continue
 		}
 		fields = append(fields, p.field(property.name, property.value, slices.Contains(required, property.name)))
@@ -83,14 +83,14 @@ func (p *fieldParser) required(value json.RawMessage, properties members) []stri
 	}
 	var items []json.RawMessage
 	if value[0] != '[' || json.Unmarshal(value, &items) != nil {
-		p.add("required", "must be a list of names of properties")
+		p.add("required", "must be a list of property names")
 		return nil
 	}
 	var names []string
 	for _, item := range items {
 		name, ok := textOf(item)
 		if !ok || properties.get(name) == nil {
-			p.add("required", "has an entry that names no property")
+			p.add("required", "has an entry that is not the name of a property")
 			continue
 		}
 		names = append(names, name)
@@ -127,13 +127,14 @@ func (p *fieldParser) field(name string, value json.RawMessage, required bool) F
 	return f
 }
 
-// formatKinds are the kinds of strings that browsers have an input for, by
-// their format.
+// formatKinds are the kinds of strings that have their own input in browsers, by
+// format.
 var formatKinds = map[string]FieldKind{
 	"date": FieldDate, "date-time": FieldDateTime, "time": FieldTime, "email": FieldEmail, "uri": FieldURL,
 }
 
-// kind tells what a property is shown as; a long text is still a text here.
+// kind returns the kind of a property's input; a long text still counts as a text
+// here.
 func (p *fieldParser) kind(at string, of members) FieldKind {
 	t, isText := of.text("type")
 	choice := of.get("enum") != nil || of.get("oneOf") != nil
@@ -144,7 +145,7 @@ func (p *fieldParser) kind(at string, of members) FieldKind {
 	case choice && (isText && slices.Contains([]string{"string", "number", "integer"}, t) || of.get("type") == nil):
 		return FieldChoice
 	case choice:
-		p.add(at, "is a choice: its type must be string, number or integer, or be left out")
+		p.add(at, "is a choice: set its type to string, number or integer, or leave it out")
 	case t == "string" && formatKinds[format] != "":
 		return formatKinds[format]
 	case t == "string":
@@ -152,7 +153,7 @@ func (p *fieldParser) kind(at string, of members) FieldKind {
 	case t == "number" || t == "integer" || t == "boolean":
 		return FieldKind(t)
 	default:
-		p.add(at, "cannot be shown in a form: its type must be string, number, integer or boolean; or it has an enum of strings or numbers, or a oneOf of {const, title}")
+		p.add(at, "cannot be shown in a form: use the type string, number, integer or boolean, an enum of strings or numbers, or a oneOf of {const, title}")
 	}
 	return ""
 }
@@ -161,7 +162,7 @@ func (p *fieldParser) kind(at string, of members) FieldKind {
 func (p *fieldParser) shown(at string, of members, name string, limit int) string {
 	text, ok := of.text(name)
 	if (!ok && of.get(name) != nil) || utf8.RuneCountInString(text) > limit {
-		p.add(at+"."+name, "must be a text of at most %d characters", limit)
+		p.add(at+"."+name, "must be a string of at most %d characters", limit)
 		return ""
 	}
 	return text
@@ -193,7 +194,7 @@ func (p *fieldParser) choices(at string, of members) []Choice {
 	if list == nil {
 		list, name = of.get("oneOf"), "oneOf"
 	} else if of.get("oneOf") != nil {
-		p.add(at, "has both enum and oneOf: give one of them")
+		p.add(at, "has both enum and oneOf: give only one of them")
 		return nil
 	}
 	t, _ := of.text("type")
@@ -234,9 +235,9 @@ func (p *fieldParser) choices(at string, of members) []Choice {
 
 // choiceShape says what the entries of a choice must be.
 func choiceShape(list, of string) string {
-	shape := map[string]string{"string": "a text", "number": "a number", "integer": "a whole number"}[of]
+	shape := map[string]string{"string": "a string", "number": "a number", "integer": "a whole number"}[of]
 	if shape == "" {
-		shape = "a text or a number"
+		shape = "a string or a number"
 	}
 	if list == "oneOf" {
 		return "an object with a title and a const that is " + shape
@@ -244,8 +245,8 @@ func choiceShape(list, of string) string {
 	return shape
 }
 
-// defaultOf returns what the input shows at first: nothing where the default is
-// not of the field's kind.
+// defaultOf returns what the input shows at first: nothing if the default does not
+// suit the field's kind.
 func (f Field) defaultOf(value json.RawMessage) string {
 	text, isText := textOf(value)
 	switch f.Kind {

@@ -12,31 +12,32 @@ import (
 	"callback-relay/relay"
 )
 
-// requestsInFlight is how many requests one listener handles at once, unless
-// told. When Redis is slow, more would only wait, each with its memory.
+// requestsInFlight is how many requests a listener handles at once by default. If
+// Redis is slow, more requests would only wait and take memory.
 const requestsInFlight = 1024
 
-// The misses that a listener answers with 404, and the refusals that it logs, per
-// second in the long run and at once. No sender of webhooks has that many wrong
+// How many requests per second, and how many at once, a listener answers with 404,
+// and how many refused requests it logs. No sender of webhooks has that many wrong
 // addresses.
 const (
 	missRate  = 100
 	missBurst = 200
 )
 
-// errTooManyMisses is of a listener that answers enough of them with 404.
-var errTooManyMisses = errors.New("too many requests that lead nowhere")
+// errTooManyMisses replaces the 404 once a listener has answered too many requests
+// with 404.
+var errTooManyMisses = errors.New("too many requests to addresses that do not exist")
 
-// capacity is what there is only so much of at once.
+// capacity is a limited amount of something, such as bytes or requests.
 type capacity struct {
 	most    int64
 	taken   atomic.Int64
-	changed func(by int64) // is told; nil for nobody
+	changed func(by int64) // called after each change, if not nil
 }
 
-// take takes n, or reports that there is not enough left, and then takes
-// nothing, not even for a moment: what is smaller may fit. The caller gives it
-// back when it is needed no longer.
+// take takes n, or reports [relay.ErrOverloaded] if not enough is left. In that case
+// it takes nothing, not even for a moment, since a smaller request may still fit.
+// The caller gives n back when it is no longer needed.
 func (c *capacity) take(n int64) error {
 	for {
 		taken := c.taken.Load()
@@ -65,13 +66,13 @@ func (c *capacity) tell(by int64) {
 	}
 }
 
-// byteCapacity is room for bodies or pages, of which the metrics are told.
+// byteCapacity is room for bodies or pages, which the metrics record.
 func (a *app) byteCapacity(most int64) *capacity {
 	return &capacity{most: most, changed: func(by int64) { a.metrics.BodyBytes(a.listener, by) }}
 }
 
-// bounded refuses requests while so many are under way. What tells how the
-// process is must not be bounded: that is asked just then.
+// bounded refuses requests while most are being handled. Do not use it for health
+// checks and metrics, which matter most when the process is overloaded.
 func bounded(most int) echo.MiddlewareFunc {
 	requests := &capacity{most: int64(most)}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -85,15 +86,15 @@ func bounded(most int) echo.MiddlewareFunc {
 	}
 }
 
-// requestsPerLink is how many requests to one link are handled at once. Its
-// sender needs one, or two, and those who look at a page some more.
+// requestsPerLink is how many requests to one link are handled at once. A sender
+// needs one or two, and people who look at a page need a few more.
 const requestsPerLink = 8
 
-// linkBounds bounds the requests to each link, so that whoever has one link, even
-// of a callback that ended long ago, cannot take all the room that others need.
+// linkBounds bounds the requests to each link. Otherwise anyone who has a single
+// link, even of a finished callback, could take all the room that others need.
 type linkBounds struct {
 	mu       sync.Mutex
-	requests map[relay.LinkRef]int // that are being handled
+	requests map[relay.LinkRef]int // how many are being handled
 }
 
 // bound handles a request to a link, or refuses it.
@@ -115,10 +116,10 @@ func (b *linkBounds) bound(link relay.LinkRef, handle func() error) error {
 	return handle()
 }
 
-// limitMisses answers a flood of requests that lead nowhere with 429. It is
-// alike for all of them, so nobody learns from it which links there are, and
-// requests that lead somewhere are not touched: whoever floods may share an
-// address with honest senders.
+// limitMisses answers a flood of requests to addresses that do not exist with 429. It
+// treats all of them alike, so nobody learns which links exist. It does not look at
+// the client's address, which honest senders may share, and never affects requests
+// to addresses that exist.
 func limitMisses() echo.MiddlewareFunc {
 	misses := rate.NewLimiter(missRate, missBurst)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {

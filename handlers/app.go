@@ -18,10 +18,10 @@ import (
 type Metrics interface {
 	RequestBegun(listener string)
 	RequestDone(listener, route, method string, status int, took time.Duration)
-	// BodyBytes is told by how much the bodies in memory became more, or less.
+	// BodyBytes is told by how much the size of the bodies in memory has changed.
 	BodyBytes(listener string, change int64)
-	// Answered and Registered are told the problem's code as the reason of what
-	// was not taken; it is "" otherwise.
+	// Answered and Registered get the problem's code as the reason of a refused
+	// request, and "" for an accepted one.
 	Answered(result, reason string)
 	Registered(result, reason string)
 	Cancelled()
@@ -29,19 +29,19 @@ type Metrics interface {
 
 // Tracer follows requests.
 type Tracer interface {
-	// Request begins a request to a route, as part of the caller's trace if the
-	// caller is trusted. end is called with the status and the callback's id, or
-	// "" where there is none; without that there is no span.
+	// Request begins the span of a request to a route, as part of the caller's trace
+	// if the caller is trusted. end is called with the status and the callback's id,
+	// or "" if there is none. If end is not called, no span is recorded.
 	Request(r *http.Request, listener, route string, trusted bool) (_ *http.Request, end func(status int, callback string))
 }
 
-// The results of what was not taken: because of the request, or of us.
+// The results of requests that failed: because of the request, or because of us.
 const (
 	resultRejected = "rejected"
 	resultFailed   = "failed"
 )
 
-// resultOf returns what an error is counted as, and why.
+// resultOf returns the result and the reason by which an error is counted.
 func resultOf(err error) (result, reason string) {
 	p := problemOf(err)
 	if p.Status >= http.StatusInternalServerError {
@@ -57,13 +57,13 @@ type app struct {
 	logger   *slog.Logger
 	metrics  Metrics
 	tracer   Tracer
-	trusted  bool              // whether a caller's trace goes on here
+	trusted  bool              // whether to continue a caller's trace
 	allow    map[string]string // the Allow header by route pattern
-	// errorPage shows an error to a person; nil where no people come.
+	// errorPage shows an error to a person; nil on a listener without pages.
 	errorPage func(echo.Context, api.Problem) error
-	pagePaths []string      // what the paths of pages begin with
-	linkPaths []string      // and those of links for programs
-	refusals  *rate.Limiter // of the answers of 400 and over that are logged
+	pagePaths []string      // prefixes of the paths of pages
+	linkPaths []string      // prefixes of the paths of links for programs
+	refusals  *rate.Limiter // limits how many answers of 400 and over are logged
 }
 
 func newApp(listener string, logger *slog.Logger, metrics Metrics, tracer Tracer) *app {
@@ -71,7 +71,7 @@ func newApp(listener string, logger *slog.Logger, metrics Metrics, tracer Tracer
 		echo: echo.New(), listener: listener, logger: logger, metrics: metrics, tracer: tracer,
 		allow: map[string]string{}, refusals: rate.NewLimiter(missRate, missBurst),
 	}
-	// Nobody's X-Forwarded-For is believed, and nothing depends on the address.
+	// X-Forwarded-For is not trusted, and nothing depends on the client's address.
 	a.echo.IPExtractor = echo.ExtractIPDirect()
 	a.echo.HTTPErrorHandler = a.renderError
 	a.echo.Use(a.observe, a.recover, secureHeaders, closeUnclear)
@@ -96,9 +96,9 @@ func (a *app) get(path string, handler echo.HandlerFunc) {
 	a.handle(path, methods{http.MethodGet: handler, http.MethodHead: handler})
 }
 
-// NewServer returns an HTTP server for a handler, with every deadline and
-// bound set: a client that sends slowly, or not at all, is cut off while
-// others are served. The write deadline leaves room for a delivery.
+// NewServer returns an HTTP server for a handler, with every deadline and bound set:
+// clients that send slowly or not at all are cut off and do not delay others. The
+// write deadline leaves time for a delivery.
 func NewServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -107,7 +107,7 @@ func NewServer(handler http.Handler, logger *slog.Logger) *http.Server {
 		WriteTimeout:      60 * time.Second, // from the end of the headers
 		IdleTimeout:       75 * time.Second, // longer than load balancers keep theirs (60 s)
 		MaxHeaderBytes:    16 << 10,
-		// Even "OPTIONS *" is answered by us, with our headers.
+		// We answer "OPTIONS *" too, with our headers.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}

@@ -14,10 +14,10 @@ import (
 	"callback-relay/relay"
 )
 
-// readBody reads a body of at most limit bytes, as it comes. One for which there
-// is no room is refused before the first read, so that no "100 Continue" invites
-// what is turned away. Room is taken as bytes arrive and not before, or a few
-// bodies that are announced could hold the room of many.
+// readBody reads a body of at most limit bytes. If there is no room for the body, it
+// is refused before the first read, so that no "100 Continue" invites the client to
+// send it. Room is taken only as bytes arrive: otherwise a few announced bodies could
+// hold the room of many.
 func readBody(c echo.Context, limit int, room *share) ([]byte, error) {
 	if err := checkDeclared(c, limit); err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func readBody(c echo.Context, limit int, room *share) ([]byte, error) {
 	return readAll(c, limit, room)
 }
 
-// checkDeclared refuses a body that says itself that it is too long.
+// checkDeclared refuses a body whose declared length is over the limit.
 func checkDeclared(c echo.Context, limit int) error {
 	declared := c.Request().ContentLength
 	if declared <= int64(limit) {
@@ -38,11 +38,11 @@ func checkDeclared(c echo.Context, limit int) error {
 	return &bodies.TooLargeError{Limit: limit, Actual: int(declared)}
 }
 
-// readAll reads a body of at most limit bytes into its share of the room. Of one
-// that is longer, or did not arrive whole, it returns nothing.
+// readAll reads a body of at most limit bytes into its share of the room. If the body
+// is longer or incomplete, it returns none of it.
 func readAll(c echo.Context, limit int, room *share) ([]byte, error) {
-	// In HTTP/1.0 a POST without a length is a mistake (RFC 1945, 8.3). net/http
-	// takes its body, chunks too, for an empty one.
+	// In HTTP/1.0 a POST without a length is invalid (RFC 1945, 8.3), but net/http
+	// would treat its body as empty, even in chunks.
 	if req := c.Request(); !req.ProtoAtLeast(1, 1) && req.Header.Get(echo.HeaderContentLength) == "" {
 		hangUp(c)
 		return nil, &bodies.InvalidError{Problem: "incomplete or badly framed"}
@@ -72,15 +72,15 @@ func readAll(c echo.Context, limit int, room *share) ([]byte, error) {
 	return body, nil
 }
 
-// hangUp ends the connection after the answer, whatever the client still
-// sends. Otherwise the server would read on, up to 256 KiB, before it answers.
+// hangUp ends the connection after the answer, whatever the client still sends.
+// Otherwise the server would first read up to 256 KiB more before it answers.
 func hangUp(c echo.Context) {
-	// A reader that is over its limit is the one way to tell the server so. It
-	// then answers at once, and waits a little before it closes: data that
-	// arrives at a closed connection makes the client's side forget the answer.
+	// The only way to tell the server is a MaxBytesReader that exceeds its limit. Then
+	// the server answers at once, and waits a little before it closes the connection:
+	// data that arrives at a closed connection makes the client's side drop the answer.
 	over := http.MaxBytesReader(c.Response().Writer, io.NopCloser(strings.NewReader("x")), 0)
 	_, _ = over.Read(make([]byte, 1))
-	// It would still read on after the answer, so it is told to stop. That fails
-	// only for the writers of tests, which belong to no server.
+	// The server would still read after the answer, so stop it. This fails only for the
+	// writers of tests, which have no connection.
 	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now())
 }

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// BoundConnections returns a listener for a server that has at most so many
-// connections open: an open connection takes memory and a file descriptor, and
-// without descriptors there is no way to Redis, to Step Functions or for a
-// health check either.
+// BoundConnections returns a listener that keeps at most most connections of a server
+// open. An open connection takes memory and a file descriptor; without free
+// descriptors the relay cannot reach Redis or Step Functions, nor answer health
+// checks.
 //
-// When the bound is reached, a new connection takes the place of the one that
-// has waited longest for its client: for a request or the rest of its headers,
-// or for a body that nobody wants to read. Those whose request is being handled
-// are not touched; while all of them are, new ones wait to be accepted.
+// When the bound is reached, a new connection replaces the one that has waited
+// longest for its client: for a request, for the rest of its headers, or for a body
+// that no handler reads. Connections whose request is being handled stay open; while
+// all of them are busy, new connections wait to be accepted.
 //
-// The server must not be serving yet, and serves with this listener alone.
+// The server must not be serving yet, and must serve with this listener only.
 func BoundConnections(server *http.Server, l net.Listener, most int) net.Listener {
 	b := &boundedListener{Listener: l, most: most, changed: make(chan struct{}, 1), closed: make(chan struct{})}
 	follow := server.ConnState
@@ -52,23 +52,23 @@ func BoundConnections(server *http.Server, l net.Listener, most int) net.Listene
 
 type connKey struct{}
 
-// spared is how long a connection is left alone whose request has come and is
-// not handled yet, or was handled while its body has not been drained: the
-// server reads it to the end, before it answers.
+// spared is how long a connection is not replaced although no handler is running:
+// before the handler of a request that has arrived, and after the handler, while the
+// server reads the rest of the body.
 const spared = time.Second
 
 type boundedListener struct {
 	net.Listener
 	most     int
-	changed  chan struct{} // tells a connection that waits to be accepted
+	changed  chan struct{} // wakes a connection that waits to be accepted
 	closed   chan struct{}
 	once     sync.Once
 	closeErr error
 
 	mu   sync.Mutex
 	open int
-	// Connections in which nothing is handled, those that wait longest first:
-	// without a request, and with one that is before or behind its handler.
+	// Connections that no handler is using, the longest waiting first: idle ones have
+	// no request; unhandled ones have a request before or after its handler.
 	idle, unhandled list.List
 }
 
@@ -80,7 +80,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	}
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return conn, nil // no network is behind it
+		return conn, nil // not a TCP connection
 	}
 	c := &boundedConn{TCPConn: tcp, of: l}
 	for {
@@ -102,8 +102,8 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close implements [net.Listener]. The server closes its listener too, and either
-// may be first.
+// Close implements [net.Listener]. It may be called more than once, since the server
+// closes its listener too.
 func (l *boundedListener) Close() error {
 	l.once.Do(func() {
 		close(l.closed)
@@ -112,8 +112,8 @@ func (l *boundedListener) Close() error {
 	return l.closeErr
 }
 
-// admit counts a connection, or returns the one to be closed for it; nil where
-// none can be.
+// admit counts a connection as open, or returns the connection to close for it; nil if
+// none can be closed.
 func (l *boundedListener) admit(c *boundedConn) (longest *boundedConn, admitted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -139,7 +139,7 @@ func (l *boundedListener) admit(c *boundedConn) (longest *boundedConn, admitted 
 	return longest, false
 }
 
-// follow takes note of what the server says of a connection.
+// follow records the state that the server reports for a connection.
 func (l *boundedListener) follow(c *boundedConn, state http.ConnState) {
 	switch state {
 	case http.StateIdle:
@@ -149,7 +149,8 @@ func (l *boundedListener) follow(c *boundedConn, state http.ConnState) {
 	}
 }
 
-// put puts a connection at the end of a list, or into none.
+// put moves a connection to the end of a list, or removes it from its list if into is
+// nil.
 func (l *boundedListener) put(c *boundedConn, into *list.List) {
 	l.mu.Lock()
 	l.move(c, into)
@@ -187,8 +188,8 @@ func (l *boundedListener) tell() {
 	}
 }
 
-// boundedConn embeds the TCP connection itself: the server closes one side of
-// it after an answer that cuts a request short.
+// boundedConn embeds the TCP connection itself, because the server closes one side of
+// it after an answer that cuts off a request.
 type boundedConn struct {
 	*net.TCPConn
 	of *boundedListener

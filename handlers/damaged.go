@@ -13,15 +13,15 @@ import (
 	"callback-relay/relay"
 )
 
-// longestDamaged is how long a path may be, in bytes, to be looked at for a link
-// that was damaged. This happens before anything is bounded.
+// longestDamaged is how long a path may be, in bytes, to be searched for a damaged
+// link. The search happens before any other limit applies.
 const longestDamaged = 1 << 10
 
-// repairLinks makes links work that were damaged on their way: by a sentence or
-// a mail program that put something behind them, by blanks that nobody sees, by a
-// second slash, by a QR code in capitals. The key's MAC makes that safe, as a
-// repair that went wrong leads nowhere. Everything else, paths with dot segments
-// and with further segments above all, is left as it is, and so is 404.
+// repairLinks makes damaged links work: with text or punctuation appended by a
+// sentence or a mail program, with invisible blanks, with a second slash, or in the
+// capitals of a QR code. This is safe because of the key's MAC: a wrong repair finds
+// no link. Any other path stays unchanged and gets 404, above all one with dot
+// segments or with further segments.
 func repairLinks(prefix string) echo.MiddlewareFunc {
 	trimmed := regexp.QuoteMeta(strings.Trim(prefix, "/"))
 	whole := regexp.MustCompile(`^(?:` + regexp.QuoteMeta(prefix) + `)?/[ca]/[a-z2-7]+$`)
@@ -30,7 +30,7 @@ func repairLinks(prefix string) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			address := c.Request().URL
 			if whole.MatchString(address.Path) {
-				address.RawPath = "" // letters that need no escape
+				address.RawPath = "" // the repaired path needs no escapes
 				return next(c)
 			}
 			if len(address.Path) > longestDamaged || hasDots(address.Path) {
@@ -54,9 +54,9 @@ func hasDots(path string) bool {
 	return slices.Contains(segments, ".") || slices.Contains(segments, "..")
 }
 
-// keyIn returns the key with which the end of a path begins, in lower case, or
-// "". Brackets and quotes may stand before it and blanks in it; what cannot be
-// part of a key ends it, and whatever stands behind that is no part of the link.
+// keyIn returns the key at the beginning of rest, in lower case, or "". Brackets and
+// quotes may precede the key, and blanks may be inside it. The first character that
+// cannot be part of a key ends it, and the rest is ignored.
 func keyIn(rest string) string {
 	rest = strings.TrimLeft(rest, "<([{\"'“‘«")
 	var key strings.Builder
@@ -64,7 +64,7 @@ func keyIn(rest string) string {
 		switch whole := key.Len() == relay.LinkKeyChars || key.Len() == relay.ShortLinkKeyChars; {
 		case isKeyChar(r) && key.Len() < relay.LinkKeyChars:
 			key.WriteRune(unicode.ToLower(r))
-		case isUnseen(r) && !whole:
+		case isInvisible(r) && !whole:
 		case whole && !isSegment(rest[at:]):
 			return key.String()
 		default:
@@ -78,15 +78,15 @@ func isKeyChar(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '2' && r <= '7'
 }
 
-// isUnseen tells whether a character cannot be seen; one that is not UTF-8 may be
-// a no-break space in Latin-1.
-func isUnseen(r rune) bool {
+// isInvisible tells whether a character is invisible. A byte that is not UTF-8 counts,
+// since it may be a no-break space in Latin-1.
+func isInvisible(r rune) bool {
 	return unicode.IsSpace(r) || names.Invisible(r) || r == utf8.RuneError
 }
 
-// isSegment tells whether what stands behind a key is a further segment of the
-// path: such an address was never a link. A letter right behind it makes it
-// another key, and a control character was put there on purpose.
+// isSegment tells whether the text after a key shows that the address was never a
+// link: a further segment of the path, a letter that makes it another key, or a
+// control character, which somebody put there on purpose.
 func isSegment(rest string) bool {
 	next, size := utf8.DecodeRuneInString(rest)
 	if isKeyChar(next) || unicode.IsDigit(next) || unicode.IsControl(next) && !unicode.IsSpace(next) {

@@ -1,11 +1,11 @@
-// Package handlers is HTTP in and out. It has two faces, each for a listener of
-// its own: [Public] serves links to the world, [Private] serves the API,
-// health and metrics to the inside.
+// Package handlers translates between HTTP and package relay. It serves two
+// listeners: [Public] serves links to the world, and [Private] serves the API,
+// health and metrics inside the network.
 //
-// A handler parses, calls package relay, and renders. No rule lives here. The
-// one table from errors to statuses is in problems.go; an error that is not in
-// it is answered with 500 and silence.
+// A handler parses, calls package relay, and renders. It contains no rules. The only
+// table from errors to statuses is in problems.go; an error that is not in the table
+// is answered with 500 and no detail.
 //
-// What leaves through logs and metrics carries the route's pattern and the
-// callback's id, never the path, which holds the link's secret.
+// Logs and metrics contain the route's pattern and the callback's id, never the
+// path, which contains the link's secret.
 package handlers

@@ -15,11 +15,11 @@ import (
 	"callback-relay/relay"
 )
 
-// The bounds of what a page posts, in bytes. One person's share of an output is
-// at most half of the largest output, and each byte of that is at most three of
-// a form, so that no form is larger than maxForm. Most are much smaller: each
-// character of an input is at most four bytes, each of which may be escaped by
-// three, and besides there are names and a nonce.
+// The bounds of a posted form, in bytes. One person's decision takes at most half of
+// the largest output, and each of its bytes takes at most three in a form, so no
+// form is larger than maxForm. Most forms are much smaller: a character takes at most
+// four bytes, and each byte takes at most three when escaped. formOverhead is for
+// the names of inputs and the nonce.
 const (
 	maxForm      = 2 * relay.MaxOutputBytes
 	formOverhead = 8 << 10
@@ -28,8 +28,8 @@ const (
 	maxNonceChars = 100
 )
 
-// formLimit bounds a form by what it asks for; nil for a page that asks for nothing
-// now, and may have been opened when it did.
+// formLimit bounds a posted form by the inputs that its page asks for. f is nil if the
+// page asks for nothing now, although it may have had a form when it was opened.
 func formLimit(f *relay.Form) int {
 	if f == nil {
 		return maxForm
@@ -41,8 +41,8 @@ func formLimit(f *relay.Form) int {
 	return min(total, maxForm)
 }
 
-// readForm reads the inputs of a form that a browser posts, of at most limit
-// bytes. They are counted twice: as they came, and as they are read.
+// readForm reads the inputs of a form of at most limit bytes that a browser posts. It
+// takes room for the form twice: for the body and for the decoded inputs.
 func readForm(c echo.Context, limit int, room *share) (url.Values, error) {
 	if bodies.KindOf(c.Request().Header).MediaType() != echo.MIMEApplicationForm {
 		return nil, &bodies.UnsupportedError{Problem: "set the Content-Type header to " + echo.MIMEApplicationForm}
@@ -73,9 +73,9 @@ func parseForm(body []byte) (url.Values, error) {
 	return typed, nil
 }
 
-// keep returns what of a form is shown again: the inputs that there are, each
-// once and up to as many characters as it takes. Of those that were longer it
-// returns a problem: a person must not think that all of it is still there.
+// keep returns the entries of a form that are shown again: those of the given inputs,
+// each once and cut to its maximum length. For each one that was cut it returns a
+// problem, so that a person does not think that the text is complete.
 func keep(typed url.Values, inputs map[string]int) (kept url.Values, cut []pages.Problem) {
 	kept = url.Values{}
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
@@ -91,7 +91,7 @@ func keep(typed url.Values, inputs map[string]int) (kept url.Values, cut []pages
 	return kept, cut
 }
 
-// firstChars returns at most so many characters of a text.
+// firstChars returns at most the first most characters of a text.
 func firstChars(text string, most int) string {
 	n := 0
 	for at := range text {

@@ -36,9 +36,9 @@ func must1[T any](value T, err error) func(*testing.T) T {
 	}
 }
 
-// During the next rollout this release runs beside one that guards links. Through
-// such a link nothing ends the callback here, whatever is posted and however: the
-// sender is told to come back, and gets to the other release.
+// During the next rollout this release runs beside one that guards links. Here, nothing
+// that is posted through a guarded link ends the callback: the sender is told to try
+// again, and then reaches the other release.
 func TestGuardedLinks(t *testing.T) {
 	n := start(t)
 	const links = `{"default":{"type":"webhook"},"yes":{"type":"success"},"no":{"type":"failure","error":"E"},"beat":{"type":"heartbeat"},` +

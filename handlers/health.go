@@ -9,15 +9,15 @@ import (
 	"callback-relay/relay"
 )
 
-// healthz says that the process runs. It depends on nothing else.
+// healthz says that the process runs. It checks nothing else.
 func healthz(c echo.Context) error {
 	return c.JSON(http.StatusOK, api.Health{Status: api.HealthOK})
 }
 
-// alive is healthz of the public listener. Asked with a nonce, it proves that it
-// belongs to the relay that asks, which so finds out whether the public URL
-// leads here. Proofs have no limit of their own: strangers could use it up, and a
-// proof costs less than the request around it.
+// alive is healthz of the public listener. It answers a nonce with a proof that it
+// belongs to the relay that asks: this is how a relay finds out whether the public
+// URL leads to it. Proofs have no rate limit: strangers could use it up, and a proof
+// costs less than the rest of the request.
 func (h *public) alive(c echo.Context) error {
 	nonces, asked := c.QueryParams()["nonce"]
 	if !asked {
@@ -33,7 +33,7 @@ func (h *public) alive(c echo.Context) error {
 // readyz says whether the relay can serve, and if not, why.
 func (h *private) readyz(c echo.Context) error {
 	if failedChecks := h.ready(c.Request().Context()); len(failedChecks) > 0 {
-		p := api.NewProblem(api.CodeUnavailable, "Not ready, for the reasons that failedChecks lists.")
+		p := api.NewProblem(api.CodeUnavailable, "The relay is not ready. failedChecks lists the reasons.")
 		p.FailedChecks = failedChecks
 		return writeProblem(c, p)
 	}

@@ -27,8 +27,8 @@ const (
 // noteCallback names the callback that a request is about.
 func noteCallback(c echo.Context, id relay.CallbackID) { c.Set(callbackAttr, string(id)) }
 
-// requestID is what a caller may call its request. Anything else is replaced,
-// so that nothing unexpected gets into logs and headers.
+// requestID matches the request ids that callers may choose. Any other id is
+// replaced, so that nothing unexpected gets into logs and headers.
 var requestID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
 // observe gives each request an id, and logs and counts it when it is done.
@@ -52,8 +52,8 @@ func (a *app) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if a.trusted || callback != "" {
 			end(c.Response().Status, callback)
 		} else {
-			// It led to no callback, and strangers may send as many of these as
-			// they like. So the span is dropped, and the log does not name it.
+			// The request reached no callback, and strangers may send many of these. So the
+			// span is dropped, and the log does not mention it.
 			c.SetRequest(untraced)
 		}
 		a.done(c, id, time.Since(began))
@@ -61,8 +61,8 @@ func (a *app) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// beginSpan begins the span of a request, which ends with what came of it. What
-// no route serves has none, nor has what is asked every few seconds.
+// beginSpan begins the span of a request. end records the result. Requests without a
+// route have no span, and neither have routes that are polled every few seconds.
 func (a *app) beginSpan(c echo.Context) (end func(status int, callback string)) {
 	if c.Path() == "" || isPolled(c.Path()) {
 		return func(int, string) {}
@@ -72,20 +72,20 @@ func (a *app) beginSpan(c echo.Context) (end func(status int, callback string)) 
 	return end
 }
 
-// isPolled tells whether somebody asks for a route every few seconds.
+// isPolled tells whether a route is usually requested every few seconds.
 func isPolled(route string) bool {
 	return slices.Contains([]string{"healthz", "readyz", "metrics", "robots.txt"}, path.Base(route))
 }
 
-// loggedMethods are named in logs and metrics. Any other method is free text
-// from outside.
+// loggedMethods are the methods that logs and metrics name. Any other method is
+// arbitrary text from a client.
 var loggedMethods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
 	http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
-// routeOf returns the pattern of a request's route. Echo's path is that, or empty
-// where none matched; it is never what was asked for.
+// routeOf returns the pattern of a request's route. c.Path is the pattern, or empty
+// if no route matched; it is never the requested path.
 func routeOf(c echo.Context) string { return cmp.Or(c.Path(), "none") }
 
 // done logs and counts a request.
@@ -118,8 +118,8 @@ func (a *app) done(c echo.Context, id string, took time.Duration) {
 	a.logger.LogAttrs(c.Request().Context(), level, "request", append(attrs, slog.String("request", id))...)
 }
 
-// recover turns a panic into a 500. The panic's value is not logged: it could
-// quote what was posted.
+// recover turns a panic into a 500. The panic's value is not logged, since it could
+// quote a payload.
 func (a *app) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
@@ -132,8 +132,8 @@ func (a *app) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// secureHeaders marks every answer as nothing to keep, to index, to guess the
-// type of, or to tell others of.
+// secureHeaders marks every answer as not to be stored, indexed, sniffed or named in
+// referrers.
 func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
@@ -145,10 +145,10 @@ func secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// closeUnclear ends the connection after a request that may be framed in two
-// ways (RFC 9112, 6.1): in chunks, with a length besides them, or in chunks of
-// HTTP/1.0, which has none. net/http takes away what the other way was before
-// anyone can see it, so all chunks and all of HTTP/1.0 fall under it.
+// closeUnclear ends the connection after a request whose end two readers might see
+// in different places (RFC 9112, 6.1): one that has both chunks and a length, or one
+// in HTTP/1.0 with chunks. net/http removes the headers that would show this, so
+// closeUnclear applies to all chunked requests and to all of HTTP/1.0.
 func closeUnclear(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if req := c.Request(); len(req.TransferEncoding) > 0 || !req.ProtoAtLeast(1, 1) {

@@ -24,7 +24,7 @@ func (h *public) page(c echo.Context, link relay.LinkRef) error {
 	return h.show(c, statusOf(p.Standing), page)
 }
 
-// standings are the states of a page by where its callback stands.
+// standings maps each standing to the state of the page.
 var standings = map[relay.Standing]pages.State{
 	relay.StandingWaiting:    pages.Waiting,
 	relay.StandingCounted:    pages.Counted,
@@ -36,7 +36,7 @@ var standings = map[relay.Standing]pages.State{
 	relay.StandingNotTaken:   pages.NotTaken,
 }
 
-// statusOf is the status of a page that is only looked at.
+// statusOf returns the status of a page that is shown and not submitted.
 func statusOf(s relay.Standing) int {
 	over := []relay.Standing{relay.StandingTooLate, relay.StandingCancelled, relay.StandingTaskClosed, relay.StandingNotTaken}
 	if slices.Contains(over, s) {
@@ -45,8 +45,7 @@ func statusOf(s relay.Standing) int {
 	return http.StatusOK
 }
 
-// pageOf writes what a link's page shows, apart from its form, as the pages have
-// it.
+// pageOf converts what a link's page shows, without its form, for package pages.
 func pageOf(p relay.LinkPage) pages.Page {
 	page := pages.Page{
 		State: standings[p.Standing], Title: p.Title, Message: p.Message, Until: p.Until, Reference: reference(string(p.ID)),
@@ -67,8 +66,8 @@ func pageOf(p relay.LinkPage) pages.Page {
 	return page
 }
 
-// formOf writes a form as the pages have it, nil for none. What was typed before
-// is shown again, as far as the form asks for it.
+// formOf converts a form for package pages; nil stays nil. It keeps what was typed
+// before in the inputs that the form has.
 func formOf(link relay.LinkRef, f *relay.Form, typed url.Values) *pages.Form {
 	if f == nil {
 		return nil
@@ -100,10 +99,11 @@ func fieldOf(f forms.Field) pages.Field {
 	return field
 }
 
-// reference is the short part of an id that a person can read to somebody.
+// reference is the short part of an id that a person can read out to somebody.
 func reference(id string) string { return id[:min(len(id), 8)] }
 
-// errorStates are the pages of problems. Any other is trouble on our side.
+// errorStates maps each problem to the state of its page. For any other problem the
+// page shows [pages.Trouble].
 var errorStates = map[api.Code]pages.State{
 	api.CodeNotFound:             pages.Unknown,
 	api.CodeLinkClosed:           pages.LinkClosed,
@@ -117,7 +117,7 @@ var errorStates = map[api.Code]pages.State{
 	api.CodeInvalidBody:          pages.Unreadable,
 	api.CodeInvalidRequest:       pages.Unreadable,
 	api.CodeUnsupportedMediaType: pages.Unreadable,
-	// The pages themselves know every method that a browser has for them.
+	// Pages allow every method that browsers use, so this is a link for programs.
 	api.CodeMethodNotAllowed: pages.ForPrograms,
 }
 

@@ -33,11 +33,11 @@ func (h *public) post(c echo.Context, link relay.LinkRef) error {
 	return h.received(c, link, receipt)
 }
 
-// readPost reads the body of a post, as it comes. Where a link needs no body, one
-// that is too long is not read.
+// readPost reads the body of a post. If the link needs no body, a body that is too
+// long is ignored.
 func (h *public) readPost(c echo.Context, link relay.LinkRef, room *share) ([]byte, error) {
 	limit, needed := h.relay.BodyLimit(link, c.Request().Header)
-	if n := c.Request().ContentLength; !needed && (n == 0 || n > int64(limit)) { // -1 is not known
+	if n := c.Request().ContentLength; !needed && (n == 0 || n > int64(limit)) { // -1 is unknown
 		return nil, nil
 	}
 	body, err := readBody(c, limit, room)
@@ -47,8 +47,8 @@ func (h *public) readPost(c echo.Context, link relay.LinkRef, room *share) ([]by
 	return body, err
 }
 
-// received says what became of a post: in the words that its sender waits for, or
-// in the relay's own.
+// received answers a post: with the reply that its sender expects, or with the
+// relay's own.
 func (h *public) received(c echo.Context, link relay.LinkRef, r relay.Receipt) error {
 	h.metrics.Answered(resultOfPost(r), "")
 	if r.Reply != nil {
@@ -70,7 +70,7 @@ func (h *public) received(c echo.Context, link relay.LinkRef, r relay.Receipt) e
 	return c.JSON(http.StatusOK, body)
 }
 
-// resultOfPost names for the metrics what became of a post.
+// resultOfPost returns the result of a post for the metrics.
 func resultOfPost(r relay.Receipt) string {
 	switch {
 	case r.Reply != nil:
@@ -81,8 +81,8 @@ func resultOfPost(r relay.Receipt) string {
 	return string(r.Verdict)
 }
 
-// writeReply writes what a sender wants to hear, word for word. It reports false
-// where that is nothing but headers.
+// writeReply writes exactly the reply that a sender expects. It returns false if the
+// reply only adds headers.
 func writeReply(c echo.Context, reply senders.Reply) (wrote bool, err error) {
 	for name, values := range reply.Header {
 		c.Response().Header()[name] = slices.Clone(values)
@@ -96,7 +96,7 @@ func writeReply(c echo.Context, reply senders.Reply) (wrote bool, err error) {
 	return true, c.Blob(reply.Status, reply.ContentType, reply.Body)
 }
 
-// pageOfPost is what a person sees who posts to a machine's link from a browser.
+// pageOfPost is the page for a person who posts to a machine's link from a browser.
 func pageOfPost(link relay.LinkRef, body api.AnswerResponse) pages.Page {
 	page := pages.Page{State: pages.OnItsWay, Text: body.Text, Reference: reference(body.ID)}
 	switch relay.Verdict(body.Status) {
@@ -105,7 +105,7 @@ func pageOfPost(link relay.LinkRef, body api.AnswerResponse) pages.Page {
 	case relay.PostDelivered:
 		page.State = pages.Decided
 	}
-	if link.Type == relay.LinkFailure { // a page must not say thank you as if it were a success
+	if link.Type == relay.LinkFailure { // the page must not look like a success
 		page.Decisions = []pages.Decision{{Action: pages.ActionFailure, Yours: true}}
 	}
 	return page

@@ -27,8 +27,8 @@ type PrivateOptions struct {
 
 	Keys       []APIKey
 	Exposition http.Handler // of the metrics
-	// Ready says what keeps the relay from serving, and Warnings what may be
-	// wrong besides; both are shown.
+	// Ready returns what keeps the relay from serving, and Warnings what else may be
+	// wrong. /readyz shows both.
 	Ready    func(context.Context) []api.FailedCheck
 	Warnings func() []api.Warning
 }
@@ -45,8 +45,8 @@ type private struct {
 	warnings func() []api.Warning
 }
 
-// Private returns the handler of the private listener: the API behind its
-// keys, and health, metrics and the API's description for all who reach it.
+// Private returns the handler of the private listener. The API requires a key; health,
+// metrics and the API's description do not.
 func Private(o PrivateOptions) http.Handler {
 	a := newApp("private", o.Logger, o.Metrics, o.Tracer)
 	a.trusted = true
@@ -90,7 +90,7 @@ func (h *private) create(c echo.Context) error {
 	return c.JSON(http.StatusOK, h.renderWithCodes(cb, r.Approval))
 }
 
-// counted counts the registrations that a handler does not take.
+// counted counts the registrations that a handler refuses.
 func (h *private) counted(create echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := create(c)
@@ -168,8 +168,9 @@ func (h *private) one(c echo.Context, do func(context.Context, relay.CallbackID)
 	return c.JSON(http.StatusOK, h.render(cb))
 }
 
-// ofCallback tells an id that no callback has from an address that nobody serves,
-// and a change that comes too late from an answer that does.
+// ofCallback makes two errors more specific: an unknown id is not the same as an
+// unknown address, and a change that is too late is not the same as an answer that
+// is too late.
 func ofCallback(err error) error {
 	if errors.Is(err, relay.ErrNotFound) {
 		return fmt.Errorf("%w: %w", errNoCallback, err)
@@ -203,17 +204,17 @@ func (h *private) list(c echo.Context) error {
 	return c.JSON(http.StatusOK, body)
 }
 
-// filters are the parameters of a list. The name of any other is not repeated
-// to the caller, like everything that we did not make up.
+// filters are the parameters of a list. Errors do not repeat the name of any other
+// parameter, since it is text from the caller.
 var filters = []string{"state", "tag", "limit", "cursor"}
 
-// readQuery reads the parameters of a list. One that is not known, or given
-// twice, is refused: a filter that does not count would show too much.
+// readQuery reads the parameters of a list. It refuses a parameter that is unknown or
+// given twice: if a filter were ignored, the list would show too much.
 func readQuery(c echo.Context) (relay.Query, error) {
 	var q relay.Query
 	params, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return q, &relay.InvalidFieldError{Field: "query", Problem: "cannot be read: escape what is not a letter or a digit"}
+		return q, &relay.InvalidFieldError{Field: "query", Problem: "cannot be read: escape all characters except letters and digits"}
 	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(params)) {
@@ -228,7 +229,7 @@ func readQuery(c echo.Context) (relay.Query, error) {
 		case "tag":
 			var found bool
 			if q.TagKey, q.TagValue, found = strings.Cut(value, ":"); !found || q.TagKey == "" {
-				errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "must be a key, a colon and a value"})
+				errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "must be a key, a colon and a value, such as order:42"})
 			}
 		case "limit":
 			n, err := strconv.Atoi(value)
@@ -239,7 +240,7 @@ func readQuery(c echo.Context) (relay.Query, error) {
 		case "cursor":
 			q.Cursor = value
 		default:
-			errs = append(errs, &relay.InvalidFieldError{Field: "query", Problem: "has an unknown parameter: state, tag, limit and cursor are known"})
+			errs = append(errs, &relay.InvalidFieldError{Field: "query", Problem: "has an unknown parameter: use state, tag, limit or cursor"})
 		}
 	}
 	return q, errors.Join(errs...)

@@ -19,59 +19,59 @@ import (
 // Errors of HTTP itself, where package relay has none.
 var (
 	errUnauthorized = errors.New("no valid API key")
-	// errSlow is not the sender's mistake for good, and so none that a sender
-	// would take for final: the network may have been slow, or the relay.
+	// errSlow may be the network's fault or the relay's, so senders must not take it
+	// as final: it is a 503.
 	errSlow = errors.New("the body did not arrive in time")
-	// errNoCallback is relay.ErrNotFound where an id was asked for.
+	// errNoCallback is relay.ErrNotFound for a request that names a callback's id.
 	errNoCallback = errors.New("no callback has this id")
-	// errNoLink is the same where a link's name was asked for too.
-	errNoLink = errors.New("no callback has this id and such a link")
-	// errAnswered is relay.ErrAlreadyAnswered where a callback was to be changed.
+	// errNoLink is relay.ErrNotFound for a request that names an id and a link.
+	errNoLink = errors.New("no callback with this id has a link of this name")
+	// errAnswered is relay.ErrAlreadyAnswered for a request to change a callback.
 	errAnswered = errors.New("the callback has been answered")
-	// errForeignSite is of a form that another site sent.
+	// errForeignSite is for a form that another site sent.
 	errForeignSite = errors.New("the form was sent from another site")
 )
 
-// tryAgain is said of trouble that passes without the caller.
+// tryAgain is the detail of problems that the caller did not cause and that pass.
 const tryAgain = "Nothing is wrong with the request. Send it again in a moment."
 
-// problems is the table from errors to problem codes (and so to statuses), with
-// what the caller is told. The first row that matches counts; an error that
-// matches none is our fault, and the caller is told nothing.
+// problems is the table from errors to problem codes (and so to statuses), with the
+// detail that the caller gets. The first row that matches counts. An error that
+// matches no row is our fault, and the caller gets no detail.
 var problems = []struct {
 	err    error
 	code   api.Code
 	detail string
 }{
-	// Trouble with the store comes first: whatever else an error wraps, a
-	// caller must not take it for an answer about the callback.
+	// Faults of the store come first: whatever else such an error wraps, the caller
+	// must not take it as a fact about the callback.
 	{relay.ErrUnavailable, api.CodeUnavailable, tryAgain},
 	{relay.ErrSealed, api.CodeUnavailable, tryAgain},
 	{relay.ErrMeanwhile, api.CodeUnavailable, tryAgain},
 	{relay.ErrOverloaded, api.CodeOverloaded, tryAgain},
-	{errTooManyMisses, api.CodeTooManyRequests, "Too many requests lead nowhere. If this one should not, check its address and come again in a moment."},
+	{errTooManyMisses, api.CodeTooManyRequests, "There were too many requests to addresses that do not exist. Check the address and try again in a moment."},
 	{errSlow, api.CodeUnavailable, "The body did not arrive in time. Send it again."},
-	{errNoLink, api.CodeNotFound, "No callback has this id and a link of this name."},
+	{errNoLink, api.CodeNotFound, "No callback with this id has a link of this name."},
 	{errNoCallback, api.CodeNotFound, "No callback has this id."},
 	{relay.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{errAnswered, api.CodeAlreadyAnswered, "This callback has already been answered, so it can no longer be changed."},
-	{relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered, "Another answer came first, and the first one counts."},
-	{relay.ErrExpired, api.CodeExpired, "The deadline passed before this request came."},
+	{relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered, "Another answer arrived first, and only the first one counts."},
+	{relay.ErrExpired, api.CodeExpired, "The deadline had passed when this request arrived."},
 	{relay.ErrCancelled, api.CodeCancelled, "The callback was cancelled."},
 	{relay.ErrLinkClosed, api.CodeLinkClosed, "This link was withdrawn, or a wrong code was entered too often."},
-	{errForeignSite, api.CodeForeignSite, "Open the link itself, and send the form from there."},
-	{relay.ErrTaskClosed, api.CodeTaskClosed, "The workflow no longer waits for this answer."},
-	{relay.ErrRefused, api.CodeRefused, "Step Functions did not accept this answer, and never will."},
-	{relay.ErrSettingsDiffer, api.CodeSettingsDiffer, "This task token is registered with other settings; nothing was changed."},
-	{relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled, "This task token was registered before, and that callback was cancelled. Its links stay dead. Start the task again: that gives it a new task token."},
-	{relay.ErrTooManyLinks, api.CodeTooManyLinks, "This callback has 32 open links, the most that there may be. Close one first, or replace one by giving its name."},
-	{relay.ErrLinksUsedUp, api.CodeTooManyLinks, "This callback has had 256 links, closed ones included, the most that there may be. Those that are open go on working."},
-	{errUnauthorized, api.CodeUnauthorized, "Send the header Authorization: Bearer and an API key of this relay."},
+	{errForeignSite, api.CodeForeignSite, "Open the link itself and send the form from its page."},
+	{relay.ErrTaskClosed, api.CodeTaskClosed, "The workflow is no longer waiting for this answer."},
+	{relay.ErrRefused, api.CodeRefused, "Step Functions has refused this answer for good."},
+	{relay.ErrSettingsDiffer, api.CodeSettingsDiffer, "This task token is already registered with other settings. Nothing was changed."},
+	{relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled, "The callback of this task token was cancelled, so its links no longer work. Start the task again to get a new task token."},
+	{relay.ErrTooManyLinks, api.CodeTooManyLinks, "This callback already has 32 open links, which is the maximum. Close a link first, or replace one by using its name."},
+	{relay.ErrLinksUsedUp, api.CodeTooManyLinks, "This callback has had 256 links, including closed ones, which is the maximum. Its open links still work."},
+	{errUnauthorized, api.CodeUnauthorized, "Send an API key of this relay in the header, as in Authorization: Bearer KEY."},
 	{echo.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
-	{echo.ErrMethodNotAllowed, api.CodeMethodNotAllowed, "The Allow header names the methods that work here."},
+	{echo.ErrMethodNotAllowed, api.CodeMethodNotAllowed, "The Allow header lists the methods that are allowed here."},
 }
 
-// retryAfter is what callers are told to wait when it is our turn to recover.
+// retryAfter is how long callers are told to wait while the relay recovers.
 const retryAfter = "2" // seconds
 
 // problemOf finds the problem document for an error.
@@ -87,7 +87,7 @@ func problemOf(err error) api.Problem {
 	return api.NewProblem(api.CodeInternal, "")
 }
 
-// detailed handles the errors that know more than their kind.
+// detailed handles the errors that carry details of their own.
 func detailed(err error) (api.Problem, bool) {
 	var (
 		large   *bodies.TooLargeError
@@ -97,9 +97,8 @@ func detailed(err error) (api.Problem, bool) {
 	)
 	switch {
 	case errors.As(err, &large):
-		// Not the error's own text, which speaks of outputs: registrations
-		// have a limit too.
-		p := api.NewProblem(api.CodeTooLarge, fmt.Sprintf("At most %d bytes are taken.", large.Limit))
+		// The limit alone, since it may apply to the body or to the output made from it.
+		p := api.NewProblem(api.CodeTooLarge, fmt.Sprintf("At most %d bytes are allowed.", large.Limit))
 		p.LimitBytes = pointer(large.Limit)
 		if large.Actual > 0 {
 			p.ActualBytes = pointer(large.Actual)
@@ -123,11 +122,11 @@ func detailed(err error) (api.Problem, bool) {
 	return api.Problem{}, false
 }
 
-// formProblem tells a program what a page would tell a person.
+// formProblem is for programs: it says what the page would tell a person.
 func formProblem(form *relay.FormError) api.Problem {
 	p := api.NewProblem(api.CodeInvalidRequest, sentence(form.Error()))
 	if form.Stale {
-		p.Errors = []api.FieldError{{Field: "nonce", Detail: "must be that of the page, which this link shows for an hour"}}
+		p.Errors = []api.FieldError{{Field: "nonce", Detail: "must be the nonce of this link's page, loaded within the last hour"}}
 	}
 	for _, wrong := range form.Problems {
 		p.Errors = append(p.Errors, api.FieldError{Field: wrong.Field, Detail: string(wrong.Kind)})
@@ -135,7 +134,7 @@ func formProblem(form *relay.FormError) api.Problem {
 	return p
 }
 
-// fieldErrors collects every [*relay.InvalidFieldError] that was joined.
+// fieldErrors collects every [*relay.InvalidFieldError] in a joined error.
 func fieldErrors(err error) []api.FieldError {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var fields []api.FieldError
@@ -166,7 +165,7 @@ func (a *app) renderError(err error, c echo.Context) {
 		write = a.errorPage
 	}
 	err = write(c, p)
-	if errors.Is(err, relay.ErrOverloaded) { // there is no room even for this page
+	if errors.Is(err, relay.ErrOverloaded) { // there is no room for the page
 		err = writeProblem(c, p)
 	}
 	if err != nil {
@@ -174,13 +173,13 @@ func (a *app) renderError(err error, c echo.Context) {
 	}
 }
 
-// wantsPage tells whether a request is for a page, by a browser: those say that
-// they take HTML, and programs as a rule do not.
+// wantsPage tells whether a browser requests a page. Browsers say that they accept
+// HTML, and programs usually do not.
 func (a *app) wantsPage(c echo.Context) bool {
 	return below(c, a.pagePaths) && acceptsHTML(c)
 }
 
-// opensInBrowser tells whether a person opens a link that is for programs.
+// opensInBrowser tells whether a person has opened a link that is for programs.
 func (a *app) opensInBrowser(c echo.Context) bool {
 	return c.Request().Method == http.MethodGet && below(c, a.linkPaths) && acceptsHTML(c)
 }
@@ -195,7 +194,7 @@ func acceptsHTML(c echo.Context) bool {
 	return accepts(c, api.ProblemMediaType, echo.MIMEApplicationJSON, echo.MIMETextHTML) == echo.MIMETextHTML
 }
 
-// report logs what a caller is told nothing of.
+// report logs errors that the caller gets no details of.
 func (a *app) report(c echo.Context, p api.Problem, err error) {
 	request, _ := c.Get(requestIDAttr).(string)
 	callback, _ := c.Get(callbackAttr).(string)
@@ -220,7 +219,7 @@ func writeProblem(c echo.Context, p api.Problem) error {
 	return c.JSON(p.Status, p)
 }
 
-// setHeaders sets what a status calls for.
+// setHeaders sets the headers that a status requires.
 func setHeaders(c echo.Context, status int) {
 	h := c.Response().Header()
 	switch status {
@@ -231,7 +230,7 @@ func setHeaders(c echo.Context, status int) {
 	}
 }
 
-// sentence makes an error's text, which is ours and ASCII, one.
+// sentence turns an error's text into a sentence. The text is ours, so it is ASCII.
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
 func pointer(n int) *int64 {

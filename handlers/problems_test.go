@@ -18,8 +18,8 @@ import (
 	"callback-relay/relay"
 )
 
-// domainErrors has what a caller is told of every exported error of package
-// relay, by the error's name.
+// domainErrors has the code that a caller gets for every exported error of package relay,
+// by the error's name.
 var domainErrors = map[string]struct {
 	err  error
 	code api.Code
@@ -120,15 +120,15 @@ func TestProblems(t *testing.T) {
 		},
 		{
 			"trouble comes first", fmt.Errorf("%w: %w", relay.ErrNotFound, relay.ErrUnavailable),
-			`{"type":"urn:callback-relay:unavailable","title":"Unavailable for the moment","status":503,"detail":"Nothing is wrong with the request. Send it again in a moment."}`,
+			`{"type":"urn:callback-relay:unavailable","title":"Temporarily unavailable","status":503,"detail":"Nothing is wrong with the request. Send it again in a moment."}`,
 		},
 		{
 			"both sizes", &bodies.TooLargeError{Limit: 10, Actual: 11},
-			`{"type":"urn:callback-relay:too-large","title":"Too large","status":413,"detail":"At most 10 bytes are taken.","limitBytes":10,"actualBytes":11}`,
+			`{"type":"urn:callback-relay:too-large","title":"Too large","status":413,"detail":"At most 10 bytes are allowed.","limitBytes":10,"actualBytes":11}`,
 		},
 		{
 			"size not known", &bodies.TooLargeError{Limit: 10},
-			`{"type":"urn:callback-relay:too-large","title":"Too large","status":413,"detail":"At most 10 bytes are taken.","limitBytes":10}`,
+			`{"type":"urn:callback-relay:too-large","title":"Too large","status":413,"detail":"At most 10 bytes are allowed.","limitBytes":10}`,
 		},
 		{
 			"offset zero is told", &bodies.InvalidError{Problem: "not one JSON value"},

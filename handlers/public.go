@@ -23,13 +23,13 @@ type PublicOptions struct {
 	Pages   *pages.Pages
 
 	// BytesInFlight bounds the bodies of all POSTs that are being handled, and
-	// RequestsInFlight their number, by default 1024. Over it, callers are told
-	// to come back.
+	// RequestsInFlight their number, by default 1024. Callers over these bounds get a
+	// 503 and try again.
 	BytesInFlight    int64
 	RequestsInFlight int
-	// PageBytesInFlight likewise bounds the forms that people post and the pages
-	// that they are shown, by default 16 MiB. Pages have room of their own, so
-	// that who does not read them keeps no webhook out.
+	// PageBytesInFlight bounds in the same way the forms that people post and the pages
+	// that they get, by default 16 MiB. Pages have their own room, so that clients who
+	// do not read them cannot block webhooks.
 	PageBytesInFlight int64
 }
 
@@ -47,9 +47,9 @@ type public struct {
 	sameSite *http.CrossOriginProtection
 }
 
-// Public returns the handler of the public listener: links, robots.txt and a
-// sign of life. Where the public URL has a path, everything is served under
-// that path too, so it does not matter whether a proxy takes it off.
+// Public returns the handler of the public listener: links, robots.txt and healthz.
+// If the public URL has a path, everything is also served under that path, so it does
+// not matter whether a proxy removes it.
 func Public(o PublicOptions) http.Handler {
 	a := newApp("public", o.Logger, o.Metrics, o.Tracer)
 	h := &public{
@@ -59,11 +59,11 @@ func Public(o PublicOptions) http.Handler {
 		links:    linkBounds{requests: map[relay.LinkRef]int{}},
 		sameSite: http.NewCrossOriginProtection(),
 	}
-	// A proxy may have changed the Host, with which browsers' Origin is compared.
+	// The Origin is compared with the Host, which a proxy may have changed.
 	public := o.Relay.PublicURL()
 	origin := url.URL{Scheme: public.Scheme, Host: public.Host}
 	if err := h.sameSite.AddTrustedOrigin(origin.String()); err != nil {
-		panic(err) // the settings were checked
+		panic(err) // impossible: the settings were checked
 	}
 	a.errorPage = h.errorPage
 	a.echo.Use(limitMisses())
@@ -88,9 +88,9 @@ func Public(o PublicOptions) http.Handler {
 // linkHandler serves one link of a callback.
 type linkHandler func(c echo.Context, link relay.LinkRef) error
 
-// onLink finds the link that a request is for, bounds how many requests to the
-// link are handled at once, and counts each post that was not taken. The key comes
-// first: a forged one costs neither memory nor a look-up, and is not counted.
+// onLink finds the link that a request is for, bounds how many requests to the link
+// are handled at once, and counts each post that fails. The key is checked first, so
+// that a forged key costs neither memory nor a look-up, and is not counted.
 func (h *public) onLink(kinds []relay.LinkKind, serve linkHandler) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		link, err := h.relay.Resolve(c.Param("key"), kinds)

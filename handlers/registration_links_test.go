@@ -88,7 +88,7 @@ func linkMistakes() []struct{ name, link, wrong string } {
 	}
 }
 
-// A link carries what its type has a use for, and nothing else.
+// A link may only have fields that its type uses.
 func TestLinkMistakes(t *testing.T) {
 	n := start(t)
 	for _, c := range linkMistakes() {
@@ -101,7 +101,7 @@ func TestLinkMistakes(t *testing.T) {
 	n.untouched()
 }
 
-// What pages show and ask is checked as a whole before anything is stored.
+// Everything that pages show and ask is checked before anything is stored.
 func TestApprovalMistakes(t *testing.T) {
 	n := start(t)
 	property := func(schema string) string { return `"fields":{"type":"object","properties":{"seats":` + schema + `}}` }
@@ -228,8 +228,8 @@ func TestFixedOutputs(t *testing.T) {
 	k.gets(`{}`)
 }
 
-// Row 72: registered again, a callback has the same links and the same codes.
-// With a link that does, or a page that shows, anything else it is a conflict.
+// Row 72: registered again, a callback has the same links and the same codes. It is a
+// conflict if a link does something else, or a page shows something else.
 func TestRegisteredAgain(t *testing.T) {
 	n := start(t)
 	const links = `{"done":{"type":"success","output":{"a":1}},"dana":{"type":"approval","approver":"Dana"}}`
@@ -245,7 +245,7 @@ func TestRegisteredAgain(t *testing.T) {
 	if code := k.Links["dana"].Code; len(code) != 6 || cb.Links["dana"].Code != code || cb.Links["done"].Code != "" {
 		t.Errorf("the codes are %q and then %q", code, cb.Links["dana"].Code)
 	}
-	// Defaults that are spelt out are the same.
+	// Writing out the defaults makes no difference.
 	n.call("POST", "/v1/callbacks", body(links, strings.Replace(approval, `{`, `{"comment":"optional","onReject":"success","required":1,"rejections":1,`, 1))).is(http.StatusOK)
 	for old, changed := range map[string]string{
 		`{"a":1}`: `{"a":2}`, `"Dana"`: `"Dan"`, `"Deploy?"`: `"Deploy!"`, `{"a":"1","b":"2"}`: `{"b":"2","a":"1"}`, `"code"`: `"word"`,
@@ -279,7 +279,7 @@ func TestDetailsKeepTheirOrder(t *testing.T) {
 	}
 }
 
-// An update that cannot be leaves the deadline where it is.
+// An invalid update does not change the deadline.
 func TestUpdateMistakes(t *testing.T) {
 	n := start(t)
 	k := n.register("expiresIn", `"1h"`)
@@ -310,7 +310,7 @@ func TestUpdateMistakes(t *testing.T) {
 		})
 	}
 	p := n.call("PATCH", path, `{}`).isProblem(http.StatusBadRequest, "invalid-request")
-	if want := "expiresAt is required, or expiresIn."; p.Detail != want {
+	if want := "expiresAt or expiresIn is required."; p.Detail != want {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
 	deadline := func(got answer) time.Time {
@@ -326,7 +326,7 @@ func TestUpdateMistakes(t *testing.T) {
 		t.Errorf("the deadline is %v, want an hour after %v", at, k.ExpiresAt)
 	}
 	p = n.call("DELETE", path+"/links/nobody", "").isProblem(http.StatusNotFound, "not-found")
-	if want := "No callback has this id and a link of this name."; p.Detail != want {
+	if want := "No callback with this id has a link of this name."; p.Detail != want {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
 }

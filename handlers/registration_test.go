@@ -69,7 +69,7 @@ func TestRegistrationMistakes(t *testing.T) {
 	}
 }
 
-// refuses registers what cannot be, and checks what the answer complains about.
+// refuses sends an invalid registration, and checks which fields the answer reports.
 func (n *node) refuses(body string, status int, code, wrong string) {
 	n.t.Helper()
 	got := n.call("POST", "/v1/callbacks", body)
@@ -81,26 +81,26 @@ func (n *node) refuses(body string, status int, code, wrong string) {
 	}
 }
 
-// What a field should have been is said.
+// The answer says what a field must be.
 func TestRegistrationTypes(t *testing.T) {
 	n := start(t)
 	for body, want := range map[string]string{
 		`[]`:                              "body must be an object.",
-		`{"taskToken":1}`:                 "taskToken must be a text.",
-		`{"tags":{"n":1}}`:                "tags must be an object of texts.",
-		`{"tags":"n"}`:                    "tags must be an object of texts.",
+		`{"taskToken":1}`:                 "taskToken must be a string.",
+		`{"tags":{"n":1}}`:                "tags must be an object of strings.",
+		`{"tags":"n"}`:                    "tags must be an object of strings.",
 		`{"links":["a"]}`:                 `links must be an object of objects such as {"type":"webhook"}.`,
 		`{"links":{"a":"webhook"}}`:       `links must be an object of objects such as {"type":"webhook"}.`,
-		`{"links":{"a":{"type":1}}}`:      "links.type must be a text.",
+		`{"links":{"a":{"type":1}}}`:      "links.type must be a string.",
 		`{"links":{"a":{"page":1}}}`:      "links.page must be true or false.",
 		`{"links":{"a":{"response":1}}}`:  "links.response must be an object.",
 		`{"approval":"a"}`:                "approval must be an object.",
-		`{"approval":{"title":1}}`:        "approval.title must be a text.",
+		`{"approval":{"title":1}}`:        "approval.title must be a string.",
 		`{"approval":{"required":"2"}}`:   "approval.required must be a whole number.",
 		`{"approval":{"required":1.5}}`:   "approval.required must be a whole number.",
-		`{"approval":{"details":["a"]}}`:  "approval.details must be an object of texts, each name once.",
+		`{"approval":{"details":["a"]}}`:  "approval.details must be an object of strings, each name once.",
 		`{"expiresAt":1}`:                 "expiresAt must be an RFC 3339 time such as 2030-01-31T12:00:00Z.",
-		`{"tags":{"a":"1","a":"2"}}`:      "tags has one name more than once.",
+		`{"tags":{"a":"1","a":"2"}}`:      "tags has a name that is given more than once.",
 		`{"expiresIn":"1","expiresIn":1}`: "expiresIn is given more than once.",
 		`{"expiresin":"1h"}`:              "expiresin is not a known field.",
 	} {
@@ -110,8 +110,7 @@ func TestRegistrationTypes(t *testing.T) {
 	}
 }
 
-// The longest registration without outputs and texts, escaped in the longest
-// way, fits.
+// The longest registration without outputs and texts fits, even with the longest escapes.
 func TestLongestRegistration(t *testing.T) {
 	n := start(t)
 	emoji := `\ud83d\ude00`
@@ -127,7 +126,7 @@ func TestLongestRegistration(t *testing.T) {
 	got.is(http.StatusCreated)
 }
 
-// The largest output fits too, with all that a page shows at its longest.
+// The largest output fits too, together with the longest texts of a page.
 func TestLargestRegistration(t *testing.T) {
 	n := start(t)
 	long := func(n int) string { return strings.Repeat("😀", n) }

@@ -8,9 +8,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// share is what one request holds of a capacity. It grows with what arrives and
-// with what is rendered, and never waits for more: requests that waited for each
-// other's room would hold it for ever. It implements [bodies.Room].
+// share is the part of a capacity that one request holds. It grows as bytes arrive or
+// are rendered. It never waits for more room: requests that wait for each other's
+// room would wait for ever. It implements [bodies.Room].
 type share struct {
 	of   *capacity
 	held int64
@@ -25,7 +25,7 @@ func (s *share) Take(n int) error {
 	return nil
 }
 
-// release gives all of it back.
+// release gives everything back.
 func (s *share) release() {
 	s.of.give(s.held)
 	s.held = 0
@@ -38,21 +38,21 @@ const (
 	declaredStep = 4 << 10
 )
 
-// A body must arrive at this pace, in bytes a second. Its sender may fall behind
-// by so long, at the beginning and after each pause.
+// A body must arrive at bodyPace, in bytes a second. Its sender may fall behind by
+// bodyGrace.
 const (
 	bodyPace  = 8 << 10
 	bodyGrace = 5 * time.Second
 )
 
-// pacedBody is a request's body that ends with a time-out when it falls behind
-// the pace. The server's own deadline, for the request as a whole, stays.
+// pacedBody is a request's body that fails with a time-out if it falls behind the
+// pace. The server's own deadline for the whole request still applies.
 type pacedBody struct {
 	io.Reader
 	conn    *http.ResponseController
 	end     time.Time     // the server's deadline; zero is none
-	credit  time.Duration // how long may pass until the next byte
-	started time.Time     // when the credit was last reckoned
+	credit  time.Duration // how long the next byte may take
+	started time.Time     // when the credit was last calculated
 }
 
 func paced(c echo.Context, body io.Reader) *pacedBody {
@@ -69,7 +69,7 @@ func (p *pacedBody) Read(into []byte) (int, error) {
 	if !p.end.IsZero() && p.end.Before(deadline) {
 		deadline = p.end
 	}
-	_ = p.conn.SetReadDeadline(deadline) // only a writer that is no server's cannot
+	_ = p.conn.SetReadDeadline(deadline) // fails only for the writers of tests
 	n, err := p.Reader.Read(into)
 	now := time.Now()
 	earned := time.Duration(n) * time.Second / bodyPace

@@ -12,14 +12,14 @@ import (
 	"callback-relay/pages"
 )
 
-// A page must be taken off our hands at this pace, in bytes a second, after a
-// while in which nothing need happen. Whoever does not read holds its room.
+// A client must read a page at this pace, in bytes a second, after a grace period.
+// Until the page is read, it holds its room.
 const (
 	pagePace  = 16 << 10
 	pageGrace = 10 * time.Second
 )
 
-// show answers with a page, whose bytes are counted until they are written.
+// show answers with a page. The page holds its room until it is written.
 func (h *public) show(c echo.Context, status int, page pages.Page) error {
 	room := &share{of: h.pageRoom}
 	defer room.release()
@@ -41,8 +41,8 @@ func (h *public) show(c echo.Context, status int, page pages.Page) error {
 	return c.HTMLBlob(status, html.Bytes())
 }
 
-// accepts returns which of the media types a request would like best; the first
-// when it does not say.
+// accepts returns which of the media types a request prefers, or the first one if it
+// does not say.
 func accepts(c echo.Context, mediaTypes ...string) string {
 	accept := c.Request().Header.Get(echo.HeaderAccept)
 	if accept == "" {

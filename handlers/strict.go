@@ -12,16 +12,16 @@ import (
 	"callback-relay/relay"
 )
 
-// checker reads JSON that was checked, and refuses what encoding/json would let
-// pass or change without a word: names that are not quite those of a field, in
-// other case say; names given twice, of which the last would count; and halves
-// of characters in texts, which would become U+FFFD.
+// checker reads valid JSON, and refuses what encoding/json would silently accept or
+// change: names that match a field only in another case; names given twice, of which
+// the last would count; and half of a surrogate pair in a string, which would become
+// U+FFFD.
 type checker struct {
 	*json.Decoder
 	text []byte
 }
 
-// value reads one value that is to become a t.
+// value reads one value that will be decoded into a t.
 func (d checker) value(t reflect.Type, field string) error {
 	if t == reflect.TypeFor[json.RawMessage]() {
 		return d.raw(field)
@@ -44,7 +44,7 @@ func (d checker) value(t reflect.Type, field string) error {
 	return nil
 }
 
-// object reads the members of an object that is to become a t.
+// object reads the members of an object that will be decoded into a t.
 func (d checker) object(t reflect.Type, field string) error {
 	begin := d.InputOffset()
 	return bodies.EachMember(d.Decoder, func(name string, again bool) error {
@@ -57,7 +57,7 @@ func (d checker) object(t reflect.Type, field string) error {
 		}
 		switch {
 		case again && at == field:
-			return &relay.InvalidFieldError{Field: at, Problem: "has one name more than once"}
+			return &relay.InvalidFieldError{Field: at, Problem: "has a name that is given more than once"}
 		case again:
 			return &relay.InvalidFieldError{Field: at, Problem: "is given more than once"}
 		}
@@ -80,8 +80,8 @@ func (d checker) token(field string) (json.Token, error) {
 	return token, nil
 }
 
-// raw reads what is passed on as it is. An output is sent byte for byte; what
-// people read is decoded later.
+// raw reads a value that is passed on unchanged: an output, which is sent byte for
+// byte, or texts that are decoded later.
 func (d checker) raw(field string) error {
 	var raw json.RawMessage
 	if err := d.Decode(&raw); err != nil {
@@ -94,11 +94,11 @@ func (d checker) raw(field string) error {
 }
 
 func halved(field string) error {
-	return &relay.InvalidFieldError{Field: field, Problem: `has half of a character in it, an escape from \ud800 to \udfff without its other half: ` +
-		`such as \ud83d, where \ud83d\ude00 is a character`}
+	return &relay.InvalidFieldError{Field: field, Problem: `has half of a surrogate pair, an escape from \ud800 to \udfff without its other half: ` +
+		`for example \ud83d alone, where \ud83d\ude00 is a character`}
 }
 
-// halfCharacter tells whether valid JSON has an escape for one half of a UTF-16
+// halfCharacter tells whether valid JSON has an escape for one half of a surrogate
 // pair without the other half.
 func halfCharacter(text []byte) bool {
 	unit := func(at int) (uint64, bool) {
@@ -115,7 +115,7 @@ func halfCharacter(text []byte) bool {
 		first, escaped := unit(at)
 		switch {
 		case !escaped:
-			at++ // past the character that is escaped
+			at++ // skip the escaped character
 		case first < 0xd800 || first > 0xdfff:
 			at += 5
 		case first > 0xdbff: // the second half, first
@@ -130,9 +130,9 @@ func halfCharacter(text []byte) bool {
 	return false
 }
 
-// member returns the type of what has the name in an object that is to become
-// a t, and the field that mistakes in it are reported of. The type is nil where
-// there should be no object: that is for the decoder to report.
+// member returns the type of the named member of an object that will be decoded into
+// a t, and the field name for reporting mistakes in it. The type is nil if t is not an
+// object: the decoder reports that mistake.
 func member(t reflect.Type, field, name string) (reflect.Type, string, error) {
 	if t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()

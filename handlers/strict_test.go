@@ -9,7 +9,7 @@ import (
 	"callback-relay/relay"
 )
 
-// TestHalvedCharacters: an escape for half of a character would silently become
+// TestHalvedCharacters: an escape for half of a surrogate pair would silently become
 // U+FFFD in what is stored and shown, so it is refused with the field's name
 // (row 85). An output is passed on byte for byte, whatever it escapes.
 func TestHalvedCharacters(t *testing.T) {
@@ -37,8 +37,7 @@ func TestHalvedCharacters(t *testing.T) {
 	k.gets(`"\ud800"`)
 }
 
-// A byte order mark, as PowerShell writes one, is no part of the body, and the
-// places of what is wrong behind it count it.
+// A byte order mark, as PowerShell writes one, is ignored, but offsets in errors count it.
 func TestByteOrderMark(t *testing.T) {
 	n := start(t)
 	const mark = "\ufeff"
@@ -55,16 +54,16 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
-// TestTaskTokensRefused (row 85): what the mistake looks like reaches the caller.
+// TestTaskTokensRefused (row 85): the caller learns what the mistake looks like.
 func TestTaskTokensRefused(t *testing.T) {
 	n := start(t)
 	for token, words := range map[string]string{
 		`$$.Task.Token`:                    `"taskToken.$": "$$.Task.Token"`,
 		`{% $states.context.Task.Token %}`: `"QueryLanguage": "JSONata"`,
 		`\"CANARY\"`:                       `quotation marks`,
-		`CANARY\n`:                         `white space, at character 7`,
+		`CANARY\n`:                         `white space at character 7`,
 		`\ufeffCANARY`:                     `byte order mark`,
-		`CANARY\ud800`:                     `half of a character`,
+		`CANARY\ud800`:                     `half of a surrogate pair`,
 	} {
 		got := n.call("POST", "/v1/callbacks", `{"taskToken":"`+token+`"}`)
 		if p := got.isProblem(400, "invalid-request"); fields(p) != "taskToken" || !strings.Contains(p.Detail, words) {
@@ -76,8 +75,8 @@ func TestTaskTokensRefused(t *testing.T) {
 	}
 }
 
-// TestOutputsThatAWSDoesNotRead (row 84): they are refused with their place, and
-// the link works afterwards; at registration they are refused, too.
+// TestOutputsThatAWSDoesNotRead (row 84): such outputs are refused with the offset, and the
+// link still works. A registration with such an output is refused, too.
 func TestOutputsThatAWSDoesNotRead(t *testing.T) {
 	n := start(t)
 	digits := strings.Repeat("1", relay.MaxNumberChars+1)

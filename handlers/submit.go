@@ -15,14 +15,14 @@ import (
 	"callback-relay/relay"
 )
 
-// submit takes what a person sends from a page, and shows what came of it.
+// submit takes what a person sends from a page, and shows the result.
 func (h *public) submit(c echo.Context, link relay.LinkRef) error {
 	if err := h.sameSite.Check(c.Request()); err != nil {
 		return errForeignSite
 	}
-	// How long the form may be is known before it is read. Where Redis is
-	// unavailable, the form is read all the same, to be shown again; and a person who
-	// decided through a link that is closed by now may repeat that.
+	// The page says how long the form may be, so look it up before reading the form. If
+	// Redis is unavailable, read the form anyway, to show it again. A closed link is no
+	// reason to stop either: a person may repeat what they decided through it.
 	before, unseen := h.relay.Page(c.Request().Context(), link)
 	switch {
 	case errors.Is(unseen, relay.ErrLinkClosed):
@@ -58,8 +58,8 @@ func (h *public) submit(c echo.Context, link relay.LinkRef) error {
 	return h.show(c, http.StatusOK, page)
 }
 
-// refused shows why a submission was not taken, with what was typed. It returns
-// the reason, to be counted.
+// refused shows why a submission was not accepted, together with what was typed. It
+// returns the reason, for counting.
 func (h *public) refused(c echo.Context, link relay.LinkRef, shown relay.LinkPage, typed url.Values, err error) error {
 	problem := problemOf(err)
 	form := (*relay.FormError)(nil)
@@ -76,15 +76,15 @@ func (h *public) refused(c echo.Context, link relay.LinkRef, shown relay.LinkPag
 		page = troublePage(link, typed)
 	case shown.ID == "":
 		return err
-	case page.State == pages.Waiting: // it ended between the look and the record
+	case page.State == pages.Waiting: // it ended after the page was looked up
 		page.State = errorStates[problem.Type]
 	}
-	// What is written already is not written again.
+	// If the page was written, the error is only counted.
 	return cmp.Or(h.show(c, problem.Status, page), err)
 }
 
-// withProblems adds what is wrong with a form to what was cut off its inputs. That
-// says more, where an input has both.
+// withProblems adds the mistakes in a form to the problems of inputs that were cut. If
+// an input has both, only the cut is reported.
 func withProblems(cut []pages.Problem, form *relay.FormError) []pages.Problem {
 	all := cut
 	for _, wrong := range form.Problems {
@@ -95,8 +95,8 @@ func withProblems(cut []pages.Problem, form *relay.FormError) []pages.Problem {
 	return all
 }
 
-// troublePage repeats what was typed where nobody can say what the form asks for.
-// The nonce is as good as it was: it will be checked again.
+// troublePage repeats what was typed if it is unknown what the form asks for. It keeps
+// the nonce, which will be checked again.
 func troublePage(link relay.LinkRef, typed url.Values) pages.Page {
 	values, _ := keep(typed, relay.AnyInputs(slices.Sorted(maps.Keys(typed))))
 	return pages.Page{

@@ -16,8 +16,8 @@ import (
 	"callback-relay/relay"
 )
 
-// maxRegistration bounds the body of a registration, in bytes: a link with the
-// largest output fits, with all that people read at its longest.
+// maxRegistration bounds the body of a registration, in bytes. There is room for a
+// link with the largest output, and for the longest texts that people read.
 const maxRegistration = 512 << 10
 
 // readRegistration reads the body of a registration.
@@ -49,8 +49,8 @@ func (h *private) readLink(c echo.Context) (name string, link relay.LinkRequest,
 
 const byteOrderMark = "\ufeff"
 
-// readJSON reads a body that is one JSON object. All its errors name what is
-// wrong, and quote no value: one of them is the task token.
+// readJSON reads a body that is one JSON object. Its errors name what is wrong but
+// quote no values, since one of them may be the task token.
 func (h *private) readJSON(c echo.Context, into any) error {
 	kind := bodies.KindOf(c.Request().Header)
 	if kind.MediaType() != echo.MIMEApplicationJSON {
@@ -66,14 +66,14 @@ func (h *private) readJSON(c echo.Context, into any) error {
 		return err
 	}
 	if bytes.HasPrefix(body, []byte(byteOrderMark)) { // PowerShell writes one
-		copy(body, "   ") // blanks, so that the places of mistakes stay true
+		copy(body, "   ") // blanks, so that the offsets in errors stay correct
 	}
 	return decodeStrictly(body, into)
 }
 
-// shapes says of what type a field is, where its kind alone does not say it.
+// shapes says what a field must be, if its Go type does not say enough.
 var shapes = map[string]string{
-	"tags":  "an object of texts",
+	"tags":  "an object of strings",
 	"links": `an object of objects such as {"type":"webhook"}`,
 }
 
@@ -90,11 +90,11 @@ func shape(field string, t reflect.Type) string {
 	case reflect.Int:
 		return "a whole number"
 	}
-	return "a text"
+	return "a string"
 }
 
-// decodeStrictly decodes one JSON object. A field that is not known is a
-// mistake, most likely a misspelt one, and so is one that is given twice.
+// decodeStrictly decodes one JSON object. An unknown field is a mistake, since it is
+// most likely misspelt, and so is a field that is given twice.
 func decodeStrictly(body []byte, into any) error {
 	if err := bodies.CheckJSON(body); err != nil {
 		return err
@@ -107,19 +107,19 @@ func decodeStrictly(body []byte, into any) error {
 		return nil
 	}
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-		// The decoder names what is embedded, and callers know no such field.
+		// The decoder names the embedded struct, which callers do not know.
 		field := cmp.Or(strings.TrimPrefix(wrong.Field, "LinkRequest."), "body")
 		return &relay.InvalidFieldError{Field: field, Problem: "must be " + shape(field, wrong.Type)}
 	}
-	// What is left is a time that is not one.
+	// The only other error is a time that cannot be read.
 	return &relay.InvalidFieldError{Field: "expiresAt", Problem: "must be an RFC 3339 time such as 2030-01-31T12:00:00Z"}
 }
 
-// never is how a deadline that cannot be read is passed on: package relay
-// refuses it, together with every other mistake in the registration.
+// never stands for a deadline that cannot be read: package relay refuses it together
+// with all other mistakes in the registration.
 const never time.Duration = -1
 
-// registration turns the wire's form into the relay's.
+// registration converts a registration from the wire format.
 func registration(wire api.CreateRequest) (relay.Registration, error) {
 	r := relay.Registration{
 		TaskToken: relay.TaskToken(wire.TaskToken),
@@ -140,14 +140,13 @@ func registration(wire api.CreateRequest) (relay.Registration, error) {
 	return r, err
 }
 
-// expires turns a deadline of the wire, of which there is one at most, into the
-// relay's.
+// expires converts a deadline from the wire format.
 func expires(in string, at *time.Time) relay.Expires {
 	var e relay.Expires
 	if at != nil {
 		e.At = *at
 		if e.At.IsZero() {
-			e.At = time.UnixMilli(0) // as long past, but not "none given"
+			e.At = time.UnixMilli(0) // also in the past, but not mistaken for "none given"
 		}
 	}
 	if in != "" {
@@ -189,13 +188,13 @@ func approval(wire api.Approval) (*relay.Approval, error) {
 	return a, nil
 }
 
-// readDetails reads an object of texts in its order, which encoding/json would
-// lose in a map.
+// readDetails reads an object of strings and keeps its order, which encoding/json
+// would lose in a map.
 func readDetails(object json.RawMessage) ([]relay.Detail, error) {
 	if object == nil {
 		return nil, nil
 	}
-	wrong := &relay.InvalidFieldError{Field: "approval.details", Problem: "must be an object of texts, each name once"}
+	wrong := &relay.InvalidFieldError{Field: "approval.details", Problem: "must be an object of strings, each name once"}
 	d := json.NewDecoder(bytes.NewReader(object))
 	if start, _ := d.Token(); start != json.Delim('{') {
 		return nil, wrong
@@ -213,7 +212,7 @@ func readDetails(object json.RawMessage) ([]relay.Detail, error) {
 	return details, err
 }
 
-// render turns a callback into the wire's form, with the URLs of its links.
+// render converts a callback to the wire format, with the URLs of its links.
 func (h *private) render(cb relay.Callback) api.Callback {
 	wire := api.Callback{
 		ID: string(cb.ID), State: string(cb.State),
@@ -244,8 +243,8 @@ func (h *private) render(cb relay.Callback) api.Callback {
 	return wire
 }
 
-// renderLink turns a link into the wire's form. With the approval it has the
-// code that its page asks for.
+// renderLink converts a link to the wire format. With an approval, it includes the
+// code that the link's page asks for.
 func (h *private) renderLink(cb relay.Callback, link relay.Link, a *relay.Approval) api.Link {
 	return api.Link{
 		Type: string(link.Type), URL: h.relay.URL(cb, link), Code: h.relay.Code(cb, link, a),
@@ -253,9 +252,9 @@ func (h *private) renderLink(cb relay.Callback, link relay.Link, a *relay.Approv
 	}
 }
 
-// renderWithCodes is render with the codes that pages ask for. Only who
-// registers or adds a link gets them, to send them by another way than the
-// links; and gets them again by registering again, since an answer may be lost.
+// renderWithCodes is render, with the codes that pages ask for. Only the caller who
+// registers or adds a link gets the codes, to send them separately from the links.
+// Registering again returns them again, since an answer may be lost.
 func (h *private) renderWithCodes(cb relay.Callback, a *relay.Approval) api.Callback {
 	wire := h.render(cb)
 	for _, link := range cb.Links {

@@ -9,12 +9,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Problem is what is wrong with a name; "" is nothing.
+// Problem is what is wrong with a name; "" if nothing is.
 type Problem string
 
 // The problems.
 const (
-	Unreadable Problem = "unreadable" // nothing to be seen, or control characters
+	Unreadable Problem = "unreadable" // no visible characters, or control characters
 	Mixed      Problem = "mixed"      // letters of several alphabets in one word
 )
 
@@ -29,13 +29,14 @@ func Check(name string) Problem {
 	return ""
 }
 
-// Blank tells whether nothing of a text can be seen.
-func Blank(text string) bool { return !strings.ContainsFunc(visible(text), isSeen) }
+// Blank tells whether a text has no visible characters.
+func Blank(text string) bool { return !strings.ContainsFunc(visible(text), isVisible) }
 
-// Clean returns a name as it is kept: letters composed, one blank between words,
-// and without what cannot be seen, unless it changes how others look.
+// Clean returns a name as it is stored: with composed letters, one blank between
+// words, and without invisible characters, except those that change how other
+// characters look.
 func Clean(name string) string {
-	for { // what is taken out may have kept apart what composes
+	for { // a removed character may have separated two that compose
 		clean := cleanOnce(name)
 		if clean == name {
 			return clean
@@ -57,17 +58,17 @@ func cleanOnce(name string) string {
 	return words(kept.String())
 }
 
-// Key returns what is the same for all spellings of one name: case, blanks,
-// width, how letters are composed and what is not seen aside.
+// Key returns a key that is the same for all spellings of one name. It ignores case,
+// blanks, width, how letters are composed, and invisible characters.
 func Key(name string) string {
 	return norm.NFKC.String(cases.Fold().String(visible(name)))
 }
 
-// Same reports whether two names are one name, spelled the same or not.
+// Same reports whether two texts are spellings of the same name.
 func Same(a, b string) bool { return Key(a) == Key(b) }
 
-// Alike reports whether a reader could take one name for the other: also where
-// letters merely look like others, such as those of another alphabet.
+// Alike reports whether a reader could mistake one name for the other, even if only
+// because letters look like other letters, such as those of another alphabet.
 func Alike(a, b string) bool {
 	for _, x := range looks(a) {
 		for _, y := range looks(b) {
@@ -79,15 +80,15 @@ func Alike(a, b string) bool {
 	return false
 }
 
-// looks are what a name looks like as it is, in small letters, and in another
-// case: what looks like a capital I need not look like a small one.
+// looks returns what a name looks like as it is, in lower case, and in another case: a
+// letter that looks like a capital I need not look like a small one.
 func looks(name string) []string {
 	seen, key := visible(name), Key(name)
 	return []string{key, Key(confusables.Skeleton(seen)), Key(confusables.Skeleton(key))}
 }
 
-// visible is a name without what cannot be seen, in letters that Unicode holds
-// for equivalent.
+// visible returns a name without invisible characters, with its letters replaced by
+// those that Unicode considers equivalent.
 func visible(name string) string {
 	seen := strings.Map(func(r rune) rune {
 		if Invisible(r) {
@@ -103,30 +104,30 @@ func words(name string) string {
 	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || r == brailleBlank }), " ")
 }
 
-// brailleBlank is a pattern without dots: a symbol, and nothing to be seen.
+// brailleBlank is a braille pattern without dots: a symbol, but invisible.
 const brailleBlank = '\u2800'
 
-// Blank shapes that Unicode does not count among those to be ignored.
+// nullNotehead is an invisible symbol that Unicode does not classify as ignorable.
 const nullNotehead = '\U0001D159'
 
-// Invisible tells whether a character, by itself, is neither seen nor a blank: one
-// of no width, a choice between forms of the one before it, or an empty shape.
+// Invisible tells whether a character by itself is invisible but not a blank: one
+// without width, a variation selector for the character before it, or an empty shape.
 func Invisible(r rune) bool {
 	return r == nullNotehead || unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// isControl tells characters that no keyboard types into a line of text. Those
-// that pasting brings are blanks.
+// isControl reports control characters that no keyboard types into a line of text.
+// Control characters that come from pasting count as blanks instead.
 func isControl(r rune) bool {
 	return unicode.IsControl(r) && !unicode.IsSpace(r) || unicode.In(r, unicode.Co, unicode.Noncharacter_Code_Point) || r == unicode.ReplacementChar
 }
 
-// isSeen tells characters that show by themselves.
-func isSeen(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) }
+// isVisible reports characters that are visible by themselves.
+func isVisible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) }
 
-// shapes tells whether a character that is not seen changes how the one before
-// it looks: joiners in alphabets whose letters join, and the choice of a form of
-// an ideograph or of a symbol.
+// shapes tells whether an invisible character changes how the character before it
+// looks: a joiner in an alphabet whose letters join, or a variation selector of an
+// ideograph or a symbol.
 func shapes(r, before rune) bool {
 	switch {
 	case r == '\u200C' || r == '\u200D':

@@ -7,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// together are the alphabets that are written in one word, as UTS 39 has them
+// mixable are the alphabets that may be mixed in one word according to UTS 39
 // ("highly restrictive"): Japanese, Chinese and Korean, with Latin letters.
-var together = [][]*unicode.RangeTable{
+var mixable = [][]*unicode.RangeTable{
 	{unicode.Latin, unicode.Han, unicode.Hiragana, unicode.Katakana},
 	{unicode.Latin, unicode.Han, unicode.Bopomofo},
 	{unicode.Latin, unicode.Han, unicode.Hangul},
 }
 
-// isMixed tells whether a word of a name has letters of alphabets that are not
-// written together.
+// isMixed tells whether a word of a name mixes letters of alphabets that are not used
+// together.
 func isMixed(name string) bool {
 	apart := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }
 	for _, word := range strings.FieldsFunc(name, apart) {
@@ -38,10 +38,10 @@ func isOneScript(word string) bool {
 			return !unicode.In(r, unicode.Common, unicode.Inherited) && !unicode.In(r, allowed...)
 		})
 	}
-	return only(scriptOf(r)) || slices.ContainsFunc(together, func(allowed []*unicode.RangeTable) bool { return only(allowed...) })
+	return only(scriptOf(r)) || slices.ContainsFunc(mixable, func(allowed []*unicode.RangeTable) bool { return only(allowed...) })
 }
 
-// scriptOf returns the alphabet of a letter; nil where it belongs to several.
+// scriptOf returns the alphabet of a letter; nil if it belongs to several.
 func scriptOf(r rune) *unicode.RangeTable {
 	if unicode.In(r, unicode.Common, unicode.Inherited) {
 		return nil

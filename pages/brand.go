@@ -14,7 +14,7 @@ import (
 	"unicode/utf8"
 )
 
-// Brand is how the pages look as those who run the relay want them.
+// Brand is the look of the pages, as configured by those who run the relay.
 type Brand struct {
 	Name  string // shown at the top; "" shows none
 	Logo  []byte // PNG, JPEG, WebP or SVG, at most 12 KiB; empty shows none
@@ -37,8 +37,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// logoURL is the logo as a data URL, or "" without one. An SVG is shown as an
-// image, where nothing in it runs and nothing is fetched.
+// logoURL returns the logo as a data URL, or "" without one. An SVG is shown as an image,
+// so nothing in it runs and it fetches nothing.
 func logoURL(logo []byte) (string, error) {
 	if len(logo) == 0 {
 		return "", nil
@@ -53,7 +53,7 @@ func logoURL(logo []byte) (string, error) {
 	return "data:" + mediaType + ";base64," + base64.StdEncoding.EncodeToString(logo), nil
 }
 
-// logoType tells what a logo is by its bytes.
+// logoType detects the media type of a logo from its bytes.
 func logoType(logo []byte) (string, error) {
 	switch {
 	case bytes.HasPrefix(logo, []byte("\x89PNG\r\n\x1a\n")):
@@ -63,7 +63,7 @@ func logoType(logo []byte) (string, error) {
 	case len(logo) > 12 && string(logo[:4]) == "RIFF" && string(logo[8:12]) == "WEBP":
 		return "image/webp", nil
 	}
-	errOther := errors.New("logo: want PNG, JPEG, WebP or SVG, and the bytes are none of them")
+	errOther := errors.New("logo: want PNG, JPEG, WebP or SVG, but the file is none of them")
 	decoder := xml.NewDecoder(bytes.NewReader(logo))
 	for {
 		token, err := decoder.RawToken()
@@ -78,7 +78,7 @@ func logoType(logo []byte) (string, error) {
 			return "", errOther
 		}
 		if !strings.Contains(string(logo), `http://www.w3.org/2000/svg`) {
-			return "", errors.New(`logo: browsers show an SVG only with xmlns="http://www.w3.org/2000/svg" at its first element`)
+			return "", errors.New(`logo: browsers show an SVG only if its first element has xmlns="http://www.w3.org/2000/svg"`)
 		}
 		return "image/svg+xml", nil
 	}
@@ -96,7 +96,7 @@ var (
 
 func parseColor(s string) (rgb, error) {
 	if !colorPattern.MatchString(s) {
-		return rgb{}, fmt.Errorf("color %q: want # and six hexadecimal digits, as %s", s, defaultColor)
+		return rgb{}, fmt.Errorf("color %q: want # and six hexadecimal digits, such as %s", s, defaultColor)
 	}
 	var c rgb
 	for i := range c {
@@ -113,7 +113,7 @@ func (c rgb) String() string {
 	return fmt.Sprintf("#%02x%02x%02x", int(math.Round(c[0])), int(math.Round(c[1])), int(math.Round(c[2])))
 }
 
-// luminance is the relative luminance of WCAG 2.
+// luminance returns the relative luminance of WCAG 2.
 func (c rgb) luminance() float64 {
 	var linear rgb
 	for i, part := range c {
@@ -127,15 +127,15 @@ func (c rgb) luminance() float64 {
 	return 0.2126*linear[0] + 0.7152*linear[1] + 0.0722*linear[2]
 }
 
-// contrast is the contrast ratio of WCAG 2, from 1 to 21. AA asks for 4.5
-// between text and what is behind it.
+// contrast returns the contrast ratio of WCAG 2, from 1 to 21. Level AA requires 4.5
+// between a text and its background.
 func contrast(a, b rgb) float64 {
 	x, y := a.luminance(), b.luminance()
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
-// textOn is black or white, whichever is easier to read on c. One of them
-// always has a contrast over 4.5.
+// textOn returns black or white, whichever is easier to read on c. One of them always
+// has a contrast over 4.5.
 func textOn(c rgb) rgb {
 	if contrast(black, c) > contrast(white, c) {
 		return black
@@ -143,8 +143,8 @@ func textOn(c rgb) rgb {
 	return white
 }
 
-// readable is c, moved towards another colour just as far as it takes to be
-// read on background.
+// readable returns c, moved towards another colour just far enough to be readable on
+// background.
 func readable(c, towards, background rgb) rgb {
 	moved := c
 	for share := 0.0; share <= 1 && contrast(moved, background) < 4.6; share += 0.02 {

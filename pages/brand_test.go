@@ -74,13 +74,13 @@ func TestBrandErrors(t *testing.T) {
 		"name's lines":  {Brand{Name: "a\nb"}, `name "a\nb": want one line of UTF-8 text`},
 		"name's bytes":  {Brand{Name: "\xff"}, `name "\xff": want one line of UTF-8 text`},
 		"logo's size":   {Brand{Logo: svg(maxLogo + 1)}, "logo: want at most 12288 bytes, got 12289"},
-		"logo's type":   {Brand{Logo: []byte("?")}, "logo: want PNG, JPEG, WebP or SVG, and the bytes are none of them"},
-		"color's name":  {Brand{Color: "red"}, `color "red": want # and six hexadecimal digits, as #1a5fb4`},
-		"short color":   {Brand{Color: "#fff"}, `color "#fff": want # and six hexadecimal digits, as #1a5fb4`},
-		"more of color": {Brand{Color: "#ffffff;}"}, `color "#ffffff;}": want # and six hexadecimal digits, as #1a5fb4`},
+		"logo's type":   {Brand{Logo: []byte("?")}, "logo: want PNG, JPEG, WebP or SVG, but the file is none of them"},
+		"color's name":  {Brand{Color: "red"}, `color "red": want # and six hexadecimal digits, such as #1a5fb4`},
+		"short color":   {Brand{Color: "#fff"}, `color "#fff": want # and six hexadecimal digits, such as #1a5fb4`},
+		"more of color": {Brand{Color: "#ffffff;}"}, `color "#ffffff;}": want # and six hexadecimal digits, such as #1a5fb4`},
 		"all": {Brand{Name: "\n", Logo: []byte("?"), Color: "?"}, `name "\n": want one line of UTF-8 text
-logo: want PNG, JPEG, WebP or SVG, and the bytes are none of them
-color "?": want # and six hexadecimal digits, as #1a5fb4`},
+logo: want PNG, JPEG, WebP or SVG, but the file is none of them
+color "?": want # and six hexadecimal digits, such as #1a5fb4`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := New(test.brand); err == nil || err.Error() != test.want {

@@ -12,14 +12,14 @@ import (
 	"golang.org/x/text/language"
 )
 
-// fallback is the language of readers whose own there is no file for.
+// fallback is the language for readers whose own language has no file.
 const fallback = "en"
 
 //go:embed texts/*.json
 var textFiles embed.FS
 
-// catalogue is the words of one language, by key. A text is plain, with
-// placeholders like {name}.
+// catalogue has the texts of one language, by key. A text is plain text with
+// placeholders such as {name}.
 type catalogue struct {
 	lang  string
 	texts map[string]string
@@ -31,8 +31,8 @@ type languages struct {
 	matcher language.Matcher
 }
 
-// readLanguages reads every file of texts. The fallback comes first, which is
-// what the matcher takes when nothing matches.
+// readLanguages reads every file of texts. The fallback comes first, because the matcher
+// returns the first language if nothing matches.
 func readLanguages() (*languages, error) {
 	files, err := textFiles.ReadDir("texts")
 	if err != nil {
@@ -74,12 +74,12 @@ func readCatalogue(name string) (*catalogue, error) {
 	return c, nil
 }
 
-// maxAcceptLanguage is how much of the header is read. A browser's own is
-// shorter, and anybody can send a longer one.
+// maxAcceptLanguage is how much of the header is read. Browsers send less, but anybody
+// can send more.
 const maxAcceptLanguage = 200
 
-// choose finds the catalogue for an Accept-Language header. What cannot be read
-// is taken as no wish.
+// choose finds the catalogue for an Accept-Language header. It ignores what it cannot
+// read.
 func (l *languages) choose(acceptLanguage string) *catalogue {
 	if len(acceptLanguage) > maxAcceptLanguage {
 		acceptLanguage = acceptLanguage[:maxAcceptLanguage]
@@ -93,7 +93,7 @@ func (l *languages) choose(acceptLanguage string) *catalogue {
 	return l.all[index]
 }
 
-// Plain is a text without placeholders.
+// Plain returns a text without placeholders.
 func (c *catalogue) Plain(key string) (string, error) {
 	text, ok := c.texts[key]
 	if !ok {
@@ -102,8 +102,8 @@ func (c *catalogue) Plain(key string) (string, error) {
 	return text, nil
 }
 
-// T is a text as HTML. After the key come names of placeholders, each with its
-// value: a template.HTML as it is, anything else escaped.
+// T returns a text as HTML. After the key, pass the name and the value of each
+// placeholder. T escapes values, except a template.HTML.
 func (c *catalogue) T(key string, values ...any) (template.HTML, error) {
 	text, err := c.Plain(key)
 	if err != nil {
@@ -117,12 +117,12 @@ func (c *catalogue) T(key string, values ...any) (template.HTML, error) {
 		}
 		pairs = append(pairs, fmt.Sprintf("{%v}", values[i]), string(value))
 	}
-	// One pass: what looks like a placeholder in a value is left alone.
+	// One pass, so that a value that looks like a placeholder is not replaced.
 	return template.HTML(strings.NewReplacer(pairs...).Replace(string(escaped(text)))), nil //nolint:gosec // text and values are escaped
 }
 
-// Time is a time element. Its text is UTC and says so; the script puts the
-// reader's own time there.
+// Time returns a time element. Its text is in UTC and says so; the script replaces it by
+// the reader's local time.
 func (c *catalogue) Time(t time.Time) (template.HTML, error) {
 	months, err := c.Plain("time.months")
 	if err != nil {
@@ -137,7 +137,8 @@ func (c *catalogue) Time(t time.Time) (template.HTML, error) {
 	return `<time datetime="` + escaped(t.Format(time.RFC3339)) + `">` + text + "</time>", nil
 }
 
-// Name is what somebody is called, kept from turning the text around it.
+// Name returns somebody's name, isolated so that its writing direction does not affect
+// the text around it.
 func (c *catalogue) Name(name string) (template.HTML, error) {
 	if name == "" {
 		return c.T("decision.somebody")

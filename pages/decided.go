@@ -5,13 +5,13 @@ import (
 	"html/template"
 )
 
-// decisionView is one line of who decided what.
+// decisionView is one line of the list of who decided what.
 type decisionView struct {
 	Symbol   string
 	Text, At template.HTML
 }
 
-// decided tells the last decision, which is the one that counts.
+// decided shows the last decision, which settled it.
 func (v *view) decided(page Page) error {
 	if len(page.Decisions) == 0 {
 		return v.settled(page)
@@ -27,7 +27,7 @@ func (v *view) decided(page Page) error {
 			v.Symbol.Tone = "ok"
 		}
 		if last.result() == "failure" {
-			kind = "failure" // so that nobody takes it for done
+			kind = "failure" // so that nobody mistakes it for a success
 		}
 		return v.words("on-its-way."+kind+"."+whose, "on-its-way.text."+whose)
 	}
@@ -38,9 +38,9 @@ func (v *view) decided(page Page) error {
 	return v.words("decided."+last.result()+"."+whose, "decided.text."+kind+"."+whose)
 }
 
-// settled tells that there is an outcome, without one of the page's decisions.
-// What the author wants said after an answer is shown to who gave it, so with a
-// text it is the reader's own.
+// settled says that there is an outcome that did not come from the page's decisions.
+// If the page has a text, the reader gave the answer, since only the person who
+// answered gets the author's text.
 func (v *view) settled(page Page) error {
 	switch {
 	case page.Text == "":
@@ -55,7 +55,7 @@ func (v *view) settled(page Page) error {
 	}
 }
 
-// result is how texts are named for what d says.
+// result is the part of a text's key that depends on what was decided.
 func (d Decision) result() string {
 	switch {
 	case d.Action == ActionSuccess || d.Action == ActionFailure:
@@ -67,8 +67,8 @@ func (d Decision) result() string {
 	}
 }
 
-// kind is how texts are named for what d is: where there was one button there
-// was nothing to decide.
+// kind is the part of a text's key that tells a decision from an answer: with one
+// button there is nothing to decide.
 func (d Decision) kind() string {
 	if d.Action == ActionSuccess || d.Action == ActionFailure {
 		return "answer"
@@ -76,7 +76,7 @@ func (d Decision) kind() string {
 	return "decision"
 }
 
-// agrees tells whether d is the one of two that its workflow hopes for.
+// agrees tells whether d is the positive one of the two possible results.
 func (d Decision) agrees() bool { return d.result() == "approved" || d.result() == "success" }
 
 func (v *view) decisions(decisions []Decision) (err error) {
@@ -95,8 +95,8 @@ func (v *view) decisions(decisions []Decision) (err error) {
 	return err
 }
 
-// decision tells who decided what, and when. Of an answer nobody knows whose it
-// is, unless it is the reader's own.
+// decision says who decided what, and when. It is unknown who gave an answer, unless it
+// was the reader.
 func (v *view) decision(d Decision) (line decisionView, err error) {
 	line.Symbol = "cross"
 	if d.agrees() {

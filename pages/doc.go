@@ -1,16 +1,14 @@
-// Package pages is what people see: the page behind an approval link, in every
-// state that it can be in.
+// Package pages renders what people see: the page behind an approval link, in each of
+// its states.
 //
-// A page is read on a phone, from a mail, by somebody who does not know what a
-// workflow is. It is one answer without any further request, under 30 KB, and
-// works without scripts. [Pages.Render] writes it whole or not at all, and
-// [Pages.Headers] are what must go with it.
+// People open a page from a mail, on a phone, and do not know what a workflow is. A page
+// needs no further requests, has less than 30 KB, and works without scripts.
+// [Pages.Render] writes it, and [Pages.Headers] are the headers that it needs.
 //
-// What strangers wrote is shown and never obeyed: html/template escapes it, a
-// message in Markdown passes a sanitiser too, and the
-// Content-Security-Policy allows one style sheet and one script by their
-// hashes.
+// Texts from strangers are shown but have no effect: html/template escapes them, a
+// message in Markdown also passes a sanitiser, and the Content-Security-Policy allows
+// only one style sheet and one script, by their hashes.
 //
-// The words are in texts/, one file per language with the same keys. Another
-// language is another file.
+// The texts are in texts/, one file per language with the same keys. To add a language,
+// add a file.
 package pages

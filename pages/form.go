@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// The names of the form's inputs. A field's name follows its prefix.
+// The names of the form's inputs. The name of a field's input is a prefix and the
+// field's name.
 const (
 	nonceInput    = "nonce"
 	decisionInput = "decision"
@@ -30,16 +31,16 @@ type formView struct {
 	As              template.HTML
 	Inputs          []*input
 	Approve, Reject string // Reject is "" with one button
-	Danger          bool   // the one button does harm
+	Danger          bool   // the single button fails the task
 	Final           bool
 }
 
-// input is one input with all that belongs to it. Kind picks its element.
+// input is one input with everything that belongs to it. Kind selects its element.
 type input struct {
 	ID, Name, Kind   string
 	Label            template.HTML
-	Short            template.HTML // for the label, where that is a sentence
-	Note             template.HTML // in brackets behind the label
+	Short            template.HTML // a short label, if the label is a sentence
+	Note             template.HTML // in brackets after the label
 	Hint, Error      template.HTML
 	Value            string
 	Required         bool
@@ -54,7 +55,8 @@ type choiceView struct {
 	Chosen       bool
 }
 
-// DescribedBy is the ids of what is to be read out with the input.
+// DescribedBy returns the ids of the elements that screen readers read out with the
+// input.
 func (i *input) DescribedBy() string {
 	var ids []string
 	if i.Hint != "" {
@@ -68,7 +70,7 @@ func (i *input) DescribedBy() string {
 
 func (f *Form) action() Action { return cmp.Or(f.Action, ActionApproval) }
 
-// typed is what was typed into an input before, or else what it begins with.
+// typed returns what was typed into an input before, or otherwise its initial value.
 func (f *Form) typed(name, otherwise string) string {
 	if f.Values == nil {
 		return otherwise
@@ -106,7 +108,7 @@ func newForm(c *catalogue, f *Form) (*formView, error) {
 	return v, nil
 }
 
-// buttons are the labels of the buttons. The second is "" where there is one.
+// buttons returns the labels of the buttons. reject is "" if there is only one button.
 func buttons(c *catalogue, f *Form) (approve, reject string, err error) {
 	key := "button.confirm"
 	switch f.action() {
@@ -125,7 +127,8 @@ func buttons(c *catalogue, f *Form) (approve, reject string, err error) {
 	return cmp.Or(f.ApproveLabel, approve), reject, err
 }
 
-// inputs are the inputs in their order: who, what, why, and whether it is meant.
+// inputs returns the inputs in order: the name, the fields, the comment, and the
+// confirmation.
 func inputs(c *catalogue, f *Form, reject string) ([]*input, error) {
 	var all []*input
 	var errs []error
@@ -144,8 +147,8 @@ func inputs(c *catalogue, f *Form, reject string) ([]*input, error) {
 	return all, errors.Join(errs...)
 }
 
-// approverOf asks who decides. The one button of other actions has its outcome
-// already, in which nobody has a name.
+// approverOf asks who decides. Other actions have one button with a fixed outcome that
+// contains no name, so they do not ask.
 func approverOf(c *catalogue, f *Form) (*input, error) {
 	if f.Approver != "" || f.action() != ActionApproval {
 		return nil, nil
@@ -199,8 +202,9 @@ func confirmOf(c *catalogue, f *Form) (*input, error) {
 	return in, err
 }
 
-// fieldOf is an input of the workflow's own. What was typed and is no number or
-// date is shown in an input for text, or it would be lost.
+// fieldOf returns the input of a field of the workflow's own. If what was typed is not a
+// valid number or date, it is shown in an input for text, since it would be lost
+// otherwise.
 func fieldOf(c *catalogue, f *Form, index int) (*input, error) {
 	field := f.Fields[index]
 	in := &input{
@@ -244,18 +248,18 @@ func fieldOf(c *catalogue, f *Form, index int) (*input, error) {
 	return in, err
 }
 
-// numeric makes an input for numbers: one for text, with the keyboard for them. An
-// input of type number drops, while it is typed, what the browser's language does
-// not have in a number, so that 12,5 becomes 125 unseen.
+// numeric makes an input for numbers: an input for text, with a keyboard for numbers. An
+// input of type number would drop characters that numbers do not have in the browser's
+// language, so that 12,5 silently becomes 125.
 func (i *input) numeric(keyboard string) {
 	i.Kind, i.Mode = "text", keyboard
 	if strings.HasPrefix(i.Minimum, "-") || i.Minimum == "" {
-		i.Mode = "" // keyboards for numbers on some phones have no minus
+		i.Mode = "" // on some phones, keyboards for numbers have no minus
 	}
 }
 
-// keep shows what was typed in an input for text, if an input for times would
-// show it as nothing.
+// keep turns an input for times into an input for text if it would show the typed value
+// as empty.
 func (i *input) keep(layouts ...string) {
 	fits := func(layout string) bool { _, err := time.Parse(layout, i.Value); return err == nil }
 	if i.Value != "" && !slices.ContainsFunc(layouts, fits) {
@@ -263,8 +267,8 @@ func (i *input) keep(layouts ...string) {
 	}
 }
 
-// limit says how long a text may be. The attribute maxlength would cut what is
-// pasted without a word.
+// limit says how long a text may be. It does not use the attribute maxlength, which would
+// silently cut off pasted text.
 func (i *input) limit(c *catalogue, characters int) error {
 	if characters <= 0 {
 		return nil
@@ -272,7 +276,7 @@ func (i *input) limit(c *catalogue, characters int) error {
 	return i.hint(c.T("form.max-length", "limit", characters))
 }
 
-// hint puts a sentence behind what is said of the input.
+// hint appends a sentence to the input's description.
 func (i *input) hint(text template.HTML, err error) error {
 	if i.Hint != "" {
 		i.Hint += " "

@@ -12,24 +12,24 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// What is read as Markdown. More is shown as it was typed: nothing that somebody
-// is to decide on is cut off.
+// The limits up to which a message is rendered as Markdown. A larger message is shown as
+// plain text, so that nothing is cut off that somebody has to decide on.
 const (
 	maxMarkdown = 32 << 10 // bytes
-	maxDepth    = 64       // of quotes and lists in each other; browsers give up at 512
+	maxDepth    = 64       // of nested quotes and lists; browsers give up at 512
 )
 
-// rel keeps the page from being told of to, or reached by, what it links to.
+// rel keeps linked sites from learning about the page and from accessing it.
 const rel = "noopener noreferrer nofollow"
 
-// markdown turns a message into HTML that is safe to show.
+// markdown converts a message to safe HTML.
 type markdown struct {
 	convert goldmark.Markdown
 	policy  *bluemonday.Policy
 }
 
-// newMarkdown reads Markdown with tables, strikethrough and bare URLs. Raw HTML
-// is left out. What comes of it passes a list of what is allowed.
+// newMarkdown reads Markdown with tables, strikethrough and bare URLs. It leaves out raw
+// HTML, and the result passes an allowlist.
 func newMarkdown() *markdown {
 	policy := bluemonday.NewPolicy()
 	policy.AllowElements("p", "br", "hr", "strong", "em", "del", "code", "pre", "ul", "ol", "li", "blockquote",
@@ -45,7 +45,7 @@ func newMarkdown() *markdown {
 	}
 }
 
-// html renders a message that stands below a heading of the given level.
+// html renders a message below a heading of the given level.
 func (m *markdown) html(message string, below int) (template.HTML, error) {
 	if strings.TrimSpace(message) == "" {
 		return "", nil
@@ -65,8 +65,8 @@ func (m *markdown) html(message string, below int) (template.HTML, error) {
 		return "", err
 	}
 	safe := m.policy.Sanitize(raw.String())
-	// The policy knows noopener only together with new windows. Quotes in texts
-	// are escaped by now, so this finds attributes only.
+	// The policy adds noopener only to links that open new windows. Quotes in texts are
+	// already escaped, so this replaces attributes only.
 	safe = strings.ReplaceAll(safe, `rel="nofollow noreferrer"`, `rel="`+rel+`"`)
 	return template.HTML(safe), nil //nolint:gosec // sanitised
 }
@@ -88,9 +88,9 @@ func deep(document ast.Node) (is bool) {
 	return is
 }
 
-// tame puts an image's description in its place, gives a link without text its
-// address as text, and fits headings below the page's own without a gap, which
-// those who jump from heading to heading would fall into.
+// tame replaces images by their descriptions, gives a link without text its address as
+// text, and moves headings below the page's own. It leaves no gap between heading
+// levels, which would confuse readers who jump from heading to heading.
 func tame(document ast.Node, source []byte, below int) {
 	var images, links []ast.Node
 	last := below
@@ -122,7 +122,7 @@ func tame(document ast.Node, source []byte, below int) {
 	}
 }
 
-// hasText tells whether there is anything to read in n.
+// hasText tells whether n contains any text.
 func hasText(n ast.Node, source []byte) bool {
 	if t, ok := n.(*ast.Text); ok && len(bytes.TrimSpace(t.Value(source))) > 0 {
 		return true

@@ -26,7 +26,7 @@ var (
 	scriptSource string
 )
 
-// Pages renders the pages of one brand. It may be used by many at once.
+// Pages renders the pages of one brand. It is safe for concurrent use.
 type Pages struct {
 	brand     string
 	logo      template.URL
@@ -38,8 +38,8 @@ type Pages struct {
 	template  *template.Template
 }
 
-// New checks a brand and prepares its pages. Its errors say what is wanted, all
-// of them at once.
+// New checks a brand and prepares its pages. It reports all mistakes at once, and says
+// what would be right.
 func New(b Brand) (*Pages, error) {
 	logo, logoErr := logoURL(b.Logo)
 	color, colorErr := parseColor(defaultColor)
@@ -71,9 +71,9 @@ func New(b Brand) (*Pages, error) {
 	}, nil
 }
 
-// Headers are what every page must be sent with. The referrer is kept from
-// other sites only: with none at all, browsers say of a form that it comes from
-// nowhere (Origin: null), and it could not be told from a foreign one.
+// Headers returns the headers that every page must be sent with. The referrer policy
+// hides the referrer from other sites only. With no referrer at all, browsers would send
+// "Origin: null" with our own forms, which would then look like those of other sites.
 func (p *Pages) Headers() map[string]string { return maps.Clone(p.headers) }
 
 func headers(style, script string) map[string]string {
@@ -95,15 +95,15 @@ func headers(style, script string) map[string]string {
 	}
 }
 
-// hash is the source expression that allows an inline element by its bytes.
+// hash returns the CSP source expression that allows an inline element by its hash.
 func hash(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// Render writes a page in the language that the reader's Accept-Language asks
-// for, English if there is none to be had. It writes piece by piece, so that the
-// writer can count them; when it fails, what was written is worth nothing.
+// Render writes a page in the language that Accept-Language asks for, or in English if
+// that language is not available. It writes piece by piece, so that the writer can
+// count bytes. If it fails, discard what was written.
 func (p *Pages) Render(w io.Writer, acceptLanguage string, page Page) error {
 	v, err := p.view(p.languages.choose(acceptLanguage), page)
 	if err == nil {
@@ -115,8 +115,8 @@ func (p *Pages) Render(w io.Writer, acceptLanguage string, page Page) error {
 	return nil
 }
 
-// validUTF8 replaces what is not UTF-8. A template writes each of its values at
-// once, so no character is cut in two.
+// validUTF8 replaces invalid UTF-8. A template writes each value in one call, so no
+// character is split.
 type validUTF8 struct{ io.Writer }
 
 // Write implements [io.Writer].
@@ -130,11 +130,11 @@ func (w validUTF8) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// cssComment is what readers of the style sheet's source alone need.
+// cssComment matches comments, which only readers of the style sheet's source need.
 var cssComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
 
-// compact takes indentation and empty lines from a source of ours, which is
-// sent with every page.
+// compact removes indentation and empty lines from a source of ours, since it is sent
+// with every page.
 func compact(source, separator string) string {
 	var lines []string
 	for line := range strings.Lines(source) {
@@ -145,15 +145,15 @@ func compact(source, separator string) string {
 	return strings.Join(lines, separator)
 }
 
-// Backgrounds that the accent is read on: the darkest of the light scheme and
-// the lightest of the dark one, as in style.css.
+// The backgrounds on which the accent must be readable: the darkest of the light scheme
+// and the lightest of the dark scheme, as in style.css.
 var (
 	lightBackground = rgb{0xf3, 0xf4, 0xf6}
 	darkBackground  = rgb{0x1b, 0x20, 0x26}
 )
 
-// brandStyle is the brand's colour as the style sheet wants it: as it is with a
-// text that can be read on it, and moved until it can be read itself.
+// brandStyle returns the brand's colour for the style sheet: unchanged, with a text
+// colour that is readable on it; and adjusted until it is readable as a text itself.
 func brandStyle(color rgb) string {
 	return fmt.Sprintf(":root{--brand:%v;--on-brand:%v;--accent:%v}"+
 		"@media (prefers-color-scheme:dark){:root{--accent:%v}}",

@@ -9,11 +9,11 @@ import (
 
 // problemView is one line of the summary above a form.
 type problemView struct {
-	ID          string // of the input that it leads to
+	ID          string // of the input that the line links to
 	Label, Text template.HTML
 }
 
-// problem puts a problem at its input and into the summary.
+// problem adds a problem to its input and to the summary.
 func (v *formView) problem(p Problem) error {
 	var in *input
 	if at := slices.IndexFunc(v.Inputs, func(in *input) bool { return in.Name == p.Input }); at >= 0 {
@@ -40,8 +40,8 @@ func (v *formView) problem(p Problem) error {
 	return nil
 }
 
-// problemKey is the text for a problem: by what is wrong, where it is, and
-// whether a limit is known.
+// problemKey returns the key of the text for a problem. It depends on the kind of the
+// problem, on the input, and on whether a limit is known.
 func (v *formView) problemKey(p Problem, in *input) string {
 	key := "problem." + p.Kind
 	switch {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// retryView posts again what was typed.
+// retryView lets the reader post again what was typed.
 type retryView struct {
 	*catalogue
 	Hidden, Typed []pair
@@ -16,9 +16,9 @@ type pair struct {
 	Name, Value string
 }
 
-// newRetry takes along whatever was in the form, and shows what of it the
-// reader typed. What the form is like may not be known just now: a field
-// without a label is shown by its name.
+// newRetry keeps everything that was in the form, and shows the part that the reader
+// typed. The labels of fields may be unknown at the moment: then it shows the field's
+// name.
 func newRetry(c *catalogue, f *Form) (*retryView, error) {
 	v := &retryView{catalogue: c}
 	labels, order, err := retryLabels(c, f)
@@ -45,8 +45,7 @@ func newRetry(c *catalogue, f *Form) (*retryView, error) {
 	return v, nil
 }
 
-// retryLabels are the labels of the inputs that a form can have, and their
-// order.
+// retryLabels returns the labels of the inputs that a form can have, and their order.
 func retryLabels(c *catalogue, f *Form) (labels map[string]string, order []string, err error) {
 	labels = map[string]string{}
 	name := func(input, key string) {

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// view is a page in one language, with nothing left to decide for the template.
+// view is a page in one language. The template only has to print it.
 type view struct {
 	*catalogue
 	Lang, Brand  string
-	Title        string // what the browser calls the page, and is read out first
+	Title        string // the title in the browser, which screen readers read out first
 	Logo         template.URL
 	Style        template.CSS
 	Script       template.JS
@@ -21,11 +21,11 @@ type view struct {
 	Symbol       *symbol
 	Text         string
 	Until        template.HTML
-	Subject      string // what the page is about, where that is not its heading
+	Subject      string // what the page is about, if that is not its heading
 	Message      template.HTML
 	Details      []detailView
 	Progress     []progressView
-	Deciders     string // heads Decisions
+	Deciders     string // the heading of Decisions
 	Decisions    []decisionView
 	Form         *formView
 	Retry        *retryView
@@ -35,8 +35,8 @@ type view struct {
 	Reference    string
 }
 
-// symbol says at a glance how things stand. It stands beside words and never
-// for them.
+// symbol shows the state at a glance. It accompanies the words and never replaces
+// them.
 type symbol struct {
 	Name, Tone string
 }
@@ -49,10 +49,10 @@ type detailView struct {
 type progressView struct {
 	Text    template.HTML
 	Dots    []bool
-	Against bool // of rejections
+	Against bool // the dots count rejections
 }
 
-// simple are the states whose words do not hang on who decided what.
+// simple has the symbols of the states whose words do not depend on who decided what.
 var simple = map[State]symbol{
 	Counted:     {"check", "ok"},
 	TooLate:     {"clock", "note"},
@@ -102,7 +102,7 @@ func (p *Pages) view(c *catalogue, page Page) (*view, error) {
 	return v, errors.Join(v.until(page), v.progress(page.Progress), v.decisions(page.Decisions))
 }
 
-// open fills in what a state begins with, and its form.
+// open fills in the symbol, the heading and the form of a state.
 func (v *view) open(page Page) error {
 	switch page.State {
 	case Waiting:
@@ -164,7 +164,7 @@ func (v *view) waiting(page Page) error {
 	return err
 }
 
-// until says how long the link is or was open, where that still matters.
+// until says how long the link is or was open, if that still matters.
 func (v *view) until(page Page) error {
 	if page.Until.IsZero() || !slices.Contains([]State{Waiting, Counted, Alive, TooLate}, page.State) {
 		return nil
@@ -180,7 +180,7 @@ func (v *view) until(page Page) error {
 	return err
 }
 
-// maxDots is how many people can be told apart at a glance.
+// maxDots is how many people can be counted at a glance.
 const maxDots = 12
 
 func (v *view) progress(p *Progress) error {
@@ -212,8 +212,8 @@ func (v *view) progress(p *Progress) error {
 	return nil
 }
 
-// httpsHost is the host of an https URL. Anything else, and a URL with a user
-// in it that could pass for the host, is not shown as a link.
+// httpsHost returns the host of an https URL. Other texts are not shown as a link, and
+// neither is a URL with a user name, which could be mistaken for the host.
 func httpsHost(value string) (string, bool) {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.ContainsAny(value, " \t\r\n") {

@@ -1,7 +1,7 @@
-// Package programs tells tests which programs of the machine they may run: a
-// redis-server, a browser, Prometheus, npm. It is part of the test kit only.
+// Package programs tells tests which installed programs they may run: a redis-server, a
+// browser, Prometheus, npm. It is part of the test kit only.
 //
-// A program that is not installed makes a test smaller or skips it, and the
-// test's log says so. In CI, where the variable CI is set, it fails the test
-// instead. With -short no test starts another program: that is `make quick`.
+// If a program is not installed, tests do less or are skipped, and their log says so.
+// In CI, where the variable CI is set, they fail instead. With -short, as in
+// `make quick`, no test starts another program.
 package programs

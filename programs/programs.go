@@ -6,9 +6,8 @@ import (
 	"testing"
 )
 
-// Available tells whether a test may run a program, by its name on the path.
-// Where it may not, the log says so, and what that leaves out: for example
-// "not tested on Valkey".
+// Available tells whether a test may run the named program from the path. If it may
+// not, the log says so, and what is left out: for example "not tested on Valkey".
 func Available(t testing.TB, program, without string) bool {
 	t.Helper()
 	if testing.Short() {
@@ -19,7 +18,7 @@ func Available(t testing.TB, program, without string) bool {
 		return true
 	}
 	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is not installed, and CI does not go without it", program)
+		t.Fatalf("%s is not installed, and CI requires it", program)
 	}
 	t.Logf("%s is not installed: %s (make setup installs it)", program, without)
 	return false
@@ -33,8 +32,8 @@ func Need(t testing.TB, program string) {
 	}
 }
 
-// Skip skips a test that lacks something else than a program, such as the
-// network. In CI the test fails.
+// Skip skips a test that lacks something other than a program, such as the network. In
+// CI the test fails.
 func Skip(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") != "" {

@@ -14,8 +14,8 @@ import (
 // Approval is what the pages of a callback show, and what they ask of the
 // person who decides.
 //
-// Its JSON is what the store keeps. The store compares repeated registrations by
-// it: another name or order of members makes old ones look different.
+// The store keeps its JSON, and compares a repeated registration with that: if the
+// names or the order of the members change, old registrations look different.
 type Approval struct {
 	Title        string      `json:"title,omitempty"`
 	Message      string      `json:"message,omitempty"` // Markdown
@@ -26,16 +26,16 @@ type Approval struct {
 	Fields       SchemaText  `json:"fields,omitempty"` // that [forms.Parse] takes; nil for none
 	OnReject     OutcomeType `json:"onReject"`
 	Confirm      Confirm     `json:"confirm,omitempty"`
-	Required     int         `json:"required"`   // approvals, each by somebody else
-	Rejections   int         `json:"rejections"` // that end it
-	// Default says that all of it was filled in, for pages with one button, and
-	// that there is nothing to decide. What the release before stored does not
-	// say so.
+	Required     int         `json:"required"`   // approvals by different people
+	Rejections   int         `json:"rejections"` // this many mean rejected
+	// Default says that the registration had no approval. This one was filled in for
+	// pages with one button, where there is nothing to decide. Data of the previous
+	// release never has it set.
 	Default bool `json:"default,omitempty"`
 }
 
-// SchemaText is the text of a JSON Schema. In JSON it is a string, so that it
-// stays byte for byte what was registered.
+// SchemaText is the text of a JSON Schema. It is stored as a JSON string, so that
+// it stays byte for byte as it was registered.
 type SchemaText []byte
 
 // MarshalText implements [encoding.TextMarshaler].
@@ -72,15 +72,15 @@ const (
 	CommentNone             CommentMode = "none"
 )
 
-// Confirm says what a page asks for that no program does that only presses
-// buttons.
+// Confirm says what a page asks for besides a press of a button, so that a program
+// that only presses buttons cannot decide.
 type Confirm string
 
 // The choices. None is the default.
 const (
 	ConfirmNone Confirm = ""
 	ConfirmWord Confirm = "word" // the page shows a word, to be typed
-	ConfirmCode Confirm = "code" // six digits that came by another way
+	ConfirmCode Confirm = "code" // six digits that were sent separately
 )
 
 // The bounds of an approval.
@@ -115,13 +115,13 @@ func (a *Approval) normal() *Approval {
 	return &full
 }
 
-// Quorum tells whether it takes more than one person.
+// Quorum tells whether an approval or a rejection takes more than one person.
 func (a *Approval) Quorum() bool { return a.Required > 1 || a.Rejections > 1 }
 
 func (m *mistakes) checkApproval(r *Registration, maxOutput int) {
 	a := r.Approval
 	if len(r.pages()) == 0 {
-		m.add("approval", "has no link that shows it: give one of type approval, or one with page")
+		m.add("approval", `is not shown by any link: add a link of type approval, or one with "page": true`)
 	}
 	m.text("approval.title", a.Title, MaxTitleChars)
 	m.text("approval.message", a.Message, MaxMessageChars)
@@ -143,13 +143,13 @@ func (m *mistakes) checkApproval(r *Registration, maxOutput int) {
 	m.checkQuorum(r, maxOutput)
 }
 
-// checkSeen refuses texts that are there and cannot be seen.
-func (a *Approval) checkSeen(m *mistakes) {
-	m.checkSeen("approval.title", strings.TrimSpace(a.Title)) // a link's is cut so too
-	m.checkSeen("approval.approveLabel", a.ApproveLabel)
-	m.checkSeen("approval.rejectLabel", a.RejectLabel)
+// checkVisible refuses texts that are given but have no visible characters.
+func (a *Approval) checkVisible(m *mistakes) {
+	m.checkVisible("approval.title", strings.TrimSpace(a.Title)) // a link's title is trimmed too
+	m.checkVisible("approval.approveLabel", a.ApproveLabel)
+	m.checkVisible("approval.rejectLabel", a.RejectLabel)
 	for _, d := range a.Details {
-		m.checkSeen("approval.details", strings.TrimSpace(d.Name)) // an empty one is refused anyway
+		m.checkVisible("approval.details", strings.TrimSpace(d.Name)) // an empty one is refused anyway
 	}
 }
 
@@ -159,7 +159,7 @@ func (m *mistakes) checkDetails(details []Detail) {
 	}
 	for _, d := range details {
 		if strings.TrimSpace(d.Name) == "" {
-			m.add("approval.details", "has a name that is empty")
+			m.add("approval.details", "has an empty name: give each detail a name, such as Version")
 		}
 		m.text("approval.details", d.Name, MaxDetailNameChars)
 		m.text("approval.details", d.Value, MaxDetailValueChars)
@@ -177,8 +177,9 @@ func (m *mistakes) checkFields(schema []byte) {
 	}
 }
 
-// checkQuorum sees to it that so many can decide, that every way in which they
-// can ends it, and that what they say has room in one output.
+// checkQuorum checks that there are enough people to decide, that the callback is
+// settled once all of them have decided, whatever they decide, and that their
+// decisions fit into one output.
 func (m *mistakes) checkQuorum(r *Registration, maxOutput int) {
 	a, people := r.Approval, people(r.NumberedLinks(), nil)
 	switch {
@@ -187,22 +188,23 @@ func (m *mistakes) checkQuorum(r *Registration, maxOutput int) {
 	case a.Rejections < 1:
 		m.add("approval.rejections", "must be at least 1")
 	case people == 0 && a.Quorum():
-		m.add("approval.required", "needs links of type approval: others answer at once")
+		m.add("approval.required", "and rejections must both be 1 without links of type approval: other links answer at once")
 	case people == 0:
 	case a.Required > people:
-		m.add("approval.required", "is %d, and the links of type approval are for %d people", a.Required, people)
+		m.add("approval.required", "must be at most %d, the number of people who have a link of type approval", people)
 	case a.Rejections > people:
-		m.add("approval.rejections", "is %d, and the links of type approval are for %d people", a.Rejections, people)
+		m.add("approval.rejections", "must be at most %d, the number of people who have a link of type approval", people)
 	case a.Required+a.Rejections > people+1:
-		m.add("approval.rejections", "is too many: with %d people, %d approvals required and %d rejections, all could decide and nothing would be decided",
-			people, a.Required, a.Rejections)
+		m.add("approval.rejections", "must be at most %d with %d people and %d required approvals: otherwise nothing might be settled after everybody has decided",
+			people+1-a.Required, people, a.Required)
 	case a.decisionBytes(maxOutput) < minDecisionBytes:
-		m.add("approval.required", "and rejections are too many: an output of at most %d bytes has no room for what that many people decide", maxOutput)
+		m.add("approval.required", "and rejections are too high: the decisions of that many people do not fit into an output of %d bytes", maxOutput)
 	}
 }
 
-// people counts those who can decide, or have decided: everybody with a name
-// once, and of the others each link once. A name that was typed is nobody's.
+// people counts those who can decide or have decided. Links and decisions with the
+// same approver count once; without an approver, each link counts. Typed names do
+// not count as approvers.
 func people(links []Link, decisions []Decision) int {
 	known := map[string]bool{}
 	for _, d := range decisions {
@@ -219,7 +221,7 @@ func people(links []Link, decisions []Decision) int {
 	return len(known)
 }
 
-// person is the same for the links of one person.
+// person returns a key that is the same for all links of one person.
 func person(approver string, number byte) string {
 	if approver == "" {
 		return fmt.Sprint("\x00", number)
@@ -227,21 +229,21 @@ func person(approver string, number byte) string {
 	return names.Key(approver)
 }
 
-// checkReplaced refuses a link that takes the place of somebody's where too few
-// people would be left. Where there are too few already, it may stay so: one
-// link after the other can be added.
+// checkReplaced refuses a link that replaces another one if too few people could
+// decide afterwards. If there are too few already, the link is accepted as long as
+// it does not take anybody away: further links can be added one after the other.
 func (m *mistakes) checkReplaced(name string, l LinkRequest, cb Callback, a *Approval) {
 	if a == nil || !a.Quorum() {
 		return
 	}
 	added := Link{Name: name, LinkKind: l.LinkKind, Approver: l.Approver}
 	for _, link := range cb.Links {
-		added.Number = max(added.Number, link.Number+1) // where there is no other number, the store says so
+		added.Number = max(added.Number, link.Number+1) // if all numbers are used up, the store says so
 	}
 	links := slices.DeleteFunc(slices.Clone(cb.Links), func(link Link) bool { return link.Name == name })
 	before, left := people(cb.Links, cb.Decisions), people(append(links, added), cb.Decisions)
-	// With as many, one side or the other gets what it needs, whoever has decided
-	// already and how.
+	// With this many people, either the approvals or the rejections get their number,
+	// whatever has been decided already.
 	needed := a.Required + a.Rejections - 1
 	if left >= needed || left >= before {
 		return
@@ -250,6 +252,6 @@ func (m *mistakes) checkReplaced(name string, l LinkRequest, cb Callback, a *App
 	if l.Type == LinkApproval {
 		field, right = "approver", "must be somebody who has no other link and has not decided"
 	}
-	m.add(field, "%s, since this replaces a link of that name: with %d approvals required and %d rejections, %d people must be able to decide, and %d would be left; or give the new link another name",
-		right, a.Required, a.Rejections, needed, left)
+	m.add(field, "%s: this link replaces one of the same name, and then only %d people could decide where %d approvals or %d rejections need %d people; or give the new link another name",
+		right, left, a.Required, a.Rejections, needed)
 }

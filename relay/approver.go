@@ -11,9 +11,9 @@ import (
 	"callback-relay/names"
 )
 
-// checkName says what is wrong with a name that was typed. One that has a link
-// of its own must be used there: nobody may speak for somebody else, nor twice,
-// and what looks like a name counts as that name.
+// checkName says what is wrong with a typed name. A person who has a link must
+// decide through that link: nobody may decide for somebody else, or twice. A name
+// that looks like another one counts as that one.
 func (v View) checkName(name string) (forms.ProblemKind, string) {
 	if strings.TrimSpace(name) == "" {
 		return forms.ProblemMissing, ""
@@ -40,7 +40,7 @@ func (v View) checkName(name string) (forms.ProblemKind, string) {
 	return "", ""
 }
 
-// checkApprover checks the name of the person a link is for, "" for anybody.
+// checkApprover checks the name of a link's approver; "" is anybody.
 func (m *mistakes) checkApprover(field, name string) {
 	if name == "" {
 		return
@@ -48,21 +48,22 @@ func (m *mistakes) checkApprover(field, name string) {
 	m.text(field, name, MaxApproverChars)
 	switch names.Check(name) {
 	case names.Unreadable:
-		m.add(field, "is blank, or has control characters: give a name that people can read, or leave it out and the page asks for one")
+		m.add(field, "is blank, or has control characters: give a name that people can read, or leave it out and let the page ask for one")
 	case names.Mixed:
-		m.add(field, "has letters of several alphabets in one word, and could pass for another name: write each word in one, as in Dana or Дана")
+		m.add(field, "has letters of several alphabets in one word, so it could pass for another name: write each word in one alphabet, as in Dana or Дана")
 	}
 }
 
-const alike = "looks like the approver of links.%s, with other letters: give names that people can tell apart"
+const alike = "looks like the approver of links.%s but has other letters: give names that people can tell apart"
 
-// looksLike tells whether two people's names look the same and are not.
+// looksLike tells whether two different names look the same.
 func looksLike(a, b string) bool {
 	return a != "" && b != "" && !names.Same(a, b) && names.Alike(a, b)
 }
 
-// checkAlike refuses approvers whose names look the same and are not: people
-// could not tell who decided, nor the relay whether one of them decided twice.
+// checkAlike refuses approvers with different names that look the same: people
+// could not tell who decided, and the relay could not tell whether somebody decided
+// twice.
 func (m *mistakes) checkAlike(links map[string]LinkRequest) {
 	order := slices.Sorted(maps.Keys(links))
 	for i, name := range order {

@@ -2,17 +2,17 @@ package relay
 
 import "time"
 
-// OnExpiry says what a deadline that passes unanswered does to the task.
+// OnExpiry says what happens to the task if nobody answers before the deadline.
 type OnExpiry string
 
-// The choices. Fail is the default, so that no execution hangs unseen.
+// The choices. Fail is the default, so that no execution hangs unnoticed.
 const (
 	OnExpiryFail   OnExpiry = "fail"   // the task fails with [ErrorExpired]
-	OnExpiryIgnore OnExpiry = "ignore" // the task waits on, for its own timeout
+	OnExpiryIgnore OnExpiry = "ignore" // the task keeps waiting until its own timeout
 )
 
-// Callback is one waiting task, registered once, as its owner may see it:
-// neither the task token nor the payload is in it.
+// Callback is one waiting task, registered once, as its owner may see it: without
+// the task token and the payload.
 type Callback struct {
 	ID        CallbackID
 	State     State
@@ -20,9 +20,9 @@ type Callback struct {
 	ExpiresAt time.Time
 	OnExpiry  OnExpiry
 	Tags      map[string]string
-	Links     []Link     // of each name the one that was made last
+	Links     []Link     // for each name, the link that was made last
 	Key       string     // name of the master key that made the id and the links
-	Decisions []Decision // of people, in their order, without what they wrote
+	Decisions []Decision // in the order in which they were made, without comments and fields
 	Outcome   *OutcomeView
 	Delivery  *DeliveryView
 }
@@ -36,11 +36,11 @@ type OutcomeView struct {
 	Error  string // of a failure
 }
 
-// DeliveryView tells how bringing the outcome to Step Functions goes.
+// DeliveryView is the progress of bringing the outcome to Step Functions.
 type DeliveryView struct {
 	Attempts      int
 	Confirmed     bool      // Step Functions itself said that it took the outcome
-	NextAttemptAt time.Time // zero when there is none to come
+	NextAttemptAt time.Time // zero if there will be none
 	LastError     string    // AWS' error code or our name for what went wrong
 	DeliveredAt   time.Time // zero until delivered
 }

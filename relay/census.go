@@ -2,20 +2,21 @@ package relay
 
 import "time"
 
-// Census counts the callbacks that are kept, and tells how long they wait.
+// Census counts the stored callbacks, and says how long they have been waiting.
 type Census struct {
-	// Callbacks are how many there are in each state. Those that are answered
-	// are the backlog; those in a final state are not forgotten yet.
+	// Callbacks counts the callbacks in each state. Answered callbacks are the
+	// backlog; callbacks in a final state are counted until they are forgotten.
 	Callbacks    map[State]int64
-	NearDeadline int64 // of the pending ones
-	SetAside     int64 // entries that cannot be read, and wait for an operator
+	NearDeadline int64 // pending callbacks with a near deadline
+	SetAside     int64 // entries that cannot be read and need an operator
 
-	// OldestPending is the age of the oldest callback among those that are next
-	// to expire, and OldestAnswered the age of the oldest outcome among those
-	// whose attempt is next: each partition's first. So no queue is read to its
-	// end. Where deadlines differ a lot, an older callback may be further back. An
-	// older outcome may be, too, until its next attempt is due, after a minute at
-	// most, and those that were due before it have had theirs.
+	// OldestPending and OldestAnswered are estimates, so that no queue is read to its
+	// end: only the first entry of each partition's queue is looked at.
+	// OldestPending is the greatest age among the callbacks that expire next; if
+	// deadlines differ a lot, an older callback may be further back in a queue.
+	// OldestAnswered is the greatest age among the outcomes whose attempt is next; an
+	// older outcome may be further back until its own attempt is due, after a minute
+	// at most, and the attempts before it have been made.
 	OldestPending  time.Duration
 	OldestAnswered time.Duration
 }

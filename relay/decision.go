@@ -8,26 +8,26 @@ import (
 	"callback-relay/bodies"
 )
 
-// Decision is what one person decided. It prints without Comment and Fields. Its
-// JSON is what the store keeps of it, along with what has no JSON here.
+// Decision is what one person decided. It prints without Comment and Fields. The
+// store keeps its JSON, and keeps the fields without JSON separately.
 type Decision struct {
 	Approved bool      `json:"approved"`
 	Link     string    `json:"link"` // the link's name
-	Number   byte      `json:"-"`    // and its number: a link that replaced it has the same name
+	Number   byte      `json:"-"`    // the link's number: a link that replaces it has the same name
 	Approver string    `json:"approver"`
-	Typed    bool      `json:"typed,omitempty"` // the approver's name was typed on the page: nobody has verified it
+	Typed    bool      `json:"typed,omitempty"` // the approver's name was typed on the page and not verified
 	At       time.Time `json:"-"`
 	Comment  Payload   `json:"-"`
 	Fields   Payload   `json:"-"` // a JSON object
 }
 
-// Words for a decision, as the workflow and the private API get it.
+// The words for a decision in outputs and in the private API.
 const (
 	Approved = "approved"
 	Rejected = "rejected"
 )
 
-// Confirmed is what a page with one button sends in place of a decision.
+// Confirmed is what a page with one button sends instead of a decision.
 const Confirmed = "confirmed"
 
 // Word returns [Approved] or [Rejected].
@@ -42,23 +42,23 @@ func (d Decision) Word() string {
 // task. A state can catch it by this name.
 const ErrorRejected = "Callback.Rejected"
 
-// minDecisionBytes is the least room for one decision in an output, next to
-// which there must be room for a comment; outputMargin is what surrounds them.
+// minDecisionBytes is the least room that each decision must have in an output, for
+// names, a time and a comment. outputMargin is the room for everything else.
 const (
 	minDecisionBytes = 2048
 	outputMargin     = 1024
 )
 
-// decisionBytes returns how long a decision may be, encoded, so that all those
-// that it can take to end it fit into one output.
+// decisionBytes returns how many bytes each decision may have in JSON, so that all
+// decisions fit into one output.
 func (a *Approval) decisionBytes(maxOutput int) int {
-	// At most Required-1 and Rejections-1 do not end it, and the last one is in
-	// the output twice. More people than these change nothing.
+	// At most Required-1 approvals and Rejections-1 rejections precede the last
+	// decision, which is in the output twice.
 	return (maxOutput - outputMargin) / max(a.Required+a.Rejections, 2)
 }
 
-// The JSON of a decision. Every member is always there, since a path that leads
-// nowhere fails a state of Step Functions.
+// The JSON of a decision. Every member is always present, since Step Functions fails
+// a state whose path refers to a missing member.
 type decisionJSON struct {
 	Decision  string          `json:"decision"`
 	By        byJSON          `json:"by"`
@@ -87,7 +87,8 @@ func (d Decision) json() decisionJSON {
 	}
 }
 
-// verdict tells whether the decisions end it, and how.
+// verdict tells whether the decisions settle the approval, and whether it is
+// approved.
 func (a *Approval) verdict(decisions []Decision) (final, approved bool) {
 	approvals, rejections := Count(decisions)
 	return approvals >= a.Required || rejections >= a.Rejections, rejections < a.Rejections
@@ -105,8 +106,8 @@ func Count(decisions []Decision) (approvals, rejections int) {
 	return approvals, rejections
 }
 
-// outcome returns what the task is told of the decisions, the last of which
-// ended it.
+// outcome returns what the task is told. The last of the decisions settled the
+// approval.
 func (a *Approval) outcome(id CallbackID, decisions []Decision) Outcome {
 	last := decisions[len(decisions)-1]
 	if !last.Approved && a.OnReject == OutcomeFailure {

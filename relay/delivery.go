@@ -2,20 +2,20 @@ package relay
 
 import "time"
 
-// Delivery is one attempt to bring an outcome to Step Functions, already
-// recorded, and leased to whoever holds it until the lease ends.
+// Delivery is one attempt to bring an outcome to Step Functions. The attempt is
+// already recorded, and leased to the holder until the lease ends.
 type Delivery struct {
 	ID             CallbackID
 	TaskToken      TaskToken
 	Outcome        Outcome
-	Lease          string // the lease's name, which no other lease ever has: only who holds it settles
+	Lease          string // the lease's unique name; only its holder can settle the delivery
 	Attempt        int    // 1 is the first
-	EarlierUnclear int    // attempts before this one that may have had an effect
+	EarlierUnclear int    // earlier attempts that may have had an effect
 	CreatedAt      time.Time
 	AnsweredAt     time.Time
 	LeasedAt       time.Time // by the clock of Redis, as the two above
-	// Trace is the trace context of the answer, or of the registration where
-	// nobody answered; "" without one.
+	// Trace is the trace context of the answer, or of the registration if nobody
+	// answered; "" without one.
 	Trace string
 	// Unreadable is set when no master key of the ring opens what was stored.
 	// The task token or the outcome is then missing.
@@ -24,14 +24,14 @@ type Delivery struct {
 
 // Settlement is how an attempt ended.
 type Settlement struct {
-	// State is [StateDelivered], [StateRefused], or [StateAnswered] when the
-	// delivery is to be tried again.
+	// State is [StateDelivered], [StateRefused], or [StateAnswered] if the delivery
+	// will be tried again.
 	State     State
 	Confirmed bool          // of delivered: Step Functions itself said so
 	Reason    string        // of refused and of a retry: the error's code
 	RetryIn   time.Duration // of a retry
-	// NoEffect says that the attempt certainly had none, so it no longer
-	// counts as unclear; NotMade that there was no attempt at all.
+	// NoEffect says that the attempt certainly had no effect, so it no longer counts
+	// as unclear. NotMade says that there was no attempt at all.
 	NoEffect bool
 	NotMade  bool
 }

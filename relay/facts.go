@@ -2,36 +2,36 @@ package relay
 
 import "fmt"
 
-// Facts are what the store found of a callback, and of the link through which
-// something was asked of it. Its scripts report them; what they mean to a
-// caller is judged here alone.
+// Facts are what the store found out about a callback, and about the link that was
+// used. The store's scripts report them. Only this type judges what they mean to a
+// caller.
 type Facts struct {
 	State      State
 	ByExpiry   bool   // the deadline made the outcome
 	ByThisLink bool   // this link gave the answer
-	SameAnswer bool   // the recorded answer is the one that was sent now
+	SameAnswer bool   // the recorded answer is the same as this one
 	Reason     string // of a refused callback: AWS' error code
 	Overdue    bool   // the deadline has passed
 
 	LinkUnknown bool // the registration has no such link
 	LinkGuarded bool // a later release has put a guard on the link
 	LinkClosed  bool
-	Meanwhile   bool // what was read before has changed since
+	Meanwhile   bool // the callback has changed since it was read
 }
 
-// Refusal says why a callback takes no answer through the link (any more), or
-// nil when it does.
+// Refusal says why a callback takes no answer through the link, or is nil if it
+// takes one.
 func (f Facts) Refusal() error {
 	switch {
 	case f.LinkUnknown:
 		return ErrNotFound
-	case f.LinkGuarded: // nothing is told either, before the guard was passed
+	case f.LinkGuarded: // reveal nothing about the callback before the guard is passed
 		return fmt.Errorf("%w: the link has a guard that this release cannot check", ErrUnavailable)
 	case f.LinkClosed && f.Meanwhile:
-		// What changed may be this very decision, recorded before the link was
-		// closed: the caller has to look.
+		// This very decision may have been recorded before the link was closed, so the
+		// caller has to read the callback again.
 		return ErrMeanwhile
-	case f.LinkClosed: // whatever became of the callback
+	case f.LinkClosed: // whatever the state of the callback
 		return ErrLinkClosed
 	case f.ByExpiry, f.State == StateExpired:
 		return ErrExpired
@@ -51,9 +51,9 @@ func (f Facts) Refusal() error {
 	return nil
 }
 
-// Repeated tells whether an answer that was refused is the one that was
-// recorded before, so that its sender is told so. A closed link may
-// still ask what became of its own answer.
+// Repeated tells whether a refused answer is the one that was recorded before, so
+// that its sender gets the recorded result. A closed link still gets the result of
+// its own answer.
 func (f Facts) Repeated() bool {
 	return f.SameAnswer && !f.ByExpiry && !f.LinkUnknown && !f.LinkGuarded && (!f.LinkClosed || f.ByThisLink) &&
 		(f.State == StateAnswered || f.State == StateDelivered)

@@ -7,9 +7,9 @@ import (
 	"callback-relay/relay"
 )
 
-// Why a callback takes no answer, where more than one thing keeps it from it: a
-// link that does not exist tells nothing, a closed one nothing but that, and what
-// cannot change any more comes before what may.
+// If a callback refuses an answer for several reasons, only one is reported: an unknown
+// link reveals nothing, a closed link only that it is closed, and final reasons come
+// before temporary ones.
 func TestRefusal(t *testing.T) {
 	for name, c := range map[string]struct {
 		facts relay.Facts
@@ -43,8 +43,8 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// A repeated answer is told what became of the first, also through a link that
-// was closed since, if it is the one that answered.
+// A repeated answer gets the result of the first one, even if its link has been closed
+// since, provided that this link gave the first answer.
 func TestRepeated(t *testing.T) {
 	same := relay.Facts{State: relay.StateAnswered, SameAnswer: true}
 	for name, c := range map[string]struct {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// base32Lower is RFC 4648 base32 without padding, in lower case: it survives
-// mail clients, phones read aloud and case-insensitive systems.
+// base32Lower is RFC 4648 base32 without padding, in lower case: it survives mail
+// clients, case-insensitive systems and being read out over the phone.
 var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 const (
@@ -18,8 +18,8 @@ const (
 // derived from the task token, is no secret, and gives no access.
 type CallbackID string
 
-// ParseCallbackID accepts the one spelling of an id. Anything else is
-// [ErrNotFound]: no callback has such an id.
+// ParseCallbackID accepts only the canonical spelling of an id. Anything else is
+// [ErrNotFound], since no callback has such an id.
 func ParseCallbackID(s string) (CallbackID, error) {
 	if _, ok := decodeBase32(s, idChars); !ok {
 		return "", ErrNotFound
@@ -41,14 +41,14 @@ func (id CallbackID) Partition() int {
 	return int(raw[0]) % Partitions
 }
 
-// In returns an id of the given partition that has the same place in the order of
-// its ids, as texts, as this id has in the order of its own. So ids of different
-// partitions can be put in an order that takes turns among the partitions and
-// keeps the order within each. What is no id comes back as it is.
+// In returns the id of the given partition that has the same rank there as this id
+// has in its own partition, when ids are sorted as text. So the ids of all
+// partitions can be merged into one list that takes turns among the partitions and
+// keeps the order within each. A text that is not an id is returned unchanged.
 //
-// Besides the partition, the first two characters hold two bits each that differ
-// within a partition. Digits stand for the highest values and come first as
-// text, which shifts the order of these bits in some partitions.
+// The first two characters hold the partition and, besides, two bits each that
+// differ within a partition. In base32, digits stand for the highest values but
+// sort first as text, which shifts the order of these bits in some partitions.
 func (id CallbackID) In(partition int) CallbackID {
 	raw, ok := decodeBase32(string(id), idChars)
 	if !ok {
@@ -63,7 +63,7 @@ func (id CallbackID) In(partition int) CallbackID {
 	return CallbackID(base32Lower.EncodeToString(raw))
 }
 
-// shift is how far the order of the two bits in a character is shifted.
+// shift returns how far the order of the two bits in a character is shifted.
 func shift(partition, character int) int {
 	switch {
 	case character == 0 && partition >= 16: // the fourth value is a digit
@@ -74,8 +74,8 @@ func shift(partition, character int) int {
 	return 0
 }
 
-// decodeBase32 decodes exactly n characters, and only their canonical
-// spelling: unused bits at the end must be zero, so one value has one text.
+// decodeBase32 decodes exactly n characters in their canonical spelling: unused
+// bits at the end must be zero, so each value has only one text.
 func decodeBase32(s string, n int) ([]byte, bool) {
 	if len(s) != n || strings.ContainsAny(s, "\r\n") {
 		return nil, false // the standard decoder skips line ends

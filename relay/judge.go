@@ -14,9 +14,9 @@ import (
 // MaxGuesses is how many wrong codes close a link.
 const MaxGuesses = 5
 
-// judge checks what was sent from a page that waits, and returns the decision
-// that it makes on the page of an approval. Whatever a person can correct is a
-// [*FormError]. A code is checked last, since each wrong one counts.
+// judge checks what was sent from a waiting page. For an approval it returns the
+// decision. Mistakes that a person can correct are a [*FormError]. The code is
+// checked last, since each wrong one counts.
 func (s *Service) judge(ctx context.Context, link LinkRef, v View, sub Submission) (d Decision, err error) {
 	if err := s.checkOnce(link, v, sub); err != nil {
 		return d, err
@@ -32,7 +32,7 @@ func (s *Service) judge(ctx context.Context, link LinkRef, v View, sub Submissio
 	} else if sub.Decision != Confirmed {
 		return d, mistake(InputDecision, forms.ProblemMissing, "")
 	}
-	if link.Type == LinkHeartbeat { // which can be repeated, and asks for nothing
+	if link.Type == LinkHeartbeat { // can be repeated, so there is nothing to confirm
 		return d, nil
 	}
 	return d, s.confirm(ctx, link, v, sub)
@@ -51,7 +51,7 @@ func (s *Service) confirm(ctx context.Context, link LinkRef, v View, sub Submiss
 		}
 		digits, ok := forms.Digits(sub.Confirm)
 		if !ok || len(digits) != codeDigits {
-			return mistake(InputConfirm, ProblemNotACode, "") // nor is this: it tells nothing of the code
+			return mistake(InputConfirm, ProblemNotACode, "") // not a guess either: the reply reveals nothing about the code
 		}
 		right := link.isCode(digits)
 		left, err := s.store.Guess(context.WithoutCancel(ctx), link, right)
@@ -65,8 +65,8 @@ func (s *Service) confirm(ctx context.Context, link LinkRef, v View, sub Submiss
 	return nil
 }
 
-// checkOnce refuses a form that gives an input twice, such as both buttons:
-// nobody knows which was meant. Inputs that the page does not have are ignored.
+// checkOnce refuses a form that gives an input twice, such as both buttons: we
+// cannot know which was meant. Inputs that the page does not have are ignored.
 func (s *Service) checkOnce(link LinkRef, v View, sub Submission) error {
 	if len(sub.Twice) == 0 {
 		return nil
@@ -88,7 +88,7 @@ func mistake(input string, kind forms.ProblemKind, limit string) error {
 	return &FormError{Problems: []forms.Problem{{Field: input, Kind: kind, Limit: limit}}}
 }
 
-// read makes a decision of a submission, or lists what is wrong with it.
+// read turns a submission into a decision, or lists what is wrong with it.
 func (s *Service) read(v View, sub Submission) (Decision, []forms.Problem) {
 	var problems []forms.Problem
 	add := func(input string, kind forms.ProblemKind, limit string) {
@@ -136,7 +136,7 @@ func (a *Approval) checkComment(d Decision) (forms.ProblemKind, string) {
 	return "", ""
 }
 
-// cleanText takes the line ends of forms and the blanks around a text away.
+// cleanText turns CRLF into LF, as forms send line ends, and trims the text.
 func cleanText(text string) string {
 	return strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
 }

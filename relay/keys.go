@@ -23,14 +23,14 @@ const masterKeyBytes = 32
 // what the key sealed, so it is short and never holds the separator.
 var masterKeyName = regexp.MustCompile(`^[a-z0-9-]{1,16}$`)
 
-// KeyRing is the relay's master keys, newest first. The newest makes and
-// seals; every key of the ring recognises and opens, so a rotation breaks
-// neither links that are out nor callbacks that wait.
+// KeyRing is the relay's master keys, newest first. The newest key makes links and
+// seals values; every key of the ring recognises links and opens values. So a
+// rotation breaks neither existing links nor waiting callbacks.
 type KeyRing struct {
 	keys []*masterKey
 }
 
-// masterKey is one master key, taken apart into keys of one purpose each.
+// masterKey is one master key, and the keys derived from it, one for each purpose.
 type masterKey struct {
 	name   string
 	id     []byte
@@ -83,8 +83,8 @@ func parseMasterKey(entry string) (*masterKey, error) {
 	return deriveKeys(name, secret)
 }
 
-// deriveKeys gives each purpose its own key (HKDF-SHA256, RFC 5869), so that
-// no use of one tells anything about another.
+// deriveKeys gives each purpose its own key (HKDF-SHA256, RFC 5869), so that using
+// one key reveals nothing about another.
 func deriveKeys(name string, secret []byte) (*masterKey, error) {
 	derive := func(purpose string) []byte {
 		key, err := hkdf.Key(sha256.New, secret, nil, "callback-relay v1 "+purpose, masterKeyBytes)
@@ -130,7 +130,7 @@ type Identity struct {
 }
 
 // Identify returns the callback id of a task token under each key of the ring,
-// newest first. One task token has one id under one key, which is what makes
+// newest first. A task token has only one id under each key, which makes
 // registration idempotent without an index.
 func (r *KeyRing) Identify(t TaskToken) []Identity {
 	ids := make([]Identity, len(r.keys))
@@ -142,8 +142,8 @@ func (r *KeyRing) Identify(t TaskToken) []Identity {
 }
 
 // LinkKey returns the key of a callback's link under the named master key, so
-// that a repeated registration gets the same URLs. When that key has left the
-// ring the newest one makes a link that works instead.
+// that a repeated registration gets the same URLs. If that key has left the ring,
+// the newest key makes a working link instead.
 func (r *KeyRing) LinkKey(id CallbackID, link Link, keyName string) LinkKey {
 	key, ok := r.named(keyName)
 	if !ok {
@@ -156,9 +156,9 @@ func (r *KeyRing) LinkKey(id CallbackID, link Link, keyName string) LinkKey {
 	return LinkKey(base32Lower.EncodeToString(raw))
 }
 
-// Resolve finds out which link a key from outside stands for, among the kinds
-// that are served in that place. It costs arithmetic only. Malformed and forged
-// keys, and those of another kind, are all [ErrNotFound].
+// Resolve finds out which link a key in a request stands for. kinds are those that
+// the requested path serves. Resolve needs no look-up. Malformed keys, forged keys
+// and keys of another kind are all [ErrNotFound].
 func (r *KeyRing) Resolve(key string, kinds []LinkKind) (LinkRef, error) {
 	link, got, ok := parseLinkKey(key)
 	if !ok {
@@ -185,8 +185,8 @@ func (r *KeyRing) named(name string) (*masterKey, bool) {
 }
 
 func (k *masterKey) linkMAC(kind LinkKind, id CallbackID, number byte, of Generation) []byte {
-	// The zero byte keeps kind and id apart: neither contains one. What follows
-	// has a fixed length, and one more with a generation than without.
+	// The zero byte keeps kind and id apart: neither contains one. What follows has
+	// one of two fixed lengths: with a generation or without.
 	return mac(k.link, []byte(kind.String()), []byte{0}, []byte(id), []byte{number}, of.raw())[:linkMACBytes]
 }
 

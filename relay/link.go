@@ -9,32 +9,30 @@ import (
 	"strings"
 )
 
-// LinkType says what calling a link does.
+// LinkType says what a link does.
 type LinkType string
 
-// The types of link. A link's outcome, where it has a fixed one, was given with
-// the registration.
+// The types of link. A fixed outcome comes from the registration.
 const (
 	LinkWebhook   LinkType = "webhook"   // a POST is the answer: its body becomes the output
 	LinkSuccess   LinkType = "success"   // a POST completes the task with a fixed output
 	LinkFailure   LinkType = "failure"   // a POST fails the task with a fixed error and cause
-	LinkHeartbeat LinkType = "heartbeat" // a POST tells Step Functions that work goes on
+	LinkHeartbeat LinkType = "heartbeat" // a POST tells Step Functions that work continues
 	LinkApproval  LinkType = "approval"  // a page on which a person decides
 )
 
 // LinkTypes lists the types that a registration can ask for.
 var LinkTypes = []LinkType{LinkWebhook, LinkSuccess, LinkFailure, LinkHeartbeat, LinkApproval}
 
-// LinkKind is a link's type, and whether it opens a page for a person. It is
-// part of what the link's key authenticates, so a link of one kind never works
-// as another.
+// LinkKind is a link's type, and whether the link opens a page for a person. The
+// link's key authenticates the kind, so a link of one kind never works as another.
 type LinkKind struct {
 	Type LinkType
 	Page bool
 }
 
-// MachineLinks and PageLinks are the kinds of link that are served in the two
-// places, under "/c/" and under "/a/".
+// MachineLinks are the kinds of link that are served under "/c/", and PageLinks
+// those that are served under "/a/".
 var (
 	MachineLinks = []LinkKind{{LinkWebhook, false}, {LinkSuccess, false}, {LinkFailure, false}, {LinkHeartbeat, false}}
 	PageLinks    = []LinkKind{{LinkApproval, true}, {LinkSuccess, true}, {LinkFailure, true}, {LinkHeartbeat, true}}
@@ -43,11 +41,11 @@ var (
 // linkKinds lists every kind.
 var linkKinds = slices.Concat(MachineLinks, PageLinks)
 
-// pageSuffix marks the pages of types that machines can call as well.
+// pageSuffix marks the pages of link types that machines can also use.
 const pageSuffix = "-page"
 
-// String names the kind, as it is authenticated and stored: the type, with
-// "-page" behind it where machines could call the type as well.
+// String names the kind as it is authenticated and stored: the type, followed by
+// "-page" if the link opens a page and machines can use the type too.
 func (k LinkKind) String() string {
 	if k.Page && k.Type != LinkApproval {
 		return string(k.Type) + pageSuffix
@@ -62,7 +60,7 @@ func ParseLinkKind(s string) LinkKind {
 			return kind
 		}
 	}
-	return LinkKind{Type: LinkType(s)} // of a later release; nothing serves it
+	return LinkKind{Type: LinkType(s)} // from a later release; this one does not serve it
 }
 
 // Path returns where links of the kind are served: "/c/" for machines, "/a/"
@@ -74,19 +72,19 @@ func (k LinkKind) Path() string {
 	return "/c/"
 }
 
-// Link is one URL of a callback. Number tells the links of one registration
-// apart inside their keys, and Generation those of several registrations.
+// Link is one URL of a callback. In the link's key, Number tells the links of one
+// registration apart, and Generation tells several registrations apart.
 type Link struct {
 	Name string
 	LinkKind
 	Number     byte
 	Generation Generation
-	Approver   string // whose link it is; "" where the page asks for a name, or there is none
+	Approver   string // "" if the page asks for a name, or the link has no approver
 	Closed     bool   // withdrawn, or closed after too many wrong codes
 }
 
-// LinkKey is the last segment of a link's URL, and the whole of its secret: who
-// has it can use the link. It prints as "[redacted]".
+// LinkKey is the last segment of a link's URL, and its only secret: anyone who has
+// the key can use the link. It prints as "[redacted]".
 type LinkKey string
 
 // Reveal returns the key itself, to be put into a URL.
@@ -101,10 +99,10 @@ func (LinkKey) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText implements [encoding.TextMarshaler], and so covers JSON.
 func (LinkKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Generation tells the registrations of one task token apart, which all have
-// one callback id: a link of an earlier one is no link of a later one. It is
-// random, 8 hexadecimal digits, and no secret. "" is that of registrations made
-// by a release that knew none.
+// Generation tells apart the registrations of one task token, which all have the
+// same callback id. So a link of an earlier registration does not work for a later
+// one. A generation is random, 8 hexadecimal digits, and no secret. It is "" for
+// registrations by a release without generations.
 type Generation string
 
 const generationBytes = 4
@@ -118,7 +116,7 @@ func NewGeneration() Generation {
 
 // raw returns the bytes of a generation, none for "".
 func (g Generation) raw() []byte {
-	raw, _ := hex.DecodeString(string(g)) // what is no generation makes a key that resolves to nothing
+	raw, _ := hex.DecodeString(string(g)) // an invalid generation makes a key that does not resolve
 	return raw
 }
 
@@ -132,8 +130,8 @@ const (
 	linkMACBytes = 15
 )
 
-// LinkRef is a link whose key was found authentic. Only [KeyRing.Resolve]
-// makes one. That a registration has such a link is for the store to find out.
+// LinkRef is a link whose key is authentic. Only [KeyRing.Resolve] makes one. The
+// store checks whether the registration has this link.
 type LinkRef struct {
 	ID CallbackID
 	LinkKind
@@ -143,15 +141,16 @@ type LinkRef struct {
 	key *masterKey
 }
 
-// Digest returns a keyed digest of an outcome, by which a repeated answer is
-// recognised. It is the same for every link of the callback, and cannot be
-// computed from a guessed payload without the master key.
+// Digest returns a keyed digest of an outcome, to recognise a repeated answer. It is
+// the same for every link of the callback. Without the master key, nobody can use
+// it to check a guessed payload.
 func (r LinkRef) Digest(o Outcome) string { return r.key.digestOf(r.ID, o) }
 
-// parseLinkKey takes a key apart: what it says of itself, and the MAC that has
-// to prove it. Upper case is accepted, as some mail systems rewrite it.
+// parseLinkKey splits a key into what it claims and the MAC that must prove the
+// claim. Upper case is accepted, since some mail systems change the case.
 func parseLinkKey(s string) (claimed LinkRef, mac []byte, ok bool) {
-	// Two letters outside of ASCII have lower case inside of it, and get shorter.
+	// Check the length first: two letters outside ASCII become shorter ASCII letters
+	// in lower case.
 	if len(s) != LinkKeyChars && len(s) != ShortLinkKeyChars {
 		return LinkRef{}, nil, false
 	}

@@ -9,27 +9,27 @@ import (
 	"callback-relay/names"
 )
 
-// LinkRequest is what is asked of one link. Its JSON is what the store keeps of
-// it, under the same rule as that of [Approval]; the store adds the output, which
-// prints as redacted here.
+// LinkRequest is one link as it was requested. The store keeps its JSON, under the
+// same rule as that of [Approval], and adds the output, which prints as redacted
+// here.
 type LinkRequest struct {
 	LinkKind `json:"-"`
 	Output   Payload `json:"-"`               // of a success; nil is {}
 	Error    string  `json:"error,omitempty"` // of a failure
 	Cause    string  `json:"cause,omitempty"` // of a failure
-	Approver string  `json:"-"`               // of an approval: who decides there; "" lets the page ask for a name
+	Approver string  `json:"-"`               // of an approval: who decides; "" lets the page ask for a name
 	Response
-	// Of a page. Title and Message are in place of the approval's, ButtonLabel is
-	// what the one button says.
+	// For pages. Title and Message replace the approval's. ButtonLabel is the label of
+	// the single button.
 	Title       string `json:"title,omitempty"`
 	Message     string `json:"message,omitempty"` // Markdown
-	ButtonLabel string `json:"button,omitempty"`  // "" is what the type says
+	ButtonLabel string `json:"button,omitempty"`  // "" for the default of the type
 }
 
 // Response is what a link's sender or user is told in addition to the status.
 type Response struct {
 	Text     string `json:"text,omitempty"`     // "" for none
-	Redirect string `json:"redirect,omitempty"` // of a page: an https URL to go on to; "" for none
+	Redirect string `json:"redirect,omitempty"` // for pages: an https URL to continue to; "" for none
 }
 
 // Outcome returns the fixed outcome of a success or failure link.
@@ -57,11 +57,11 @@ func (m *mistakes) checkLinks(links map[string]LinkRequest, maxOutput int) {
 	for _, name := range slices.Sorted(maps.Keys(links)) {
 		switch {
 		case !linkName.MatchString(name):
-			m.add("links", "has a name that is not 1 to 64 characters a-z, 0-9 or -, a letter first")
+			m.add("links", "has a name that is not 1 to 64 characters a-z, 0-9 or - that begin with a letter: choose one such as dana")
 		case name == ByExpiry:
-			m.add("links."+name, "is a reserved name")
+			m.add("links."+name, "is a reserved name: choose another one")
 		case !slices.Contains(LinkTypes, links[name].Type):
-			m.add("links."+name+".type", "must be one of %v", LinkTypes)
+			m.add("links."+name+".type", "%s", mustBeOneOf(LinkTypes))
 		default:
 			m.checkLink("links."+name+".", links[name], maxOutput)
 		}
@@ -76,20 +76,20 @@ func (m *mistakes) checkLinks(links map[string]LinkRequest, maxOutput int) {
 func (m *mistakes) checkAdded(name string, l LinkRequest, cb Callback, a *Approval, maxOutput int) {
 	switch {
 	case !linkName.MatchString(name):
-		m.add("name", "must be 1 to 64 characters a-z, 0-9 or -, a letter first, such as dana")
+		m.add("name", "must be 1 to 64 characters a-z, 0-9 or - that begin with a letter, such as dana")
 	case name == ByExpiry:
-		m.add("name", "is a reserved name")
+		m.add("name", "is a reserved name: choose another one")
 	}
 	if !slices.Contains(LinkTypes, l.Type) {
-		m.add("type", "must be one of %v", LinkTypes)
+		m.add("type", "%s", mustBeOneOf(LinkTypes))
 		return
 	}
 	m.checkLink("", l, maxOutput)
 	if l.Type == LinkApproval && (a == nil || a.Default) {
-		m.add("type", "cannot be approval: the callback was registered without an approval, so there is nothing to decide; success or failure with page can be added")
+		m.add("type", `cannot be approval: the callback was registered without an approval, so there is nothing to decide; use success or failure with "page": true`)
 		return
 	}
-	l.checkSeen(m, "", a)
+	l.checkVisible(m, "", a)
 	m.checkReplaced(name, l, cb, a)
 	for _, other := range cb.Links {
 		if !other.Closed && other.Name != name && looksLike(l.Approver, other.Approver) {
@@ -99,9 +99,9 @@ func (m *mistakes) checkAdded(name string, l LinkRequest, cb Callback, a *Approv
 	}
 }
 
-// RoomForLink says why a callback that has had these links, closed ones included,
-// takes no further one with the name: [ErrTooManyLinks] or [ErrLinksUsedUp]. Those
-// that it replaces do not count as open.
+// RoomForLink says why no link with the name can be added to a callback:
+// [ErrTooManyLinks] or [ErrLinksUsedUp]. links are all that the callback has had,
+// including closed ones. Links that the new one replaces do not count as open.
 func RoomForLink(links []Link, name string) error {
 	open := 0
 	for _, link := range links {
@@ -118,12 +118,12 @@ func RoomForLink(links []Link, name string) error {
 	return nil
 }
 
-// checkLink checks what a link of a known type carries; at is what stands before
-// the names of its fields. What its type has no use for is a mistake: it would
-// be silently lost.
+// checkLink checks the fields of a link of a known type; at is the prefix of their
+// names. A field that the type does not use is a mistake: it would be silently
+// lost.
 func (m *mistakes) checkLink(at string, l LinkRequest, maxOutput int) {
 	if l.Page && l.Type == LinkWebhook {
-		m.add(at+"page", "is for links that carry no body: success, failure and heartbeat")
+		m.add(at+"page", "is only allowed for links of type success, failure and heartbeat: a webhook needs a body")
 	}
 	switch l.Type {
 	case LinkSuccess:
@@ -138,13 +138,13 @@ func (m *mistakes) checkLink(at string, l LinkRequest, maxOutput int) {
 		m.text(at+"cause", l.Cause, MaxCauseChars)
 	}
 	if l.Output != nil && l.Type != LinkSuccess {
-		m.add(at+"output", "is for links of type success")
+		m.add(at+"output", "is only allowed for links of type success")
 	}
 	if (l.Error != "" || l.Cause != "") && l.Type != LinkFailure {
-		m.add(at+"error", "is for links of type failure, as cause is")
+		m.add(at+"error", "and cause are only allowed for links of type failure")
 	}
 	if l.Approver != "" && l.Type != LinkApproval {
-		m.add(at+"approver", "is for links of type approval")
+		m.add(at+"approver", "is only allowed for links of type approval")
 	}
 	m.checkApprover(at+"approver", l.Approver)
 	m.checkPage(at, l)
@@ -154,7 +154,7 @@ func (m *mistakes) checkLink(at string, l LinkRequest, maxOutput int) {
 	}
 }
 
-// checkPage checks what a link says of its page.
+// checkPage checks the fields of a link that concern its page.
 func (m *mistakes) checkPage(at string, l LinkRequest) {
 	for _, text := range []struct {
 		field, text string
@@ -162,26 +162,26 @@ func (m *mistakes) checkPage(at string, l LinkRequest) {
 	}{{"title", l.Title, MaxTitleChars}, {"message", l.Message, MaxMessageChars}, {"buttonLabel", l.ButtonLabel, MaxLabelChars}} {
 		m.text(at+text.field, text.text, text.most)
 		if text.text != "" && !l.Page {
-			m.add(at+text.field, "is for links that open a page")
+			m.add(at+text.field, "is only allowed for links that open a page")
 		}
 	}
 	if l.ButtonLabel != "" && l.Type == LinkApproval {
-		m.add(at+"buttonLabel", "is for pages with one button; those of an approval are named by approval.approveLabel and approval.rejectLabel")
+		m.add(at+"buttonLabel", "is only allowed for pages with one button: for an approval, set approval.approveLabel and approval.rejectLabel")
 	}
 }
 
-// checkSeen refuses a text that is there and cannot be seen.
-func (m *mistakes) checkSeen(field, text string) {
+// checkVisible refuses a text that is given but has no visible characters.
+func (m *mistakes) checkVisible(field, text string) {
 	if text != "" && names.Blank(text) {
-		m.add(field, "has nothing in it that people can see: give a text, or leave it out")
+		m.add(field, "has no visible characters: give a text, or leave it out")
 	}
 }
 
-// checkSeen refuses a page that does not show what it is about, or a button that
-// does not show what it does.
-func (l LinkRequest) checkSeen(m *mistakes, at string, a *Approval) {
-	m.checkSeen(at+"title", l.Title)
-	m.checkSeen(at+"buttonLabel", l.ButtonLabel)
+// checkVisible refuses a page without a visible title, and a button label without
+// visible characters.
+func (l LinkRequest) checkVisible(m *mistakes, at string, a *Approval) {
+	m.checkVisible(at+"title", l.Title)
+	m.checkVisible(at+"buttonLabel", l.ButtonLabel)
 	if l.Page && l.Type != LinkWebhook && l.Title == "" && (a == nil || names.Blank(a.Title)) {
 		m.add(at+"title", `is required, here or as approval.title, since the link opens a page: say what it is about, such as "Deploy 4.2.0 to production?"`)
 	}
@@ -192,8 +192,8 @@ func (m *mistakes) checkRedirect(field string, l LinkRequest) {
 	to, err := url.Parse(l.Response.Redirect)
 	switch {
 	case !l.Page:
-		m.add(field, "is for pages: webhooks follow no redirects")
+		m.add(field, "is only allowed for pages: senders of webhooks do not follow redirects")
 	case err != nil || to.Scheme != "https" || to.Hostname() == "" || to.User != nil:
-		m.add(field, "must be an https URL such as https://example.com/done, without a user")
+		m.add(field, "must be an https URL such as https://example.com/done, without a user name")
 	}
 }

@@ -11,12 +11,11 @@ import (
 	"callback-relay/forms"
 )
 
-// NonceLife is how long a page can be open before what it sends has to be
-// confirmed once more.
+// NonceLife is how long a page can be open before its form must be confirmed again.
 const NonceLife = time.Hour
 
-// A nonce is the time it was made, in seconds, random bytes, and a MAC over
-// both and the link. Nothing of it is stored.
+// A nonce consists of the time when it was made, in seconds, random bytes, and a
+// MAC over both and the link. It is not stored.
 const (
 	nonceTimeBytes   = 8
 	nonceRandomBytes = 8
@@ -24,8 +23,8 @@ const (
 	nonceChars       = 52 // of base32
 )
 
-// NewNonce returns a nonce for one view of a link's page. now is the clock of
-// Redis, which all replicas share.
+// NewNonce returns a nonce for one view of a link's page. now is the time of Redis,
+// which all replicas share.
 func (r LinkRef) NewNonce(now time.Time) string {
 	raw := binary.BigEndian.AppendUint64(nil, uint64(now.Unix())) //nolint:gosec // after 1970
 	raw = append(raw, make([]byte, nonceRandomBytes)...)
@@ -44,7 +43,7 @@ func (r LinkRef) CheckNonce(nonce string, now time.Time) bool {
 		return false
 	}
 	age := now.Sub(time.Unix(int64(binary.BigEndian.Uint64(made)), 0)) //nolint:gosec // we made it
-	// A failover to a Redis whose clock is behind must not make it invalid.
+	// A failover to a Redis whose clock is slow must not make the nonce invalid.
 	return age > -NonceLife && age < NonceLife
 }
 
@@ -52,9 +51,9 @@ func (r LinkRef) nonceMAC(made []byte) []byte {
 	return r.pageMAC("nonce", made)[:nonceMACBytes]
 }
 
-// pageMAC authenticates something for one purpose on the page of one link. What
-// is authenticated for one purpose always has one length, so that no generation
-// can pass for a part of it.
+// pageMAC authenticates the parts for one purpose on the page of one link. All
+// parts for the same purpose have the same length, so that a generation cannot be
+// mistaken for one of them.
 func (r LinkRef) pageMAC(purpose string, parts ...[]byte) []byte {
 	head := [][]byte{[]byte(purpose), {0}, []byte(r.LinkKind.String()), {0}, []byte(r.ID), {r.Number}, r.Generation.raw()}
 	return mac(r.key.page, append(head, parts...)...)
@@ -67,19 +66,20 @@ var words = []string{
 	"salami", "tango", "lama", "moment", "paprika", "opera", "atlas", "dino",
 }
 
-// Word returns the word that the page with the nonce asks to be typed.
+// Word returns the word that the page with this nonce asks people to type.
 func (r LinkRef) Word(nonce string) string {
 	sum := r.pageMAC("word", []byte(nonce))
 	return words[int(binary.BigEndian.Uint16(sum))%len(words)]
 }
 
-// isWord tells whether the word was typed; case, blanks and what is not seen do not matter.
+// isWord tells whether the word was typed. Case, blanks and invisible characters do
+// not matter.
 func (r LinkRef) isWord(nonce, typed string) bool {
 	return strings.EqualFold(forms.Trim(typed), r.Word(nonce))
 }
 
-// code returns the six digits that open a link with confirm=code. Being derived,
-// they are stored nowhere.
+// code returns the six digits that a link with confirm=code asks for. They are
+// derived, so they are not stored.
 func (r LinkRef) code() string {
 	sum := r.pageMAC("code")
 	return fmt.Sprintf("%06d", binary.BigEndian.Uint64(sum)%1_000_000)

@@ -10,7 +10,7 @@ import (
 // OutcomeType says which call of Step Functions carries an outcome.
 type OutcomeType string
 
-// The outcomes a waiting task can be told.
+// The outcomes that a waiting task can get.
 const (
 	OutcomeSuccess OutcomeType = "success" // SendTaskSuccess, with an output
 	OutcomeFailure OutcomeType = "failure" // SendTaskFailure, with an error and a cause
@@ -27,8 +27,8 @@ type Outcome struct {
 	Cause  string
 }
 
-// ByExpiry is the author of the outcome that a deadline made. No link can have
-// this name.
+// ByExpiry stands in [OutcomeView.By] if the deadline made the outcome. No link can
+// have this name.
 const ByExpiry = "expiry"
 
 // ErrorExpired is the error name a workflow gets when nobody answered in time.
@@ -36,8 +36,8 @@ const ByExpiry = "expiry"
 const ErrorExpired = "Callback.Expired"
 
 // Expiry returns the outcome of a callback that nobody answered before its
-// deadline. It depends on nothing but the deadline, so every attempt to
-// deliver it sends the same bytes.
+// deadline. It depends only on the deadline, so every attempt to deliver it sends
+// the same bytes.
 func Expiry(deadline time.Time) Outcome {
 	return Outcome{
 		Type:  OutcomeFailure,
@@ -69,7 +69,8 @@ func (o Outcome) Payload() Payload {
 	return o.Output
 }
 
-// NewOutcome puts together what [Outcome.Payload] took apart.
+// NewOutcome makes an outcome from its type, the error name of a failure, and what
+// [Outcome.Payload] returned.
 func NewOutcome(t OutcomeType, errorName string, payload Payload) Outcome {
 	if t == OutcomeFailure {
 		return Outcome{Type: t, Error: errorName, Cause: string(payload)}

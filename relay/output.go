@@ -13,20 +13,20 @@ import (
 // bytes of UTF-8 (AWS service model, SensitiveData).
 const MaxOutputBytes = 262_144
 
-// The longest number and the longest name, in characters, that Step Functions is
-// likely to read. It reads JSON with Jackson, as its messages show, and these
-// are Jackson's limits unless told otherwise. An output beyond them would be
-// refused for good, and its link be used up.
+// The longest number and the longest name of a member, in characters, that Step
+// Functions is likely to read. Its messages show that it reads JSON with Jackson,
+// and these are Jackson's default limits. Step Functions would refuse a longer
+// output for good, after the link has been used up.
 const (
 	MaxNumberChars = 1000
 	MaxNameChars   = 50_000
 )
 
-// CheckOutput tells whether bytes can be sent as an output exactly as they are:
-// at most limit bytes, JSON as [bodies.CheckJSON] wants it, no number longer than
-// [MaxNumberChars], no name of a member longer than [MaxNameChars]. Step
-// Functions' client would silently replace bad UTF-8, so it is refused here. The
-// errors are [*bodies.TooLargeError] and [*bodies.InvalidError].
+// CheckOutput checks that bytes can be sent as an output unchanged: at most limit
+// bytes, JSON that passes [bodies.CheckJSON], no number longer than
+// [MaxNumberChars], and no name of a member longer than [MaxNameChars]. Invalid
+// UTF-8 is refused because the client of Step Functions would silently replace it.
+// The errors are [*bodies.TooLargeError] and [*bodies.InvalidError].
 func CheckOutput(output []byte, limit int) error {
 	if len(output) > limit {
 		return &bodies.TooLargeError{Limit: limit, Actual: len(output)}
@@ -45,12 +45,12 @@ func checkLengths(text []byte) error {
 		case b == '"':
 			at = endOfString(text, at)
 			if nameTooLong(text[begin:at], text[at:]) {
-				return &bodies.InvalidError{Offset: begin, Problem: fmt.Sprintf("JSON with a name of more than %d characters, which Step Functions does not read", MaxNameChars)}
+				return &bodies.InvalidError{Offset: begin, Problem: fmt.Sprintf("JSON with a member name of more than %d characters, which Step Functions does not accept", MaxNameChars)}
 			}
 		case b == '-' || b >= '0' && b <= '9':
 			at = endOfNumber(text, at)
 			if at-begin > MaxNumberChars {
-				return &bodies.InvalidError{Offset: begin, Problem: fmt.Sprintf("JSON with a number of more than %d characters, which Step Functions does not read", MaxNumberChars)}
+				return &bodies.InvalidError{Offset: begin, Problem: fmt.Sprintf("JSON with a number of more than %d characters, which Step Functions does not accept", MaxNumberChars)}
 			}
 		default:
 			at++
@@ -59,7 +59,8 @@ func checkLengths(text []byte) error {
 	return nil
 }
 
-// endOfString returns where a string that begins at a place of valid JSON ends.
+// endOfString returns the end of the string that begins at the given offset in valid
+// JSON.
 func endOfString(text []byte, at int) int {
 	for at++; text[at] != '"'; at++ {
 		if text[at] == '\\' {
@@ -76,8 +77,8 @@ func endOfNumber(text []byte, at int) int {
 	return at
 }
 
-// nameTooLong tells whether a string is the name of a member, as what follows
-// it shows, and too long for one. Escapes are counted as what they stand for.
+// nameTooLong tells whether a string is a member name, which a colon follows, and
+// is too long. An escape counts as the character that it stands for.
 func nameTooLong(literal, rest []byte) bool {
 	if len(literal)-2 <= MaxNameChars {
 		return false

@@ -17,43 +17,43 @@ type LinkPage struct {
 	State    State
 	Standing Standing
 	Title    string
-	Message  string // Markdown; "" where there is nothing left to decide
+	Message  string // Markdown; "" if there is nothing left to decide
 	Details  []Detail
-	Until    time.Time // the deadline; zero where it does not matter any more
-	Progress *Progress // of a decision of several people; else nil
+	Until    time.Time // the deadline; zero if it no longer matters
+	Progress *Progress // nil unless several people decide
 	Steps    []Step    // what was decided or answered, in order
-	Response Response  // what the link's registration wants said to a person who has acted
-	Form     *Form     // nil where nothing is asked
+	Response Response  // what the registration of the link adds for a person who has acted
+	Form     *Form     // nil if nothing is asked
 }
 
-// Progress is how far several people have come.
+// Progress counts what several people have decided so far.
 type Progress struct {
 	Required, Approved   int
-	Rejections, Rejected int // Rejections end it
+	Rejections, Rejected int // Rejections is how many mean rejected
 }
 
-// Step is what somebody did: a decision, or the answer of a link that is no
-// approval.
+// Step is what somebody did: a decision, or an answer through a link of another
+// type.
 type Step struct {
-	Type     LinkType // [LinkApproval], or [LinkSuccess] or [LinkFailure] by what the task is told
+	Type     LinkType // [LinkApproval] for a decision; otherwise [LinkSuccess] or [LinkFailure], by the outcome
 	Approved bool
 	Approver string
 	Typed    bool // the name was typed on the page, and nobody has checked it
-	Yours    bool // it was done by the person who sees the page
+	Yours    bool // the person who sees the page did it
 	At       time.Time
 }
 
 // Form is what a page asks of a person.
 type Form struct {
-	Approver     string // whose link it is; "" where the page asks for a name, or needs none
+	Approver     string // the link's approver; "" if the page asks for a name, or needs none
 	Nonce        string
 	Word         string // to be typed; "" for none
-	ApproveLabel string // what the buttons say; "" is what the link's type says
+	ApproveLabel string // "" for the default of the link's type
 	RejectLabel  string
-	Comment      CommentMode // "" where no comment is asked for
+	Comment      CommentMode // "" if no comment is asked for
 	Confirm      Confirm
 	Fields       []forms.Field
-	Inputs       map[string]int // how many characters each input takes at most, by its name
+	Inputs       map[string]int // the maximum length of each input in characters, by its name
 }
 
 // Page returns what a link's page shows, or [ErrNotFound], [ErrLinkClosed] or
@@ -70,7 +70,7 @@ func (s *Service) Page(ctx context.Context, link LinkRef) (LinkPage, error) {
 }
 
 // page returns what a link's page shows of a view. nonce is that of the form that
-// was sent, which is good for another try while it is valid; "" for none.
+// was sent, "" for none; while it is valid, it is used again.
 func (s *Service) page(link LinkRef, v View, nonce string) LinkPage {
 	p := LinkPage{
 		ID: v.ID, State: v.State, Standing: v.Standing(), Title: cmp.Or(v.Request.Title, v.Approval.Title), Steps: v.steps(),
@@ -95,8 +95,8 @@ func (s *Service) page(link LinkRef, v View, nonce string) LinkPage {
 	return p
 }
 
-// steps lists who decided. Where the outcome was no decision, the last step is the
-// answer.
+// steps lists the decisions. If the outcome did not come from a decision or from the
+// deadline, the answer is the last step.
 func (v View) steps() []Step {
 	mine, decided := v.Mine()
 	var all []Step
@@ -117,7 +117,7 @@ func (v View) steps() []Step {
 	return append(all, answer)
 }
 
-// form is what a page that waits asks for.
+// form returns what a waiting page asks for.
 func (s *Service) form(link LinkRef, v View, nonce string) *Form {
 	if !link.CheckNonce(nonce, v.Now) {
 		nonce = link.NewNonce(v.Now)
@@ -154,8 +154,8 @@ func (s *Service) form(link LinkRef, v View, nonce string) *Form {
 	return f
 }
 
-// AnyInputs returns those of the given inputs that a page can have, as
-// [Form.Inputs] does, where nobody knows what it asks for.
+// AnyInputs is for when it is unknown which inputs the page has: it returns those of
+// the given inputs that any page can have, in the form of [Form.Inputs].
 func AnyInputs(names []string) map[string]int {
 	inputs := map[string]int{
 		InputDecision: maxEntryChars, InputApprover: MaxApproverChars, InputComment: MaxCommentChars, InputConfirm: maxEntryChars,
@@ -170,12 +170,11 @@ func AnyInputs(names []string) map[string]int {
 	return inputs
 }
 
-// maxEntryChars bounds what is typed into an input for a word, a number, a date
-// or a code.
+// maxEntryChars bounds what is typed as a word, a number, a date or a code.
 const maxEntryChars = 100
 
-// maxChars is how many characters a field's input takes. A text's own maximum
-// does not count here: what is a little longer is shown again, to be shortened.
+// maxChars is how many characters a field's input takes. It is more than a text's
+// own maximum, so that a person who typed a little too much can shorten the text.
 func maxChars(f forms.Field) int {
 	switch f.Kind {
 	case forms.FieldText, forms.FieldLongText, forms.FieldEmail, forms.FieldURL:

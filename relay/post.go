@@ -11,20 +11,19 @@ import (
 	"callback-relay/senders"
 )
 
-// Post is what a machine posted to a link, as it came: nothing of it has been
-// interpreted. Whoever made it keeps it unchanged until [Service.Receive]
-// returns.
+// Post is what a machine posted to a link, unchanged and not yet interpreted. The
+// caller must not change it until [Service.Receive] returns.
 type Post struct {
 	Method string
 	Header http.Header
-	Query  string // as it stands in the URL, without the question mark
-	Body   []byte // as it was sent, still compressed; it arrived whole
-	// Room has the memory to unpack and to convert the body. Its error is
+	Query  string // as in the URL, without the question mark
+	Body   []byte // complete and as it was sent, so it may be compressed
+	// Room provides the memory for unpacking and converting the body. Its error is
 	// [ErrOverloaded].
 	Room bodies.Room
 }
 
-// Verdict says what became of a post that was taken.
+// Verdict says what was done with a post that was accepted.
 type Verdict string
 
 // The verdicts.
@@ -32,7 +31,7 @@ const (
 	PostDelivered Verdict = "delivered" // Step Functions has the outcome
 	PostAccepted  Verdict = "accepted"  // the outcome is stored, and delivery continues
 	PostAlive     Verdict = "alive"     // Step Functions was told that the work continues
-	PostIgnored   Verdict = "ignored"   // it counts for nothing, and the task still waits
+	PostIgnored   Verdict = "ignored"   // the post changed nothing, and the task still waits
 )
 
 // Receipt is what the sender of a post is told.
@@ -40,16 +39,15 @@ type Receipt struct {
 	ID        CallbackID
 	Verdict   Verdict
 	Duplicate bool     // the same answer was recorded before, and this is its verdict
-	Response  Response // what the link's registration wants said as well
-	// Reply is what the sender wants to hear, word for word, in place of all of
-	// the above; where it has no Body, only its headers are added. nil for most
-	// posts.
+	Response  Response // what the registration of the link adds for its sender
+	// Reply is the exact reply that the sender expects, instead of all of the above.
+	// If it has no Body, only its headers are added. It is nil for most posts.
 	Reply *senders.Reply
 }
 
-// BodyLimit returns how many bytes the body of a post to a link may have, as it
-// is sent. A link with a fixed outcome, or none, needs no body: it reads what
-// could be a handshake, and a longer body counts as none.
+// BodyLimit returns how many bytes the body of a post to a link may have as it is
+// sent, and whether the link needs a body. Only webhook links do. The other links
+// read a body only because it could be a handshake, and ignore a longer one.
 func (s *Service) BodyLimit(link LinkRef, h http.Header) (limit int, needed bool) {
 	if link.Type == LinkWebhook {
 		return bodies.KindOf(h).MaxBytes(s.maxOutput), true
@@ -57,21 +55,21 @@ func (s *Service) BodyLimit(link LinkRef, h http.Header) (limit int, needed bool
 	return senders.MaxHandshake, false
 }
 
-// Receive takes what a machine posted to a link. The order is its own:
+// Receive takes what a machine posted to a link, in this order:
 //
-//  1. the body is unpacked and becomes JSON, in which handshakes are recognised;
-//  2. a handshake is answered, and counts for nothing;
-//  3. what is left counts as the link's type says, and is recorded.
+//  1. unpack the body and convert it to JSON, to recognise handshakes;
+//  2. answer a handshake, which changes nothing;
+//  3. record any other post, as the type of the link says.
 //
-// What a sender has to prove belongs before the first step, since it is proven
-// over the bytes as they came. Which event it is, and what a rule makes of it,
-// belongs between the second and the third.
+// A future check of the sender belongs before step 1, since signatures cover the
+// bytes as they were sent. Recognising events and applying rules to them belongs
+// between steps 2 and 3.
 //
-// When it returns without an error and the verdict is delivered or accepted, the
-// outcome is stored and will be delivered, if not by this process then by
-// another. Sending the same outcome again is no error. Otherwise nothing was
-// recorded. The errors are those of [Store.Answer] and [bodies.Kind.Convert], and
-// for a heartbeat those of [Service.heartbeat].
+// If Receive returns no error and the verdict is delivered or accepted, the outcome
+// is stored and will be delivered by this process or another one. Sending the same
+// outcome again is not an error. In all other cases nothing was recorded. The errors
+// are those of [Store.Answer] and [bodies.Kind.Convert], and for a heartbeat those
+// of [Service.heartbeat].
 func (s *Service) Receive(ctx context.Context, link LinkRef, p Post) (Receipt, error) {
 	body, err := s.convert(link, p)
 	if err != nil {
@@ -91,9 +89,9 @@ func (s *Service) Receive(ctx context.Context, link LinkRef, p Post) (Receipt, e
 	}
 }
 
-// convert returns what the body of a post becomes. For a link that needs no body,
-// one that becomes nothing is as good as none: "{}". But it must have been
-// looked at: a handshake for which there was no room must not complete the task.
+// convert converts the body of a post to JSON. If a link needs no body, a body that
+// cannot be converted counts as empty: "{}". But a lack of room stays an error,
+// since the body may be a handshake, which must not complete the task.
 func (s *Service) convert(link LinkRef, p Post) ([]byte, error) {
 	kind := bodies.KindOf(p.Header)
 	if link.Type == LinkWebhook {
@@ -106,16 +104,16 @@ func (s *Service) convert(link LinkRef, p Post) ([]byte, error) {
 	return body, err
 }
 
-// handshake tells whether a post only tries the link, and how its sender wants to
-// be answered.
+// handshake tells whether a post only tests the link, and which reply its sender
+// expects.
 func (p Post) handshake(body []byte) (senders.Reply, bool) {
-	query, _ := url.ParseQuery(p.Query) // as much of it as can be read
+	query, _ := url.ParseQuery(p.Query) // as far as it can be read
 	return senders.Handshake(senders.Post{Header: p.Header, Query: query, JSON: body})
 }
 
-// shakeHands answers a post that only tries the link. Senders try a link again
-// after it was answered, some every few hours, and stop using it for good when
-// they get an error. So they get one only if the callback was cancelled, or its
+// shakeHands answers a post that only tests the link. Senders keep testing a link
+// after it was answered, some every few hours, and stop using it for good if they
+// get an error. So they get an error only if the callback was cancelled, or its
 // deadline has passed.
 func (s *Service) shakeHands(ctx context.Context, link LinkRef, reply senders.Reply) (Receipt, error) {
 	if _, _, err := s.store.Waiting(ctx, link); err != nil && !errors.Is(err, ErrAlreadyAnswered) {
@@ -124,16 +122,16 @@ func (s *Service) shakeHands(ctx context.Context, link LinkRef, reply senders.Re
 	return Receipt{ID: link.ID, Verdict: PostIgnored, Reply: &reply}, nil
 }
 
-// answer records an outcome, once, and delivers it. [CheckOutput] says what an
-// output must be.
+// answer records an outcome, unless it is already recorded, and delivers it. The
+// output must pass [CheckOutput].
 func (s *Service) answer(ctx context.Context, link LinkRef, o Outcome) (Receipt, error) {
 	if o.Type == OutcomeSuccess {
 		if err := CheckOutput(o.Output, s.maxOutput); err != nil {
 			return Receipt{}, err
 		}
 	}
-	// The whole answer has arrived. A sender that hangs up now must not keep it
-	// from being recorded, nor keep this process from learning that it was.
+	// The whole answer has arrived. If the sender hangs up now, the answer must still
+	// be recorded, and this process must still learn that it was.
 	recorded, err := s.store.Answer(context.WithoutCancel(ctx), link, o)
 	if err != nil {
 		return Receipt{}, err
@@ -142,7 +140,7 @@ func (s *Service) answer(ctx context.Context, link LinkRef, o Outcome) (Receipt,
 	if recorded.Delivery != nil {
 		settled := s.deliver(ctx, *recorded.Delivery, o)
 		if settled.State == StateRefused {
-			// It is known in time to tell the sender that nothing will come of it.
+			// The refusal is known in time to tell the sender.
 			return Receipt{}, fmt.Errorf("answer %s: %w", link.ID, RefusalError(settled.Reason))
 		}
 		receipt.Verdict = verdictOf(settled.State)
@@ -151,7 +149,7 @@ func (s *Service) answer(ctx context.Context, link LinkRef, o Outcome) (Receipt,
 }
 
 // deliver brings an outcome that was just recorded to Step Functions. The store
-// returned the lease only: the outcome never left this package.
+// returns only the lease, since this package already has the outcome.
 func (s *Service) deliver(ctx context.Context, d Delivery, o Outcome) Settlement {
 	d.Outcome = o
 	return s.deliverer.Deliver(ctx, d)
@@ -171,8 +169,8 @@ func (s *Service) answerFixed(ctx context.Context, link LinkRef) (Receipt, error
 	if err != nil {
 		return Receipt{}, err
 	}
-	// The outcome of the link is deleted with the final state, so a repetition is
-	// recognised by the link that was answered.
+	// The outcome of the link is deleted in the final state, so a repeated answer is
+	// recognised by its link.
 	if v.Standing() != StandingWaiting || v.Link.Closed {
 		if err := v.late(Submission{}); err != nil {
 			return Receipt{}, fmt.Errorf("answer %s: %w", v.ID, err)
@@ -183,11 +181,10 @@ func (s *Service) answerFixed(ctx context.Context, link LinkRef) (Receipt, error
 	return s.answer(ctx, link, v.Request.Outcome())
 }
 
-// heartbeat tells Step Functions at once that the task is being worked on.
-// Nothing is stored and nothing is tried again: the result is the answer. It
-// returns what the link's registration wants said as well. In addition to the
-// errors of [Store.Waiting] it reports [ErrTaskClosed], [ErrRefused],
-// [ErrOverloaded] and [ErrUnavailable].
+// heartbeat tells Step Functions at once that the task is being worked on. Nothing
+// is stored and nothing is tried again: the sender gets the result of this one call.
+// It returns the link's response. In addition to the errors of [Store.Waiting] it
+// reports [ErrTaskClosed], [ErrRefused], [ErrOverloaded] and [ErrUnavailable].
 func (s *Service) heartbeat(ctx context.Context, link LinkRef) (Response, error) {
 	task, response, err := s.store.Waiting(ctx, link)
 	if err != nil {

@@ -5,17 +5,18 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// Expires is a deadline as it was asked for: after a time, or at a time. The
-// zero value asks for the default.
+// Expires is the requested deadline: after a duration, or at a time. The zero value
+// asks for the default.
 type Expires struct {
 	In time.Duration
 	At time.Time
-	// Default says that In was filled in and not asked for. A registration
-	// repeated after the default has changed is still the same.
+	// Default says that In is the default and was not requested. So a registration
+	// that is repeated after the default has changed still counts as the same.
 	Default bool
 }
 
@@ -29,23 +30,23 @@ type Registration struct {
 	Approval  *Approval // what the pages show and ask; nil for a callback without pages
 }
 
-// NewCallback is a registration that was checked, with all that follows from it.
-// Only [Prepare] makes one.
+// NewCallback is a checked registration, with everything derived from it. Only
+// [Prepare] makes one.
 type NewCallback struct {
-	// Callback is as it will be shown. What the store adds are its times, by the
-	// clock of Redis. It takes the generation of the links away while a replica is
-	// alive that knows none.
+	// Callback is as it will be shown. The store adds its times, by the clock of
+	// Redis. It removes the generation of the links while a replica of a release
+	// without generations is alive.
 	Callback
 	OlderIDs  []CallbackID  // which the task token has under older master keys
 	Asked     Registration  // with what was left out filled in
 	MaxExpiry time.Duration // how far away the deadline may be
-	// Refused says why no callback may be made of it. One that the release before
-	// made of it is still found: that release let pages have no title, or one that
-	// cannot be seen. Refused can go when none of these can be waiting any more.
+	// Refused says why no callback may be created. If the previous release already
+	// created one, that one is still found: it allowed pages with no title or an
+	// invisible one. Remove Refused once no such callback can be waiting any more.
 	Refused error
 }
 
-// Prepare makes of a registration what the store keeps.
+// Prepare turns a registration into what the store keeps.
 func Prepare(keys *KeyRing, r Registration, maxExpiry time.Duration) NewCallback {
 	ids := keys.Identify(r.TaskToken)
 	n := NewCallback{
@@ -70,8 +71,8 @@ const (
 	MaxTaskTokenChars = 2048
 	MaxErrorChars     = 256
 	MaxCauseChars     = 32_768
-	MaxLinks          = 32  // that are open at a time
-	MaxLinkNumbers    = 256 // of one callback, closed links included
+	MaxLinks          = 32  // open at the same time
+	MaxLinkNumbers    = 256 // of one callback, including closed links
 	MaxTags           = 16
 	MaxTagValueChars  = 256
 	MaxApproverChars  = 100
@@ -84,8 +85,8 @@ var (
 	tagKey   = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 )
 
-// DefaultLink names the link that a registration without links gets, and
-// whose URL is the callback's own.
+// DefaultLink is the name of the link that a registration without links gets. Its
+// URL is also the URL of the callback.
 const DefaultLink = "default"
 
 // normalize fills in what was left out.
@@ -122,6 +123,15 @@ func (m *mistakes) add(field, format string, args ...any) {
 	*m = append(*m, &InvalidFieldError{field, fmt.Sprintf(format, args...)})
 }
 
+// mustBeOneOf says which values a field can have.
+func mustBeOneOf[T ~string](values []T) string {
+	var list []string
+	for _, value := range values {
+		list = append(list, string(value))
+	}
+	return "must be one of " + strings.Join(list, ", ")
+}
+
 // text checks a text that people read.
 func (m *mistakes) text(field, text string, most int) {
 	if !utf8.ValidString(text) {
@@ -132,8 +142,8 @@ func (m *mistakes) text(field, text string, most int) {
 }
 
 // check returns every mistake in the registration, each an *InvalidFieldError.
-// Whether a deadline given as a time is still to come is for the store to
-// judge, by the clock of Redis.
+// Whether a deadline given as a time lies in the future is checked by the store,
+// with the clock of Redis.
 func (r *Registration) check(maxExpiry time.Duration, maxOutput int) []error {
 	var m mistakes
 	if problem := r.TaskToken.check(); problem != "" {
@@ -151,12 +161,12 @@ func (r *Registration) check(maxExpiry time.Duration, maxOutput int) []error {
 	return m
 }
 
-// check returns what is wrong with a deadline, apart from what the store judges.
+// check returns what is wrong with a deadline, apart from what the store checks.
 func (e Expires) check(most time.Duration) []error {
 	var m mistakes
 	switch in := e.In; {
 	case in != 0 && !e.At.IsZero():
-		m.add("expiresIn", "excludes expiresAt: give one of them")
+		m.add("expiresIn", "cannot be combined with expiresAt: give only one of them")
 	case in < 0, in > 0 && in < time.Millisecond:
 		m.add("expiresIn", "must be a duration of at least 1ms, such as 90m, 24h or 7d")
 	case in > most:
@@ -178,21 +188,21 @@ func (m *mistakes) checkTags(tags map[string]string) {
 	}
 }
 
-// unseen returns which texts of pages are missing or cannot be seen, each an
-// *InvalidFieldError.
-func (r *Registration) unseen() []error {
+// invisibleTexts returns which texts of pages are missing or have no visible characters,
+// each an *InvalidFieldError.
+func (r *Registration) invisibleTexts() []error {
 	var m mistakes
 	if r.Approval != nil {
-		r.Approval.checkSeen(&m)
+		r.Approval.checkVisible(&m)
 	}
 	for _, name := range r.pages() {
-		r.Links[name].checkSeen(&m, "links."+name+".", r.Approval)
+		r.Links[name].checkVisible(&m, "links."+name+".", r.Approval)
 	}
 	return m
 }
 
 // NumberedLinks returns the registration's links in the order of their names,
-// numbered from 0: the same registration gives the same numbers, and so the
+// numbered from 0. So the same registration always gives the same numbers and the
 // same URLs.
 func (r *Registration) NumberedLinks() []Link {
 	links := make([]Link, 0, len(r.Links))

@@ -7,15 +7,15 @@ import (
 )
 
 // ErrSealed reports a value that no key of the ring opens: its master key was
-// taken out too early, or the value is not what was stored.
+// removed too early, or the stored value has been changed.
 var ErrSealed = errors.New("sealed with a key that is not in the ring")
 
 // sealSeparator ends the key's name in front of what the key sealed.
 const sealSeparator = ':'
 
-// Seal encrypts a value with the newest key (AES-256-GCM, random nonce). The
-// callback and the field it belongs to are authenticated with it, so that a
-// sealed value moved elsewhere does not open. The result is binary: the key's
+// Seal encrypts a value with the newest key (AES-256-GCM, random nonce). It also
+// authenticates the callback and the field that the value belongs to, so a sealed
+// value that is moved elsewhere does not open. The result is binary: the key's
 // name, a colon, the nonce and the ciphertext.
 func (r *KeyRing) Seal(id CallbackID, field string, plain []byte) []byte {
 	key := r.keys[0]
@@ -25,8 +25,8 @@ func (r *KeyRing) Seal(id CallbackID, field string, plain []byte) []byte {
 	return key.seal.Seal(out, nil, plain, sealContext(id, field)) //nolint:gosec // this AEAD makes its own random nonce
 }
 
-// Open decrypts what [KeyRing.Seal] made, with whichever key of the ring made
-// it, or reports [ErrSealed].
+// Open decrypts what [KeyRing.Seal] encrypted with any key of the ring. Otherwise
+// it reports [ErrSealed].
 func (r *KeyRing) Open(id CallbackID, field string, sealed []byte) ([]byte, error) {
 	name, box, _ := bytes.Cut(sealed, []byte{sealSeparator})
 	key, ok := r.named(string(name))

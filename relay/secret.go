@@ -8,9 +8,9 @@ import (
 // redacted is what every secret prints as.
 const redacted = "[redacted]"
 
-// TaskToken is the secret with which AWS Step Functions knows one waiting
-// task: 1 to 2048 characters, opaque. It looks like base64 and is not always
-// valid base64, so it is never decoded.
+// TaskToken is the secret by which AWS Step Functions identifies one waiting task:
+// 1 to 2048 characters, opaque. It looks like base64 but is not always valid
+// base64, so it is never decoded.
 //
 // It prints as "[redacted]" with every verb of fmt, in slog and in JSON.
 type TaskToken string

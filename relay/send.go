@@ -11,16 +11,17 @@ type SendClass int
 
 // The classes. A call that succeeded has none: it returned no error.
 const (
-	// SendNotExecuted: the request provably never reached Step Functions, or was
+	// SendNotExecuted: the request certainly did not reach Step Functions, or was
 	// refused for a reason that no longer exists. Worth trying again soon.
 	SendNotExecuted SendClass = iota + 1
-	// SendThrottled: refused by a quota, and not executed. Calls must slow down.
+	// SendThrottled: refused because of a quota, and not executed. Calls must slow
+	// down.
 	SendThrottled
-	// SendUnclear: the outcome may have been taken, or not.
+	// SendUnclear: Step Functions may or may not have taken the outcome.
 	SendUnclear
 	// SendClosed: the task no longer waits, perhaps because of an earlier attempt.
 	SendClosed
-	// SendNever: Step Functions will not take this outcome, however often it is sent.
+	// SendNever: Step Functions will never take this outcome.
 	SendNever
 	// SendNeedsOperator: not executed, and refused until an operator fixes
 	// permissions, credentials or KMS. Worth keeping until then.
@@ -52,8 +53,8 @@ func (c SendClass) NotExecuted() bool {
 	return c == SendNotExecuted || c == SendThrottled || c == SendNeedsOperator
 }
 
-// SendError is a call to Step Functions that did not succeed. Its text carries
-// neither the task token nor the payload.
+// SendError is a failed call to Step Functions. Its text contains neither the task
+// token nor the payload.
 type SendError struct {
 	Class SendClass
 	Code  string // AWS' error code, or a short name of ours such as "timeout"
@@ -68,9 +69,8 @@ func (e *SendError) Error() string {
 // Unwrap returns the cause.
 func (e *SendError) Unwrap() error { return e.Err }
 
-// RefusalError returns what a callback that Step Functions refused for the
-// given reason (AWS' error code) tells those who call its links:
-// [ErrTaskClosed] or [ErrRefused].
+// RefusalError returns the error for callers whose callback Step Functions has
+// refused for the given reason (AWS' error code): [ErrTaskClosed] or [ErrRefused].
 func RefusalError(reason string) error {
 	switch reason {
 	case "TaskTimedOut", "TaskDoesNotExist", ReasonGivenUp:
@@ -79,6 +79,6 @@ func RefusalError(reason string) error {
 	return ErrRefused
 }
 
-// ReasonGivenUp is why a delivery ends after [GiveUpAfter]: no task can still
-// be waiting for it.
+// ReasonGivenUp is the reason of a delivery that ends after [GiveUpAfter]: no task
+// can still be waiting for it.
 const ReasonGivenUp = "given-up"

@@ -12,16 +12,16 @@ import (
 	"callback-relay/forms"
 )
 
-// Deliverer brings a leased outcome to Step Functions. It returns what came of
-// it, or a settlement in [StateAnswered] when that would take too long; the
-// delivery then goes on without the caller.
+// Deliverer brings a leased outcome to Step Functions. It returns the result. If
+// that would take too long, it returns a settlement in [StateAnswered], and the
+// delivery continues without the caller.
 type Deliverer interface {
 	Deliver(ctx context.Context, d Delivery) Settlement
 }
 
-// Heartbeater tells Step Functions that the work on a task goes on, or knows what
-// it was told when it did so a moment ago. Its error is a [*SendError], of
-// [ErrOverloaded] where the rate limit leaves no room for a call.
+// Heartbeater tells Step Functions that work on a task continues. If it did so a
+// moment ago, it repeats that result without a call. Its error is a [*SendError],
+// which wraps [ErrOverloaded] if the rate limit leaves no room for a call.
 type Heartbeater interface {
 	Heartbeat(ctx context.Context, t TaskToken) error
 }
@@ -39,11 +39,11 @@ type ServiceOptions struct {
 	MaxOutput     int // bytes, at most [MaxOutputBytes]
 }
 
-// formBytes bounds the memory for forms that were used before, in bytes.
+// formBytes bounds the memory for cached forms, in bytes.
 const formBytes = 16 << 20
 
-// Service is the relay's rules: all that can be asked of it, whoever asks. Its
-// parts are its own, so that nobody goes past the rules.
+// Service is the relay's rules: every request goes through it, from either
+// listener. Its parts are unexported, so that no caller can bypass the rules.
 type Service struct {
 	store       Store
 	keys        *KeyRing
@@ -67,40 +67,41 @@ func NewService(o ServiceOptions) *Service {
 	}
 }
 
-// PublicURL returns what links begin with. It may have a path.
+// PublicURL returns the URL that all links begin with. It may have a path.
 func (s *Service) PublicURL() url.URL { return s.publicURL }
 
 // Prove answers a nonce with a proof that this relay has its master key: see
 // [KeyRing.Prove].
 func (s *Service) Prove(nonce string) (proof string, ok bool) { return s.keys.Prove(nonce) }
 
-// Create registers a task token, once: repeated with the same settings it
-// finds the same callback, and created is false. Mistakes in the registration
-// are all reported, as joined [*InvalidFieldError]s.
+// Create registers a task token. Repeated with the same settings, it finds the same
+// callback, and created is false. It reports all mistakes in the registration at
+// once, as joined [*InvalidFieldError]s.
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.defaultExpiry)
-	wrong, unseen := r.check(s.maxExpiry, s.maxOutput), r.unseen()
+	wrong, invisible := r.check(s.maxExpiry, s.maxOutput), r.invisibleTexts()
 	if len(wrong) > 0 {
-		return Callback{}, false, errors.Join(append(wrong, unseen...)...)
+		return Callback{}, false, errors.Join(append(wrong, invisible...)...)
 	}
 	n := Prepare(s.keys, r, s.maxExpiry)
-	n.Refused = errors.Join(unseen...)
+	n.Refused = errors.Join(invisible...)
 	return s.store.Create(ctx, n)
 }
 
-// URL returns the address of a callback's link. It is a secret like its key.
+// URL returns the URL of a callback's link. It is as secret as the key in it.
 func (s *Service) URL(cb Callback, link Link) string {
 	return s.base + link.Path() + s.keys.LinkKey(cb.ID, link, cb.Key).Reveal()
 }
 
-// Resolve finds out which link a key from a URL stands for, or [ErrNotFound].
-// It asks nobody: a forged key costs arithmetic only.
+// Resolve finds out which link a key in a URL stands for, or reports [ErrNotFound].
+// It needs no look-up, so forged keys are cheap.
 func (s *Service) Resolve(key string, kinds []LinkKind) (LinkRef, error) {
 	return s.keys.Resolve(key, kinds)
 }
 
-// Code returns the six digits that a link of a callback asks for, or "" where
-// it asks for none. Whoever registers sends them by another way than the link.
+// Code returns the six digits that a link of a callback asks for, or "" if it asks
+// for none. The caller who registers gets the code, and must send it separately from
+// the link.
 func (s *Service) Code(cb Callback, link Link, a *Approval) string {
 	if a == nil || a.Confirm != ConfirmCode || !link.Page || link.Type == LinkHeartbeat {
 		return ""
@@ -108,12 +109,12 @@ func (s *Service) Code(cb Callback, link Link, a *Approval) string {
 	return s.keys.Code(cb.ID, link, cb.Key)
 }
 
-// Reschedule gives a pending callback another deadline, within the same bounds
-// as a registration's, counted from now.
+// Reschedule gives a pending callback another deadline. The bounds are those of a
+// registration, counted from now.
 func (s *Service) Reschedule(ctx context.Context, id CallbackID, e Expires) (Callback, error) {
 	errs := e.check(s.maxExpiry)
 	if e == (Expires{}) {
-		errs = append(errs, &InvalidFieldError{"expiresAt", "is required, or expiresIn"})
+		errs = append(errs, &InvalidFieldError{"expiresAt", "or expiresIn is required"})
 	}
 	if err := errors.Join(errs...); err != nil {
 		return Callback{}, err
@@ -121,17 +122,17 @@ func (s *Service) Reschedule(ctx context.Context, id CallbackID, e Expires) (Cal
 	return s.store.Reschedule(ctx, id, e, s.maxExpiry)
 }
 
-// Revoke closes one link of a callback for good. The others are not touched,
-// and neither is what was decided through it before.
+// Revoke closes one link of a callback for good. Other links, and decisions already
+// made through this one, stay as they are.
 func (s *Service) Revoke(ctx context.Context, id CallbackID, name string) (Callback, error) {
 	return s.store.Revoke(ctx, id, name)
 }
 
-// AddLink gives a pending callback one more link, or replaces the one that has
-// the name: that is closed for good, and the new one has a URL of its own, a
-// code of its own, and nobody has guessed at that yet. Mistakes are all
-// reported, as joined [*InvalidFieldError]s; for the rest see [Store.AddLink].
-// Repeating it replaces what it made before.
+// AddLink gives a pending callback one more link. If a link has that name already,
+// the new one replaces it: the old link is closed for good, and the new one has its
+// own URL, its own code and a fresh count of wrong codes. So repeating AddLink
+// replaces the link that it made before. All mistakes are reported at once, as
+// joined [*InvalidFieldError]s; for other errors see [Store.AddLink].
 func (s *Service) AddLink(ctx context.Context, id CallbackID, name string, l LinkRequest) (View, error) {
 	l = l.normal()
 	return s.store.AddLink(ctx, id, name, l, func(cb Callback, a *Approval) error {
@@ -147,22 +148,22 @@ func (s *Service) Cancel(ctx context.Context, id CallbackID) (Callback, error) {
 	return s.store.Cancel(ctx, id)
 }
 
-// Inspect returns a callback as it stands.
+// Inspect returns the current state of a callback.
 func (s *Service) Inspect(ctx context.Context, id CallbackID) (Callback, error) {
 	return s.store.Get(ctx, id)
 }
 
-// List returns a page of callbacks, in the order that [Store] says; of 20, if the query names no
-// limit.
+// List returns a page of callbacks in the order of [Store.List]: 20 callbacks, if
+// the query has no limit.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	if q.Limit == 0 {
 		q.Limit = defaultPage
 	}
 	if q.Limit < 1 || q.Limit > MaxPage {
-		return Page{}, &InvalidFieldError{"limit", fmt.Sprintf("must be 1 to %d", MaxPage)}
+		return Page{}, &InvalidFieldError{"limit", fmt.Sprintf("must be a number from 1 to %d", MaxPage)}
 	}
 	if q.State != "" && !slices.Contains(States, q.State) {
-		return Page{}, &InvalidFieldError{"state", fmt.Sprintf("must be one of %v", States)}
+		return Page{}, &InvalidFieldError{"state", mustBeOneOf(States)}
 	}
 	return s.store.List(ctx, q)
 }

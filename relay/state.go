@@ -1,7 +1,7 @@
 package relay
 
-// State is where a callback stands. The package documentation draws how one
-// leads to another.
+// State is the state of a callback. The package documentation has a diagram of how
+// one state leads to another.
 type State string
 
 // The states. The last four are final: nothing leads out of them.
@@ -11,7 +11,7 @@ const (
 	StateDelivered State = "delivered" // Step Functions took the outcome
 	StateRefused   State = "refused"   // Step Functions will never take the outcome
 	StateExpired   State = "expired"   // the deadline passed, and onExpiry was ignore
-	StateCancelled State = "cancelled" // the workflow's side withdrew it
+	StateCancelled State = "cancelled" // withdrawn through the private API
 )
 
 // States lists every state.
@@ -20,7 +20,7 @@ var States = []State{
 }
 
 // Final tells whether nothing leads out of the state. The task token and the
-// payload of such a callback are gone.
+// payload of a callback in a final state have been deleted.
 func (s State) Final() bool {
 	for _, t := range transitions {
 		if t.From == s {
@@ -55,8 +55,8 @@ type Transition struct {
 	To    State
 }
 
-// transitions is the state table: what is not in it cannot happen. The store's
-// scripts get their row as arguments and hold no policy of their own.
+// transitions is the state table: a transition that is not in it cannot happen. The
+// store's scripts get their row as arguments and contain no policy of their own.
 var transitions = []Transition{
 	{EventAnswer, StatePending, StateAnswered},
 	{EventExpire, StatePending, StateAnswered},

@@ -5,55 +5,53 @@ import (
 	"time"
 )
 
-// Store keeps callbacks. Each call changes what is kept in one atomic step, or
-// not at all. Errors are those of this package, wrapped with the callback id;
-// whatever is wrong with the store itself is [ErrUnavailable].
+// Store keeps callbacks. Each call changes the data in one atomic step, or not at
+// all. Errors are those of this package, wrapped with the callback id. Any fault of
+// the store itself is [ErrUnavailable].
 type Store interface {
-	// Create keeps a callback, or finds the one that is kept for the task token:
+	// Create stores a callback, or finds the one already stored for the task token;
 	// created tells which. It reports [ErrSettingsDiffer],
 	// [ErrRegistrationCancelled] and, for a deadline that has passed or is too far
 	// away, [*InvalidFieldError].
 	Create(ctx context.Context, n NewCallback) (cb Callback, created bool, err error)
 
 	// Answer records the first answer and leases its delivery to the caller.
-	// The result is nil-error also for a repetition of the first answer.
-	// Otherwise the error says what stands in the way: [ErrNotFound],
-	// [ErrAlreadyAnswered], [ErrExpired], [ErrCancelled], [ErrLinkClosed],
-	// [ErrTaskClosed], [ErrRefused].
+	// Repeating the first answer is not an error. Otherwise the error says why the
+	// answer is refused: [ErrNotFound], [ErrAlreadyAnswered], [ErrExpired],
+	// [ErrCancelled], [ErrLinkClosed], [ErrTaskClosed] or [ErrRefused].
 	Answer(ctx context.Context, link LinkRef, o Outcome) (Recorded, error)
 
-	// Waiting returns the task token of a callback that still waits, and what
-	// whoever uses the link is told; or the same errors as Answer.
+	// Waiting returns the task token of a callback that still waits, and the link's
+	// response. Its errors are those of Answer.
 	Waiting(ctx context.Context, link LinkRef) (TaskToken, Response, error)
 
-	// View returns a callback as its link shows it, or [ErrNotFound] or what
-	// [View.Refusal] says.
+	// View returns a callback as its link shows it. It reports [ErrNotFound] and
+	// what [View.Refusal] returns.
 	View(ctx context.Context, link LinkRef) (View, error)
 
-	// ConfirmDurable returns when what View has shown is as durable as what Answer
-	// acknowledges.
+	// ConfirmDurable returns once the data that View has shown is as durable as an
+	// acknowledged answer.
 	ConfirmDurable(ctx context.Context, id CallbackID) error
 
-	// Decide records one more decision, the last of the given ones, while those
-	// before it are still all there are: if not, the error is [ErrMeanwhile].
-	// With an outcome it also is the answer, as for Answer; without one the
-	// callback waits on.
+	// Decide records one more decision: the last of the given ones. If others than
+	// those before it have been recorded meanwhile, the error is [ErrMeanwhile].
+	// With an outcome, Decide also records the answer as Answer does; without one,
+	// the callback keeps waiting.
 	Decide(ctx context.Context, link LinkRef, decisions []Decision, o *Outcome) (Recorded, error)
 
-	// Guess records whether somebody entered the right code. The fifth wrong
-	// one, of [MaxGuesses], closes the link. left is how many more there may
-	// be. It reports [ErrLinkClosed], also of a right code that comes too late.
+	// Guess records whether somebody entered the right code. [MaxGuesses] wrong
+	// codes close the link; left is how many are still allowed. On a closed link it
+	// reports [ErrLinkClosed], even for the right code.
 	Guess(ctx context.Context, link LinkRef, right bool) (left int, err error)
 
 	// Revoke closes one link of a callback, by its name, or reports
 	// [ErrNotFound]. Closing it again is not an error.
 	Revoke(ctx context.Context, id CallbackID, name string) (Callback, error)
 
-	// AddLink gives a pending callback one more link. One that has the name
-	// already is closed for good, as Revoke does it, in the same step. Before
-	// that judge is shown the callback as it stands, and what its pages
-	// show, nil for a callback without pages; what judge reports is returned, and
-	// nothing is changed.
+	// AddLink gives a pending callback one more link. The same step closes a link
+	// that already has the name, for good, as Revoke does. First AddLink passes to
+	// judge the callback and its approval, nil for a callback without pages. If
+	// judge reports an error, AddLink returns it and changes nothing.
 	// Otherwise the error is [ErrTooManyLinks], [ErrLinksUsedUp] or as for Answer.
 	AddLink(ctx context.Context, id CallbackID, name string, l LinkRequest, judge func(Callback, *Approval) error) (View, error)
 
@@ -62,18 +60,18 @@ type Store interface {
 	// Answer.
 	Reschedule(ctx context.Context, id CallbackID, e Expires, maxExpiry time.Duration) (Callback, error)
 
-	// Cancel withdraws a pending callback. A cancelled one stays as it is.
+	// Cancel withdraws a pending callback. Cancelling it again is not an error.
 	// Otherwise the error is as for Answer.
 	Cancel(ctx context.Context, id CallbackID) (Callback, error)
 
 	// Get returns a callback, or [ErrNotFound].
 	Get(ctx context.Context, id CallbackID) (Callback, error)
 
-	// List returns callbacks. All of them are listed newest first; pending ones
-	// with the nearest deadline first; answered ones with the next attempt first;
-	// and those in a final state with those first that ended last. With a tag, or
-	// while a migration that lists need is missing, it may look at many callbacks
-	// to find few; then it looks at a bounded number and returns what it found.
+	// List returns callbacks. The list of all states is newest first; pending
+	// callbacks are sorted by deadline, answered ones by next attempt, and those in a
+	// final state by when they ended, latest first. With a tag, or before a migration
+	// that lists need has run, List might have to look at many callbacks to find a
+	// few; then it looks at a bounded number and returns what it found.
 	// A cursor of another state's list is an [*InvalidFieldError].
 	List(ctx context.Context, q Query) (Page, error)
 }
@@ -83,7 +81,7 @@ type Recorded struct {
 	State     State     // as it stands now
 	Duplicate bool      // the same answer was recorded earlier
 	Delivery  *Delivery // leased to the caller, without the outcome, which the caller has; nil for a duplicate
-	Response  Response  // of the link: what its sender is told besides
+	Response  Response  // of the link: what its sender is told in addition
 }
 
 // Query selects callbacks. Its zero value selects all.
@@ -92,11 +90,11 @@ type Query struct {
 	TagKey   string // "" is any
 	TagValue string
 	Limit    int    // of one page, 1 to [MaxPage]; 0 is the service's default
-	Cursor   string // [Page.Next] of the page before
+	Cursor   string // [Page.Next] of the previous page
 }
 
-// MaxPage bounds the callbacks in one page of a list, and defaultPage is how
-// many one has unless told.
+// MaxPage bounds the callbacks in one page of a list. defaultPage is how many a
+// page has if the query does not say.
 const (
 	MaxPage     = 100
 	defaultPage = 20
@@ -107,11 +105,12 @@ const (
 type Page struct {
 	Callbacks []Callback
 	Next      string
-	// Examined is how many callbacks were looked at to fill the page, and
-	// ExaminedTo how far they reach in the order of the list: the time at which
-	// the last of them was registered; of pending ones, its deadline; of answered
-	// ones, when its next attempt may start; of those in a final state, when it
-	// is forgotten, unless they had to be searched for among all callbacks.
+	// Examined is how many callbacks were looked at to fill the page. ExaminedTo is
+	// how far that reached in the order of the list: a time of the last callback
+	// looked at. For all states it is when that callback was registered; for pending
+	// ones, its deadline; for answered ones, when its next attempt may start; for
+	// those in a final state, when it is forgotten. If callbacks in a final state had
+	// to be searched for among all, it is when that callback was registered.
 	Examined   int
 	ExaminedTo time.Time
 }

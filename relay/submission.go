@@ -13,7 +13,7 @@ import (
 type Submission struct {
 	Nonce    string
 	Decision string // [Approved] or [Rejected]; [Confirmed] on a page with one button
-	Approver string // where the link names none
+	Approver string // if the link has no approver
 	Comment  string
 	Confirm  string            // the word or the code
 	Fields   map[string]string // by the name of the field
@@ -61,25 +61,25 @@ func fieldOf(input string) (field string, ok bool) { return strings.CutPrefix(in
 const (
 	ProblemNameTaken      forms.ProblemKind = "name-taken"      // somebody with this name has a link
 	ProblemNameUsed       forms.ProblemKind = "name-used"       // somebody with this name has decided
-	ProblemNameUnreadable forms.ProblemKind = "name-unreadable" // nobody can see it, or it has control characters
+	ProblemNameUnreadable forms.ProblemKind = "name-unreadable" // it has no visible characters, or control characters
 	ProblemNameMixed      forms.ProblemKind = "name-mixed"      // a word of it has letters of several alphabets
 	ProblemWrongWord      forms.ProblemKind = "wrong-word"
 	ProblemWrongCode      forms.ProblemKind = "wrong-code" // Limit tells how many tries are left
-	ProblemNotACode       forms.ProblemKind = "not-a-code" // not six digits, and so no guess
+	ProblemNotACode       forms.ProblemKind = "not-a-code" // not six digits, so not counted as a wrong code
 	ProblemTwice          forms.ProblemKind = "twice"      // the form has the input more than once
 )
 
-// FormError reports a submission that cannot be taken as it is. Nothing was
-// stored. Its text carries nothing of what was typed.
+// FormError reports a submission that its sender has to correct. Nothing was
+// stored. The error's text does not quote what was typed.
 type FormError struct {
-	Stale    bool            // the nonce is missing, of another page or too old: the page is to be shown anew
+	Stale    bool            // the nonce is missing, too old or from another page: show the page again
 	Problems []forms.Problem // Field is the name of an input
 }
 
 // Error implements error.
 func (e *FormError) Error() string {
 	if e.Stale {
-		return "the form is too old, or not from the page of this link"
+		return "the form is too old, or was not sent from the page of this link"
 	}
 	if len(e.Problems) == 1 {
 		return "the form has 1 mistake"

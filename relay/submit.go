@@ -7,29 +7,30 @@ import (
 	"slices"
 )
 
-// submitTries is how often a decision is put beside those of others that came
-// at the same moment. Each of them is one person's, so it never takes more.
+// submitTries is how often a decision is recorded again because others decided at
+// the same moment. Each link decides at most once, so more tries are never needed.
 const submitTries = MaxLinks
 
-// Submit takes what a person sent from a link's page. It returns the page as it
-// then is, also with most errors: with a [*FormError] to show the form again; with
+// Submit takes what a person sent from a link's page, and returns the updated page.
+// Most errors come with a page too: a [*FormError] with the form to correct;
 // [ErrAlreadyAnswered], [ErrExpired], [ErrCancelled], [ErrTaskClosed] and
-// [ErrRefused] to show why it came too late. Sending the same again is no error,
-// but a duplicate. Errors without a page are as for [Service.Page].
+// [ErrRefused] with the reason why it was too late. Sending the same again is not
+// an error: duplicate is then true. Errors without a page are those of
+// [Service.Page].
 func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (p LinkPage, duplicate bool, err error) {
 	v, duplicate, err := s.take(ctx, link, sub)
 	if v.ID == "" {
 		return LinkPage{}, false, err
 	}
 	p = s.page(link, v, sub.Nonce)
-	if err == nil && link.Type == LinkHeartbeat { // which leaves no step
+	if err == nil && link.Type == LinkHeartbeat { // a heartbeat leaves no step
 		p.Response = v.Request.Response
 	}
 	return p, duplicate, err
 }
 
-// take is Submit, and returns the view from which the page is made; none where
-// nothing may be shown.
+// take does the work of Submit. It returns the view from which the page is made, or
+// an empty view if nothing may be shown.
 func (s *Service) take(ctx context.Context, link LinkRef, sub Submission) (v View, duplicate bool, err error) {
 	for range submitTries {
 		v, err := s.store.View(ctx, link)
@@ -43,13 +44,13 @@ func (s *Service) take(ctx context.Context, link LinkRef, sub Submission) (v Vie
 			if err := v.late(sub); err != nil {
 				return v, false, err
 			}
-			// To have read it is not enough to acknowledge it: it may be recorded in
-			// one place only.
+			// Having read the record is not enough to acknowledge it: so far it may exist
+			// on one Redis server only.
 			return v, true, s.store.ConfirmDurable(ctx, v.ID)
 		}
 		v, err = s.submit(ctx, link, v, sub)
-		// Between the look and the record somebody else was faster, or the deadline
-		// passed: look again, and say what is so now.
+		// Since the callback was read, somebody else has decided, or the deadline has
+		// passed: read it again, and report what is true now.
 		if !errors.Is(err, ErrMeanwhile) && !errors.Is(err, ErrAlreadyAnswered) {
 			return v, false, err
 		}
@@ -57,9 +58,9 @@ func (s *Service) take(ctx context.Context, link LinkRef, sub Submission) (v Vie
 	return View{}, false, fmt.Errorf("submit %s: %w", link.ID, ErrUnavailable)
 }
 
-// repeat takes what was sent to a closed link, if it is what was decided or
-// answered through it before: whoever sent that may not have heard what came of
-// it. More than that a closed link does not show.
+// repeat takes a submission to a closed link if it repeats what was decided or
+// answered through that link before: the person may not have heard the result. A
+// closed link shows nothing else.
 func (s *Service) repeat(ctx context.Context, v View, sub Submission) (View, bool, error) {
 	if err := v.late(sub); err != nil {
 		return View{}, false, fmt.Errorf("submit %s: %w", v.ID, err)
@@ -71,7 +72,7 @@ func (s *Service) repeat(ctx context.Context, v View, sub Submission) (View, boo
 	return v, true, s.store.ConfirmDurable(ctx, v.ID)
 }
 
-// submit judges what was sent from a page that waits, and records it.
+// submit judges what was sent from a waiting page, and records it.
 func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submission) (View, error) {
 	d, err := s.judge(ctx, link, v, sub)
 	switch {
@@ -97,16 +98,16 @@ func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submissi
 	})
 }
 
-// record records what was submitted, and delivers the outcome, nil where others
-// still have to decide. It returns the view as it is then, with these decisions if
-// they were recorded.
+// record records a submission with write, and delivers the outcome, which is nil if
+// others still have to decide. It returns the updated view, with the given decisions
+// if they were recorded.
 func (s *Service) record(ctx context.Context, v View, decisions []Decision, o *Outcome, write func(context.Context) (Recorded, error)) (View, error) {
 	// The whole submission has arrived: see [Service.answer].
 	recorded, err := write(context.WithoutCancel(ctx))
 	if err != nil {
 		return v, err
 	}
-	if recorded.Duplicate { // by this link or by another one with the same outcome
+	if recorded.Duplicate { // recorded through this link, or another one with the same outcome
 		return v, ErrMeanwhile
 	}
 	v.State, v.Decisions = recorded.State, decisions

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestTaskTokenThatCannotBe (row 85): what the mistake looks like is said, with
-// what would be right, and nothing of the text is repeated.
+// TestTaskTokenThatCannotBe (row 85): the error says what the mistake looks like
+// and what would be right, and does not quote the text.
 func TestTaskTokenThatCannotBe(t *testing.T) {
 	const token = "AQCEAAAAKgAAAAMAAAAAAAAAAf0vT4nNtTZ5Zq2yJ1o6p7Hf+/Zq2y==J1o6p7Hf="
 	for text, want := range map[string]string{
@@ -22,14 +22,14 @@ func TestTaskTokenThatCannotBe(t *testing.T) {
 		".Task.Token":                            "reference that was not resolved",
 		"context.Task.Token":                     "reference that was not resolved",
 		"4711.Task.Token":                        "a shell replaces $$",
-		"AQCE&amp;BB":                            "escaped for HTML, at character 5",
-		"AQCE&quot;":                             "escaped for HTML, at character 5",
-		"AQCE&#43;BB&#x3D;":                      "escaped for HTML, at character 5",
-		"https://relay.example.com/c/x":          "is an address",
-		"//AQCE://":                              "is an address",
-		"%TOKEN%":                                "placeholder of a Windows shell",
-		" %task_token% ":                         "placeholder of a Windows shell",
-		"!TASK_TOKEN!":                           "placeholder of a Windows shell",
+		"AQCE&amp;BB":                            "escaped for HTML at character 5",
+		"AQCE&quot;":                             "escaped for HTML at character 5",
+		"AQCE&#43;BB&#x3D;":                      "escaped for HTML at character 5",
+		"https://relay.example.com/c/x":          "is a URL",
+		"//AQCE://":                              "is a URL",
+		"%TOKEN%":                                "variable of a Windows shell",
+		" %task_token% ":                         "variable of a Windows shell",
+		"!TASK_TOKEN!":                           "variable of a Windows shell",
 		"{% $states.context.Task.Token %}":       "JSONata expression that was not evaluated",
 		"{%$states.context.Task.Token%}":         "JSONata expression that was not evaluated",
 		"${TaskToken}":                           "placeholder",
@@ -37,26 +37,26 @@ func TestTaskTokenThatCannotBe(t *testing.T) {
 		"<TASK_TOKEN>":                           "placeholder",
 		`"` + token + `"`:                        "quotation marks",
 		"'" + token + "'":                        "quotation marks",
-		"“" + token + "”":                        "no task token has, at character 1",
+		"“" + token + "”":                        "no task token has at character 1",
 		`{"taskToken":"` + token + `"}`:          "is JSON",
 		`["` + token + `"]`:                      "is JSON",
-		token + "\n":                             "white space, at character 66",
-		" " + token:                              "white space, at character 1:",
-		"AQCE AAAA":                              "white space, at character 5",
-		"AQCE\u00a0AAAA":                         "white space, at character 5",
-		"AQCE\u2028AAAA":                         "white space, at character 5",
+		token + "\n":                             "white space at character 66",
+		" " + token:                              "white space at character 1:",
+		"AQCE AAAA":                              "white space at character 5",
+		"AQCE\u00a0AAAA":                         "white space at character 5",
+		"AQCE\u2028AAAA":                         "white space at character 5",
 		"\ufeff" + token:                         "byte order mark",
 		"AQCE\ufffdAAAA":                         "damaged",
 		"AQCE\xffAAAA":                           "not valid UTF-8",
-		"AQCE%2BAAA%3D":                          "percent-encoded, at character 5",
-		"AQCE\x00AAAA":                           "no task token has, at character 5",
-		"AQCE\x7fAAAA":                           "no task token has, at character 5",
-		"AQCE\u200bAAAA":                         "no task token has, at character 5",
-		"AQCEéAAAA":                              "no task token has, at character 5",
-		`AQCE\u002bAAAA`:                         "no task token has, at character 5",
-		"undefined":                              "not there",
-		"null":                                   "not there",
-		"None":                                   "not there",
+		"AQCE%2BAAA%3D":                          "percent-encoded at character 5",
+		"AQCE\x00AAAA":                           "no task token has at character 5",
+		"AQCE\x7fAAAA":                           "no task token has at character 5",
+		"AQCE\u200bAAAA":                         "no task token has at character 5",
+		"AQCEéAAAA":                              "no task token has at character 5",
+		`AQCE\u002bAAAA`:                         "no task token has at character 5",
+		"undefined":                              "missing value",
+		"null":                                   "missing value",
+		"None":                                   "missing value",
 		strings.Repeat("A", MaxTaskTokenChars+1): "at most 2048",
 	} {
 		got := TaskToken(text).check()

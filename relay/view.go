@@ -9,12 +9,12 @@ import (
 	"callback-relay/names"
 )
 
-// View is a callback as one of its links shows it to whoever has the link.
+// View is a callback as one of its links shows it.
 type View struct {
 	Callback
 	Link     Link
-	Request  LinkRequest // what was asked of the link
-	Approval Approval    // of a callback with pages
+	Request  LinkRequest // what the link was registered with
+	Approval Approval    // empty for a callback without pages
 	Now      time.Time   // by the clock of Redis
 }
 
@@ -30,10 +30,10 @@ const (
 	StandingTooLate    Standing = "too-late"    // nobody decided in time
 	StandingCancelled  Standing = "cancelled"   // withdrawn
 	StandingTaskClosed Standing = "task-closed" // the workflow no longer waits
-	StandingNotTaken   Standing = "not-taken"   // decided, and Step Functions would not have it
+	StandingNotTaken   Standing = "not-taken"   // decided, but Step Functions refused it
 )
 
-// Standing tells what the view means.
+// Standing says what the view means to the person who sees it.
 func (v View) Standing() Standing {
 	switch err := v.facts().Refusal(); {
 	case errors.Is(err, ErrExpired):
@@ -55,7 +55,7 @@ func (v View) Standing() Standing {
 	return StandingWaiting
 }
 
-// facts are those of the callback, whatever became of the link.
+// facts returns the facts of the callback. It leaves out whether the link is closed.
 func (v View) facts() Facts {
 	f := Facts{State: v.State, Overdue: !v.Now.Before(v.ExpiresAt)}
 	if v.Outcome != nil {
@@ -68,9 +68,9 @@ func (v View) facts() Facts {
 	return f
 }
 
-// Mine returns the decision of the person whose link it is, through this link
-// or another one. A closed link is nobody's: it stands for what was decided
-// through itself.
+// Mine returns the decision of the link's approver, made through this link or
+// another one. A closed link no longer belongs to an approver: it shows only the
+// decision that was made through the link itself.
 func (v View) Mine() (Decision, bool) {
 	i := slices.IndexFunc(v.Decisions, func(d Decision) bool {
 		return d.Number == v.Link.Number || !v.Link.Closed && v.Link.Approver != "" && !d.Typed && names.Same(d.Approver, v.Link.Approver)
@@ -81,9 +81,9 @@ func (v View) Mine() (Decision, bool) {
 	return v.Decisions[i], true
 }
 
-// Refusal says why the link shows nothing, or nil where it shows something. A
-// closed link does so only to whoever has decided or answered through it: they
-// may not have heard what came of it.
+// Refusal says why the link shows nothing, or is nil if it shows something. A
+// closed link shows something only if it was used to decide or answer: its user
+// may not have heard the result.
 func (v View) Refusal() error {
 	used := v.facts().ByThisLink || slices.ContainsFunc(v.Decisions, func(d Decision) bool { return d.Number == v.Link.Number })
 	if v.Link.Closed && !used {
@@ -92,18 +92,19 @@ func (v View) Refusal() error {
 	return nil
 }
 
-// late says why a submission to what no longer waits for it is an error, or nil
-// where it says what was recorded of the same person already.
+// late judges a submission to a page that no longer waits for it. It returns nil if
+// the submission repeats what the same person has sent before, and otherwise why
+// it is refused.
 func (v View) late(sub Submission) error {
 	f := v.facts()
 	if err := f.Refusal(); (err == nil || errors.Is(err, ErrAlreadyAnswered)) && v.repeats(sub) {
 		return nil
 	}
 	f.LinkClosed = v.Link.Closed
-	return cmp.Or(f.Refusal(), ErrAlreadyAnswered) // what waits on has another decision of this person
+	return cmp.Or(f.Refusal(), ErrAlreadyAnswered) // the callback still waits, but this person has decided otherwise
 }
 
-// repeats tells whether a submission is what was recorded of the same person.
+// repeats tells whether a submission repeats what was recorded for the same person.
 func (v View) repeats(sub Submission) bool {
 	if mine, ok := v.Mine(); ok {
 		return mine.Word() == sub.Decision

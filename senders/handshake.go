@@ -16,23 +16,23 @@ type Post struct {
 	JSON   []byte // what the body becomes; "{}" for an empty one
 }
 
-// Reply is what a handshake is answered with. Where the sender does not care what
-// it hears, or wants what only the holder of its secret could say, Body is nil.
+// Reply is the reply to a handshake. Body is nil if the sender accepts any reply, or
+// expects one that only the holder of its secret could give.
 type Reply struct {
-	Sender      string // whose handshake it is, for the log
-	Status      int    // of HTTP; always a success
+	Sender      string // for the log
+	Status      int    // HTTP status; always a success
 	Body        []byte
 	ContentType string
-	Header      http.Header // besides; nil for none
+	Header      http.Header // further headers; nil for none
 }
 
-// MaxHandshake is the length of the longest body that is looked at, in bytes of
-// JSON. The known ones have less than 2 KiB.
+// MaxHandshake is the longest body, in bytes of JSON, that can be a handshake. The
+// known handshakes have less than 2 KiB.
 const MaxHandshake = 16 << 10
 
-// Handshake finds out whether a post only tries the URL, and how its sender
-// wants to be answered. It knows the handshakes that cannot be mistaken for
-// anything else, each by its sender's own documentation or source.
+// Handshake tells whether a post only tests the URL, and returns the reply that its
+// sender expects. It knows only handshakes that cannot be mistaken for anything else,
+// each from its sender's own documentation or source.
 func Handshake(p Post) (Reply, bool) {
 	long := len(p.JSON) > MaxHandshake
 	for _, h := range handshakes {
@@ -50,11 +50,11 @@ func Handshake(p Post) (Reply, bool) {
 	return Reply{}, false
 }
 
-// members are those of a body that is an object, or of the first object of an
+// members are the members of a body that is an object, or of the first object in an
 // array.
 type members map[string]json.RawMessage
 
-// body returns the members of the body, or none of one that has none.
+// body returns the members of the body, or none if it has none.
 func (p Post) body() members {
 	var body members
 	if len(p.JSON) > MaxHandshake {
@@ -70,7 +70,7 @@ func (p Post) body() members {
 	return body
 }
 
-// text returns a member that is a text, by its path, or "".
+// text returns the member at a path if it is a string, or "".
 func (m members) text(path ...string) string {
 	for _, name := range path[:len(path)-1] {
 		var inner members
@@ -80,17 +80,17 @@ func (m members) text(path ...string) string {
 		m = inner
 	}
 	var value string
-	_ = json.Unmarshal(m[path[len(path)-1]], &value) // it stays "" where there is no text
+	_ = json.Unmarshal(m[path[len(path)-1]], &value) // "" if it is not a string
 	return value
 }
 
-// isEmptyList tells whether a member is an array with nothing in it.
+// isEmptyList tells whether a member is an empty array.
 func (m members) isEmptyList(name string) bool {
 	var all []json.RawMessage
 	return json.Unmarshal(m[name], &all) == nil && all != nil && len(all) == 0
 }
 
-// noted is the reply to a handshake that wants nothing we could say.
+// noted is the reply to a handshake that expects nothing that the relay could say.
 var noted = Reply{}
 
 // plain is the reply that repeats a challenge.
@@ -102,13 +102,13 @@ func plain(challenge string) Reply {
 func object(name string, value json.RawMessage) Reply {
 	body, err := json.Marshal(members{name: value})
 	if err != nil {
-		return noted // the value was not there
+		return noted // the value is missing
 	}
 	return Reply{Body: body, ContentType: "application/json"}
 }
 
-// handshakes are looked at in turn. A row is passed over where its header is not
-// there or the body does not hold its mark, which spares most answers the rest.
+// handshakes are tried in turn. A row is skipped if its header is missing or the body
+// does not contain its mark, so most answers are checked quickly.
 var handshakes = []struct {
 	sender, header, mark string
 	reply                func(Post, members) (Reply, bool)
@@ -120,8 +120,8 @@ var handshakes = []struct {
 		challenge := body.text("challenge")
 		return plain(challenge), body.text("type") == "url_verification" && challenge != ""
 	}},
-	// The URL that confirms a subscription is not called: nobody from outside
-	// chooses what the relay calls.
+	// The relay does not call the URL that confirms a subscription: nobody outside may
+	// choose which URLs the relay calls.
 	{"sns", "X-Amz-Sns-Message-Type", "", func(p Post, _ members) (Reply, bool) {
 		return noted, isConfirmation(p.Header.Get("X-Amz-Sns-Message-Type"))
 	}},
@@ -130,7 +130,7 @@ var handshakes = []struct {
 	}},
 	{"event-grid", "", "validationCode", func(p Post, body members) (Reply, bool) {
 		var data members
-		_ = json.Unmarshal(body["data"], &data) // none where there is no object
+		_ = json.Unmarshal(body["data"], &data) // nil if it is not an object
 		named := p.Header.Get("Aeg-Event-Type") == "SubscriptionValidation" ||
 			body.text("eventType") == "Microsoft.EventGrid.SubscriptionValidationEvent"
 		return object("validationResponse", data["validationCode"]), named && data.text("validationCode") != ""
@@ -191,7 +191,7 @@ var handshakes = []struct {
 	}},
 }
 
-// isConfirmation tells whether a message of SNS is about the subscription itself.
+// isConfirmation tells whether an SNS message is about the subscription itself.
 func isConfirmation(kind string) bool {
 	return kind == "SubscriptionConfirmation" || kind == "UnsubscribeConfirmation"
 }

@@ -77,7 +77,7 @@ func TestCheck(t *testing.T) {
 		{"not allowed", nil, refuse("AccessDeniedException", "User: "+role+" is not authorized to perform: states:SendTaskHeartbeat"), exitFailed,
 			[]string{`(?m)^failed +aws .*AccessDeniedException.*` + regexp.QuoteMeta(role) + `.*allow the role states:SendTaskSuccess`}},
 		{"credentials of nobody", nil, refuse("UnrecognizedClientException", "The security token included in the request is invalid."), exitFailed,
-			[]string{`(?m)^failed +aws .*UnrecognizedClientException.*is invalid.*known to AWS`}},
+			[]string{`(?m)^failed +aws .*UnrecognizedClientException.*is invalid.*AWS does not know`}},
 		{"no way to AWS", map[string]string{"AWS_ENDPOINT_URL_SFN": "http://" + closed.Addr().String()}, standin.Fault{}, exitFailed,
 			[]string{`(?m)^failed +aws .*` + regexp.QuoteMeta(closed.Addr().String()) + `.*no-connection.*refused`}},
 		{"Redis is away", map[string]string{"RELAY_REDIS_URL": "redis://" + closed.Addr().String()}, standin.Fault{}, exitFailed,

@@ -34,10 +34,10 @@ func TestFromMistakes(t *testing.T) {
 		{"not JSON", `links: CANARY`, "is not a registration in JSON"},
 		{"cut off", `{"links":{"CANARY":`, "is not a registration in JSON"},
 		{"a list", `["CANARY"]`, "has the wrong type of value for the whole"},
-		{"another registration behind it", `{"onExpiry":"fail"} {"onExpiry":"CANARY"}`, "has more in it than a registration in JSON"},
-		{"a brace behind it", `{"onExpiry":"CANARY"}}`, "has more in it than a registration in JSON"},
-		{"field that is not known", `{"approvals":{"title":"CANARY"}}`, `has a field that is not known: "approvals"`},
-		{"field of a link that is not known", `{"links":{"a":{"type":"approval","aprover":"CANARY"}}}`, `has a field that is not known: "aprover"`},
+		{"another registration behind it", `{"onExpiry":"fail"} {"onExpiry":"CANARY"}`, "has more than a registration in JSON"},
+		{"a brace behind it", `{"onExpiry":"CANARY"}}`, "has more than a registration in JSON"},
+		{"field that is not known", `{"approvals":{"title":"CANARY"}}`, `has an unknown field: "approvals"`},
+		{"field of a link that is not known", `{"links":{"a":{"type":"approval","aprover":"CANARY"}}}`, `has an unknown field: "aprover"`},
 		{"field of the wrong type", `{"approval":{"required":"CANARY"}}`, "has the wrong type of value for approval.required"},
 		{"time that is none", `{"expiresAt":"CANARY"}`, "has an expiresAt that is not a time such as 2030-01-31T12:00:00Z"},
 	} {
@@ -134,9 +134,9 @@ state                               pending
 created                             2026-03-01T09:30:00Z
 expires                             2026-03-01T10:30:00Z (then: fail)
 approved                            by Dana Okafor on link dana, 2026-03-01T09:30:00Z
-rejected                            by Kim (as typed) on link open, 2026-03-01T09:31:00Z
+rejected                            by Kim (not verified) on link open, 2026-03-01T09:31:00Z
 dana (approval, Dana Okafor)        https://r/a/1
-dana's code                         012345 (send it by another way than the link)
+dana's code                         012345 (send it separately from the link)
 lee (approval, Lee Brandt, closed)  https://r/a/2
 open (approval)                     https://r/a/3
 skip (success page)                 https://r/a/4

@@ -222,7 +222,7 @@ func TestStoppedReplicaIsNotReady(t *testing.T) {
 	go func() { stopped <- r.stop() }()
 	w.eventually("it is not ready", func() bool {
 		status, body := w.private(r, "/readyz")
-		return status == http.StatusServiceUnavailable && strings.Contains(body, "about to stop")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "relay is stopping")
 	})
 	w.steps.Release()
 	w.wantTaken(<-sent, task, api.StatusDelivered, false)

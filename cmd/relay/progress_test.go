@@ -69,8 +69,8 @@ func TestSearchProgress(t *testing.T) {
 	at := time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
 	for draws, want := range map[bool]string{
 		false: "",
-		true: "\rlooked at 1000 callbacks, as far as 2026-03-01T09:30:00Z, and found 0" +
-			"\rlooked at 2000 callbacks, as far as 2026-03-01T08:30:00Z, and found 3\n",
+		true: "\rexamined 1000 callbacks, as far as 2026-03-01T09:30:00Z, and found 0" +
+			"\rexamined 2000 callbacks, as far as 2026-03-01T08:30:00Z, and found 3\n",
 	} {
 		var out bytes.Buffer
 		v := newSearchView(terminal{err: &out})
