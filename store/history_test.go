@@ -366,7 +366,7 @@ func (w *world) oldest(limit int, ready func(*task) bool, time func(*task) int64
 		}
 	}
 	slices.SortFunc(found, func(a, b *task) int {
-		return cmp.Or(cmp.Compare(time(a), time(b)), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(time(a), time(b)), byTurns(a.ID, b.ID))
 	})
 	return found[:min(limit, len(found))]
 }
