@@ -177,7 +177,7 @@ func matches(cb relay.Callback, q relay.Query) bool {
 func (s *Store) next(ctx context.Context, o order, last *member, n int) ([]member, error) {
 	var found []member
 	ask := make([]listed, 0, relay.Partitions)
-	for _, p := range everywhere(o.sortedSet) {
+	for _, p := range partsOf(allPartitions, []sortedSet{o.sortedSet}) {
 		ask = append(ask, listed{part: p, last: last, more: true})
 	}
 	each := n/relay.Partitions + 1
@@ -247,6 +247,9 @@ func (s *Store) listParts(ctx context.Context, o order, from []listed, each int,
 		return args
 	})
 	if err != nil {
+		if onlyDamaged(err) { // a list without a partition would look complete
+			err = unavailable(err)
+		}
 		return nil, err
 	}
 	_ = s.setAside(ctx, strays) // if this fails they stay, and the list skips them anyway

@@ -78,6 +78,7 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"Watch":                              testWatch,
 	"StrayMembers":                       testStrayMembers,
 	"StraysAreSetAside":                  testStraysAreSetAside,
+	"SetsOfAnotherType":                  testSetsOfAnotherType,
 	"DamagedCallbacksAreSetAside":        testDamagedCallbacksAreSetAside,
 	"BrokenSealGoesOn":                   testBrokenSealGoesOn,
 	"Replicas":                           testReplicas,

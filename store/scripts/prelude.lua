@@ -32,6 +32,13 @@ local function add(reply, fields, ...)
   return reply
 end
 
+-- size returns how many members a sorted set has, 0 if there is no such key, and
+-- nil if the key cannot be read as a sorted set.
+local function size(key)
+  local members = redis.pcall('ZCARD', key)
+  return type(members) == 'number' and members or nil
+end
+
 -- registered splits the field registration into three values: when the callback
 -- was created, its deadline (both in milliseconds, as text), and the spec (JSON).
 local function registered(registration)
