@@ -80,6 +80,7 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"StraysAreSetAside":                  testStraysAreSetAside,
 	"SetsOfAnotherType":                  testSetsOfAnotherType,
 	"DamagedCallbacksAreSetAside":        testDamagedCallbacksAreSetAside,
+	"SettleOfDamagedCounts":              testSettleOfDamagedCounts,
 	"BrokenSealGoesOn":                   testBrokenSealGoesOn,
 	"Replicas":                           testReplicas,
 	"Trim":                               testTrim,
