@@ -58,7 +58,7 @@ local function has(registration, number, kind, generation)
   if link == nil or link[2] ~= kind or (asked.generation or '') ~= generation then
     return false
   end
-  return true, link[3] ~= nil
+  return true, link[3] ~= nil and link[3] ~= cjson.null
 end
 
 -- closed returns whether the link of this number is closed.
