@@ -102,6 +102,9 @@ type Plan struct {
 	Migration
 	Rewrites int // callbacks that are not as it wants them
 	Of       int // callbacks
+	// Waits is not nil if a run would not begin with it now, because replicas are
+	// alive that do not know what it leads to.
+	Waits *OlderReplicasError
 }
 
 // Preview looks at every callback and tells what [Up] would do. It changes
@@ -118,6 +121,12 @@ func (r *runner) preview(ctx context.Context) ([]Plan, error) {
 	plans := make([]Plan, len(state.Pending))
 	for i, m := range state.Pending {
 		plans[i].Migration = m
+		if older := r.mayBegin(ctx, m, state); older != nil {
+			var ok bool
+			if plans[i].Waits, ok = errors.AsType[*OlderReplicasError](older); !ok {
+				return nil, older
+			}
+		}
 		if m.Rewrite == nil {
 			continue
 		}
