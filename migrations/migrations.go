@@ -100,6 +100,9 @@ type Plan struct {
 	Migration
 	Rewrites int // callbacks that it would change
 	Of       int // all callbacks
+	// Waits is not nil if the migration would not begin now, because live replicas
+	// do not know the version that it leads to.
+	Waits *OlderReplicasError
 }
 
 // Preview checks every callback and returns what [Up] would do. It changes
@@ -116,6 +119,12 @@ func (r *runner) preview(ctx context.Context) ([]Plan, error) {
 	plans := make([]Plan, len(state.Pending))
 	for i, m := range state.Pending {
 		plans[i].Migration = m
+		if older := r.mayBegin(ctx, m, state); older != nil {
+			var ok bool
+			if plans[i].Waits, ok = errors.AsType[*OlderReplicasError](older); !ok {
+				return nil, older
+			}
+		}
 		if m.Rewrite == nil {
 			continue
 		}

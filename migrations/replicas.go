@@ -36,6 +36,15 @@ func (e *OlderReplicasError) Error() string {
 		e.Number, strings.Join(e.Replicas, ", "))
 }
 
+// mayBegin returns an [*OlderReplicasError] if a pending migration must wait. The
+// first migration needs no replica to know it, and one that has begun goes on.
+func (r *runner) mayBegin(ctx context.Context, m Migration, state State) error {
+	if m.Number == 1 || state.Begun && m.Number == state.Pending[0].Number {
+		return nil
+	}
+	return r.olderThan(ctx, m)
+}
+
 // olderThan returns an [*OlderReplicasError] if any live replica does not know the
 // version that a migration leads to.
 func (r *runner) olderThan(ctx context.Context, m Migration) error {

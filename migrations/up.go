@@ -94,10 +94,8 @@ func (r *runner) up(ctx context.Context) (completed int, err error) {
 			return completed + len(r.all), nil
 		}
 		m := state.Pending[0]
-		if m.Number > 1 && !state.Begun {
-			if err := r.olderThan(ctx, m); err != nil {
-				return completed, err
-			}
+		if err := r.mayBegin(ctx, m, state); err != nil {
+			return completed, err
 		}
 		if err := r.apply(ctx, m, state); err != nil {
 			if lost := context.Cause(ctx); lost != nil {

@@ -112,7 +112,7 @@ const nearDeadline = time.Hour
 func (o *Outbox) count(ctx context.Context) (more bool) {
 	c, err := o.queue.Census(ctx, nearDeadline)
 	o.report(ctx, "census", err)
-	if err != nil {
+	if c.Callbacks == nil {
 		return false
 	}
 	for state, n := range c.Callbacks {

@@ -24,7 +24,8 @@ type Queue interface {
 	// Trim removes what is left of callbacks that retention removed.
 	Trim(ctx context.Context) (int, error)
 	// Census counts the callbacks. A deadline counts as near if it is less than
-	// near away.
+	// near away. If it can count only some, it returns both these counts and an
+	// error; if it can count none, Callbacks is nil.
 	Census(ctx context.Context, near time.Duration) (relay.Census, error)
 	// Announce counts this replica as alive for ttl, and returns how many
 	// replicas are alive.

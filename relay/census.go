@@ -8,7 +8,7 @@ type Census struct {
 	// backlog; callbacks in a final state are counted until they are forgotten.
 	Callbacks    map[State]int64
 	NearDeadline int64 // pending callbacks with a near deadline
-	SetAside     int64 // entries that cannot be read and need an operator
+	SetAside     int64 // entries and keys that cannot be read and need an operator
 
 	// OldestPending and OldestAnswered are estimates, so that no queue is read to its
 	// end: only the first entry of each partition's queue is looked at.

@@ -1,5 +1,7 @@
 package relay
 
+import "slices"
+
 // State is the state of a callback. The package documentation has a diagram of how
 // one state leads to another.
 type State string
@@ -20,14 +22,11 @@ var States = []State{
 }
 
 // Final tells whether nothing leads out of the state. The task token and the
-// payload of a callback in a final state have been deleted.
+// payload of a callback in a final state have been deleted. A text that is no state
+// is not final.
 func (s State) Final() bool {
-	for _, t := range transitions {
-		if t.From == s {
-			return false
-		}
-	}
-	return true
+	return slices.Contains(States, s) &&
+		!slices.ContainsFunc(transitions, func(t Transition) bool { return t.From == s })
 }
 
 // Event is what can happen to a callback.

@@ -21,6 +21,11 @@ func TestNext(t *testing.T) {
 			relay.EventRefuse:  relay.StateRefused,
 		},
 	}
+	for _, none := range []relay.State{"", "Delivered"} {
+		if none.Final() {
+			t.Errorf("%q is a final state", none)
+		}
+	}
 	for _, state := range relay.States {
 		for _, event := range relay.Events {
 			want, wantOK := allowed[state][event]

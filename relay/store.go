@@ -69,7 +69,8 @@ type Store interface {
 
 	// List returns callbacks. The list of all states is newest first; pending
 	// callbacks are sorted by deadline, answered ones by next attempt, and those in a
-	// final state by when they ended, latest first. With a tag, or before a migration
+	// final state by when they will be forgotten, last first. A callback that an event
+	// or an attempt moves meanwhile can be missed. With a tag, or before a migration
 	// that lists need has run, List might have to look at many callbacks to find a
 	// few; then it looks at a bounded number and returns what it found.
 	// A cursor of another state's list is an [*InvalidFieldError].
@@ -109,8 +110,9 @@ type Page struct {
 	// how far that reached in the order of the list: a time of the last callback
 	// looked at. For all states it is when that callback was registered; for pending
 	// ones, its deadline; for answered ones, when its next attempt may start; for
-	// those in a final state, when it is forgotten. If callbacks in a final state had
-	// to be searched for among all, it is when that callback was registered.
+	// those in a final state, when it ended, counted back from when it is forgotten.
+	// If callbacks in a final state had to be searched for among all, it is when that
+	// callback was registered.
 	Examined   int
 	ExaminedTo time.Time
 }

@@ -24,12 +24,32 @@ const (
 	asideBatch  = 256
 )
 
-// errAside says that entries were set aside. The step itself did not fail.
-var errAside = errors.New("entries that cannot be read were set aside")
+// damagedError is about data that cannot be read. The step itself did not fail, and
+// went on with the rest.
+type damagedError struct{ text string }
+
+// Error implements error.
+func (e *damagedError) Error() string { return e.text }
+
+// onlyDamaged returns whether an error is nil or a [*damagedError].
+func onlyDamaged(err error) bool {
+	_, damaged := errors.AsType[*damagedError](err)
+	return err == nil || damaged
+}
+
+// notSets returns an error for the log about sets whose keys have another type, or
+// nil if there are none.
+func notSets(parts []part) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	return &damagedError{fmt.Sprintf("%d keys that should be sorted sets cannot be read as such, the first %s: rename or delete it",
+		len(parts), parts[0].key())}
+}
 
 // setAside moves strays to a set where an operator finds them and can put them
-// back. It returns an error for the log that names the first one. The error wraps
-// errAside, unless Redis failed.
+// back. It returns an error for the log that names the first one, a
+// [*damagedError] unless Redis failed.
 func (s *Store) setAside(ctx context.Context, strays []stray) error {
 	if len(strays) == 0 {
 		return nil
@@ -61,8 +81,8 @@ func (s *Store) setAside(ctx context.Context, strays []stray) error {
 	if first == nil {
 		return nil // another replica has moved them
 	}
-	return fmt.Errorf("%w: %d, the first %.64q of %s, now in %s", errAside,
-		moved, first.member, first.key(), asideKey(first.partition))
+	return &damagedError{fmt.Sprintf("entries that cannot be read were set aside: %d, the first %.64q of %s, now in %s",
+		moved, first.member, first.key(), asideKey(first.partition))}
 }
 
 // idIn parses a member of a partition's sorted set, which should be an id.

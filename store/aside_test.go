@@ -169,6 +169,7 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 		"answered, unreadable registration":   {"due", set("registration", "?")},
 		"answered, no unclear attempts":       {"due", drop("unclear")},
 		"answered, no number of attempts":     {"due", set("attempts", "many")},
+		"answered, no count of leases":        {"due", set("fence", "x")},
 		"answered, no task token":             {"due", drop("taskToken")},
 		"answered, no outcome":                {"due", drop("outcome")},
 		"answered, no type":                   {"due", drop("type")},
@@ -239,6 +240,28 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 	r.must(r.client.ZRem(ctx, r.set(cb, "aside"), "due "+string(cb.ID)).Err())
 	r.claimOne()
 	r.checkInvariants("mended", cb)
+}
+
+// testSettleOfDamagedCounts (row 80): a lease whose callback was damaged meanwhile
+// stays as it is until it ends; then the callback is set aside.
+func testSettleOfDamagedCounts(t *testing.T, r *redisUnderTest) {
+	ctx := t.Context()
+	for _, field := range []string{"unclear", "attempts"} {
+		cb := r.register(relay.TaskToken(field))
+		d := r.answer(cb, `1`)
+		r.must(r.client.HSet(ctx, r.key(cb), field, "x").Err())
+		before := r.hash(cb)
+		if held, err := r.Settle(ctx, d, relay.Settlement{State: relay.StateAnswered, Reason: "timeout"}); held || err == nil {
+			t.Errorf("%s: settled %v, %v", field, held, err)
+		}
+		if after := r.hash(cb); !maps.Equal(before, after) {
+			t.Errorf("%s: %v became %v", field, before, after)
+		}
+		r.pass(cb)
+		if got, err := r.Claim(ctx, 1); len(got) != 0 || err == nil || !strings.Contains(err.Error(), "set aside") {
+			t.Errorf("%s: claimed %d, %v", field, len(got), err)
+		}
+	}
 }
 
 // testBrokenSealGoesOn (row 80): a delivery that no key opens is claimed as

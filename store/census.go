@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -11,15 +12,16 @@ import (
 )
 
 // Census counts the callbacks of all partitions, in two round trips. A deadline
-// counts as near if it is less than near away.
+// counts as near if it is less than near away. If some keys are not sorted sets, it
+// returns an error and what it counted in the others.
 func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, error) {
-	var calls []call
-	for _, partitions := range s.slots() {
-		var keys []string
-		for _, p := range partitions {
-			keys = append(append(append(keys, dueKey(p), deadlineKey(p), asideKey(p)), endedKeys(p)...), createdKey(p))
+	slots := s.slots()
+	calls := make([]call, len(slots))
+	for i, partitions := range slots {
+		calls[i].args = []any{near.Milliseconds()}
+		for _, p := range partsOf(partitions, censusSets) {
+			calls[i].keys = append(calls[i].keys, p.key())
 		}
-		calls = append(calls, call{keys, []any{near.Milliseconds()}})
 	}
 	replies, err := s.runAll(ctx, censusScript, calls)
 	if err != nil {
@@ -28,7 +30,8 @@ func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, e
 	c := relay.Census{Callbacks: map[relay.State]int64{}}
 	var now time.Time
 	var next []relay.CallbackID
-	for _, got := range replies {
+	var broken []part
+	for i, got := range replies {
 		if got.verdict() != "counted" {
 			return relay.Census{}, unavailable(fmt.Errorf("census: unexpected verdict %.20q", got.verdict()))
 		}
@@ -38,6 +41,11 @@ func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, e
 		}
 		c.NearDeadline += got.number("near")
 		c.SetAside += got.number("aside")
+		for _, text := range got.all("broken") {
+			if n := int(number(text)); n >= 1 && n <= len(calls[i].keys) {
+				broken = append(broken, partsOf(slots[i], censusSets)[n-1])
+			}
+		}
 		if created := got.text("oldest"); created != "" {
 			c.OldestPending = max(c.OldestPending, now.Sub(millis(created)))
 		}
@@ -50,8 +58,15 @@ func (s *Store) Census(ctx context.Context, near time.Duration) (relay.Census, e
 	if c.OldestAnswered, err = s.oldestAnswer(ctx, now, next); err != nil {
 		return relay.Census{}, fmt.Errorf("count callbacks: %w", err)
 	}
+	c.SetAside += int64(len(broken))
+	if err := notSets(broken); err != nil {
+		return c, fmt.Errorf("count callbacks: %w", err)
+	}
 	return c, nil
 }
+
+// censusSets are the sets whose keys census.lua gets for each partition.
+var censusSets = slices.Concat([]sortedSet{dueSet, deadlineSet, asideSet}, endedSets, []sortedSet{createdSet})
 
 // oldestAnswer returns the age of the oldest outcome among the callbacks that are
 // next in their due sets.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"callback-relay/relay"
 	"callback-relay/store"
 	"callback-relay/store/redistest"
@@ -20,6 +22,9 @@ func TestFullRedisDrains(t *testing.T) {
 	ctx := t.Context()
 	pending, answered := r.register("pending"), r.register("answered")
 	expiring, lapsing := r.register("expiring"), r.register("lapsing", ignoring)
+	kept := r.register("kept")
+	r.settle(r.answer(kept, `1`), relay.Settlement{State: relay.StateDelivered})
+	r.must(r.client.ZAdd(ctx, r.set(kept, "delivered"), redis.Z{Score: 1, Member: string(kept.ID)}).Err())
 	r.answer(answered, `{"a":1}`)
 	r.pass(answered)
 	r.pass(expiring)
@@ -49,7 +54,10 @@ func TestFullRedisDrains(t *testing.T) {
 	if _, err := r.Cancel(ctx, pending.ID); err != nil {
 		t.Errorf("cancel: %v", err)
 	}
-	for _, cb := range []relay.Callback{pending, answered, expiring, lapsing} {
+	if _, err := r.Trim(ctx); err != nil {
+		t.Errorf("trim: %v", err)
+	}
+	for _, cb := range []relay.Callback{pending, answered, expiring, lapsing, kept} {
 		r.checkInvariants("full", cb)
 	}
 }

@@ -67,12 +67,14 @@ func testGuardedLink(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// Only the link is guarded, not its callback: other links work as before.
+// Only the link is guarded, not its callback: other links work as before, and so
+// does a link whose third element is null.
 func testUnguardedBesideGuarded(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task", func(reg *relay.Registration) {
 		reg.Links = map[string]relay.LinkRequest{"a": webhookLink, "b": webhookLink, "c": webhookLink}
 	})
 	r.guard(cb, "b", `"sender"`)
+	r.guard(cb, "c", `null`)
 	if _, err := r.Answer(t.Context(), r.link(cb, "b"), success(`1`)); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("guarded: %v", err)
 	}
@@ -87,8 +89,9 @@ func testGuardStays(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task", approvals)
 	added, err := r.AddLink(t.Context(), cb.ID, "done", webhookLink, func(relay.Callback, *relay.Approval) error { return nil })
 	r.must(err)
-	r.guard(cb, "yes", `{"sender":"x"}`)
-	r.guard(cb, "done", `"y"`)
+	r.guard(cb, "yes", `{"sender":"x"},null,["more"]`)
+	r.guard(cb, "dana", `null`)
+	r.guard(cb, "done", `"y",null,["more"]`)
 	_, err = r.AddLink(t.Context(), cb.ID, "more", webhookLink, func(relay.Callback, *relay.Approval) error { return nil })
 	r.must(err)
 	_, err = r.Reschedule(t.Context(), cb.ID, relay.Expires{In: maxExpiry / 2}, maxExpiry)
@@ -99,10 +102,12 @@ func testGuardStays(t *testing.T, r *redisUnderTest) {
 	found := map[string]string{}
 	for _, link := range append(kept.Links, kept.Added...) {
 		if len(link) > 2 {
-			found[string(link[0])] = string(link[2])
+			for _, element := range link[2:] {
+				found[string(link[0])] += string(element) + ";"
+			}
 		}
 	}
-	if diff := cmp.Diff(map[string]string{`"yes"`: `{"sender":"x"}`, `"done"`: `"y"`}, found); diff != "" {
+	if diff := cmp.Diff(map[string]string{`"yes"`: `{"sender":"x"};null;["more"];`, `"dana"`: "null;", `"done"`: `"y";null;["more"];`}, found); diff != "" {
 		t.Errorf("the guards (-want +got):\n%s", diff)
 	}
 	if _, err := r.Answer(t.Context(), r.at(cb, added.Link), success(`1`)); !errors.Is(err, relay.ErrUnavailable) {

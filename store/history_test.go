@@ -464,7 +464,7 @@ func (m model) place(state relay.State) int64 {
 		return m.deadline
 	case state == relay.StateAnswered:
 		return m.due
-	case state.Final() && state != "":
+	case state.Final():
 		return m.ended
 	}
 	return m.created

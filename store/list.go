@@ -30,29 +30,39 @@ type order struct {
 }
 
 // The orders of lists that are not of a final state. Waiting callbacks are listed
-// by what happens to them next, the earliest first. While a list is read, a
-// callback can only move towards its end, unless a pending one gets an earlier
-// deadline.
+// by what happens to them next, the earliest first. A callback that moves while a
+// list is read can be missed: a pending one that gets an earlier deadline, and an
+// answered one whose attempt ends, because it then moves from the end of its lease
+// to its next attempt.
 var (
 	byCreation    = order{createdSet, false}
 	byDeadline    = order{deadlineSet, true}
 	byNextAttempt = order{dueSet, true}
 )
 
-// orderOf returns the order in which callbacks in a state are listed. In a final
-// state, those that ended last come first. Before the migration, the set of a
-// final state is incomplete, so its callbacks are searched for among all
-// callbacks.
-func (s *Store) orderOf(state relay.State) order {
+// ordersOf returns the orders in which callbacks in a state can be listed. In a
+// final state, those come first that retention forgets last, which are those that
+// ended last, unless the retention was changed. Before the migration, the set of a
+// final state is incomplete, so its callbacks are searched for among all callbacks.
+func ordersOf(state relay.State) []order {
 	switch {
 	case state == relay.StatePending:
-		return byDeadline
+		return []order{byDeadline}
 	case state == relay.StateAnswered:
-		return byNextAttempt
-	case state.Final() && state != "" && s.migrated():
-		return order{endedSet(state), false}
+		return []order{byNextAttempt}
+	case state.Final():
+		return []order{{endedSet(state), false}, byCreation}
 	}
-	return byCreation
+	return []order{byCreation}
+}
+
+// orderOf returns the order in which a list of a state begins.
+func (s *Store) orderOf(state relay.State) order {
+	orders := ordersOf(state)
+	if s.migrated() {
+		return orders[0]
+	}
+	return orders[len(orders)-1]
 }
 
 // compare compares members by this order.
@@ -75,16 +85,17 @@ var errCursor = &relay.InvalidFieldError{
 	Field: "cursor", Problem: "is not a cursor that this list returned; use it only with the same state",
 }
 
-// parseCursor reads a cursor of a list by state, and the order of that list.
-func (s *Store) parseCursor(text string, state relay.State) (order, member, error) {
-	o := s.orderOf(state)
+// parseCursor reads a cursor of a list by state, and the order of that list. A list
+// ends in the order in which it began, even if it began before the migration, or on
+// a replica that noticed the end of the migration earlier than this one.
+func parseCursor(text string, state relay.State) (order, member, error) {
 	parts := strings.Split(text, "-")
-	if parts[0] == byCreation.name && state.Final() {
-		o = byCreation // a list that began before the migration ends as it began
-	}
-	if len(parts) != 3 || parts[0] != o.name {
+	orders := ordersOf(state)
+	i := slices.IndexFunc(orders, func(o order) bool { return o.name == parts[0] })
+	if len(parts) != 3 || i < 0 {
 		return order{}, member{}, errCursor
 	}
+	o := orders[i]
 	score, err := strconv.ParseFloat(parts[1], 64)
 	id, idErr := relay.ParseCallbackID(parts[2])
 	if err != nil || idErr != nil || math.IsNaN(score) || math.IsInf(score, 0) {
@@ -100,7 +111,7 @@ func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
 	}
 	o, last := s.orderOf(q.State), (*member)(nil)
 	if q.Cursor != "" {
-		from, place, err := s.parseCursor(q.Cursor, q.State)
+		from, place, err := parseCursor(q.Cursor, q.State)
 		if err != nil {
 			return relay.Page{}, err
 		}
@@ -124,7 +135,7 @@ func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
 		if examined > 0 {
 			last = &members[examined-1]
 			page.Examined += examined
-			page.ExaminedTo = time.UnixMilli(int64(last.score)).UTC()
+			page.ExaminedTo = s.reached(o, *last)
 		}
 		if len(members) < step && examined == len(members) {
 			return page, nil // the end of the list
@@ -132,6 +143,16 @@ func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
 	}
 	page.Next = o.cursor(*last)
 	return page, nil
+}
+
+// reached returns a time of the last callback that was examined: what it is ordered
+// by or, in a final state, when it ended.
+func (s *Store) reached(o order, last member) time.Time {
+	at := time.UnixMilli(int64(last.score)).UTC()
+	if relay.State(o.name).Final() {
+		return at.Add(-s.retention)
+	}
+	return at
 }
 
 // addMatches reads callbacks and adds those that match the query to a page, up to
@@ -172,12 +193,14 @@ func matches(cb relay.Callback, q relay.Query) bool {
 //
 // Ids spread evenly over the partitions, so each partition is asked for its share
 // first. A partition is asked for more only if it may have members that come
-// before the n-th of those read so far. The second round trip is the last one,
-// unless members are set aside or the sets are very uneven.
+// before the n-th of those read so far: for an equal share of the n. So where sets
+// are even, the second round trip is the last one, and it reads little, because it
+// stops at the n-th. Where they are uneven, each round trip at least doubles how
+// far the remaining partitions were read, and reads about n members at most.
 func (s *Store) next(ctx context.Context, o order, last *member, n int) ([]member, error) {
 	var found []member
 	ask := make([]listed, 0, relay.Partitions)
-	for _, p := range everywhere(o.sortedSet) {
+	for _, p := range partsOf(allPartitions, []sortedSet{o.sortedSet}) {
 		ask = append(ask, listed{part: p, last: last, more: true})
 	}
 	each := n/relay.Partitions + 1
@@ -195,7 +218,7 @@ func (s *Store) next(ctx context.Context, o order, last *member, n int) ([]membe
 		ask = slices.DeleteFunc(ask, func(l listed) bool {
 			return !l.more || stop != nil && o.compare(*l.last, *stop) >= 0
 		})
-		each = n
+		each = n/max(1, len(ask)) + 1
 	}
 	return found, nil
 }
@@ -247,6 +270,9 @@ func (s *Store) listParts(ctx context.Context, o order, from []listed, each int,
 		return args
 	})
 	if err != nil {
+		if onlyDamaged(err) { // a list without a partition would look complete
+			err = unavailable(err)
+		}
 		return nil, err
 	}
 	_ = s.setAside(ctx, strays) // if this fails they stay, and the list skips them anyway

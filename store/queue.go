@@ -14,17 +14,17 @@ import (
 // attempt for each. With an error it still returns what it claimed: part of Redis
 // may be unavailable, or an unreadable entry was set aside.
 func (s *Store) Claim(ctx context.Context, limit int) ([]relay.Delivery, error) {
-	var told error
+	var damaged error
 	for range asideRounds {
 		claimed, strays, err := s.claimOnce(ctx, limit)
 		if aside := s.setAside(ctx, strays); aside != nil {
-			told = aside
+			damaged = aside
 		}
-		if err = cmp.Or(err, told); err != nil && !errors.Is(err, errAside) || len(claimed) > 0 || len(strays) == 0 {
+		if err = cmp.Or(err, damaged); !onlyDamaged(err) || len(claimed) > 0 || len(strays) == 0 {
 			return claimed, err
 		}
 	}
-	return nil, told
+	return nil, damaged
 }
 
 func (s *Store) claimOnce(ctx context.Context, limit int) ([]relay.Delivery, []stray, error) {
@@ -54,7 +54,7 @@ func (s *Store) claimOnce(ctx context.Context, limit int) ([]relay.Delivery, []s
 		}
 	}
 	_, trimErr := s.trim(ctx, gone)
-	return claimed, strays, cmp.Or(claimErr, err, trimErr)
+	return claimed, strays, cmp.Or(claimErr, trimErr, err)
 }
 
 // readClaim reads a reply of claim.lua.
@@ -137,7 +137,7 @@ func (s *Store) Expire(ctx context.Context, limit int) (int, error) {
 	}
 	_, trimErr := s.trim(ctx, gone)
 	aside := s.setAside(ctx, strays)
-	return ended, cmp.Or(expireErr, aside, err, trimErr)
+	return ended, cmp.Or(expireErr, aside, trimErr, err)
 }
 
 func flag(b bool) int {

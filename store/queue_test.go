@@ -317,6 +317,10 @@ func testTrimMany(t *testing.T, r *redisUnderTest) {
 	}
 	longer := cancelled("kept for longer")
 	r.must(r.client.ZAdd(ctx, r.set(longer, "cancelled"), redis.Z{Score: 1, Member: string(longer.ID)}).Err())
+	// Somebody took away its time to live: it is kept, and looked at again.
+	forever := cancelled("forever")
+	r.must(r.client.Persist(ctx, r.key(forever)).Err())
+	r.must(r.client.ZAdd(ctx, r.set(forever, "cancelled"), redis.Z{Score: 1, Member: string(forever.ID)}).Err())
 	again := cancelled("again")
 	r.forget(again)
 	r.register("again")
@@ -332,6 +336,10 @@ func testTrimMany(t *testing.T, r *redisUnderTest) {
 	r.checkInvariants("kept for longer", longer)
 	if score := r.client.ZScore(ctx, r.set(longer, "cancelled"), string(longer.ID)).Val(); int64(score) <= time.Now().UnixMilli() {
 		t.Errorf("it would be looked at again and again: score %v", score)
+	}
+	in := time.Until(time.UnixMilli(int64(r.client.ZScore(ctx, r.set(forever, "cancelled"), string(forever.ID)).Val())))
+	if in < 50*time.Minute || in > 70*time.Minute || !r.inSet(forever, "created") || r.hash(forever)["state"] != "cancelled" {
+		t.Errorf("without a time to live, it is looked at again in %v, want an hour", in)
 	}
 }
 

@@ -193,7 +193,7 @@ func (s *Store) readSchema(ctx context.Context) (marker string, err error) {
 func (s *Store) missingMigration() error {
 	seen := s.marker.Load()
 	if seen != nil && seen.wrong == nil && seen.marker != schemaLatest {
-		return fmt.Errorf("migration %s has not run: run relay migrate up; until then, lists of callbacks that have ended are slow, and their counts are too low", schemaLatest)
+		return fmt.Errorf("migration %s has not run: run relay migrate up; until then, callbacks that an older release ended are not counted, lists search for them, and their ids stay in Redis", schemaLatest)
 	}
 	return nil
 }

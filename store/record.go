@@ -35,18 +35,19 @@ type spec struct {
 // specLink is one link of a spec: a name and a kind, written as a pair.
 type specLink struct {
 	Name, Kind string
-	// Guard is a third element that a later release may write; nil if there is
-	// none. This release does not know what it means, so it preserves it and
-	// refuses every use of that link.
-	Guard json.RawMessage
+	// Rest are the further elements that a later release may write. This release
+	// does not know what they mean, so it preserves them. A third element other
+	// than null guards the link: scripts then refuse every use of it.
+	Rest []json.RawMessage
 }
 
 // MarshalJSON implements [json.Marshaler].
 func (l specLink) MarshalJSON() ([]byte, error) {
-	if l.Guard == nil {
-		return json.Marshal([]string{l.Name, l.Kind})
+	elements := []any{l.Name, l.Kind}
+	for _, element := range l.Rest {
+		elements = append(elements, element)
 	}
-	return json.Marshal([]any{l.Name, l.Kind, l.Guard})
+	return json.Marshal(elements)
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -55,9 +56,7 @@ func (l *specLink) UnmarshalJSON(text []byte) error {
 	if json.Unmarshal(text, &elements) != nil || len(elements) < 2 {
 		return errors.New("a link is not a pair of name and kind")
 	}
-	if len(elements) > 2 {
-		l.Guard = elements[2]
-	}
+	l.Rest = elements[2:]
 	return errors.Join(json.Unmarshal(elements[0], &l.Name), json.Unmarshal(elements[1], &l.Kind))
 }
 

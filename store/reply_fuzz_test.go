@@ -395,8 +395,8 @@ func FuzzList(f *testing.F) {
 			if text == "" || strings.HasPrefix(text, "-") {
 				continue // the relay writes no time before 1970
 			}
-			o, p, err := b.parseCursor(text, "")
-			if _, again, againErr := b.parseCursor(o.cursor(p), ""); err != nil || againErr != nil || again.id != p.id || again.score != p.score {
+			o, p, err := parseCursor(text, "")
+			if _, again, againErr := parseCursor(o.cursor(p), ""); err != nil || againErr != nil || again.id != p.id || again.score != p.score {
 				t.Errorf("%q stands for %v, and that for %v: %v, %v", text, p, again, err, againErr)
 			}
 		}

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 
@@ -22,6 +21,7 @@ var (
 	dueSet      = sortedSet{"due", dueKey}
 	deadlineSet = sortedSet{"deadline", deadlineKey}
 	createdSet  = sortedSet{"created", createdKey}
+	asideSet    = sortedSet{"aside", asideKey}
 )
 
 // finalStates are the states in which callbacks end, in the order in which scripts
@@ -58,10 +58,10 @@ type part struct {
 
 func (p part) key() string { return p.sortedSet.key(p.partition) }
 
-// everywhere returns the sets in all partitions, ordered by partition.
-func everywhere(sets ...sortedSet) []part {
-	parts := make([]part, 0, relay.Partitions*len(sets))
-	for partition := range relay.Partitions {
+// partsOf returns the sets of the partitions, ordered by partition.
+func partsOf(partitions []int, sets []sortedSet) []part {
+	parts := make([]part, 0, len(partitions)*len(sets))
+	for _, partition := range partitions {
 		for _, set := range sets {
 			parts = append(parts, part{set, partition})
 		}
@@ -96,17 +96,22 @@ func (s *Store) slots() [][]int {
 	if _, cluster := s.redis.(*redis.ClusterClient); cluster {
 		size = 1
 	}
+	return slices.Collect(slices.Chunk(allPartitions, size))
+}
+
+// allPartitions are the numbers of all partitions.
+var allPartitions = func() []int {
 	all := make([]int, relay.Partitions)
 	for partition := range all {
 		all[partition] = partition
 	}
-	return slices.Collect(slices.Chunk(all, size))
-}
+	return all
+}()
 
 // readParts runs due.lua or list.lua on sorted sets in one round trip. parts must
 // be ordered by partition. Members that are not ids of their partition are
-// returned separately. With an error, it still returns what the successful calls
-// read.
+// returned separately. With an error, it still returns what could be read. The
+// error is a [*damagedError] if only keys of another type could not be.
 func (s *Store) readParts(ctx context.Context, script *redis.Script, parts []part, args func(parts []part) []any) ([]member, []stray, error) {
 	var groups [][]part
 	rest := parts
@@ -129,21 +134,27 @@ func (s *Store) readParts(ctx context.Context, script *redis.Script, parts []par
 	replies, err := s.runAll(ctx, script, calls)
 	var members []member
 	var strays []stray
+	var broken []part
 	for i, got := range replies {
-		m, strange := readMembers(groups[i], got)
-		members, strays = append(members, m...), append(strays, strange...)
+		m, strange, unreadable := readMembers(groups[i], got)
+		members, strays, broken = append(members, m...), append(strays, strange...), append(broken, unreadable...)
 	}
-	return members, strays, err
+	return members, strays, cmp.Or(err, notSets(broken))
 }
 
 // readMembers reads a reply of due.lua or list.lua about some sorted sets.
-func readMembers(parts []part, got reply) (members []member, strays []stray) {
+// broken are the keys that are no sorted sets.
+func readMembers(parts []part, got reply) (members []member, strays []stray, broken []part) {
 	for i := 0; i+2 < len(got); i += 3 {
 		number, err := strconv.Atoi(got[i])
 		if err != nil || number < 1 || number > len(parts) {
 			continue // no script of ours returns this
 		}
 		p := parts[number-1]
+		if got[i+2] == "" {
+			broken = append(broken, p)
+			continue
+		}
 		id, ours := idIn(p.partition, got[i+1])
 		score, err := strconv.ParseFloat(got[i+2], 64)
 		if err != nil {
@@ -155,26 +166,27 @@ func readMembers(parts []part, got reply) (members []member, strays []stray) {
 		}
 		members = append(members, member{p, id, score})
 	}
-	return members, strays
+	return members, strays, broken
 }
 
 // due returns up to limit due members of sorted sets, the oldest first. It sets
-// aside members that are not ids, and then returns errAside.
+// aside members that are not ids. With a [*damagedError] it still returns what
+// could be read.
 func (s *Store) due(ctx context.Context, sets []sortedSet, limit int) ([]member, error) {
 	// Ids spread evenly, so a few members of each set fill the limit. If not,
 	// the next call follows immediately and takes the next few.
 	each := 1 + limit/relay.Partitions*2
 	var aside error
 	for round := 0; ; round++ {
-		members, strays, err := s.readParts(ctx, dueScript, everywhere(sets...), func([]part) []any {
+		members, strays, err := s.readParts(ctx, dueScript, partsOf(allPartitions, sets), func([]part) []any {
 			return []any{each}
 		})
 		slices.SortFunc(members, compare)
 		members = members[:min(limit, len(members))]
-		if err != nil || len(strays) == 0 || round == asideRounds {
-			return members, cmp.Or(err, aside)
+		if !onlyDamaged(err) || len(strays) == 0 || round == asideRounds {
+			return members, cmp.Or(aside, err)
 		}
-		if aside = s.setAside(ctx, strays); aside != nil && !errors.Is(aside, errAside) {
+		if aside = s.setAside(ctx, strays); !onlyDamaged(aside) {
 			return members, aside
 		}
 		each = asideBatch

@@ -160,7 +160,10 @@ func (s *Store) readAll(ctx context.Context, ids []relay.CallbackID) ([]stored, 
 		} else if err != nil {
 			return nil, unavailable(err)
 		}
-		if err := scores[i].Err(); err != nil && err != redis.Nil { //nolint:errorlint // Nil: not in the due set; a wrapped Nil is a failure of a Sentinel
+		if err := scores[i].Err(); redis.HasErrorPrefix(err, wrongType) {
+			views[i].err = unavailable(fmt.Errorf("%s: %w", dueKey(ids[i].Partition()), err))
+			continue
+		} else if err != nil && err != redis.Nil { //nolint:errorlint // Nil: not in the due set; a wrapped Nil is a failure of a Sentinel
 			return nil, unavailable(err)
 		}
 		values := hashes[i].Val()

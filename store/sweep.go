@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 )
 
 // trimStep is how many callbacks one step removes from the sorted sets.
@@ -15,21 +14,21 @@ const trimStep = 512
 // error then says so.
 func (s *Store) Trim(ctx context.Context) (int, error) {
 	trimmed := 0
-	var aside error
+	var damaged error
 	for {
 		past, err := s.due(ctx, endedSets, trimStep)
-		if err != nil && !errors.Is(err, errAside) {
+		if !onlyDamaged(err) {
 			return trimmed, err
 		}
-		aside = cmp.Or(aside, err)
+		damaged = cmp.Or(damaged, err)
 		n, err := s.trim(ctx, past)
 		trimmed += n
-		if err != nil && !errors.Is(err, errAside) {
+		if !onlyDamaged(err) {
 			return trimmed, err
 		}
-		aside = cmp.Or(aside, err)
+		damaged = cmp.Or(damaged, err)
 		if n == 0 || len(past) < trimStep {
-			return trimmed, aside
+			return trimmed, damaged
 		}
 	}
 }

@@ -178,7 +178,7 @@ func (c *listCommand) Run(ctx context.Context, t terminal) error {
 // it shows its progress on a terminal.
 func (c *listCommand) find(ctx context.Context, t terminal, relay *client.Client, query client.Query) ([]api.Callback, error) {
 	found, examined := []api.Callback{}, 0
-	shown := newSearchView(t)
+	shown := newSearchView(t, c.State)
 	defer shown.end()
 	for page, err := range relay.Pages(ctx, query) {
 		if err != nil {

@@ -81,14 +81,20 @@ func preview(ctx context.Context, t terminal, client redis.UniversalClient) erro
 	if err != nil {
 		return err
 	}
+	now := 0
 	for _, p := range plans {
 		what := "changes no callback"
 		if p.Rewrite != nil {
 			what = fmt.Sprintf("rewrites %d of %d callbacks", p.Rewrites, p.Of)
 		}
 		fmt.Fprintf(t.out, "would apply %d: %s; %s\n", p.Number, p.Name, what)
+		if p.Waits != nil {
+			fmt.Fprintf(t.out, "would wait: %v\n", p.Waits)
+		} else {
+			now++
+		}
 	}
-	fmt.Fprintf(t.out, "%d to apply, nothing was changed\n", len(plans))
+	fmt.Fprintf(t.out, "%d to apply, nothing was changed\n", now)
 	return nil
 }
 

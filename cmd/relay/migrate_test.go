@@ -32,7 +32,7 @@ func TestMigrationIsStillToCome(t *testing.T) {
 			t.Helper()
 			w.eventually("/readyz is right about the migration", func() bool {
 				status, body := w.private(r, "/readyz")
-				return status == 200 && strings.Contains(body, "migration 2 has not run: run relay migrate up") == want
+				return status == 200 && strings.Contains(body, "migration 2 has not run: run relay migrate up; until then, callbacks that an older release ended are not counted, lists search for them, and their ids stay in Redis") == want
 			})
 		}
 		listed := func() {
@@ -47,19 +47,23 @@ func TestMigrationIsStillToCome(t *testing.T) {
 
 		old := redis.Z{Score: float64(time.Now().UnixMilli()), Member: "OLD+generations"}
 		w.must(w.redis.ZAdd(ctx, "relay:v1:replicas", old).Err())
-		up := func(wait time.Duration) string {
+		up := func(wait time.Duration, dryRun bool) string {
 			t.Helper()
 			var out bytes.Buffer
-			c := migrateUpCommand{Wait: wait, RedisSettings: config.RedisSettings{RedisURL: config.Secret(server.url), RedisMode: server.mode}}
+			c := migrateUpCommand{Wait: wait, DryRun: dryRun, RedisSettings: config.RedisSettings{RedisURL: config.Secret(server.url), RedisMode: server.mode}}
 			w.must(c.Run(ctx, terminal{out: &out, err: &out}))
 			return out.String()
 		}
-		if told := up(0); !strings.Contains(told, "alive: OLD+generations") || !strings.Contains(told, "run relay migrate up again after the rollout") {
+		if told := up(0, true); !strings.Contains(told, "would wait: migration 2 waits until no replica of an older release runs any more; alive: OLD+generations") ||
+			!strings.Contains(told, "0 to apply, nothing was changed") {
+			t.Errorf("previewed beside an older replica: %s", told)
+		}
+		if told := up(0, false); !strings.Contains(told, "alive: OLD+generations") || !strings.Contains(told, "run relay migrate up again after the rollout") {
 			t.Errorf("beside an older replica: %s", told)
 		}
 		warns(true)
 		go w.redis.ZRem(ctx, "relay:v1:replicas", old.Member)
-		if told := up(time.Minute); !strings.Contains(told, "done, 1 applied") {
+		if told := up(time.Minute, false); !strings.Contains(told, "done, 1 applied") {
 			t.Errorf("after it has stopped: %s", told)
 		}
 		warns(false)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"callback-relay/migrations"
+	"callback-relay/relay"
 )
 
 // progressView shows the progress of a migration: as a redrawn bar on a terminal,
@@ -72,12 +73,22 @@ func (v *progressView) end() {
 // Elsewhere it shows nothing, since the output is for a program.
 type searchView struct {
 	out    io.Writer
+	reach  string // what the time says that show gets
 	draws  bool
 	inLine bool
 }
 
-func newSearchView(t terminal) *searchView {
-	return &searchView{out: t.err, draws: isTerminal(t.err)}
+// newSearchView returns the view of a search through the callbacks in a state, ""
+// for all.
+func newSearchView(t terminal, state string) *searchView {
+	reach := "back to"
+	switch relay.State(state) {
+	case relay.StatePending:
+		reach = "with deadlines up to"
+	case relay.StateAnswered:
+		reach = "with attempts up to"
+	}
+	return &searchView{out: t.err, reach: reach, draws: isTerminal(t.err)}
 }
 
 // show shows how many callbacks were examined, how many were found, and how far
@@ -86,7 +97,7 @@ func (v *searchView) show(examined, found int, to *time.Time) {
 	if !v.draws || to == nil {
 		return
 	}
-	fmt.Fprintf(v.out, "\rexamined %d callbacks, as far as %s, and found %d", examined, to.Format(time.RFC3339), found)
+	fmt.Fprintf(v.out, "\rexamined %d callbacks %s %s, and found %d", examined, v.reach, to.Format(time.RFC3339), found)
 	v.inLine = true
 }
 

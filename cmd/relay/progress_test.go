@@ -67,20 +67,24 @@ func TestIsTerminal(t *testing.T) {
 // TestSearchProgress: only a terminal is shown how far a search has come.
 func TestSearchProgress(t *testing.T) {
 	at := time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
-	for draws, want := range map[bool]string{
-		false: "",
-		true: "\rexamined 1000 callbacks, as far as 2026-03-01T09:30:00Z, and found 0" +
-			"\rexamined 2000 callbacks, as far as 2026-03-01T08:30:00Z, and found 3\n",
+	for state, reach := range map[string]string{
+		"": "back to", "delivered": "back to", "pending": "with deadlines up to", "answered": "with attempts up to",
 	} {
-		var out bytes.Buffer
-		v := newSearchView(terminal{err: &out})
-		v.draws = draws
-		earlier := at.Add(-time.Hour)
-		v.show(1000, 0, &at)
-		v.show(2000, 3, &earlier)
-		v.end()
-		if diff := cmp.Diff(want, out.String()); diff != "" {
-			t.Errorf("on a terminal: %v (-want +got):\n%s", draws, diff)
+		for draws, want := range map[bool]string{
+			false: "",
+			true: "\rexamined 1000 callbacks " + reach + " 2026-03-01T09:30:00Z, and found 0" +
+				"\rexamined 2000 callbacks " + reach + " 2026-03-01T08:30:00Z, and found 3\n",
+		} {
+			var out bytes.Buffer
+			v := newSearchView(terminal{err: &out}, state)
+			v.draws = draws
+			earlier := at.Add(-time.Hour)
+			v.show(1000, 0, &at)
+			v.show(2000, 3, &earlier)
+			v.end()
+			if diff := cmp.Diff(want, out.String()); diff != "" {
+				t.Errorf("on a terminal: %v (-want +got):\n%s", draws, diff)
+			}
 		}
 	}
 }

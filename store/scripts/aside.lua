@@ -11,8 +11,8 @@ local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not score then
   return {'verdict', 'gone'}
 end
-if type(redis.pcall('ZCARD', KEYS[2])) ~= 'number' then
-  return {'verdict', 'kept'} -- the key has another type
+if not size(KEYS[2]) then
+  return {'verdict', 'kept'}
 end
 redis.call('ZREM', KEYS[1], ARGV[1]) -- needs no memory, so a full Redis accepts the rest
 redis.call('ZADD', KEYS[2], score, ARGV[2] .. ' ' .. ARGV[1])

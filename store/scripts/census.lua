@@ -13,10 +13,13 @@
 -- Returns verdict "counted" with now, answered, pending, aside (entries that were
 --         set aside), delivered, refused, expired, cancelled, near (pending
 --         callbacks with a near deadline), oldest (when the oldest of the
---         callbacks that are first in a deadline set was created), and next, once
---         for the first id in each due set
+--         callbacks that are first in a deadline set was created), next, once
+--         for the first id in each due set, and broken, once for the number in
+--         KEYS of each key that is not a sorted set
+--
+-- One call asks all partitions, so a key of another type must not fail it.
 
-local names = {'answered', 'pending', 'aside', 'delivered', 'refused', 'expired', 'cancelled'}
+local names = {'answered', 'pending', 'aside', 'delivered', 'refused', 'expired', 'cancelled', 'created'}
 local at = now()
 local latest = text(at + ARGV[1])
 local reply, counts, near, oldest = {'verdict', 'counted', 'now', text(at)}, {}, 0, nil
@@ -25,17 +28,27 @@ local function first(key)
   return redis.call('ZRANGEBYSCORE', key, '-inf', '+inf', 'LIMIT', '0', '1')[1]
 end
 
-for base = 0, #KEYS - 1, #names + 1 do
+for base = 0, #KEYS - 1, #names do
+  local keys = {} -- of the sets with members, by name
   for i, name in ipairs(names) do
-    counts[name] = (counts[name] or 0) + redis.call('ZCARD', KEYS[base + i])
+    local key = KEYS[base + i]
+    local members = size(key)
+    if not members then
+      add(reply, {broken = text(base + i)}, 'broken')
+    elseif members > 0 then
+      keys[name] = key
+    end
+    counts[name] = (counts[name] or 0) + (members or 0)
   end
-  near = near + redis.call('ZCOUNT', KEYS[base + 2], '-inf', latest)
-  local waits = first(KEYS[base + 2])
-  local created = waits and redis.call('ZSCORE', KEYS[base + 8], waits)
+  local waits = keys.pending and first(keys.pending)
+  local created = waits and keys.created and redis.call('ZSCORE', keys.created, waits)
   if created and (not oldest or tonumber(created) < tonumber(oldest)) then
     oldest = created
   end
-  add(reply, {next = first(KEYS[base + 1])}, 'next')
+  if keys.pending then
+    near = near + redis.call('ZCOUNT', keys.pending, '-inf', latest)
+  end
+  add(reply, {next = keys.answered and first(keys.answered)}, 'next')
 end
 
 for _, name in ipairs(names) do

@@ -24,9 +24,9 @@ if cb.state ~= ARGV[2] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   return {'verdict', 'gone'}
 end
-local attempts, unclear = tonumber(cb.attempts or ''), tonumber(cb.unclear or '')
+local attempts, unclear, fence = tonumber(cb.attempts or ''), tonumber(cb.unclear or ''), tonumber(cb.fence or '0')
 cb.created = registered(cb.registration)
-if not (attempts and unclear and cb.created and cb.answered and cb.taskToken and cb.type and cb.error
+if not (attempts and unclear and fence and cb.created and cb.answered and cb.taskToken and cb.type and cb.error
     and cb.outcome) then
   return {'verdict', 'malformed'}
 end
@@ -42,7 +42,7 @@ if cb.leased ~= ARGV[4] then
   redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis accepts the rest
   redis.call('ZADD', KEYS[2], text(at + ARGV[3]), ARGV[1])
   redis.call('HSET', KEYS[1], 'leased', ARGV[4], 'attempts', text(attempts), 'unclear', text(unclear),
-    'fence', text(tonumber(cb.fence or 0) + 1))
+    'fence', text(fence + 1))
 end
 local reply = {'verdict', 'claimed', 'attempts', text(attempts), 'unclear', text(unclear - 1), 'now', text(at)}
 return add(reply, cb, 'created', 'answered', 'taskToken', 'type', 'error', 'outcome', 'trace')

@@ -2,12 +2,18 @@
 --
 -- KEYS[1] sorted set   scored in milliseconds; further keys are further sets
 -- ARGV[1] how many members of each set at most
--- Returns {number of the set in KEYS, member, score, …} for each member
+-- Returns {number of the set in KEYS, member, score, …} for each member, and
+--         {number of the set, '', '', …} for each key that is not a sorted set
+--
+-- One call asks all partitions, so a key of another type must not fail it.
 
 local latest = text(now())
 local found = {}
 for number, key in ipairs(KEYS) do
-  local members = redis.call('ZRANGEBYSCORE', key, '-inf', latest, 'WITHSCORES', 'LIMIT', '0', ARGV[1])
+  local members = {'', ''}
+  if size(key) then
+    members = redis.call('ZRANGEBYSCORE', key, '-inf', latest, 'WITHSCORES', 'LIMIT', '0', ARGV[1])
+  end
   for i = 1, #members, 2 do
     found[#found + 1] = text(number)
     found[#found + 1] = members[i]

@@ -9,7 +9,8 @@
 -- ARGV[5] that member
 -- ARGV[6] the last member of that set that may be listed; each further set has
 --         three more such arguments
--- Returns {number of the set in KEYS, member, score, …} for each member
+-- Returns {number of the set in KEYS, member, score, …} for each member, and
+--         {number of the set, '', '', …} for each key that is not a sorted set
 
 -- before counts the members of a set that are below the given one, which need not
 -- be in the set. With inclusive, the given one counts too.
@@ -32,8 +33,11 @@ local up = ARGV[1] == 'up'
 local found = {}
 for number, key in ipairs(KEYS) do
   local score, member, last = ARGV[1 + 3 * number], ARGV[2 + 3 * number], ARGV[3 + 3 * number]
-  local begins, ends = 0, redis.call('ZCARD', key)
-  if up then
+  local begins, ends = 0, size(key)
+  if not ends then
+    found[#found + 1], found[#found + 2], found[#found + 3] = text(number), '', ''
+    ends = 0
+  elseif up then
     if score ~= '' then
       begins = before(key, score, member, true)
     end

@@ -32,6 +32,13 @@ local function add(reply, fields, ...)
   return reply
 end
 
+-- size returns how many members a sorted set has, 0 if there is no such key, and
+-- nil if the key cannot be read as a sorted set.
+local function size(key)
+  local members = redis.pcall('ZCARD', key)
+  return type(members) == 'number' and members or nil
+end
+
 -- registered splits the field registration into three values: when the callback
 -- was created, its deadline (both in milliseconds, as text), and the spec (JSON).
 local function registered(registration)
@@ -51,7 +58,7 @@ local function has(registration, number, kind, generation)
   if link == nil or link[2] ~= kind or (asked.generation or '') ~= generation then
     return false
   end
-  return true, link[3] ~= nil
+  return true, link[3] ~= nil and link[3] ~= cjson.null
 end
 
 -- closed returns whether the link of this number is closed.

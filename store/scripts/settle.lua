@@ -26,9 +26,11 @@ local at = now()
 
 -- HDEL comes first: it needs no memory, so a full Redis accepts the rest.
 if ARGV[4] == ARGV[3] then
+  -- A count that is no number must fail the script before the first write.
+  local unclear, attempts = text(cb.unclear - ARGV[8]), text(cb.attempts - ARGV[9])
   redis.call('HDEL', KEYS[1], 'leased')
   redis.call('HSET', KEYS[1], 'released', ARGV[2], 'lastError', ARGV[5],
-    'unclear', text(cb.unclear - ARGV[8]), 'attempts', text(cb.attempts - ARGV[9]))
+    'unclear', unclear, 'attempts', attempts)
   redis.call('ZADD', KEYS[2], text(at + ARGV[7]), ARGV[1])
   return {'verdict', 'settled'}
 end

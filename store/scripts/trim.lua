@@ -31,11 +31,15 @@ local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
   left = 3600000 -- it never expires: look again in an hour
 end
+local ended
 for i = 5, #KEYS do
   if ARGV[i - 3] == cb.state then
-    redis.call('ZADD', KEYS[i], text(now() + left), ARGV[1])
+    ended = KEYS[i]
   else
-    redis.call('ZREM', KEYS[i], ARGV[1])
+    redis.call('ZREM', KEYS[i], ARGV[1]) -- needs no memory, so a full Redis accepts the rest
   end
+end
+if ended then
+  redis.call('ZADD', ended, text(now() + left), ARGV[1])
 end
 return {'verdict', 'exists'}
