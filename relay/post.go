@@ -171,12 +171,13 @@ func (s *Service) answerFixed(ctx context.Context, link LinkRef) (Receipt, error
 	}
 	// The outcome of the link is deleted in the final state, so a repeated answer is
 	// recognised by its link.
-	if v.Standing() != StandingWaiting || v.Link.Closed {
-		if err := v.late(Submission{}); err != nil {
-			return Receipt{}, fmt.Errorf("answer %s: %w", v.ID, err)
-		}
+	f := v.facts(Submission{})
+	if f.Repeated() {
 		err := s.store.ConfirmDurable(ctx, v.ID)
 		return Receipt{ID: v.ID, Verdict: verdictOf(v.State), Duplicate: true, Response: v.Request.Response}, err
+	}
+	if err := f.Refusal(); err != nil {
+		return Receipt{}, fmt.Errorf("answer %s: %w", v.ID, err)
 	}
 	return s.answer(ctx, link, v.Request.Outcome())
 }
