@@ -25,7 +25,7 @@ func (h *public) post(c echo.Context, link relay.LinkRef) error {
 	}
 	req := c.Request()
 	receipt, err := h.relay.Receive(req.Context(), link, relay.Post{
-		Method: req.Method, Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: room,
+		Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: room,
 	})
 	if err != nil {
 		return err
