@@ -12,8 +12,8 @@ import (
 
 // A large request that is refused must not be in the way of a small one that
 // fits, not even for the moment in which it is looked at.
-func TestCapacityRefusesOnlyWhatDoesNotFit(t *testing.T) {
-	c := &capacity{most: 100}
+func TestRoomRefusesOnlyWhatDoesNotFit(t *testing.T) {
+	c := &room{most: 100}
 	var others sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {
