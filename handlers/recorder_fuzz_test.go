@@ -36,6 +36,10 @@ func (r *recorder) Create(_ context.Context, n relay.NewCallback) (relay.Callbac
 	return n.Callback, true, nil
 }
 
+func (*recorder) Find(context.Context, relay.NewCallback) (relay.Callback, error) {
+	return relay.Callback{}, relay.ErrNotFound
+}
+
 // quiet counts nothing.
 type quiet struct{}
 

@@ -12,8 +12,8 @@ import (
 
 // A large request that is refused must not block a small one that fits, not even for a
 // moment.
-func TestCapacityRefusesOnlyWhatDoesNotFit(t *testing.T) {
-	c := &capacity{most: 100}
+func TestRoomRefusesOnlyWhatDoesNotFit(t *testing.T) {
+	c := &room{most: 100}
 	var others sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {

@@ -89,9 +89,20 @@ func TestTitles(t *testing.T) {
 		o := serviceOptions(t, kept)
 		o.MaxOutput = relay.MaxOutputBytes
 		s := relay.NewService(o)
-		_, _, err := s.Create(t.Context(), relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a})
-		if err == nil { // the store reports it if nothing else is wrong
-			err = kept.refused
+		r := relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a}
+		_, created, err := s.Create(t.Context(), r)
+		if created != (c.want == nil) {
+			t.Errorf("%s: created: %t", name, created)
+		}
+		if name == "none" || name == "cannot be seen" {
+			kept.found = relay.Callback{ID: "before"}
+			if cb, created, err := s.Create(t.Context(), r); cb.ID != "before" || created || err != nil {
+				t.Errorf("%s, and the callback is there: %s, created: %t, %v", name, cb.ID, created, err)
+			}
+			kept.err = relay.ErrSettingsDiffer
+			if _, _, err := s.Create(t.Context(), r); !errors.Is(err, relay.ErrSettingsDiffer) {
+				t.Errorf("%s, and another callback is there: %v", name, err)
+			}
 		}
 		if diff := cmp.Diff(c.want, fieldsOf(t, err)); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)

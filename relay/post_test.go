@@ -26,7 +26,7 @@ func (full) Take(int) error { return relay.ErrOverloaded }
 func to(t relay.LinkType) relay.LinkRef { return relay.LinkRef{LinkKind: kind(t)} }
 
 func posted(body string, headers ...string) relay.Post {
-	p := relay.Post{Method: http.MethodPost, Header: http.Header{}, Body: []byte(body), Room: unbounded{}}
+	p := relay.Post{Header: http.Header{}, Body: []byte(body), Room: unbounded{}}
 	for i := 0; i < len(headers); i += 2 {
 		p.Header.Set(headers[i], headers[i+1])
 	}

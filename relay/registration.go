@@ -40,10 +40,6 @@ type NewCallback struct {
 	OlderIDs  []CallbackID  // which the task token has under older master keys
 	Asked     Registration  // with what was left out filled in
 	MaxExpiry time.Duration // how far away the deadline may be
-	// Refused says why no callback may be created. If the previous release already
-	// created one, that one is still found: it allowed pages with no title or an
-	// invisible one. Remove Refused once no such callback can be waiting any more.
-	Refused error
 }
 
 // Prepare turns a registration into what the store keeps.

@@ -84,7 +84,16 @@ func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, crea
 		return Callback{}, false, errors.Join(append(wrong, invisible...)...)
 	}
 	n := Prepare(s.keys, r, s.maxExpiry)
-	n.Refused = errors.Join(invisible...)
+	if len(invisible) > 0 {
+		// The previous release allowed pages with no title or an invisible one. What it
+		// created is still found. Remove this, and [Store.Find], once no such callback can
+		// be waiting any more.
+		cb, err := s.store.Find(ctx, n)
+		if errors.Is(err, ErrNotFound) {
+			err = errors.Join(invisible...)
+		}
+		return cb, false, err
+	}
 	return s.store.Create(ctx, n)
 }
 

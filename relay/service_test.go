@@ -23,9 +23,9 @@ type scripted struct {
 	settled  relay.Settlement
 	err      error
 	beatErr  error
+	found    relay.Callback // what there is already
 
 	registration relay.Registration
-	refused      error
 	query        relay.Query
 	answers      int
 	answered     relay.Outcome // the last one
@@ -35,8 +35,15 @@ type scripted struct {
 }
 
 func (s *scripted) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
-	s.registration, s.refused = n.Asked, n.Refused
+	s.registration = n.Asked
 	return relay.Callback{}, true, s.err
+}
+
+func (s *scripted) Find(context.Context, relay.NewCallback) (relay.Callback, error) {
+	if s.found.ID == "" {
+		return relay.Callback{}, relay.ErrNotFound
+	}
+	return s.found, s.err
 }
 
 func (s *scripted) Answer(ctx context.Context, _ relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {

@@ -276,10 +276,10 @@ func testRepeatedAfterRevocation(t *testing.T, r *redisUnderTest) {
 	kim.Approver = "Kim Sato"
 	v := r.add(cb, "dana", kim)
 	seen, err := r.View(ctx, dana)
-	if got, ok := seen.Mine(); err != nil || !seen.Link.Closed || !ok || got.Approver != "Dana Okafor" {
+	if got, ok := seen.OwnDecision(); err != nil || !seen.Link.Closed || !ok || got.Approver != "Dana Okafor" {
 		t.Errorf("what Dana decided: %+v, %v", seen.Decisions, err)
 	}
-	if _, ok := r.view(relay.Callback{ID: cb.ID, Key: cb.Key, Links: []relay.Link{v.Link}}, "dana").Mine(); ok {
+	if _, ok := r.view(relay.Callback{ID: cb.ID, Key: cb.Key, Links: []relay.Link{v.Link}}, "dana").OwnDecision(); ok {
 		t.Error("Dana's decision is taken for Kim's")
 	}
 	if _, err := r.Decide(ctx, dana, []relay.Decision{mine, mine}, nil); !errors.Is(err, relay.ErrLinkClosed) {
@@ -289,7 +289,7 @@ func testRepeatedAfterRevocation(t *testing.T, r *redisUnderTest) {
 	old := r.register("old", approvals)
 	r.must(r.client.HSet(ctx, r.key(old), "decided", "1", "decisions", r.keys.Seal(old.ID, "decisions",
 		[]byte(`[{"approved":true,"link":"dana","approver":"Dana Okafor","at":1700000000123}]`))).Err())
-	if got, ok := r.view(old, "dana").Mine(); !ok || got.Number != r.link(old, "dana").Number {
+	if got, ok := r.view(old, "dana").OwnDecision(); !ok || got.Number != r.link(old, "dana").Number {
 		t.Errorf("decided at the release before: %+v", got)
 	}
 

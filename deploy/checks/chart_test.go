@@ -67,6 +67,7 @@ var switches = map[string]struct {
 	"autoscaling.enabled":               {brings: "HorizontalPodAutoscaler"},
 	"gateway.enabled":                   {brings: "HTTPRoute", needs: []string{"--set", "gateway.parentRefs[0].name=public"}},
 	"ingress.enabled":                   {brings: "Ingress"},
+	"migration.afterUpgrade":            {brings: ""}, // one more Job: TestMigrationNeedsNothingOfTheRelease
 	"migration.enabled":                 {brings: "Job"},
 	"monitoring.prometheusRule.enabled": {brings: "PrometheusRule"},
 	"monitoring.serviceMonitor.enabled": {brings: "ServiceMonitor"},

@@ -50,7 +50,7 @@ func TestPodsMayDoNothing(t *testing.T) {
 	for set := range sets(t) {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
-			all := pods(t, render(t, set, "--set", "test.apiKeySecret=relay-test"))
+			all := pods(t, render(t, set, "--set", "test.apiKeySecret=relay-test,migration.afterUpgrade=true"))
 			if got := slices.Sorted(maps.Keys(all)); !slices.Equal(got, []string{"check", "migrate", "migrate-after", "relay", "try"}) {
 				t.Fatalf("the pods are %v", got)
 			}

@@ -14,30 +14,40 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// The migration runs before anything else of a release exists, and again after an
-// upgrade: earlier hooks create what it needs, or it exists already.
+// The migration runs before anything else of a release exists and, if an operator asks
+// for it, again after an upgrade: earlier hooks create what it needs, or it exists
+// already. By default no Job follows the rollout, so that one can still go back.
 func TestMigrationNeedsNothingOfTheRelease(t *testing.T) {
 	for set := range sets(t) {
-		t.Run(set, func(t *testing.T) {
-			t.Parallel()
-			all := render(t, set)
-			jobs := every[*batchv1.Job](all)
-			if len(jobs) != 2 {
-				t.Fatalf("%d jobs", len(jobs))
-			}
-			for _, job := range jobs {
-				hook := "pre-install,pre-upgrade"
-				if strings.HasSuffix(job.Name, "-after") {
-					hook = "post-upgrade"
+		for after, hooks := range map[string][]string{
+			"false": {"pre-install,pre-upgrade"},
+			"true":  {"pre-install,pre-upgrade", "post-upgrade"},
+		} {
+			t.Run(set+", after the upgrade: "+after, func(t *testing.T) {
+				t.Parallel()
+				all := render(t, set, "--set", "migration.afterUpgrade="+after)
+				jobs := every[*batchv1.Job](all)
+				if len(jobs) != len(hooks) {
+					t.Fatalf("%d jobs", len(jobs))
 				}
-				needsNothing(t, all, job, hookWeight(t, job, hook))
-			}
-		})
+				for _, job := range jobs {
+					hook := hooks[0]
+					if strings.HasSuffix(job.Name, "-after") {
+						hook = hooks[len(hooks)-1]
+					}
+					needsNothing(t, all, job, strings.Join(hooks, ","), hookWeight(t, job, hook))
+				}
+			})
+		}
+	}
+	if jobs := every[*batchv1.Job](render(t, "defaults")); len(jobs) != 1 {
+		t.Errorf("by default there are %d jobs", len(jobs))
 	}
 }
 
-// needsNothing checks that earlier hooks create everything that a Job mounts.
-func needsNothing(t *testing.T, all manifests, job *batchv1.Job, weight int) {
+// needsNothing checks that earlier hooks, which run whenever a Job does, create
+// everything that the Job mounts.
+func needsNothing(t *testing.T, all manifests, job *batchv1.Job, when string, weight int) {
 	t.Helper()
 	pod := job.Spec.Template.Spec
 	if pod.ServiceAccountName != "" {
@@ -51,7 +61,7 @@ func needsNothing(t *testing.T, all manifests, job *batchv1.Job, weight int) {
 			continue // exists already
 		}
 		secret := named[*corev1.Secret](t, all, v.Secret.SecretName)
-		if w := hookWeight(t, secret, "pre-install,pre-upgrade,post-upgrade"); w >= weight {
+		if w := hookWeight(t, secret, when); w >= weight {
 			t.Errorf("the secret of %s has the weight %d, and it has %d", job.Name, w, weight)
 		}
 		if secret.StringData["redis-url"] == "" || len(secret.StringData) != 1 {
