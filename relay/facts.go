@@ -73,19 +73,15 @@ func (f Facts) callbackRefusal() error {
 // viewRefusal says why the link shows nothing. A closed link shows something only if
 // it was used to decide or answer: its user may not have heard the result.
 func (f Facts) viewRefusal() error {
-	if err := f.linkRefusal(); !f.ByThisLink || !errors.Is(err, ErrLinkClosed) {
-		return err
+	if f.ByThisLink {
+		f.LinkClosed = false
 	}
-	return nil
+	return f.linkRefusal()
 }
 
 // Repeated tells whether an answer or a decision is the one that was recorded before,
 // so that its sender gets the recorded result. A closed link still gets the result of
 // its own.
 func (f Facts) Repeated() bool {
-	if !f.SameAnswer || f.LinkUnknown || f.LinkGuarded || f.LinkClosed && !f.ByThisLink {
-		return false
-	}
-	err := f.callbackRefusal()
-	return err == nil || errors.Is(err, ErrAlreadyAnswered)
+	return f.SameAnswer && f.viewRefusal() == nil && errors.Is(f.callbackRefusal(), ErrAlreadyAnswered)
 }

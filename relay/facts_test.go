@@ -59,6 +59,7 @@ func TestRepeated(t *testing.T) {
 		"answered":                    {func(*relay.Facts) {}, true},
 		"delivered":                   {func(f *relay.Facts) { f.State = relay.StateDelivered }, true},
 		"decided, waiting for others": {func(f *relay.Facts) { f.State, f.Decided = relay.StatePending, true }, true},
+		"nothing recorded yet":        {func(f *relay.Facts) { f.State = relay.StatePending }, false},
 		"decided, overdue":            {func(f *relay.Facts) { f.State, f.Decided, f.Overdue = relay.StatePending, true, true }, false},
 		"through a guarded link":      {func(f *relay.Facts) { f.LinkGuarded, f.ByThisLink = true, true }, false},
 		"another answer":              {func(f *relay.Facts) { f.SameAnswer = false }, false},
