@@ -218,8 +218,8 @@ func (r *runner) cleanUp(ctx context.Context, m Migration) error {
 }
 
 // step changes the marker, or stores progress, if this run still holds the lock.
-func (r *runner) step(ctx context.Context, from, to marker, how string, progress ...any) error {
-	args := append([]any{r.holder, from.String(), to.String(), how}, progress...)
+func (r *runner) step(ctx context.Context, from, to marker, action string, progress ...any) error {
+	args := append([]any{r.holder, from.String(), to.String(), action}, progress...)
 	reply, err := stepScript.Run(ctx, r.client, []string{schemaKey, progressKey, migratorKey}, args...).StringSlice()
 	if err != nil {
 		return fmt.Errorf("change %s: %w", schemaKey, err)

@@ -39,7 +39,7 @@ func always(interval time.Duration) func() time.Duration {
 // one would. It has a bound, because the work of a replica that died waits this
 // long after its lease has ended.
 func (o *Outbox) pollEvery() time.Duration {
-	return o.poll * time.Duration(min(max(o.fleet.Load(), 1), mostPolls))
+	return o.poll * time.Duration(min(max(o.fleet.Load(), 1), maxPollFactor))
 }
 
 // claim takes up as many due deliveries as there are workers and permits for.

@@ -88,9 +88,9 @@ const (
 	censusEvery   = 5 * time.Second
 )
 
-// mostPolls bounds how rarely a replica of a large fleet looks for work: at
+// maxPollFactor bounds how rarely a replica of a large fleet looks for work: at
 // least once in this many times [Options.Poll].
-const mostPolls = 4
+const maxPollFactor = 4
 
 // Outbox delivers answers to Step Functions. The zero value is not usable; see
 // [New].

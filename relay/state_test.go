@@ -44,8 +44,8 @@ func TestNext(t *testing.T) {
 
 func TestTransitionOfEveryEvent(t *testing.T) {
 	for _, event := range relay.Events {
-		if row := relay.TransitionOf(event); row.Event != event {
-			t.Errorf("%s: got the row of %s", event, row.Event)
+		if transition := relay.TransitionOf(event); transition.Event != event {
+			t.Errorf("%s: got the row of %s", event, transition.Event)
 		}
 	}
 	defer func() {

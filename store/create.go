@@ -74,11 +74,11 @@ func (s *Store) create(ctx context.Context, n *relay.NewCallback) (reply, error)
 		names = encoded(known)
 	}
 	asked := newContent(*n)
-	how, ms := expires(n.Asked.Expires)
+	form, ms := expires(n.Asked.Expires)
 	partition := n.ID.Partition()
 	return s.runDurably(ctx, createScript,
 		append([]string{callbackKey(n.ID), deadlineKey(partition), createdKey(partition)}, endedKeys(partition)...),
-		string(n.ID), string(n.State), how, ms, n.MaxExpiry.Milliseconds(), newSpec(*n).encode(),
+		string(n.ID), string(n.State), form, ms, n.MaxExpiry.Milliseconds(), newSpec(*n).encode(),
 		s.seal(n.ID, taskTokenField, n.Asked.TaskToken.Reveal()), s.seal(n.ID, contentField, asked.encode()),
 		s.seal(n.ID, approversField, names), s.seal(n.ID, summaryField, asked.summary(n.Links).encode()), s.trace(ctx))
 }

@@ -10,9 +10,9 @@ import (
 
 // Reschedule implements [relay.Store].
 func (s *Store) Reschedule(ctx context.Context, id relay.CallbackID, e relay.Expires, maxExpiry time.Duration) (relay.Callback, error) {
-	how, ms := expires(e)
+	form, ms := expires(e)
 	got, err := s.runDurably(ctx, rescheduleScript, []string{callbackKey(id), deadlineKey(id.Partition())},
-		string(id), string(relay.StatePending), how, ms, maxExpiry.Milliseconds())
+		string(id), string(relay.StatePending), form, ms, maxExpiry.Milliseconds())
 	if err != nil {
 		return relay.Callback{}, fmt.Errorf("reschedule %s: %w", id, err)
 	}
@@ -38,7 +38,7 @@ func deadlineError(got reply, maxExpiry time.Duration) error {
 
 // expires returns the form of a deadline: "in" and milliseconds from now, or "at"
 // and milliseconds since 1970.
-func expires(e relay.Expires) (how string, ms int64) {
+func expires(e relay.Expires) (form string, ms int64) {
 	if e.At.IsZero() {
 		return "in", e.In.Milliseconds()
 	}

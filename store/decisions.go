@@ -1,7 +1,10 @@
 package store
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"callback-relay/relay"
@@ -41,4 +44,24 @@ func (d decision) relay(registered spec) relay.Decision {
 	d.Decision.Number = byte(number) //nolint:gosec // links have no other numbers
 	d.Decision.At = time.UnixMilli(d.At).UTC()
 	return d.Decision
+}
+
+// Decide implements [relay.Store].
+func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Decision, o *relay.Outcome) (relay.Recorded, error) {
+	id, before := link.ID, strconv.Itoa(len(all)-1)
+	decisions, remarks := encodeDecisions(all)
+	sealed := s.seal(id, decisionsField, decisions)
+	if o != nil {
+		return s.answer(ctx, link, *o, before, sealed)
+	}
+	got, err := s.runDurably(ctx, decideScript, []string{callbackKey(id)},
+		string(relay.StatePending), strconv.Itoa(int(link.Number)), before, sealed, s.seal(id, remarksField, remarks),
+		link.LinkKind.String(), string(link.Generation))
+	if err != nil {
+		return relay.Recorded{}, fmt.Errorf("decide %s: %w", id, err)
+	}
+	if got.verdict() != "recorded" {
+		return relay.Recorded{}, s.refusal(ctx, "decide", id, got)
+	}
+	return relay.Recorded{State: relay.StatePending}, nil
 }

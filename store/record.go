@@ -62,8 +62,8 @@ func (l *specLink) UnmarshalJSON(text []byte) error {
 
 func newSpec(n relay.NewCallback) spec {
 	s := spec{Tags: n.Tags, OnExpiry: n.OnExpiry, Key: n.Key}
-	if how, ms := expires(n.Asked.Expires); !n.Asked.Expires.Default {
-		s.Expires = how + strconv.FormatInt(ms, 10)
+	if form, ms := expires(n.Asked.Expires); !n.Asked.Expires.Default {
+		s.Expires = form + strconv.FormatInt(ms, 10)
 	}
 	for _, link := range n.Links {
 		s.Links = append(s.Links, specLink{Name: link.Name, Kind: link.LinkKind.String()})

@@ -82,21 +82,6 @@ const (
 	remarksField   = "remarks"
 )
 
-// Cancel implements [relay.Store].
-func (s *Store) Cancel(ctx context.Context, id relay.CallbackID) (relay.Callback, error) {
-	row := relay.TransitionOf(relay.EventCancel)
-	got, err := s.runDurably(ctx, cancelScript,
-		[]string{callbackKey(id), deadlineKey(id.Partition()), endedKey(id.Partition(), row.To)},
-		string(id), string(row.From), string(row.To), s.retention.Milliseconds())
-	if err != nil {
-		return relay.Callback{}, fmt.Errorf("cancel %s: %w", id, err)
-	}
-	if got.verdict() != "done" {
-		return relay.Callback{}, s.refusal(ctx, "cancel", id, got)
-	}
-	return s.Get(ctx, id)
-}
-
 // missing returns the error for a callback that was not found. Either it does not
 // exist, or Redis has lost its data or was never initialised. The second is not
 // final, so it must not turn senders away for good.

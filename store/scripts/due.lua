@@ -5,6 +5,7 @@
 -- Returns {number of the set in KEYS, member, score, …} for each member, and
 --         {number of the set, '', '', …} for each key that is not a sorted set
 --
+-- Members come without names, because one reply can hold thousands of them.
 -- One call asks all partitions, so a key of another type must not fail it.
 
 local latest = text(now())

@@ -11,6 +11,8 @@
 --         three more such arguments
 -- Returns {number of the set in KEYS, member, score, …} for each member, and
 --         {number of the set, '', '', …} for each key that is not a sorted set
+--
+-- Members come without names, because one reply can hold thousands of them.
 
 -- before counts the members of a set that are below the given one, which need not
 -- be in the set. With inclusive, the given one counts too.

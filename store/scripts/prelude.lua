@@ -80,32 +80,32 @@ end
 -- that the script found itself. What is not asked is not checked. relay.Facts says
 -- what the facts mean to a caller.
 local function refusal(cb, at, asked)
-  local overdue, known, guarded, shut
+  local overdue, known, guarded, is_closed
   if asked.waiting then
     local _, ends = registered(cb.registration)
     overdue = at >= tonumber(ends)
   end
   if asked.link then
     known, guarded = has(cb.registration, asked.link, asked.kind, asked.generation)
-    shut = closed(cb.revoked, asked.link)
+    is_closed = closed(cb.revoked, asked.link)
   end
-  if not (asked.waiting and cb.state ~= asked.waiting or overdue or asked.link and not known or guarded or shut
+  if not (asked.waiting and cb.state ~= asked.waiting or overdue or asked.link and not known or guarded or is_closed
       or asked.meanwhile) then
     return nil
   end
   return add(add({'verdict', 'refused'}, cb, 'state', 'by', 'reason'), {
     overdue = overdue and '1', unknown = asked.link and not known and '1', guarded = guarded and '1',
-    closed = shut and '1', meanwhile = asked.meanwhile and '1',
+    closed = is_closed and '1', meanwhile = asked.meanwhile and '1',
   }, 'overdue', 'unknown', 'guarded', 'closed', 'meanwhile')
 end
 
--- deadline returns the requested deadline, in milliseconds since 1970. how is "in"
+-- deadline returns the requested deadline, in milliseconds since 1970. form is "in"
 -- (milliseconds from now) or "at" (milliseconds since 1970). If the deadline is
 -- not in the future, or more than most milliseconds away, it returns nil and the
 -- reply that says so.
-local function deadline(how, milliseconds, most, at)
+local function deadline(form, milliseconds, most, at)
   local wanted = tonumber(milliseconds)
-  if how == 'in' then
+  if form == 'in' then
     wanted = at + wanted
   end
   if wanted <= at then

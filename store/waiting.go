@@ -1,0 +1,27 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"callback-relay/relay"
+)
+
+// Waiting implements [relay.Store].
+func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToken, relay.Response, error) {
+	id := link.ID
+	got, err := s.run(ctx, waitingScript, []string{callbackKey(id)},
+		string(relay.StatePending), strconv.Itoa(int(link.Number)), link.LinkKind.String(), string(link.Generation))
+	if err != nil {
+		return "", relay.Response{}, fmt.Errorf("look up %s: %w", id, err)
+	}
+	if got.verdict() != "waiting" {
+		return "", relay.Response{}, s.refusal(ctx, "look up", id, got)
+	}
+	task, err := s.keys.Open(id, taskTokenField, []byte(got.text(taskTokenField)))
+	if err != nil {
+		return "", relay.Response{}, unreadable(err)
+	}
+	return relay.TaskToken(task), s.response(link, got), nil
+}
