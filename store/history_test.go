@@ -358,7 +358,8 @@ func (w *world) drawLimit(t *rapid.T) int {
 	return rapid.SampledFrom([]int{1, 100}).Draw(t, "limit")
 }
 
-// oldest returns the tasks that a worker takes: the first ones by time.
+// oldest returns the first tasks by time. Those with equal times take turns among the
+// partitions, as lists and claims do.
 func (w *world) oldest(limit int, ready func(*task) bool, time func(*task) int64) []*task {
 	var found []*task
 	for _, k := range w.tasks {
@@ -367,7 +368,7 @@ func (w *world) oldest(limit int, ready func(*task) bool, time func(*task) int64
 		}
 	}
 	slices.SortFunc(found, func(a, b *task) int {
-		return cmp.Or(cmp.Compare(time(a), time(b)), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(time(a), time(b)), cmp.Compare(a.ID.In(0), b.ID.In(0)), cmp.Compare(a.ID.Partition(), b.ID.Partition()))
 	})
 	return found[:min(limit, len(found))]
 }
