@@ -1,12 +1,12 @@
-# The relay in an image that holds one static program and the certificates with
-# which it recognises AWS and Redis. There is no shell and no writable file.
+# An image with one static program, the relay, and the certificates for connecting
+# to AWS and Redis. There is no shell and no writable file.
 #
 #   docker build --build-arg VERSION=1.2.3 --build-arg REVISION=$(git rev-parse HEAD) -t relay .
 #   docker buildx build --platform linux/amd64,linux/arm64 …
 #   buildah build --format docker …      # OCI's own format has no HEALTHCHECK
 
-# The compiler runs on the builder's own platform, whatever it builds for. Its
-# release is named in full, since another one makes another program.
+# The compiler runs on the builder's own platform, whatever the target. Its release
+# is named in full, since another release makes another program.
 FROM --platform=$BUILDPLATFORM golang:1.26.8 AS build
 WORKDIR /src
 
@@ -15,18 +15,17 @@ COPY go.mod go.sum ./
 RUN go mod download
 
 COPY . .
-# What `relay version` prints. The build sees no git history.
+# The version that `relay version` prints. The build sees no git history.
 ARG VERSION=
-# The platform that is built for. Builders set them; where one does not, it is
-# the builder's own.
+# The target platform. Builders set it; otherwise it is the builder's own.
 ARG TARGETOS
 ARG TARGETARCH
 # -tags release leaves out dev mode, and with it the in-process Redis and Step
 # Functions; nethttpomithttp2 leaves out HTTP/2, which neither a proxy in front
 # of the relay nor Step Functions needs. With -trimpath, the same source, VERSION
 # and Go release make the same program for a platform, byte for byte, wherever it
-# is built. Of the image that is not said: its certificates are those of the Go
-# image of the day.
+# is built. The image can differ, since its certificates come from the current Go
+# image.
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -tags release,nethttpomithttp2 \
     -ldflags "-s -w -X main.version=${VERSION}" \
@@ -34,7 +33,7 @@ RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
 
 FROM scratch
 ARG VERSION=
-# The commit that is built, for the label alone.
+# The commit, only for the label.
 ARG REVISION=
 LABEL org.opencontainers.image.title="Callback relay" \
       org.opencontainers.image.description="Gives AWS Step Functions workflows opaque URLs for their waiting tasks" \
@@ -44,14 +43,14 @@ LABEL org.opencontainers.image.title="Callback relay" \
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /relay /relay
 
-# A number, so that Kubernetes can see that it is not root (runAsNonRoot).
+# A number, so that Kubernetes can check that it is not root (runAsNonRoot).
 USER 65532:65532
 
 # Public links, private API.
 EXPOSE 8080 8081
 
-# Whether the process runs, not whether it is ready: no restart brings Redis
-# back. Kubernetes asks by HTTP instead, and looks at neither.
+# Checks whether the process runs, not whether it is ready: a restart does not bring
+# Redis back. Kubernetes ignores this check and uses HTTP probes.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/relay", "health", "--live"]
 
 ENTRYPOINT ["/relay"]

@@ -1,4 +1,4 @@
-# What there is to do here. `make` alone lists the targets.
+# Targets for development. `make` alone lists them.
 
 GO ?= go
 # What `relay version` prints.
@@ -16,18 +16,18 @@ dev: ## run the relay with Redis and Step Functions in one process
 	$(GO) run ./cmd/relay dev
 
 .PHONY: setup
-setup: ## install what the tests need, where that is allowed
+setup: ## install what the tests need, if that is allowed
 	@./test-setup
 
 .PHONY: test
 test: setup ## run every test, with the race detector, against a real redis-server
 	CI=true $(GO) test -race $$($(GO) list ./... | grep -v /faults$$)
 	CI=true $(GO) test -race -v ./faults
-	cd deploy/checks && $(GO) tool -n helm >/dev/null # built outside of the time that a test has
+	cd deploy/checks && $(GO) tool -n helm >/dev/null # built before the test, whose time is limited
 	cd deploy/checks && CI=true $(GO) test ./...
 
 # Without the race detector, and with -short, which starts no other program. Many
-# tests wait most of the time, so more of them run than there are processors.
+# tests mostly wait, so more of them run at once than there are processors.
 .PHONY: quick
 quick: ## run the tests that need no browser, no server and no faults: about a minute
 	$(GO) test -short -parallel 4 ./...
@@ -37,19 +37,19 @@ image-test: ## build the image without a daemon, and run it on a read-only root
 	@./test-setup redis-server buildah
 	$$([ $$(id -u) -eq 0 ] || echo buildah unshare) $(GO) test -count 1 -timeout 20m -v ./deploy/image -image
 
-# Another run: make soak FOR=8h SEED=7
+# For example: make soak FOR=8h SEED=7
 FOR ?= 1h
 SEED ?= 1
 
 .PHONY: soak
-soak: setup ## put the relay through faults for FOR, an hour by default, from SEED on
+soak: setup ## run the relay under faults for FOR, an hour by default, beginning with SEED
 	$(GO) test -timeout 0 -v -run '^TestFaults$$' ./faults -for $(FOR) -seed $(SEED)
 
 .PHONY: breaks
-breaks: setup ## break the relay on purpose and see that the fault suite notices
+breaks: setup ## break the relay on purpose, and check that the fault suite notices
 	$(GO) test -timeout 0 -v -run '^TestBreaks$$' ./faults -breaks
 
-# Against another release: make attacks BINARY=/path/to/relay
+# For another release: make attacks BINARY=/path/to/relay
 .PHONY: attacks
 attacks: setup ## attack the release binary with idle connections, slow bodies, large pages and heartbeats
 	$(GO) test -count 1 -timeout 0 -v -run '^TestAttack' ./faults -test.parallel 1 $(if $(BINARY),-binary $(abspath $(BINARY)))
@@ -84,7 +84,7 @@ fmt: ## format the code
 	gofmt -w .
 
 .PHONY: docs
-docs: ## write the generated documentation anew
+docs: ## regenerate the documentation
 	$(GO) run ./cmd/relay config doc > docs/configuration.md
 
 .PHONY: bench
@@ -92,7 +92,7 @@ bench: setup ## compare the relay with a handler that promises nothing
 	$(GO) run ./bench
 
 .PHONY: sizes
-sizes: setup ## measure what callbacks take in Redis
+sizes: setup ## measure how much Redis memory callbacks use
 	$(GO) run ./bench -sizes
 
 .PHONY: build

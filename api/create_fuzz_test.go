@@ -11,8 +11,7 @@ import (
 	"callback-relay/api"
 )
 
-// However a request was filled from the wire, it shows and logs without its
-// task token.
+// Any request that was decoded prints and logs without its task token.
 func FuzzCreateRequestPrints(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `{"expiresIn":"7d","onExpiry":"fail","tags":{"a":"b"},"links":{"default":{"type":"webhook"}}}`,

@@ -195,7 +195,7 @@ func TestApprovalLimits(t *testing.T) {
 	}
 }
 
-// TestUpdateRequestLimits: one deadline has to be given, and one only.
+// TestUpdateRequestLimits: exactly one deadline must be given.
 func TestUpdateRequestLimits(t *testing.T) {
 	schema := document(t).Components.Schemas["UpdateRequest"].Value
 	deadline := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
@@ -213,7 +213,7 @@ func TestUpdateRequestLimits(t *testing.T) {
 	}
 }
 
-// visit holds a value, as it is sent, against a schema.
+// visit validates a value, as it is sent, against a schema.
 func visit(t *testing.T, schema *openapi3.Schema, value any, valid bool) {
 	t.Helper()
 	err := schema.VisitJSON(asJSON(t, value), openapi3.EnableJSONSchema2020())

@@ -8,7 +8,7 @@ import (
 	"callback-relay/api"
 )
 
-// document loads the OpenAPI document and checks it, examples included.
+// document loads the OpenAPI document and checks it, including its examples.
 func document(t *testing.T) *openapi3.T {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)

@@ -14,8 +14,8 @@ import (
 	"callback-relay/api"
 )
 
-// TestCodesAreDocumented finds each code in the schema of a problem, and an
-// example of it that says the same as the table.
+// TestCodesAreDocumented holds that each code is in the schema of a problem, with an
+// example that agrees with the table.
 func TestCodesAreDocumented(t *testing.T) {
 	components := document(t).Components
 
@@ -43,8 +43,8 @@ func TestCodesAreDocumented(t *testing.T) {
 	}
 }
 
-// TestProblemsAreAnswered looks at every error answer of every operation: it
-// must show problems of its own status only, and each code must occur.
+// TestProblemsAreAnswered checks every error answer of every operation: its examples must
+// have its own status, and each code must occur.
 func TestProblemsAreAnswered(t *testing.T) {
 	seen := map[string]bool{}
 	for path, item := range document(t).Paths.Map() {
@@ -85,7 +85,7 @@ func problemExamples(response *openapi3.Response) []map[string]any {
 	return values
 }
 
-// TestAnswersCarryHeaders checks the headers no answer may lack.
+// TestAnswersCarryHeaders checks the headers that every answer must have.
 func TestAnswersCarryHeaders(t *testing.T) {
 	byStatus := map[string]string{"401": "Www-Authenticate", "405": "Allow", "503": "Retry-After"}
 	for path, item := range document(t).Paths.Map() {

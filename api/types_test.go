@@ -14,8 +14,8 @@ import (
 	"callback-relay/api"
 )
 
-// bodies are the types that are a request or an answer of their own. What they
-// contain is found from them.
+// bodies are the types of whole requests and answers. The types that they contain are
+// found from them.
 var bodies = []any{
 	api.CreateRequest{},
 	api.UpdateRequest{},
@@ -28,8 +28,8 @@ var bodies = []any{
 	api.Warning{},
 }
 
-// TestTypesMatchSchemas holds Go and OpenAPI together, both ways: each struct
-// has a closed schema of its name with the same fields, and there is no other.
+// TestTypesMatchSchemas compares Go with OpenAPI in both directions: each struct has a
+// closed schema of the same name with the same fields, and there are no other schemas.
 func TestTypesMatchSchemas(t *testing.T) {
 	schemas := document(t).Components.Schemas
 
@@ -97,7 +97,7 @@ func compareStruct(t *testing.T, typ reflect.Type, schema *openapi3.Schema) {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// collectStructs adds the wire structs reachable from typ, by name.
+// collectStructs adds, by name, the wire structs that are reachable from typ.
 func collectStructs(typ reflect.Type, into map[string]reflect.Type) {
 	switch typ.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
@@ -132,7 +132,7 @@ func shape(typ reflect.Type) string {
 	return openapi3.TypeObject
 }
 
-// TestEnums holds the constants against the values that the document lists.
+// TestEnums compares the constants with the values that the document lists.
 func TestEnums(t *testing.T) {
 	schemas := document(t).Components.Schemas
 	property := func(schema, name string) *openapi3.SchemaRef { return schemas[schema].Value.Properties[name] }

@@ -20,7 +20,7 @@ import (
 // roleBare makes this program the bare handler.
 const roleBare = "bare"
 
-// barePath is where the bare handler takes registrations.
+// barePath is the path at which the bare handler accepts registrations.
 const barePath = "/callbacks"
 
 // idleConns is how many connections to Step Functions the bare handler keeps,
@@ -56,7 +56,7 @@ func serveBare(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// bare is what somebody writes in an afternoon.
+// bare is the handler that somebody writes in an afternoon.
 type bare struct {
 	url   string
 	redis *redis.Client
@@ -84,8 +84,8 @@ func (b *bare) register(c echo.Context) error {
 	return c.JSON(http.StatusCreated, registered{URL: b.url + "/c/" + key})
 }
 
-// answer takes the task token out and sends the output. Whatever goes wrong
-// from here on, the callback is gone.
+// answer removes the task token from Redis and sends the output. If anything fails
+// after that, the callback is lost.
 func (b *bare) answer(c echo.Context) error {
 	body, err := io.ReadAll(c.Request().Body)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// ms returns durations of so many milliseconds.
+// ms returns durations in milliseconds.
 func ms(values ...int) []time.Duration {
 	durations := make([]time.Duration, len(values))
 	for i, v := range values {

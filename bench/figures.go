@@ -14,8 +14,8 @@ const (
 	registrationAim = 0.7 // of a bare SET's registrations a second
 )
 
-// pendingAim is the most that a pending callback may take in Redis, all keys
-// counted: 1.5 times its task token and 500 bytes.
+// pendingAim is the most memory that a pending callback may take in Redis, in all
+// keys: 1.5 times its task token, plus 500 bytes.
 const pendingAim = taskTokenBytes*3/2 + 500
 
 // figure is one line of the report.
@@ -46,7 +46,7 @@ var figures = []figure{
 	{name: "Redis bytes per pending callback", of: func(r result) float64 { return r.pendingBytes }, show: whole, atMost: pendingAim},
 }
 
-// line is a figure that was found: medians over the rounds.
+// line is a measured figure: the medians over the rounds.
 type line struct {
 	figure
 	bare, relay float64
@@ -58,7 +58,7 @@ func (f figure) line(bare, relay []result) line {
 
 func (l line) ratio() float64 { return l.relay / l.bare }
 
-// aim words the aim, or returns "".
+// aim describes the aim, or returns "" if there is none.
 func (l line) aim() string {
 	switch {
 	case l.atLeast > 0:
@@ -69,7 +69,7 @@ func (l line) aim() string {
 	return ""
 }
 
-// verdict says whether the aim is met, or returns "".
+// verdict says whether the aim is met, or returns "" if there is none.
 func (l line) verdict() string {
 	switch {
 	case l.aim() == "":
@@ -109,7 +109,7 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 func oneDigit(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 
-// whole writes a number without a fraction, its thousands apart.
+// whole formats a number without a fraction and with separated thousands.
 func whole(v float64) string {
 	digits := strconv.FormatFloat(v, 'f', 0, 64)
 	var b strings.Builder

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The comments between which a page holds the figures.
+// The comments that mark the beginning and end of the figures on a page.
 const (
 	beginMark = "<!-- bench:begin, written by: go run ./bench -markdown -->"
 	endMark   = "<!-- bench:end -->"

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// What is sent: a payload of the size of a webhook's, and a task token of the
-// size that AWS gives out.
+// The sizes of what is sent: a payload as large as a webhook's, and a task token
+// as long as those of AWS.
 const (
 	payloadBytes   = 300
 	taskTokenBytes = 700
@@ -32,7 +32,7 @@ type task struct {
 	url    string // known once it is registered
 }
 
-// makeTasks returns tasks with outputs of so many bytes that differ, so that
+// makeTasks returns n tasks. Their outputs have the given size and differ, so that
 // the ledger can tell them apart.
 func makeTasks(name string, n, outputBytes int) []*task {
 	tasks := make([]*task, n)
@@ -48,7 +48,7 @@ func makeTasks(name string, n, outputBytes int) []*task {
 	return tasks
 }
 
-// The bodies of the two requests, as far as both servers share them.
+// The parts of the two requests' bodies that both servers share.
 type (
 	registration struct {
 		TaskToken string            `json:"taskToken"`
@@ -65,8 +65,8 @@ type (
 	}
 )
 
-// generator sends requests from a fixed number of clients, each of which waits
-// for its answer before it sends the next.
+// generator sends requests from a fixed number of clients. Each client waits for
+// the response before it sends its next request.
 type generator struct {
 	clients int
 	subject *subject
@@ -88,7 +88,7 @@ func newGenerator(clients int, s *subject) *generator {
 
 func (g *generator) close() { g.http.CloseIdleConnections() }
 
-// statuses counts the answers by what they said.
+// statuses counts the responses by their status.
 func (g *generator) statuses() map[string]int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -101,7 +101,7 @@ func (g *generator) resetStatuses() {
 	clear(g.seen)
 }
 
-// registerAll registers every task and notes its URL.
+// registerAll registers every task and records its URL.
 func (g *generator) registerAll(ctx context.Context, tasks []*task) ([]time.Duration, error) {
 	return g.each(ctx, tasks, func(t *task) error {
 		asks := t.asks
@@ -133,8 +133,8 @@ func (g *generator) answerAll(ctx context.Context, tasks []*task) ([]time.Durati
 	})
 }
 
-// each does something for every task and returns how long each took, sorted.
-// The first failure ends it.
+// each calls a function for every task and returns how long each call took,
+// sorted. It stops at the first failure.
 func (g *generator) each(ctx context.Context, tasks []*task, do func(*task) error) ([]time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -165,7 +165,7 @@ func (g *generator) each(ctx context.Context, tasks []*task, do func(*task) erro
 	return latencies, nil
 }
 
-// post sends JSON and reads the answer, whose status must be the wanted one.
+// post sends JSON and reads the response, which must have the wanted status.
 func (g *generator) post(ctx context.Context, url, apiKey string, body []byte, want int, into any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {

@@ -37,8 +37,8 @@ func main() {
 	}
 }
 
-// run executes one command line. The first argument of a process that a round
-// starts is its role; people give none.
+// run executes one command line. Processes that a round starts have a role as
+// their first argument; people give none.
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if len(args) > 0 {
 		switch args[0] {
@@ -97,8 +97,8 @@ func parsePlan(args []string, usage io.Writer) (plan, error) {
 	return p, nil
 }
 
-// measure alternates between the two servers and returns the results of each
-// by its name.
+// measure alternates between the two servers and returns the results by server
+// name.
 func (p plan) measure(ctx context.Context, relay string, progress io.Writer) (map[string][]result, error) {
 	servers := []server{{bareName, startBare}, {relayName, startRelay(relay)}}
 	results := map[string][]result{}
@@ -117,7 +117,7 @@ func (p plan) measure(ctx context.Context, relay string, progress io.Writer) (ma
 	return results, nil
 }
 
-// buildRelay builds the binary as a release has it.
+// buildRelay builds the release binary.
 func buildRelay(ctx context.Context, to string) error {
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "release,nethttpomithttp2",
 		"-ldflags", "-s -w", "-o", to, "callback-relay/cmd/relay")

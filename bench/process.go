@@ -20,8 +20,8 @@ type process struct {
 	gone chan struct{} // closed when it has ended
 }
 
-// start runs a program with exactly that environment, until stop is called or
-// ctx ends. What it writes to standard error goes to ours.
+// start runs a program with exactly this environment until stop is called or ctx
+// ends. Its standard error goes to ours.
 func start(ctx context.Context, env []string, stdout io.Writer, program string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = env
@@ -75,7 +75,7 @@ func (p *process) stop() {
 	}
 }
 
-// until waits for a condition of the process that it does not announce.
+// until polls for a condition that the process does not announce.
 func (p *process) until(ctx context.Context, what string, holds func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -103,7 +103,7 @@ func cpuOf(pid string) (time.Duration, error) {
 	return parseCPU(string(text))
 }
 
-// peakMemory returns the most that was ever resident, in bytes.
+// peakMemory returns the peak resident memory in bytes.
 func (p *process) peakMemory() (int64, error) {
 	text, err := os.ReadFile("/proc/" + p.pid() + "/status")
 	if err != nil {

@@ -48,8 +48,8 @@ func (s *redisServer) stop() {
 	s.process.stop()
 }
 
-// memory returns what Redis has allocated, without the buffers of its clients:
-// they come and go with the load and are nothing that is kept.
+// memory returns the memory that Redis has allocated, without the buffers of its
+// clients, which vary with the load.
 func (s *redisServer) memory(ctx context.Context) (int64, error) {
 	info, err := s.client.Info(ctx, "memory").Result()
 	if err != nil {
@@ -63,8 +63,8 @@ func (s *redisServer) memory(ctx context.Context) (int64, error) {
 	return used - clients, err
 }
 
-// kept returns what all keys take, as Redis itself reckons it up. Unlike memory
-// it is exact for a few callbacks, and leaves out the table of keys.
+// kept returns the memory of all keys by MEMORY USAGE. Unlike memory, it is exact
+// for a few callbacks, and does not include the table of keys.
 func (s *redisServer) kept(ctx context.Context) (total int64, err error) {
 	keys, err := s.client.Keys(ctx, "*").Result()
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *redisServer) kept(ctx context.Context) (total int64, err error) {
 	}
 	usages, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, key := range keys {
-			p.MemoryUsage(ctx, key, 0) // 0: of all members, and not of a sample
+			p.MemoryUsage(ctx, key, 0) // 0: count all members, not a sample
 		}
 		return nil
 	})
@@ -85,7 +85,7 @@ func (s *redisServer) kept(ctx context.Context) (total int64, err error) {
 	return total, nil
 }
 
-// infoField reads a number out of what INFO returns.
+// infoField reads a number from the reply to INFO.
 func infoField(info, name string) (int64, error) {
 	for line := range strings.Lines(info) {
 		if value, ok := strings.CutPrefix(line, name+":"); ok {

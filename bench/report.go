@@ -13,14 +13,14 @@ import (
 	"text/tabwriter"
 )
 
-// report is what a run found.
+// report is the result of a run.
 type report struct {
 	plan        plan
 	machine     string
 	bare, relay []result
 }
 
-// write prints the table, and puts it into the files that the plan names.
+// write prints the table, and writes it to the files that the plan names.
 func (r report) write(out io.Writer) error {
 	if err := r.text(out); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (r report) text(out io.Writer) error {
 	return err
 }
 
-// conditions says in a sentence how the figures came about.
+// conditions describes in a sentence how the figures were measured.
 func (r report) conditions() string {
 	rounds := "rounds"
 	if r.plan.rounds == 1 {
@@ -80,7 +80,7 @@ func (r report) conditions() string {
 		r.plan.rounds, rounds, whole(float64(r.plan.callbacks)), r.plan.clients, payloadBytes, taskTokenBytes)
 }
 
-// statuses adds up what the relay's answers said over all rounds.
+// statuses adds up the statuses of the relay's responses over all rounds.
 func (r report) statuses() string {
 	sum := map[string]int{}
 	for _, round := range r.relay {
@@ -95,7 +95,7 @@ func (r report) statuses() string {
 	return strings.Join(parts, ", ")
 }
 
-// describeMachine says what the figures were measured on.
+// describeMachine describes the machine on which the figures were measured.
 func describeMachine(ctx context.Context) string {
 	parts := []string{fmt.Sprintf("%d cores", runtime.NumCPU())}
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// server is one of the two that are compared.
+// server is one of the two compared servers.
 type server struct {
 	name  string
 	start func(ctx context.Context, around surroundings) (*subject, error)
 }
 
-// surroundings are what a server under test depends on.
+// surroundings are the services on which a server under test depends.
 type surroundings struct {
 	redis   *redisServer
 	standIn string // URL
@@ -24,11 +24,11 @@ type surroundings struct {
 // subject is a running server under test.
 type subject struct {
 	process  *process
-	register string // URL that takes registrations
+	register string // URL for registrations
 	apiKey   string // "" for none
 }
 
-// result is what one round found out.
+// result is the result of one round.
 type result struct {
 	registering, answering phase
 
@@ -54,7 +54,7 @@ func (p phase) each(d time.Duration) float64 {
 	return float64(d.Microseconds()) / float64(p.requests)
 }
 
-// round measures one server, everything around it fresh.
+// round measures one server with fresh surroundings.
 func (p plan) round(ctx context.Context, s server, say func(string, ...any)) (r result, err error) {
 	dir, err := os.MkdirTemp("", "bench-round")
 	if err != nil {

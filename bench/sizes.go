@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// What is measured in a keyspace of so many callbacks: the sets of every
-// partition have the form that large ones have, and none of Redis' tables has to
-// grow meanwhile, which would be put down to the kind that is measured then.
+// The keyspace already has many callbacks when sizes are measured. So the sets of
+// all partitions have the encoding of large sets, and no hash table of Redis
+// grows during a measurement, which would falsify it.
 const (
 	sizesAmong = 20_000
 	sizesOf    = 1_000 // callbacks of each kind
 )
 
-// What a registration may have besides its task token.
+// Optional members of a registration.
 var (
 	noExtras = registration{}
 	withTags = registration{Tags: map[string]string{
@@ -32,14 +32,14 @@ var (
 	}
 )
 
-// size is one line of what was measured.
+// size is one line of the measured sizes.
 type size struct {
 	what  string
 	bytes float64 // of Redis, for each callback
 }
 
-// sizesRun is one redis-server and one relay, into which callbacks of one kind
-// after the other are put.
+// sizesRun is one redis-server and one relay, which get callbacks of one kind after
+// another.
 type sizesRun struct {
 	redis *redisServer
 	load  *generator
@@ -74,8 +74,8 @@ func sizesTable(sizes []size, machine string) string {
 	return b.String()
 }
 
-// sizesWaiting measures what waits: for an answer, and for Step Functions, which
-// is away.
+// sizesWaiting measures callbacks that wait for an answer, and callbacks that wait
+// for Step Functions, which is unavailable.
 func (p plan) sizesWaiting(ctx context.Context, relay string, progress io.Writer) (found []size, err error) {
 	nobody, err := freeAddress()
 	if err != nil {
@@ -106,7 +106,7 @@ func (p plan) sizesWaiting(ctx context.Context, relay string, progress io.Writer
 	return found, err
 }
 
-// sizesOver measures what is left of callbacks once they are delivered.
+// sizesOver measures what remains of delivered callbacks.
 func (p plan) sizesOver(ctx context.Context, relay string, progress io.Writer) (found []size, err error) {
 	standIn, url, err := startRole(ctx, roleStandIn)
 	if err != nil {
@@ -157,8 +157,8 @@ func (p plan) withRelay(ctx context.Context, start func(context.Context, surroun
 	return do(&sizesRun{redis: redis, load: load})
 }
 
-// measure registers callbacks, answers them unless output is 0, and notes what
-// each has added to Redis.
+// measure registers callbacks, answers them unless output is 0, and records how
+// much memory each added to Redis.
 func (r *sizesRun) measure(ctx context.Context, what string, asks registration, output int) error {
 	before, err := r.redis.kept(ctx)
 	if err != nil {

@@ -26,8 +26,8 @@ func serveStandIn(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// checkLedger compares what Step Functions received with what was posted:
-// every output, byte for byte, once, in one call each, and nothing else.
+// checkLedger checks that Step Functions received every posted output byte for
+// byte, in exactly one call each, and nothing else.
 func checkLedger(ctx context.Context, standIn string, tasks []*task) error {
 	missing := make(map[string]string, len(tasks))
 	for _, t := range tasks {

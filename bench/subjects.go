@@ -19,8 +19,8 @@ const (
 // redisEnv tells the bare handler where Redis is.
 const redisEnv = "BENCH_REDIS"
 
-// baseEnv is what a server under test gets to see of the environment: nothing
-// of the caller's settings, and the stand-in in place of AWS.
+// baseEnv is the environment of a server under test: none of the caller's
+// settings, and the stand-in in place of AWS.
 func baseEnv(around surroundings) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + around.dir,
@@ -38,9 +38,10 @@ func startBare(ctx context.Context, around surroundings) (*subject, error) {
 	return &subject{process: p, register: url + barePath}, nil
 }
 
-// startRelay returns a function that runs the relay's binary. Its settings are
-// the defaults, but for two: no limit on calls to Step Functions, and a log of
-// warnings only, since the bare handler has none at all. Further settings win.
+// startRelay returns a function that runs the relay's binary. Its settings are the
+// defaults, with two exceptions: no limit on calls to Step Functions, and a log of
+// warnings only, since the bare handler has no log. Further settings override
+// these.
 func startRelay(binary string, settings ...string) func(context.Context, surroundings) (*subject, error) {
 	return func(ctx context.Context, around surroundings) (*subject, error) {
 		public, err := freeAddress()
@@ -70,7 +71,7 @@ func startRelay(binary string, settings ...string) func(context.Context, surroun
 		if err != nil {
 			return nil, err
 		}
-		<-migrate.gone // readiness tells whether it did what it should
+		<-migrate.gone // the readiness check notices if it failed
 		p, err := start(ctx, env, nil, binary, "serve")
 		if err != nil {
 			return nil, err

@@ -11,8 +11,8 @@ import (
 	"callback-relay/bodies"
 )
 
-// Rows 89 to 94: whatever is said of a body, and whatever it is, it becomes one
-// JSON value, or the error names a place in it and one of our own problems.
+// Rows 89 to 94: with any headers, any body becomes one JSON value, or the error has an
+// offset and one of our own problems.
 func FuzzJSON(f *testing.F) {
 	for _, contentType := range []string{
 		"", "application/json", "text/plain; charset=utf-16", "application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=gb18030",

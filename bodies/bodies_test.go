@@ -14,8 +14,8 @@ func kindOf(contentType string) bodies.Kind {
 	return bodies.KindOf(http.Header{"Content-Type": {contentType}})
 }
 
-// Row 92: every charset of the WHATWG Encoding Standard is read by each text
-// that it can write, in a text and in a form.
+// Row 92: for every charset of the WHATWG Encoding Standard, each text that can be written
+// in it is read, as a text and in a form.
 func TestEveryCharset(t *testing.T) {
 	for label, text := range map[string]string{
 		"utf-8": "Zoë 日本", "ibm866": "да", "iso-8859-2": "čaj, kůň", "iso-8859-3": "ĦħĜ", "iso-8859-4": "ĀāĪ", "iso-8859-5": "да", "iso-8859-6": "سلام",
@@ -24,7 +24,7 @@ func TestEveryCharset(t *testing.T) {
 		"windows-1253": "Ωμέγα", "windows-1254": "ğş", "windows-1255": "שלום", "windows-1256": "سلام", "windows-1257": "ąčę", "windows-1258": "đ₫",
 		"x-mac-cyrillic": "да", "gbk": "你好", "gb18030": "你好€", "big5": "你好", "euc-jp": "日本", "iso-2022-jp": "日本", "shift_jis": "日本", "euc-kr": "안녕",
 		"utf-16be": "Zoë 日本", "utf-16le": "Zoë 日本",
-		// Labels that are other names.
+		// Other names for charsets.
 		"latin1": "é", "l1": "é", "ascii": "é", "sjis": "日本", "gb2312": "你好", "ks_c_5601-1987": "안녕", "UTF-16": "Zoë 日本", "x-sjis": "日本", "cp1252": "€",
 	} {
 		charset, err := htmlindex.Get(strings.TrimSpace(label))
@@ -45,7 +45,7 @@ func TestEveryCharset(t *testing.T) {
 			escaped.Write([]byte{'%', hex[written[i]>>4], hex[written[i]&15]})
 		}
 		if strings.HasPrefix(strings.TrimSpace(strings.ToLower(label)), "utf-16") {
-			continue // in which no form is
+			continue // forms do not use it
 		}
 		got, err = kindOf("application/x-www-form-urlencoded").JSON([]byte("_charset_="+label+"&a="+escaped.String()), 1000)
 		if want := `{"_charset_":"` + label + `","a":"` + text + `"}`; err != nil || string(got) != want {
@@ -54,7 +54,7 @@ func TestEveryCharset(t *testing.T) {
 	}
 }
 
-// Row 93: what stands before the first semicolon or comma is the type.
+// Row 93: the type ends at the first semicolon or comma.
 func TestMediaTypes(t *testing.T) {
 	for contentType, want := range map[string]string{
 		"": "", "application/json": "application/json", " Application/JSON ;charset": "application/json", "text/plain,text/html;x": "text/plain",
@@ -70,7 +70,7 @@ func TestMediaTypes(t *testing.T) {
 	}
 }
 
-// Row 90: how much may arrive for how much may be sent.
+// Row 90: how long a body may be for a given limit of the output.
 func TestMaxBytes(t *testing.T) {
 	for contentType, want := range map[string]int{
 		"": 100, "application/json": 100, "application/x-www-form-urlencoded": 300, "multipart/form-data; boundary=x": 300,

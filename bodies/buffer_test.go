@@ -12,7 +12,7 @@ import (
 	"callback-relay/bodies"
 )
 
-// room is memory of which so many bytes are left.
+// room is memory with so many bytes left.
 type room struct{ left, taken int }
 
 var errNoRoom = errors.New("no room")
@@ -30,7 +30,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// Row 81: whoever holds room has sent half of it, or little.
+// Row 81: a sender that holds much room has sent at least half as many bytes.
 func TestBufferGrowsWithWhatArrives(t *testing.T) {
 	const step = 512
 	memory := &room{left: 1 << 20}
@@ -55,8 +55,8 @@ func TestBufferGrowsWithWhatArrives(t *testing.T) {
 	}
 }
 
-// What does not fit is refused, whatever of it is there, and what is exactly as
-// long as it may be is not.
+// Contents over the limit are refused, even if they are incomplete. Contents exactly at
+// the limit are accepted.
 func TestBufferHasBounds(t *testing.T) {
 	for name, c := range map[string]struct {
 		most, room, long int
@@ -88,8 +88,8 @@ func TestBufferHasBounds(t *testing.T) {
 	}
 }
 
-// A small body can unpack to a very long one: it is unpacked as far as its limit
-// and the room go, and no further.
+// A small body can be uncompressed to a very long one: this stops at the limit, or when
+// the room is used up.
 func TestConvertIsBounded(t *testing.T) {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)

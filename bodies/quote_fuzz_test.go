@@ -2,7 +2,7 @@ package bodies
 
 import "testing"
 
-// The length of what is quoted is known before it is made.
+// The length of a JSON string is known before it is made.
 func FuzzQuotedLen(f *testing.F) {
 	for _, text := range []string{"", "plain", "\"\\\b\f\n\r\t\x00\x1f\x7f<>&", "\u2028\u2029\u2027", "é日本\U0001f600"} {
 		f.Add(text)

@@ -141,7 +141,7 @@ func testDoubleClick(t *testing.T, b *browser.Browser) {
 		same(t, tab.Click("a"), 200)
 		same(t, len(tab.Problems()), 0)
 	}
-	// A page that makes nothing of the second click.
+	// A page that ignores the second click.
 	s := serve(t, map[string]string{"/done": "", "/": form + `<script>
 		document.forms[0].onsubmit = () => { setTimeout(() => document.getElementById("go").disabled = true) }</script>`})
 	tab := b.Tab(t, browser.Look{})
@@ -172,7 +172,7 @@ func testBack(t *testing.T, b *browser.Browser) {
 	same(t, len(s.posts()), 5)
 }
 
-// TestShared has tests that run at the same time use one browser.
+// TestShared holds that tests that run at the same time share one browser.
 func TestShared(t *testing.T) {
 	if !browser.Available(t) {
 		t.SkipNow()
@@ -185,12 +185,12 @@ func TestShared(t *testing.T) {
 	})
 	t.Run("later", func(t *testing.T) {
 		if browser.Start(t) == first {
-			t.Error("it is the one that has ended")
+			t.Error("the browser is the one that has ended")
 		}
 	})
 }
 
-// Whoever looks after a test has ended finds none of its processes.
+// After a test has ended, none of its processes are left.
 func TestGone(t *testing.T) {
 	if !browser.Available(t) {
 		t.SkipNow()
@@ -214,8 +214,8 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// processes returns the command lines that contain a text. Those of processes
-// that have ended, and only wait to be noticed, are empty.
+// processes returns the command lines that contain a text. Zombie processes do not count,
+// since their command line is empty.
 func processes(t *testing.T, with string) []string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")

@@ -48,7 +48,7 @@ func testLooks(t *testing.T, b *browser.Browser) {
 	}
 }
 
-// testDress changes the look of a page that stays.
+// testDress changes the look while the page stays the same.
 func testDress(t *testing.T, b *browser.Browser) {
 	s := serve(t, map[string]string{"/": form})
 	tab := b.Tab(t, browser.Look{})
@@ -69,7 +69,7 @@ func testDress(t *testing.T, b *browser.Browser) {
 	same(t, len(tab.Requests()), 1)
 }
 
-// testLinger waits on a page that does something of its own after half a minute.
+// testLinger waits on a page that does something by itself after half a minute.
 func testLinger(t *testing.T, b *browser.Browser) {
 	s := serve(t, map[string]string{"/done": "", "/": form + `<script>
 		setTimeout(() => navigator.sendBeacon("/done"), 30000)</script>`})
@@ -161,11 +161,11 @@ func testPolicy(t *testing.T, b *browser.Browser) {
 	same(t, title, "A form")
 	finds(t, tab.Problems(), "Executing inline script violates", "Applying inline style violates", "Loading the image", "/pixel:  csp")
 
-	// The kit itself is outside of the policy and adds nothing.
+	// The policy does not apply to the kit itself, which adds no problems.
 	same(t, strings.Join(tab.Violations(), "\n"), "region: All page content should be contained by landmarks: #p")
 	same(t, len(tab.Problems()), 4)
 	tab.Poke("#go")
-	// That one is told a moment after the click.
+	// The browser reports this one a moment after the click.
 	for late := time.Now().Add(20 * time.Second); len(tab.Problems()) == 4 && time.Now().Before(late); {
 		runtime.Gosched()
 	}
@@ -197,7 +197,7 @@ func testAxe(t *testing.T, b *browser.Browser) {
 	}
 }
 
-// finds expects exactly so many, each with its part in it.
+// finds expects exactly as many problems as parts, each containing its part.
 func finds(t *testing.T, got []string, want ...string) {
 	t.Helper()
 	for _, part := range want {

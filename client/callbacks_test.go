@@ -40,7 +40,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-// TestRequests looks at what each call sends, and that it returns the answer.
+// TestRequests checks what each call sends, and that it returns the answer.
 func TestRequests(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -154,8 +154,7 @@ func TestCreateTellsNewFromKnown(t *testing.T) {
 	}
 }
 
-// TestNotAnID has ids, and names of links, that would make the path another
-// route.
+// TestNotAnID checks ids and names of links that would turn the path into another route.
 func TestNotAnID(t *testing.T) {
 	c := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s %s was sent", r.Method, r.RequestURI) })
 	for _, id := range []string{"", ".", ".."} {
@@ -188,8 +187,8 @@ func TestAll(t *testing.T) {
 	for _, test := range []struct {
 		name, cursor string
 		stop         string   // the id to stop at
-		ids          []string // what comes
-		requests     []string // the cursors asked for
+		ids          []string // the ids returned
+		requests     []string // the cursors requested
 		err          string   // part of the error at the end
 	}{
 		{"all pages", "", "", []string{"a", "b", "c"}, []string{"", "two", "three"}, ""},
@@ -245,7 +244,7 @@ func TestAll(t *testing.T) {
 	}
 }
 
-// TestAllStartsOver ranges twice over one sequence.
+// TestAllStartsOver iterates twice over the same sequence.
 func TestAllStartsOver(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		page := api.CallbackList{Callbacks: []api.Callback{{ID: "a"}}}

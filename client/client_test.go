@@ -93,8 +93,8 @@ func TestClientHidesAPIKey(t *testing.T) {
 	}
 }
 
-// TestRedirectsAreRefused has a relay that points to another host, and makes
-// sure that this host is never asked, also by a client that would like to.
+// TestRedirectsAreRefused redirects to another host, and checks that this host is never
+// asked, even with an HTTP client that follows redirects.
 func TestRedirectsAreRefused(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("the other host was asked, with Authorization %q", r.Header.Get("Authorization"))
@@ -132,7 +132,7 @@ func TestEndOfContextEndsCall(t *testing.T) {
 	}
 }
 
-// TestUnusableSuccess has answers with status 200 that are not the relay's.
+// TestUnusableSuccess checks answers with status 200 that are not the relay's.
 func TestUnusableSuccess(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -157,12 +157,12 @@ func TestUnusableSuccess(t *testing.T) {
 	}
 }
 
-// endless is more JSON than any limit: one string that does not end in time.
+// endless is JSON over any limit: one very long string.
 func endless() io.Reader {
 	return io.MultiReader(strings.NewReader(`{"id":"`), io.LimitReader(repeat('0'), 1<<30))
 }
 
-// repeat is a reader of one byte, again and again.
+// repeat is a reader that repeats one byte.
 type repeat byte
 
 func (b repeat) Read(p []byte) (int, error) {

@@ -83,7 +83,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestErrorTooLarge has a problem document that does not end.
+// TestErrorTooLarge reads a problem document that does not end.
 func TestErrorTooLarge(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", api.ProblemMediaType)

@@ -37,15 +37,15 @@ type Config struct {
 	LogFormat LogFormat
 }
 
-// Brand is how the pages for people look. That the logo is a picture and the
-// colour a colour is for package pages to say.
+// Brand is how the pages for people look. Package pages checks that the logo is
+// a picture and the colour a colour.
 type Brand struct {
 	Name  string
 	Logo  []byte // nil for none
 	Color string // "" for the relay's own
 }
 
-// Redis is where Redis is and how it is run.
+// Redis is where Redis is and how it runs.
 type Redis struct {
 	URL  Secret
 	Mode RedisMode
@@ -53,13 +53,13 @@ type Redis struct {
 
 // Durability is what a write to Redis needs before it is acknowledged.
 type Durability struct {
-	Trusted  bool // the store loses nothing by itself; nothing to wait for
+	Trusted  bool // the store is durable by itself; nothing to wait for
 	AOF      bool // copies count when they are in append-only files on disk
-	Local    int  // with AOF: 1 when the server's own file counts, else 0
+	Local    int  // with AOF: 1 if the server's own file counts, otherwise 0
 	Replicas int  // how many replicas must have a copy
 }
 
-// RedisMode is how Redis is run, and so which form [Redis.URL] has.
+// RedisMode is how Redis runs, which decides the form of [Redis.URL].
 type RedisMode string
 
 // The modes of Redis.
@@ -98,27 +98,29 @@ const (
 	// one of its tasks can wait.
 	longestWait = 365 * 24 * time.Hour
 
-	// longestCall bounds what a request may wait for. A listener cuts its
-	// answer off 60 s after the headers, and half of that may go into the body.
+	// longestCall limits how long a request may wait for a call. A listener
+	// cuts a response off 60 s after the headers, and the body may take half
+	// of that.
 	longestCall = 30 * time.Second
 
-	// unbounded is for durations that are judged elsewhere, or not at all.
+	// unbounded is for durations that are checked elsewhere, or not at all.
 	unbounded time.Duration = math.MaxInt64
 
-	// mostReplicas bounds what a write may wait for. More is a slip of the pen.
+	// mostReplicas limits how many replicas a write may wait for. More is
+	// surely a typing error.
 	mostReplicas = 9
 
 	// largestLogo is in bytes. Every page carries it.
 	largestLogo = 12 << 10
 
-	// largestOutput is what Step Functions takes as the output of a task.
+	// largestOutput is the longest task output that Step Functions accepts.
 	largestOutput = 262144
 )
 
-// Parse reads and checks all settings. The error joins one [*Mistake] for
-// everything that is wrong; the fields of Config that it does not concern are
-// good all the same, so that a caller can check them further and report the
-// lot. An empty setting counts as not set.
+// Parse reads and checks all settings. The error joins one [*Mistake] for each
+// wrong setting. All other fields of Config are valid even then, so that a
+// caller can check them further and report all mistakes together. An empty
+// setting counts as not set.
 func (s Settings) Parse() (Config, error) {
 	fillIn(&s)
 	var r reader
@@ -157,11 +159,11 @@ func (s Settings) Parse() (Config, error) {
 // zero here and has been reported.
 func (c Config) check(r *reader) {
 	if sameListener(c.PublicListen, c.PrivateListen) {
-		r.wrong("RELAY_PRIVATE_LISTEN", "%q and RELAY_PUBLIC_LISTEN %q claim the same port; give each listener its own",
+		r.wrong("RELAY_PRIVATE_LISTEN", "%q and RELAY_PUBLIC_LISTEN %q use the same port; give each listener its own",
 			c.PrivateListen, c.PublicListen)
 	}
 	if c.MaxExpiry > longestWait {
-		r.wrong("RELAY_MAX_EXPIRY", "%s is longer than Step Functions lets a task wait; at most 8760h", c.MaxExpiry)
+		r.wrong("RELAY_MAX_EXPIRY", "%s is longer than Step Functions lets a task wait; use at most 8760h", c.MaxExpiry)
 	}
 	if c.MaxExpiry > 0 && c.DefaultExpiry > c.MaxExpiry {
 		r.wrong("RELAY_DEFAULT_EXPIRY", "%s is longer than RELAY_MAX_EXPIRY, %s; lower the one or raise the other",
@@ -169,7 +171,8 @@ func (c Config) check(r *reader) {
 	}
 }
 
-// PrivateListen reads and checks that one setting, like [Settings.Parse].
+// PrivateListen reads and checks RELAY_PRIVATE_LISTEN alone, like
+// [Settings.Parse].
 func PrivateListen(value string) (string, error) {
 	s := Settings{PrivateListen: value}
 	fillIn(&s)

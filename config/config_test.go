@@ -20,7 +20,7 @@ import (
 // ordersHash is the SHA-256 of a made-up API key.
 var ordersHash = sha256.Sum256([]byte("an API key"))
 
-// enough returns the settings without which nothing is served.
+// enough returns the required settings.
 func enough() config.Settings {
 	return config.Settings{
 		PublicURL: "https://relay.example.com",
@@ -29,7 +29,7 @@ func enough() config.Settings {
 	}
 }
 
-// enoughConfig returns what those settings and the defaults amount to.
+// enoughConfig returns the Config of these settings and the defaults.
 func enoughConfig() config.Config {
 	return config.Config{
 		PublicURL:            &url.URL{Scheme: "https", Host: "relay.example.com"},
@@ -186,7 +186,7 @@ func TestRedisSettingsAlone(t *testing.T) {
 	}
 }
 
-// file returns the path of a new file with that content.
+// file returns the path of a new file with the content.
 func file(t *testing.T, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "secret")

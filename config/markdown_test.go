@@ -21,13 +21,13 @@ func TestConfigurationPageIsFresh(t *testing.T) {
 	}
 }
 
-// The settings of other commands, and what scripts rely on, stand there too.
+// The page also has the settings of other commands, and the exit codes.
 func TestConfigurationPageHasTheRest(t *testing.T) {
 	page := string(config.Markdown())
 	for _, want := range []string{
 		"| `RELAY_API_URL` | `--api-url` |", "| `RELAY_API_KEY` | `--api-key` |", "| `RELAY_API_KEY_FILE` | `--api-key-file` |",
 		"| 0 | Done", "| 1 | Failed", "| 2 | Wrong usage or setting", "| 3 | There is no such callback",
-		"| 4 | The callback's state", "| 5 | The relay, or what it needs, cannot be reached",
+		"| 4 | The callback's state", "| 5 | The relay, or something that it needs, is unavailable",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
@@ -35,8 +35,8 @@ func TestConfigurationPageHasTheRest(t *testing.T) {
 	}
 }
 
-// A new key must be known everywhere before any replica makes links with it. The
-// setting sends its reader to the page that has the steps in this order.
+// Every replica must know a new key before any replica makes links with it. The
+// setting refers to the page with the steps in this order.
 func TestRotationIsSafeAsDescribed(t *testing.T) {
 	const page = "docs/procedures.md"
 	for _, f := range fields() {

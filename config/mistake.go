@@ -1,9 +1,9 @@
 package config
 
-// Mistake is one setting that cannot be used as it is.
+// Mistake is one wrong setting.
 //
-// A caller that checks further than [Settings.Parse] does joins its own to the
-// rest with [errors.Join].
+// A caller that makes further checks after [Settings.Parse] joins its mistakes to
+// the others with [errors.Join].
 type Mistake struct {
 	Setting string // name in the environment, such as RELAY_KEYS
 	Problem string // what is wrong and what would be right; never a secret

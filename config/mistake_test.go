@@ -29,7 +29,7 @@ func TestParseMistakes(t *testing.T) {
 		return test{
 			change: func(s *config.Settings) { s.RedisDurability = value },
 			want: map[string]string{"RELAY_REDIS_DURABILITY": fmt.Sprintf(
-				"%q is none of none, wait:N, waitaof:L,N and trusted, with L 0 or 1, N up to 9, and one of them above 0", value)},
+				"%q is not valid; write none, trusted, wait:N or waitaof:L,N, where L is 0 or 1, N is at most 9, and one of them is above 0", value)},
 		}
 	}
 	logo := func(path, problem string) test {
@@ -88,11 +88,11 @@ func TestParseMistakes(t *testing.T) {
 		},
 		"one port for both listeners": {
 			change: func(s *config.Settings) { s.PublicListen, s.PrivateListen = "127.0.0.1:80", "[::]:80" },
-			want:   map[string]string{"RELAY_PRIVATE_LISTEN": `"[::]:80" and RELAY_PUBLIC_LISTEN "127.0.0.1:80" claim the same port; give each listener its own`},
+			want:   map[string]string{"RELAY_PRIVATE_LISTEN": `"[::]:80" and RELAY_PUBLIC_LISTEN "127.0.0.1:80" use the same port; give each listener its own`},
 		},
 		"Redis mode": {
 			change: func(s *config.Settings) { s.RedisMode = "sharded" },
-			want:   map[string]string{"RELAY_REDIS_MODE": `"sharded" is none of standalone, sentinel, cluster`},
+			want:   map[string]string{"RELAY_REDIS_MODE": `"sharded" is not valid; use one of standalone, sentinel, cluster`},
 		},
 		"Redis URL unreadable": {
 			change: func(s *config.Settings) { s.RedisURL = "redis://me:hun/ter2@redis:6379" },
@@ -108,7 +108,7 @@ func TestParseMistakes(t *testing.T) {
 		},
 		"Redis cluster on a socket": {
 			change: func(s *config.Settings) { s.RedisMode, s.RedisURL = "cluster", "unix:///run/redis.sock" },
-			want:   map[string]string{"RELAY_REDIS_URL": "unix:// works with RELAY_REDIS_MODE standalone only; begin with redis:// or rediss://"},
+			want:   map[string]string{"RELAY_REDIS_URL": "unix:// works only with RELAY_REDIS_MODE standalone; begin with redis:// or rediss://"},
 		},
 		"Redis sentinel without a master": {
 			change: func(s *config.Settings) { s.RedisMode = "sentinel" },
@@ -120,8 +120,8 @@ func TestParseMistakes(t *testing.T) {
 				s.RedisURL, s.RedisURLFile = "redis://me:hunter2@redis", missing
 			},
 			want: map[string]string{
-				"RELAY_KEYS_FILE":      "is set and so is RELAY_KEYS; keep one of them",
-				"RELAY_REDIS_URL_FILE": "is set and so is RELAY_REDIS_URL; keep one of them",
+				"RELAY_KEYS_FILE":      "is set, and so is RELAY_KEYS; keep one of them",
+				"RELAY_REDIS_URL_FILE": "is set, and so is RELAY_REDIS_URL; keep one of them",
 			},
 		},
 		"secret files that hold nothing": {
@@ -140,10 +140,10 @@ func TestParseMistakes(t *testing.T) {
 			},
 			want: map[string]string{"RELAY_API_KEYS": strings.Join([]string{
 				"entry 1 has no colon; write it as name:hash",
-				"entry 2 has no usable name; up to 64 letters, digits and ._-, then a colon",
-				"entry 3 holds no SHA-256 in hex, which is 64 characters; 'relay keys api' prints it",
+				"entry 2 has no valid name; write up to 64 letters, digits and ._-, then a colon",
+				"entry 3 is not name:hash with a SHA-256 in hex, which has 64 characters; 'relay keys api' prints the entry",
 				`entry 5 repeats the name "b"; give every key its own`,
-				"entry 6 holds no SHA-256 in hex, which is 64 characters; 'relay keys api' prints it",
+				"entry 6 is not name:hash with a SHA-256 in hex, which has 64 characters; 'relay keys api' prints the entry",
 				"entry 7 has no colon; write it as name:hash",
 			}, "\n")},
 		},
@@ -154,17 +154,17 @@ func TestParseMistakes(t *testing.T) {
 			},
 			want: map[string]string{
 				"RELAY_DEFAULT_EXPIRY":         `"1.5d" ` + durationLike,
-				"RELAY_MAX_EXPIRY":             `"0s" is too short; at least 1ms`,
+				"RELAY_MAX_EXPIRY":             `"0s" is too short; use at least 1ms`,
 				"RELAY_RETENTION":              `"65536d" ` + durationLike,
-				"RELAY_ANSWER_WAIT":            `"-1s" is too short; at least 0s`,
+				"RELAY_ANSWER_WAIT":            `"-1s" is too short; use at least 0s`,
 				"RELAY_STEP_FUNCTIONS_TIMEOUT": `"5" ` + durationLike,
 			},
 		},
 		"durations longer than a request may last": {
 			change: func(s *config.Settings) { s.AnswerWait, s.StepFunctionsTimeout = "30s1ns", "1m" },
 			want: map[string]string{
-				"RELAY_ANSWER_WAIT":            `"30s1ns" is too long; at most 30s`,
-				"RELAY_STEP_FUNCTIONS_TIMEOUT": `"1m" is too long; at most 30s`,
+				"RELAY_ANSWER_WAIT":            `"30s1ns" is too long; use at most 30s`,
+				"RELAY_STEP_FUNCTIONS_TIMEOUT": `"1m" is too long; use at most 30s`,
 			},
 		},
 		"longest wait alone": {
@@ -173,7 +173,7 @@ func TestParseMistakes(t *testing.T) {
 		},
 		"longer than a year": {
 			change: func(s *config.Settings) { s.MaxExpiry = "8760h1ns" },
-			want:   map[string]string{"RELAY_MAX_EXPIRY": "8760h0m0.000000001s is longer than Step Functions lets a task wait; at most 8760h"},
+			want:   map[string]string{"RELAY_MAX_EXPIRY": "8760h0m0.000000001s is longer than Step Functions lets a task wait; use at most 8760h"},
 		},
 		"default longer than the longest": {
 			change: func(s *config.Settings) { s.MaxExpiry = "12h" },
@@ -213,8 +213,8 @@ func TestParseMistakes(t *testing.T) {
 		"logging": {
 			change: func(s *config.Settings) { s.LogLevel, s.LogFormat = "info+1", "JSON" },
 			want: map[string]string{
-				"RELAY_LOG_LEVEL":  `"info+1" is none of debug, info, warn, error`,
-				"RELAY_LOG_FORMAT": `"JSON" is none of json, text`,
+				"RELAY_LOG_LEVEL":  `"info+1" is not valid; use one of debug, info, warn, error`,
+				"RELAY_LOG_FORMAT": `"JSON" is not valid; use one of json, text`,
 			},
 		},
 	}
@@ -235,7 +235,7 @@ func TestParseMistakes(t *testing.T) {
 	}
 }
 
-// TestEveryMistakeAtOnce gives every setting a value that none can take.
+// TestEveryMistakeAtOnce gives every setting an invalid value.
 func TestEveryMistakeAtOnce(t *testing.T) {
 	var settings config.Settings
 	want := map[string]bool{}
@@ -243,12 +243,12 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 		env := f.Tag.Get("env")
 		switch {
 		case strings.HasSuffix(env, "_FILE") && env != "RELAY_BRAND_LOGO_FILE":
-			continue // would stand in for the bad secret
+			continue // would replace the bad secret
 		case env == "RELAY_BRAND_NAME", env == "RELAY_BRAND_COLOR":
-			continue // any text will do here: package pages judges them
+			continue // any text is valid here: package pages checks them
 		}
 		want[env] = true
-		if env != "RELAY_KEYS" { // only missing is wrong here: its form is the key ring's affair
+		if env != "RELAY_KEYS" { // only a missing value is wrong here: the key ring checks its form
 			reflect.ValueOf(&settings).Elem().FieldByIndex(f.Index).SetString("://\x00")
 		}
 	}
@@ -270,7 +270,7 @@ func TestGoodFieldsSurvive(t *testing.T) {
 	further := &config.Mistake{Setting: "RELAY_KEYS", Problem: "entry 1: want 32 bytes"}
 	err = errors.Join(err, further)
 
-	want := "RELAY_LOG_LEVEL: \"loud\" is none of debug, info, warn, error\nRELAY_KEYS: entry 1: want 32 bytes"
+	want := "RELAY_LOG_LEVEL: \"loud\" is not valid; use one of debug, info, warn, error\nRELAY_KEYS: entry 1: want 32 bytes"
 	if diff := cmp.Diff(want, fmt.Sprint(err)); diff != "" {
 		t.Errorf("joined mistakes (-want +got):\n%s", diff)
 	}
@@ -279,8 +279,8 @@ func TestGoodFieldsSurvive(t *testing.T) {
 	}
 }
 
-// problems returns the settings blamed by an error of Parse with what is said
-// about each, and fails on an error of another kind.
+// problems returns the problems in an error of Parse by setting, and fails on an
+// error of another kind.
 func problems(t *testing.T, err error) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -20,19 +20,19 @@ import (
 	"time"
 )
 
-// reader turns single settings into values. What it cannot read becomes the
-// zero value and one more mistake.
+// reader turns single settings into values. A setting that it cannot read
+// becomes the zero value, and a mistake is added.
 type reader struct {
 	mistakes []error
 }
 
-// wrong notes one mistake.
+// wrong adds one mistake.
 func (r *reader) wrong(setting, format string, args ...any) {
 	r.mistakes = append(r.mistakes, &Mistake{Setting: setting, Problem: fmt.Sprintf(format, args...)})
 }
 
-// secret returns the value of a setting that must have one, or what the file
-// named by its twin X_FILE holds, without the newline at its end.
+// secret returns the value of a required setting, or the content of the file
+// that its twin X_FILE names, without the newlines at its end.
 func (r *reader) secret(setting string, value Secret, path string) Secret {
 	twin := setting + "_FILE"
 	switch {
@@ -42,7 +42,7 @@ func (r *reader) secret(setting string, value Secret, path string) Secret {
 	case path == "":
 		return value
 	case value != "" && value.Reveal() != fallbackOf(setting):
-		r.wrong(twin, "is set and so is %s; keep one of them", setting)
+		r.wrong(twin, "is set, and so is %s; keep one of them", setting)
 		return ""
 	}
 	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
@@ -57,7 +57,7 @@ func (r *reader) secret(setting string, value Secret, path string) Secret {
 	return value
 }
 
-// file returns what a file of at most so many bytes holds; nil without a path.
+// file returns the content of a file of limited size; nil without a path.
 func (r *reader) file(setting, path string, most int) []byte {
 	if path == "" {
 		return nil
@@ -86,8 +86,8 @@ func readAtMost(path string, most int) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, int64(most)))
 }
 
-// WithoutPath returns why a file cannot be read, without its name: someone may
-// have put the secret itself in the place of the name of its file.
+// WithoutPath returns why a file cannot be read, without the file's name:
+// someone may have given the secret itself instead of a file name.
 func WithoutPath(err error) error {
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
 		return failed.Err
@@ -95,8 +95,8 @@ func WithoutPath(err error) error {
 	return err
 }
 
-// pathPrefix is what may follow the host in the public URL. Segments are plain
-// so that links need no escaping and routes no guessing.
+// pathPrefix is what may follow the host in the public URL. Only plain segments
+// are allowed, so that links need no escaping and routes are unambiguous.
 var pathPrefix = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$`)
 
 func (r *reader) publicURL(setting, value string) *url.URL {
@@ -136,8 +136,8 @@ func (r *reader) listen(setting, value string) string {
 	return value
 }
 
-// sameListener reports whether two listen addresses could not be bound at
-// once. Port 0 is never the same: it stands for any free one.
+// sameListener reports whether two listen addresses would use the same port.
+// Port 0 is never the same: it means any free port.
 func sameListener(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)
@@ -152,8 +152,8 @@ func anyAddress(host string) bool {
 	return host == "" || err == nil && addr.IsUnspecified()
 }
 
-// redisURL checks what can be told from a Redis URL by its looks. Its mistakes
-// show nothing of it: parse errors quote the part that may be a password.
+// redisURL checks the form of a Redis URL. Its mistakes show no part of the
+// URL, since parse errors quote what may be a password.
 func (r *reader) redisURL(setting string, value Secret, mode RedisMode) Secret {
 	if value == "" {
 		return "" // secret has said so
@@ -165,7 +165,7 @@ func (r *reader) redisURL(setting string, value Secret, mode RedisMode) Secret {
 	case u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix":
 		r.wrong(setting, "does not begin with redis://, rediss:// or unix://")
 	case u.Scheme == "unix" && mode != RedisStandalone && mode != "":
-		r.wrong(setting, "unix:// works with RELAY_REDIS_MODE standalone only; begin with redis:// or rediss://")
+		r.wrong(setting, "unix:// works only with RELAY_REDIS_MODE standalone; begin with redis:// or rediss://")
 	case mode == RedisSentinel && u.Query().Get("master_name") == "":
 		r.wrong(setting, "RELAY_REDIS_MODE sentinel needs the name of the master; add ?master_name=NAME")
 	default:
@@ -194,19 +194,19 @@ func (r *reader) durability(setting, value string) Durability {
 			return d
 		}
 	}
-	r.wrong(setting, "%q is none of none, wait:N, waitaof:L,N and trusted, with L 0 or 1, N up to %d, and one of them above 0",
+	r.wrong(setting, "%q is not valid; write none, trusted, wait:N or waitaof:L,N, where L is 0 or 1, N is at most %d, and one of them is above 0",
 		value, mostReplicas)
 	return Durability{}
 }
 
-// IsAPIKeyName tells whether a caller of the private API may be called so: 1 to
-// 64 letters, digits and ._-, a letter or digit first.
+// IsAPIKeyName reports whether a name is valid for a caller of the private API:
+// 1 to 64 letters, digits and ._-, beginning with a letter or digit.
 func IsAPIKeyName(name string) bool { return apiKeyName.MatchString(name) }
 
 var apiKeyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// apiKeys reads "name:sha256,…". Its mistakes count the entries from 1 and
-// quote none: someone may have put the key itself in the place of its hash.
+// apiKeys reads "name:sha256,…". Its mistakes number the entries from 1 and
+// quote none: someone may have given the key itself instead of its hash.
 func (r *reader) apiKeys(setting string, value Secret) []APIKey {
 	if value == "" {
 		return nil // secret has said so
@@ -219,9 +219,9 @@ func (r *reader) apiKeys(setting string, value Secret) []APIKey {
 		case !found:
 			r.wrong(setting, "entry %d has no colon; write it as name:hash", i+1)
 		case !IsAPIKeyName(name):
-			r.wrong(setting, "entry %d has no usable name; up to 64 letters, digits and ._-, then a colon", i+1)
+			r.wrong(setting, "entry %d has no valid name; write up to 64 letters, digits and ._-, then a colon", i+1)
 		case err != nil || len(hash) != sha256.Size:
-			r.wrong(setting, "entry %d holds no SHA-256 in hex, which is 64 characters; 'relay keys api' prints it", i+1)
+			r.wrong(setting, "entry %d is not name:hash with a SHA-256 in hex, which has 64 characters; 'relay keys api' prints the entry", i+1)
 		case slices.ContainsFunc(keys, func(k APIKey) bool { return k.Name == name }):
 			r.wrong(setting, "entry %d repeats the name %q; give every key its own", i+1, name)
 		default:
@@ -237,16 +237,17 @@ func (r *reader) duration(setting, value string, atLeast, atMost time.Duration) 
 	case err != nil:
 		r.wrong(setting, "%q is not a duration; write it like 500ms, 90s, 24h or 7d", value)
 	case d < atLeast:
-		r.wrong(setting, "%q is too short; at least %s", value, atLeast)
+		r.wrong(setting, "%q is too short; use at least %s", value, atLeast)
 	case d > atMost:
-		r.wrong(setting, "%q is too long; at most %s", value, atMost)
+		r.wrong(setting, "%q is too long; use at most %s", value, atMost)
 	default:
 		return d
 	}
 	return 0
 }
 
-// parseDuration reads what [time.ParseDuration] does, and whole days as "7d".
+// parseDuration reads durations as [time.ParseDuration] does, and whole days
+// such as "7d".
 func parseDuration(s string) (time.Duration, error) {
 	days, found := strings.CutSuffix(s, "d")
 	if !found {
@@ -276,14 +277,14 @@ func (r *reader) rate(setting, value string) float64 {
 
 func (r *reader) logLevel(setting, value string) slog.Level {
 	var level slog.Level
-	// slog would take "info+1" too, so it is asked only about the names offered.
+	// slog would accept "info+1" too, so it gets only the four names.
 	if name := oneOf(r, setting, value, "debug", "info", "warn", "error"); name != "" {
 		_ = level.UnmarshalText([]byte(name)) // knows all four
 	}
 	return level
 }
 
-// oneOf reads a setting that has few values.
+// oneOf reads a setting that must have one of a few values.
 func oneOf[T ~string](r *reader, setting, value string, allowed ...T) T {
 	if slices.Contains(allowed, T(value)) {
 		return T(value)
@@ -292,6 +293,6 @@ func oneOf[T ~string](r *reader, setting, value string, allowed ...T) T {
 	for i, a := range allowed {
 		names[i] = string(a)
 	}
-	r.wrong(setting, "%q is none of %s", value, strings.Join(names, ", "))
+	r.wrong(setting, "%q is not valid; use one of %s", value, strings.Join(names, ", "))
 	return ""
 }

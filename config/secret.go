@@ -8,7 +8,7 @@ import (
 // redacted is what every secret prints as.
 const redacted = "[redacted]"
 
-// Secret is a setting that must not be seen. It prints as "[redacted]" with
+// Secret is a setting that must not be shown. It prints as "[redacted]" with
 // every verb of fmt, in slog and in JSON.
 type Secret string
 

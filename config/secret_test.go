@@ -11,7 +11,7 @@ import (
 	"callback-relay/config"
 )
 
-// TestSecretsStayHidden prints a configuration in every way there is.
+// TestSecretsStayHidden prints a configuration in every possible way.
 func TestSecretsStayHidden(t *testing.T) {
 	c := enoughConfig()
 	c.Redis.URL = "redis://me:hunter2@redis"

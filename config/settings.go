@@ -5,46 +5,46 @@ import (
 	"strings"
 )
 
-// Settings is what an operator may set, as it was written. A command embeds it
-// to take every setting as a flag and from the environment; the flag wins.
+// Settings holds every setting as the operator wrote it. A command embeds it
+// to read every setting from a flag or from the environment; the flag wins.
 //
 // Fields are strings on purpose: see [Settings.Parse].
 type Settings struct {
-	PublicURL     string `env:"RELAY_PUBLIC_URL" group:"Addresses" placeholder:"URL" help:"Required. Address at which third parties reach the public listener, such as https://relay.example.com; it may carry a path prefix. Every link begins with it, so keep the old address routed here for as long as links that carry it are out."`
+	PublicURL     string `env:"RELAY_PUBLIC_URL" group:"Addresses" placeholder:"URL" help:"Required. Address at which third parties reach the public listener, such as https://relay.example.com; it may have a path prefix. Every link begins with it. If you change it, keep the old address routed here for as long as old links are in use."`
 	PublicListen  string `env:"RELAY_PUBLIC_LISTEN" group:"Addresses" default:":8080" help:"Address and port of the public listener, which serves the links. Safe to expose to the internet behind TLS."`
 	PrivateListen string `env:"RELAY_PRIVATE_LISTEN" group:"Addresses" default:":8081" help:"Address and port of the private listener, which serves the API, the metrics and the health checks. Keep it inside your network."`
 
 	RedisSettings
-	RedisDurability string `env:"RELAY_REDIS_DURABILITY" group:"Redis" default:"none" help:"What a registration or an answer needs before it is acknowledged. none: Redis has taken it; a failover can lose it. wait:N: so many replicas have it too (WAIT). waitaof:L,N: it is in the append-only files, synced to disk, of L servers (0 or 1, the primary) and N replicas (WAITAOF, Redis 7.2 or Valkey). trusted: as none, for a store that loses nothing by itself, such as Amazon MemoryDB. With fewer copies than asked for, callers get 503 and come again. See docs/promises.md for what each one means."`
+	RedisDurability string `env:"RELAY_REDIS_DURABILITY" group:"Redis" default:"none" help:"What the relay waits for before it acknowledges a registration or an answer. none: Redis has stored it; a failover can lose it. wait:N: N replicas have it too (WAIT). waitaof:L,N: it is synced to disk in the append-only files of L servers (0 or 1, the primary) and N replicas (WAITAOF, Redis 7.2 or Valkey). trusted: like none, for a store that is durable by itself, such as Amazon MemoryDB. With fewer copies than required, callers get 503 and try again. See docs/promises.md for what each value means."`
 
-	Keys        Secret `env:"RELAY_KEYS" group:"Keys" placeholder:"NAME:BASE64,..." help:"Required. Master keys, newest first: each a name and 32 bytes in base64; 'relay keys new' makes one. The first makes new links and seals what is stored; the others only recognise and open what was made with them. Replacing a key takes three restarts, or links break: see docs/procedures.md."`
+	Keys        Secret `env:"RELAY_KEYS" group:"Keys" placeholder:"NAME:BASE64,..." help:"Required. Master keys, newest first: each a name and 32 bytes in base64; 'relay keys new' makes one. The first one makes new links and encrypts what is stored; the others only recognise old links and decrypt old data. Replacing a key takes three restarts, otherwise links break: see docs/procedures.md."`
 	KeysFile    string `env:"RELAY_KEYS_FILE" group:"Secrets from files" placeholder:"PATH" help:"File that holds the master keys."`
-	APIKeys     Secret `env:"RELAY_API_KEYS" group:"Keys" placeholder:"NAME:SHA256,..." help:"Required. Who may use the private API: for each caller a name of your choice and the SHA-256 of its API key in hex; 'relay keys api NAME' makes both. The name is no secret. To replace a key, list the new one beside the old under another name until all callers have moved."`
+	APIKeys     Secret `env:"RELAY_API_KEYS" group:"Keys" placeholder:"NAME:SHA256,..." help:"Required. Who may use the private API: for each caller a name of your choice and the SHA-256 of its API key in hex; 'relay keys api NAME' makes the key and prints this entry. The name is not secret. To replace a key, list the new one under another name beside the old one until all callers use it."`
 	APIKeysFile string `env:"RELAY_API_KEYS_FILE" group:"Secrets from files" placeholder:"PATH" help:"File that holds the hashes of the API keys."`
 
-	DefaultExpiry  string `env:"RELAY_DEFAULT_EXPIRY" group:"Callbacks" default:"24h" help:"How long a callback waits for its answer when its registration does not say. At most RELAY_MAX_EXPIRY."`
-	MaxExpiry      string `env:"RELAY_MAX_EXPIRY" group:"Callbacks" default:"8760h" help:"Longest wait a registration may ask for. At most 8760h, a year, which is as long as Step Functions runs an execution. Lower it to bound how much Redis holds."`
-	Retention      string `env:"RELAY_RETENTION" group:"Callbacks" default:"192h" help:"How long a finished callback is remembered, without its payload, so that a sender that repeats itself is told the result rather than 404. Keep it longer than your most patient sender retries."`
-	MaxOutputBytes string `env:"RELAY_MAX_OUTPUT_BYTES" group:"Callbacks" default:"262144" help:"Largest answer taken, in bytes as sent to Step Functions, from 1 to 262144, the limit of Step Functions itself. Larger ones are refused with 413. Lower it to spend less memory on each request."`
-	AnswerWait     string `env:"RELAY_ANSWER_WAIT" group:"Callbacks" default:"1s" help:"How long a sender is kept waiting for Step Functions to confirm its stored answer. After that it is told 'accepted' and delivery goes on behind it. 0s never waits; raise it when senders should rather see 'delivered'. At most 30s."`
+	DefaultExpiry  string `env:"RELAY_DEFAULT_EXPIRY" group:"Callbacks" default:"24h" help:"How long a callback waits for its answer if its registration does not say. At most RELAY_MAX_EXPIRY."`
+	MaxExpiry      string `env:"RELAY_MAX_EXPIRY" group:"Callbacks" default:"8760h" help:"Longest wait that a registration may request. At most 8760h, a year, which is how long Step Functions runs an execution. Lower it to limit how much Redis holds."`
+	Retention      string `env:"RELAY_RETENTION" group:"Callbacks" default:"192h" help:"How long the relay remembers a finished callback, without its payload, so that a sender that retries gets the result and not 404. Keep it longer than your most patient sender retries."`
+	MaxOutputBytes string `env:"RELAY_MAX_OUTPUT_BYTES" group:"Callbacks" default:"262144" help:"Largest accepted answer, in bytes as sent to Step Functions, from 1 to 262144, which is the limit of Step Functions. Larger answers are refused with 413. Lower it to use less memory for each request."`
+	AnswerWait     string `env:"RELAY_ANSWER_WAIT" group:"Callbacks" default:"1s" help:"How long a sender waits for Step Functions to confirm its stored answer. After that it gets 'accepted', and delivery continues in the background. 0s does not wait; raise it if senders should see 'delivered' more often. At most 30s."`
 
-	StepFunctionsTimeout string `env:"RELAY_STEP_FUNCTIONS_TIMEOUT" group:"Step Functions" default:"5s" help:"Time limit of one call to Step Functions. A call cut off counts as unclear and is made again. Raise it when the way to AWS is slow. At most 30s."`
-	StepFunctionsRate    string `env:"RELAY_STEP_FUNCTIONS_RATE" group:"Step Functions" default:"400" help:"Calls to Step Functions per second for all replicas together; each takes its share. Heartbeats count too, and have half of it at most. 0 sets no limit, and also switches off the slowing down when Step Functions throttles. Keep it under your account's quota, which other callers of Step Functions use too."`
+	StepFunctionsTimeout string `env:"RELAY_STEP_FUNCTIONS_TIMEOUT" group:"Step Functions" default:"5s" help:"Time limit of one call to Step Functions. A call that takes longer counts as unclear and is repeated. Raise it if the network to AWS is slow. At most 30s."`
+	StepFunctionsRate    string `env:"RELAY_STEP_FUNCTIONS_RATE" group:"Step Functions" default:"400" help:"Calls to Step Functions per second for all replicas together; each takes its share. Heartbeats count too, and get at most half. 0 means no limit, and the relay then does not slow down when Step Functions throttles. Keep it under your account's quota, which other callers of Step Functions use too."`
 
 	BrandName     string `env:"RELAY_BRAND_NAME" group:"Approval pages" placeholder:"NAME" help:"Name at the top of the pages on which people decide, such as that of your company. At most 80 characters."`
-	BrandLogoFile string `env:"RELAY_BRAND_LOGO_FILE" group:"Approval pages" placeholder:"PATH" help:"File with the logo at the top of the pages: PNG, JPEG, WebP or SVG of at most 12 KiB. It is part of every page, so that a page asks no other host for anything."`
-	BrandColor    string `env:"RELAY_BRAND_COLOR" group:"Approval pages" placeholder:"#RRGGBB" help:"Colour of the main button on the pages, such as #1a5fb4. The text on it is black or white, whichever can be read better."`
+	BrandLogoFile string `env:"RELAY_BRAND_LOGO_FILE" group:"Approval pages" placeholder:"PATH" help:"File with the logo at the top of the pages: PNG, JPEG, WebP or SVG of at most 12 KiB. Every page contains it, so that pages load nothing from other hosts."`
+	BrandColor    string `env:"RELAY_BRAND_COLOR" group:"Approval pages" placeholder:"#RRGGBB" help:"Colour of the main button on the pages, such as #1a5fb4. The button's text is black or white, whichever is easier to read."`
 
-	LogLevel  string `env:"RELAY_LOG_LEVEL" group:"Logging" default:"info" help:"Least severity that is logged: debug, info, warn or error."`
-	LogFormat string `env:"RELAY_LOG_FORMAT" group:"Logging" default:"json" help:"Form of a log line: json for collectors, text for people."`
+	LogLevel  string `env:"RELAY_LOG_LEVEL" group:"Logging" default:"info" help:"Lowest severity that is logged: debug, info, warn or error."`
+	LogFormat string `env:"RELAY_LOG_FORMAT" group:"Logging" default:"json" help:"Format of the log: json for collectors, text for people."`
 }
 
-// RedisSettings is the part of [Settings] that finds Redis. A command that
-// needs nothing else embeds it alone.
+// RedisSettings is the part of [Settings] that locates Redis. A command that
+// needs only Redis embeds just this part.
 type RedisSettings struct {
-	RedisURL     Secret `env:"RELAY_REDIS_URL" group:"Redis" default:"redis://127.0.0.1:6379/0" help:"Where Redis is, with user and password if it asks for them; rediss:// connects with TLS. A secret as soon as it holds a password."`
+	RedisURL     Secret `env:"RELAY_REDIS_URL" group:"Redis" default:"redis://127.0.0.1:6379/0" help:"URL of Redis, with user and password if it needs them; rediss:// connects with TLS. A secret if it holds a password."`
 	RedisURLFile string `env:"RELAY_REDIS_URL_FILE" group:"Secrets from files" placeholder:"PATH" help:"File that holds the Redis URL."`
-	RedisMode    string `env:"RELAY_REDIS_MODE" group:"Redis" default:"standalone" help:"How Redis is run: standalone, sentinel or cluster. A managed service with one endpoint and no cluster mode is standalone."`
+	RedisMode    string `env:"RELAY_REDIS_MODE" group:"Redis" default:"standalone" help:"How Redis runs: standalone, sentinel or cluster. A managed service with one endpoint and no cluster mode is standalone."`
 }
 
 // setting is one field of [Settings] as its tags describe it.
@@ -87,8 +87,8 @@ func fallbackOf(env string) string {
 	return ""
 }
 
-// fillIn gives every empty field of a settings struct its default. Templates
-// for deployments often set a variable to nothing, which means "not set".
+// fillIn gives every empty field of a settings struct its default. Deployment
+// templates often leave a variable empty to mean "not set".
 func fillIn(settings any) {
 	v := reflect.ValueOf(settings).Elem()
 	for _, f := range reflect.VisibleFields(v.Type()) {

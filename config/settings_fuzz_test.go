@@ -11,7 +11,7 @@ import (
 	"callback-relay/config"
 )
 
-// workable are settings in which nothing is wrong.
+// workable are valid settings.
 func workable() config.Settings {
 	return config.Settings{
 		PublicURL: "https://relay.example.com",
@@ -19,7 +19,7 @@ func workable() config.Settings {
 	}
 }
 
-// mistakes are what is said of one setting; with nothing wrong elsewhere.
+// mistakes returns the problems of one setting; no other setting may have any.
 func mistakes(t *testing.T, err error, setting string) []string {
 	t.Helper()
 	if err == nil {
@@ -36,7 +36,7 @@ func mistakes(t *testing.T, err error, setting string) []string {
 	return problems
 }
 
-// A setting of time is read as the API reads it, within its bounds.
+// A duration is read as the API reads it, within its limits.
 func FuzzDuration(f *testing.F) {
 	for _, text := range []string{"8d", "0d", "1ms", "0", "-1h", "192h", "65535d", "65536d", "1d1h", "d", "24h ", "1.5h", "2562047h47m16.854775807s"} {
 		f.Add(text)
@@ -61,7 +61,7 @@ func FuzzDuration(f *testing.F) {
 	})
 }
 
-// Whatever is taken for the public URL makes links that lead to it.
+// Every accepted public URL makes links that lead to it.
 func FuzzPublicURL(f *testing.F) {
 	for _, text := range []string{
 		"https://relay.example.com", "http://127.0.0.1:8080/", "https://example.com/a/b", "https://user:pw@h", "https://h?x", "https://h#", "https://h//a",
@@ -91,14 +91,14 @@ func FuzzPublicURL(f *testing.F) {
 	})
 }
 
-// plainURL is scheme, host and plain segments, with nothing behind them.
+// plainURL is scheme, host and plain segments, and nothing else.
 var plainURL = regexp.MustCompile(`\Ahttps?://[^/?#@\s]+(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*\z`)
 
-// keyMistake is all that may be said of API keys: where someone put the key
-// itself, it must not be shown.
+// keyMistake matches all permitted mistakes about API keys: none may show a key
+// that someone gave instead of its hash.
 var keyMistake = regexp.MustCompile(`^entry \d+ (has no colon; write it as name:hash` +
-	`|has no usable name; up to 64 letters, digits and \._-, then a colon` +
-	`|holds no SHA-256 in hex, which is 64 characters; 'relay keys api' prints it` +
+	`|has no valid name; write up to 64 letters, digits and \._-, then a colon` +
+	`|is not name:hash with a SHA-256 in hex, which has 64 characters; 'relay keys api' prints the entry` +
 	`|repeats the name "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"; give every key its own)$`)
 
 func FuzzAPIKeys(f *testing.F) {
@@ -130,11 +130,12 @@ func FuzzAPIKeys(f *testing.F) {
 	})
 }
 
-// redisMistake is all that may be said of the Redis URL, which may hold a password.
+// redisMistake matches all permitted mistakes about the Redis URL, which may
+// hold a password.
 var redisMistake = regexp.MustCompile(`^(cannot be read as a URL; percent-encode special characters of the password` +
 	`|does not begin with redis://, rediss:// or unix://` +
 	`|RELAY_REDIS_MODE sentinel needs the name of the master; add \?master_name=NAME` +
-	`|unix:// works with RELAY_REDIS_MODE standalone only; begin with redis:// or rediss://)$`)
+	`|unix:// works only with RELAY_REDIS_MODE standalone; begin with redis:// or rediss://)$`)
 
 func FuzzRedisURL(f *testing.F) {
 	for _, text := range []string{"redis://user:p%40ss@h:6379/0", "redis://h:p@ss#w@h", "rediss://h?master_name=m", "unix:///run/redis.sock", "http://h", "redis", "redis://h:port", "%zz", "redis://:\x00@h"} {

@@ -24,10 +24,10 @@ func fields() []reflect.StructField {
 	return all
 }
 
-// serve is how a command takes the settings.
+// serve embeds the settings as a command does.
 type serve struct{ config.Settings }
 
-// parse fills the settings from that environment, no other, and those flags.
+// parse fills the settings from only this environment, and from these flags.
 func parse(t *testing.T, env map[string]string, args ...string) config.Settings {
 	t.Helper()
 	for _, f := range fields() {
@@ -63,8 +63,8 @@ func TestEveryFieldIsDescribed(t *testing.T) {
 	}
 }
 
-// TestRequiredIsSaid compares what the help calls required with what Parse
-// misses.
+// TestRequiredIsSaid compares the settings that the help calls required with those
+// that Parse reports as missing.
 func TestRequiredIsSaid(t *testing.T) {
 	said := map[string]bool{}
 	for _, f := range fields() {
@@ -148,7 +148,7 @@ func TestFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
 	}
 }
 
-// TestBadValuesReachParse: the command line library must not stop at one.
+// TestBadValuesReachParse: the command line library must not stop at a bad value.
 func TestBadValuesReachParse(t *testing.T) {
 	settings := parse(t, map[string]string{"RELAY_MAX_OUTPUT_BYTES": "lots", "RELAY_LOG_LEVEL": "loud"}, "--answer-wait=soon")
 	_, err := settings.Parse()
@@ -164,7 +164,7 @@ func TestHelpShowsNoSecret(t *testing.T) {
 	t.Setenv("RELAY_KEYS", "k1:hunter2")
 	var out bytes.Buffer
 	app := kong.Must(&serve{}, kong.Writers(&out, &out), kong.Exit(func(int) {}))
-	_, _ = app.Parse([]string{"--help"}) // goes on after Exit, to no purpose
+	_, _ = app.Parse([]string{"--help"}) // continues after Exit; the result does not matter
 	if !strings.Contains(out.String(), "RELAY_KEYS") || strings.Contains(out.String(), "hunter2") {
 		t.Errorf("help:\n%s", out.String())
 	}

@@ -15,7 +15,7 @@ var (
 	recordHead  = regexp.MustCompile(`(?m)^## (.*)$`)
 )
 
-// recordLines bounds a decision record to about one page.
+// recordLines limits a decision record to about one page.
 const recordLines = 60
 
 func TestDecisionsHaveOneShape(t *testing.T) {

@@ -1,9 +1,9 @@
-// Package docs has no code. Its tests hold the pages of this folder, and the
-// Markdown of the whole repository, to what the code does:
+// Package docs has no code. Its tests compare the pages in this folder, and the
+// Markdown of the whole repository, with the code:
 //
-//   - architecture.md names every package, every import between packages and
-//     every third-party module, and nothing that is not there;
+//   - architecture.md names exactly the packages, the imports between them and the
+//     third-party modules that there are;
 //   - keyspace.md names every key, field and script;
-//   - decisions/ has one shape, and links lead somewhere;
-//   - a release build holds nothing of dev mode.
+//   - the records in decisions/ have the same sections, and no link is broken;
+//   - a release build contains nothing of dev mode.
 package docs

@@ -19,7 +19,7 @@ import (
 	"callback-relay/relay"
 )
 
-// script is what a .lua file says of itself and does with the callback's hash.
+// script is the header of a .lua file, and its uses of the callback's hash.
 type script struct {
 	keys            []string // names in the order of KEYS, from the header
 	reads           map[string]bool
@@ -111,8 +111,8 @@ func fieldOf(t *testing.T, file, arg string) string {
 	return m[1]
 }
 
-// allKeys returns the keys that store/keys.go can make, {NN} and <id> in place
-// of what varies, and those of migrations themselves.
+// allKeys returns the keys that store/keys.go can make, with {NN} and <id> for the
+// variable parts, and the keys of migrations.
 func allKeys(t *testing.T) []string {
 	t.Helper()
 	var keys []string
@@ -197,7 +197,7 @@ func TestKeyspaceKeys(t *testing.T) {
 	}
 }
 
-// The table of fields says of each who writes it and who removes it.
+// The table of fields says which scripts write and remove each field.
 func TestKeyspaceFields(t *testing.T) {
 	type field struct{ Writes, Removes []string }
 	want, got := map[string]field{}, map[string]field{}
@@ -235,7 +235,8 @@ func TestKeyspaceFields(t *testing.T) {
 	}
 }
 
-// What the store reads and seals outside the scripts are those fields too.
+// The fields that the store reads and seals outside the scripts are in the table
+// too.
 func TestKeyspaceFieldsInGo(t *testing.T) {
 	rows := documented(t, "## Fields of a callback")
 	sealed := map[string]bool{}
@@ -296,7 +297,7 @@ func TestKeyspaceSpec(t *testing.T) {
 		return false
 	})
 	slices.Sort(want)
-	got := slices.Sorted(maps.Keys(documented(t, "### What was asked for, in `registration`")))
+	got := slices.Sorted(maps.Keys(documented(t, "### The JSON in `registration`")))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("members of the struct spec (-) and of keyspace.md (+):\n%s", diff)
 	}

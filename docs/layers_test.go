@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// module is the path with which imports of our own begin.
+// module is the prefix of the repository's own imports.
 const module = "callback-relay/"
 
 // imports are what the files of one package import, tests aside: other
@@ -56,8 +56,8 @@ func packages(t *testing.T) map[string]imports {
 	return all
 }
 
-// readLayers reads the arrows of the layers block. "nothing" is no arrow, and
-// "all of them" is an arrow to every package on a line above.
+// readLayers reads the arrows of the layers block. "nothing" means no arrow, and
+// "all of them" means an arrow to every package on a line above.
 func readLayers(lines []string) (map[string]map[string]bool, error) {
 	layers := map[string]map[string]bool{}
 	for _, line := range lines {
@@ -83,8 +83,8 @@ func readLayers(lines []string) (map[string]map[string]bool, error) {
 	return layers, nil
 }
 
-// judgeLayers compares the arrows that are drawn with the imports that are
-// there, and returns every difference.
+// judgeLayers compares the arrows on the page with the imports in the code, and
+// returns every difference.
 func judgeLayers(drawn map[string]map[string]bool, found map[string]imports) []string {
 	var wrong []string
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
@@ -124,7 +124,7 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// The judge itself must tell right from wrong.
+// judgeLayers must accept correct arrows and find wrong ones.
 func TestLayersAreJudged(t *testing.T) {
 	uses := func(names ...string) imports {
 		i := imports{ours: map[string]bool{}}
@@ -156,8 +156,8 @@ func TestLayersAreJudged(t *testing.T) {
 	}
 }
 
-// within tells whether an imported package belongs to a module, or to the
-// family of modules with that prefix.
+// within reports whether an imported package belongs to a module, or to the family
+// of modules with that prefix.
 func within(imported, owned string) bool {
 	return imported == owned || strings.HasPrefix(imported, owned+"/")
 }

@@ -60,7 +60,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	})
 }
 
-// TestIndexListsEveryPage holds the index of docs to what there is.
+// TestIndexListsEveryPage compares the index of docs with its pages.
 func TestIndexListsEveryPage(t *testing.T) {
 	index := read(t, "README.md")
 	walk(t, ".md", func(file string) {

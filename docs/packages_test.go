@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// Every package opens with doc.go, and says nowhere else what it is.
+// Every package has a doc.go with its package comment, and no other.
 func TestPackageCommentsStandInDocGo(t *testing.T) {
 	comments := map[string][]string{} // files with a package comment, by folder
 	walk(t, ".go", func(file string) {

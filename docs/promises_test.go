@@ -44,8 +44,8 @@ func TestEveryRowHasItsTest(t *testing.T) {
 	}
 }
 
-// lastRow is the last of the cases, and withoutTest those that the page says
-// are about what there is not.
+// lastRow is the last of the cases, and withoutTest are the cases that the page
+// lists as missing.
 const lastRow = 98
 
 var withoutTest = []string{"11"}

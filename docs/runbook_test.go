@@ -15,11 +15,11 @@ import (
 
 var (
 	alert   = regexp.MustCompile(`- alert: (\w+)`)
-	runbook = regexp.MustCompile(`runbook: docs/operations\.md#(\S+)`)
+	runbook = regexp.MustCompile(`runbook: docs/runbook\.md#(\S+)`)
 )
 
-// Each alert has its section in runbook.md, to which its annotation leads,
-// and there is no section of an alert that does not exist.
+// Each alert has a section in runbook.md, its annotation leads there, and
+// there is no section without an alert.
 func TestRunbooks(t *testing.T) {
 	rules := read(t, "../deploy/helm/callback-relay/files/rules.yaml")
 	page := read(t, "runbook.md")
@@ -35,8 +35,11 @@ func TestRunbooks(t *testing.T) {
 	if diff := cmp.Diff(alerts, sections); diff != "" || len(alerts) == 0 {
 		t.Errorf("alerts of the rules (-) and sections under Alerts (+):\n%s", diff)
 	}
-	found := anchors(page)
-	for i, m := range runbook.FindAllStringSubmatch(rules, -1) {
+	found, leads := anchors(page), runbook.FindAllStringSubmatch(rules, -1)
+	if len(leads) != len(alerts) {
+		t.Fatalf("%d alerts, and %d of them lead to the runbook", len(alerts), len(leads))
+	}
+	for i, m := range leads {
 		if !found[m[1]] || m[1] != strings.ToLower(alerts[i]) {
 			t.Errorf("the runbook of %s is %s", alerts[i], m[1])
 		}

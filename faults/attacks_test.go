@@ -17,12 +17,11 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// The attacks below are those of somebody who has a few links, or none. Each
-// prints what it did to the relay, and `make attacks` runs them alone, against
-// any release: make attacks BINARY=/path/to/relay.
+// The attacks below need only a few links, or none. Each prints its effect on the
+// relay, and `make attacks` runs only these tests, against any release: make attacks BINARY=/path/to/relay.
 
 // attackLinks is how many links the attacker has, and perLink how many requests
-// the relay handles at once for each.
+// the relay handles at once for each link.
 const (
 	attackLinks = 16
 	perLink     = 8
@@ -49,8 +48,8 @@ func newAttacked(t *testing.T, settings ...string) *attacked {
 
 func (a *attacked) public() string { return a.replicas[0].at.Load().public }
 
-// dial opens a connection to the public listener that the end of the attack
-// closes. Nothing that is not read by the test is taken off the network.
+// dial opens a connection to the public listener, which is closed when the attack
+// ends. What the test does not read stays in the network.
 func (a *attacked) dial() (net.Conn, error) {
 	dialer := net.Dialer{Timeout: 2 * time.Second, Control: smallWindow}
 	conn, err := dialer.DialContext(a.ctx, "tcp", a.public())
@@ -61,7 +60,7 @@ func (a *attacked) dial() (net.Conn, error) {
 	return conn, nil
 }
 
-// again runs something in so many goroutines, over and over until the attack ends.
+// again calls a function repeatedly in n goroutines until the attack ends.
 func (a *attacked) again(goroutines int, do func(i int)) {
 	for i := range goroutines {
 		a.conns.Go(func() {
@@ -76,11 +75,11 @@ func (a *attacked) again(goroutines int, do func(i int)) {
 	}
 }
 
-// path is where a link is served.
+// path is the path of a link's URL.
 func path(link string) string { return strings.TrimPrefix(link, publicURL) }
 
-// honest posts answers of 10 KB, one after the other, and returns how long each
-// took until it was accepted, with all its tries.
+// honest posts answers of 10 KB, one after another, and returns how long each took
+// to be accepted, including retries.
 func (a *attacked) honest(answers int) (took []time.Duration) {
 	a.Helper()
 	body := []byte(`"` + strings.Repeat("x", 10_000) + `"`)
@@ -105,7 +104,7 @@ func longest(of []time.Duration) (most time.Duration) {
 	return most
 }
 
-// largeForm has the most text that a page can ask for.
+// largeForm has as much text as a page can ask for.
 func largeForm() string {
 	var properties []string
 	for i := range 20 {
@@ -114,8 +113,8 @@ func largeForm() string {
 	return `{"type":"object","properties":{` + strings.Join(properties, ",") + `}}`
 }
 
-// forms are what the attack on pages posts: half a megabyte, which grows to five
-// times that as HTML.
+// forms are the posts of the attack on pages: half a megabyte, which becomes five
+// times as long in HTML.
 var pageAttacks = map[string]struct {
 	approval api.Approval
 	form     string
@@ -137,10 +136,10 @@ var pageAttacks = map[string]struct {
 	}()},
 }
 
-// Row 76: half a megabyte of text is posted to the pages of 16 links on eight
-// connections each, with a nonce that is too old, so that the page is to be
-// shown again with what was typed; and nobody reads it. Memory stays under the
-// promise, and webhooks are answered meanwhile.
+// Row 76: half a megabyte of text is posted to the pages of 16 links, on eight
+// connections each. The nonce is too old, so the relay must show the page again
+// with the input, and nobody reads it. Memory stays below the promised limit, and
+// webhooks are still answered.
 func TestAttackOnPages(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -196,12 +195,11 @@ func TestAttackOnPages(t *testing.T) {
 	}
 }
 
-// idleConnections is how many connections the public listener has at most.
+// idleConnections is how many connections the public listener allows.
 const idleConnections = 2048
 
-// Row 77: as many idle connections as the listeners allow, and new ones for
-// those that are closed: honest requests are served all the same, and so is the
-// health probe.
+// Row 77: as many idle connections as the listeners allow, and a new one for each
+// that is closed. Honest requests and the health probe are still served.
 func TestAttackOfIdleConnections(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -248,11 +246,11 @@ func TestAttackOfIdleConnections(t *testing.T) {
 	}
 }
 
-// heartbeatRate is the limit of calls a second that the relay has unless told.
+// heartbeatRate is the relay's default limit of calls a second.
 const heartbeatRate = 400
 
-// Row 78: one heartbeat link is called as often as it goes, and then many are.
-// Calls to Step Functions stay within the rate limit, one a second for each
+// Row 78: one heartbeat link, and then many, are called as often as possible.
+// Calls to Step Functions stay within the rate limit, with one a second for each
 // callback, and deliveries get through.
 func TestAttackOfHeartbeats(t *testing.T) {
 	if !redistest.Available(t) {
@@ -314,7 +312,8 @@ func TestAttackOfHeartbeats(t *testing.T) {
 	}
 }
 
-// bodyAttacks are bodies that hold room without sending much of what they say.
+// bodyAttacks are bodies that hold memory but send little of their declared
+// length.
 var bodyAttacks = map[string]struct{ head, begin, more string }{
 	"declared": {"Content-Length: 262144\r\n", `"`, "x"},
 	"chunked":  {"Transfer-Encoding: chunked\r\n", "1\r\n\"\r\n", "1\r\nx\r\n"},

@@ -20,7 +20,7 @@ import (
 	"callback-relay/store/redistest"
 )
 
-var backlogFlag = flag.Int("backlog", 0, "so many answers wait in TestBacklog; by default a few, and a small quota")
+var backlogFlag = flag.Int("backlog", 0, "how many answers wait in TestBacklog; by default a few, with a small quota")
 
 // Step Functions' quota in the larger regions.
 const (
@@ -28,7 +28,7 @@ const (
 	awsBurst = 3000
 )
 
-// climbTime is what the relay may take to find a quota that was used up and is
+// climbTime is how long the relay may take to find a quota that was used up and is
 // free again; see TestQuotaThatCloses in package outbox.
 const climbTime = 10 * time.Second
 
@@ -36,8 +36,8 @@ const climbTime = 10 * time.Second
 const backlogPosters = 64
 
 // Rows 47 and 48: answers are accepted while Step Functions throttles every
-// call. When it opens they are all delivered, at the quota and not at the rate
-// that the operator set, with few calls wasted, and fresh answers get through.
+// call. When it stops throttling, all are delivered, at the quota and not at the
+// configured rate, with few wasted calls, and new answers get through.
 func TestBacklog(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -50,8 +50,8 @@ func TestBacklog(t *testing.T) {
 		}
 		return
 	}
-	// A machine that is busy with other tests can spoil the pace, and nothing
-	// else, of a round or two.
+	// On a machine that is busy with other tests, a round or two may be slow;
+	// everything else must still hold.
 	var got pace
 	for round := 1; round <= 3 && !got.good(); round++ {
 		t.Run(fmt.Sprintf("round %d", round), func(t *testing.T) {
@@ -77,7 +77,7 @@ func (p pace) judge(t *testing.T) {
 	}
 }
 
-// backlog is a fleet of two, and the answers that wait in it.
+// backlog is a fleet of two replicas, and the answers that wait in it.
 type backlog struct {
 	*fleet
 	redis *redistest.Server
@@ -116,8 +116,8 @@ func newBacklog(t *testing.T, quota float64, burst int, rate float64) *backlog {
 	}
 }
 
-// run lets so many answers pile up, opens Step Functions, and sees to it that
-// all are delivered, once and unchanged.
+// run lets n answers pile up, ends the throttling, and checks that all of them are
+// delivered, once and unchanged.
 func (b *backlog) run(size int) pace {
 	empty := b.redisMemory()
 	b.steps.SetFault(standin.Fault{Kind: standin.Throttle})
@@ -182,8 +182,8 @@ func (b *backlog) answer(i int, fresh bool) {
 	b.posted[taskToken] = postedAnswer{output, began, time.Since(began), fresh}
 }
 
-// postFresh posts answers while the backlog is drained, about one for each
-// hundred calls of the quota.
+// postFresh posts new answers while the backlog drains, about one for each hundred
+// calls of the quota.
 func (b *backlog) postFresh() (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -207,7 +207,7 @@ func (b *backlog) postFresh() (stop func()) {
 	}
 }
 
-// drain waits until all that was posted by now is delivered.
+// drain waits until everything posted so far is delivered.
 func (b *backlog) drain() {
 	b.Helper()
 	b.mu.Lock()
@@ -221,7 +221,7 @@ func (b *backlog) drain() {
 	})
 }
 
-// tally returns how many calls Step Functions took and how many it throttled.
+// tally returns how many calls Step Functions accepted and how many it throttled.
 func (b *backlog) tally() (taken, throttled int) {
 	calls := b.steps.Calls()[standin.SendTaskSuccess]
 	return calls["ok"], calls["ThrottlingException"]
@@ -265,8 +265,8 @@ func (b *backlog) compare(opened time.Time, throttled float64) pace {
 	return pace{used, wasted}
 }
 
-// used returns which part of the calls that could be had were made in a time, at
-// whose beginning so many were saved up.
+// used returns the share of the available calls that were made in a period, which
+// began with saved calls in the bucket.
 func (b *backlog) used(effects []standin.Effect, from, to time.Time, saved float64) float64 {
 	n := 0
 	for _, e := range effects {
@@ -314,7 +314,7 @@ func (b *backlog) redisMemory() float64 {
 	return 0
 }
 
-// progress tells whoever waits for a large backlog where it is, a hundred times.
+// progress prints the progress of a large backlog, a hundred times.
 func (b *backlog) progress(what string, n, of int) {
 	if *backlogFlag == 0 {
 		return

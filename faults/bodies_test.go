@@ -15,9 +15,9 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// oddBodies are posts that take far more memory to convert than to send: escapes
-// of one byte for one of six, other charsets, forms of many fields, and what
-// unfolds. None of them fits.
+// oddBodies are posts that need far more memory to convert than to send: one-byte
+// characters that become six-byte escapes, other charsets, forms with many fields,
+// and compressed bodies. None of them fits.
 func oddBodies(t *testing.T) map[string]http.Header {
 	const form = "application/x-www-form-urlencoded"
 	var zeros bytes.Buffer
@@ -42,8 +42,8 @@ func oddBodies(t *testing.T) map[string]http.Header {
 	}
 }
 
-// Rows 70, 90 and 92: bodies that grow when they are converted are bounded
-// together with all others, and do not make the process large.
+// Rows 70, 90 and 92: bodies that grow during conversion share the limit of all
+// bodies, and the process stays small.
 func TestMemoryOfOddBodies(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -85,7 +85,7 @@ func TestMemoryOfOddBodies(t *testing.T) {
 }
 
 // postAs posts a body with headers to the first replica and returns the status,
-// or 503 where no answer came.
+// or 503 if there was no response.
 func (f *fleet) postAs(ctx context.Context, link string, header http.Header, body string) int {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+f.replicas[0].at.Load().public+path(link), strings.NewReader(body))
 	if err != nil {

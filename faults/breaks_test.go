@@ -13,11 +13,11 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// edit changes one file of the relay, or adds it, where old is empty.
+// edit changes one file of the relay, or adds it if old is empty.
 type edit struct{ file, old, new string }
 
-// breaks are ways in which the relay could be wrong, and which of the tests
-// here has to notice.
+// breaks are ways in which the relay could be wrong, each with the test that must
+// notice it.
 var breaks = []struct {
 	name     string
 	edits    []edit
@@ -25,13 +25,13 @@ var breaks = []struct {
 	objects  string // what the scenario then says
 }{
 	{
-		name: "whose lease it is does not matter",
+		name: "any lease can settle a delivery",
 		edits: []edit{{"store/scripts/settle.lua",
 			"if cb.state ~= ARGV[3] or cb.leased ~= ARGV[2] then", "if cb.state ~= ARGV[3] then"}},
 		scenario: "TestLateResult", objects: "state refused, and there is an effect",
 	},
 	{
-		name: "acknowledged though the script failed",
+		name: "acknowledged although the script failed",
 		edits: []edit{{"store/answer.go",
 			`return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)`,
 			`return relay.Recorded{State: row.To, Duplicate: true}, nil`}},
@@ -45,13 +45,13 @@ var breaks = []struct {
 		scenario: "TestFaults/cluster", objects: "a client got no answer",
 	},
 	{
-		name: "the deadline is not judged where the answer is recorded",
+		name: "the script that records an answer does not check the deadline",
 		edits: []edit{{"store/scripts/prelude.lua",
 			"overdue = at >= tonumber(ends)", "overdue = false"}},
 		scenario: "TestFaults/standalone", objects: "after the deadline and acknowledged",
 	},
 	{
-		name: "what is leased is claimed",
+		name: "leased deliveries are claimed",
 		edits: []edit{
 			{"store/scripts/due.lua", "local latest = text(now())", "local latest = '+inf'"},
 			{"store/scripts/claim.lua", "if not due or tonumber(due) > at then", "if not due then"},
@@ -73,31 +73,31 @@ var breaks = []struct {
 		scenario: "TestFaults/standalone", objects: "state delivered, and there is no effect",
 	},
 	{
-		name: "an empty Redis is taken for the truth",
+		name: "an empty Redis is accepted as correct",
 		edits: []edit{{"store/ready.go",
 			`return "", fmt.Errorf("%w: redis is not initialised, run relay migrate up", errSchema)`, `return "", nil`}},
-		scenario: "TestWiped", objects: "a sender was told 404",
+		scenario: "TestWiped", objects: "a sender got 404",
 	},
 	{
-		name: "copies that are missing do not matter",
+		name: "missing copies are ignored",
 		edits: []edit{{"store/durability.go",
 			"if err == nil && got < d.Replicas {", "if err == nil && got < 0 {"}},
 		scenario: "TestFewerCopies/wait:1", objects: "without the copy",
 	},
 	{
-		name: "copies that are missing do not matter, in a failover",
+		name: "missing copies are ignored, in a failover",
 		edits: []edit{{"store/durability.go",
 			"if err == nil && got < d.Replicas {", "if err == nil && got < 0 {"}},
 		scenario: "TestFailoverToStaleReplica/wait:1", objects: objection + lost,
 	},
 	{
-		name: "every sender is turned away",
+		name: "every sender is refused",
 		edits: []edit{{"store/scripts/prelude.lua",
 			"overdue = at >= tonumber(ends)", "overdue = true"}},
 		scenario: "TestFaults/standalone", objects: "no sender was served",
 	},
 	{
-		name: "an old key does not count once there is a newer one",
+		name: "an old key no longer works beside a newer one",
 		edits: []edit{{"relay/keys.go",
 			"for _, master := range r.keys {\n\t\tfor _, kind", "for _, master := range r.keys[:1] {\n\t\tfor _, kind"}},
 		scenario: "TestRotation", objects: "a link of the old key",
@@ -109,15 +109,15 @@ var breaks = []struct {
 		scenario: "TestUpgrade", objects: "waited in vain until the old replicas have announced themselves",
 	},
 	{
-		name: "a layout that is not known is taken for one that is",
+		name: "an unknown layout is accepted as known",
 		edits: []edit{{"store/ready.go",
 			"case !slices.Contains(schemaMarkers, marker):", "case !slices.Contains(schemaMarkers, marker) && false:"}},
 		scenario: "TestMigration", objects: "waited in vain until the old replica steps aside",
 	},
 }
 
-// TestBreaks breaks the relay in each of these ways, and runs the scenario
-// that has to notice. It takes minutes, and only runs when asked to.
+// TestBreaks breaks the relay in each of these ways, and runs the scenario that
+// must notice. It takes minutes, and runs only on request.
 func TestBreaks(t *testing.T) {
 	if !*breaksFlag || !redistest.Available(t) {
 		t.Log("runs with -breaks only")
@@ -143,15 +143,15 @@ func TestBreaks(t *testing.T) {
 	}
 }
 
-// TestBreaksApply finds what each break changes, so that one that is out of date
-// is noticed when the code moves and not when somebody asks for the breaks.
+// TestBreaksApply checks that each break still finds the code it changes, so that
+// an outdated break is noticed at once, and not when somebody runs the breaks.
 func TestBreaksApply(t *testing.T) {
 	for _, b := range breaks {
 		t.Run(b.name, func(t *testing.T) { overlay(t, b.edits) })
 	}
 }
 
-// overlay makes the edits in copies, and tells the Go command to use these.
+// overlay makes the edits in copies, and returns the Go command's overlay for them.
 func overlay(t *testing.T, edits []edit) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// callLog writes down every call on its way into the stand-in, those included
-// that it refuses or loses. The ledger has only what was taken.
+// callLog records every call to the stand-in, including those that the stand-in
+// refuses or loses. The ledger has only accepted calls.
 type callLog struct {
 	next http.Handler
 
@@ -42,7 +42,7 @@ func (l *callLog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.next.ServeHTTP(w, r)
 }
 
-// of returns the calls for a task, in the order in which they came.
+// of returns the calls for a task, in order of arrival.
 func (l *callLog) of(taskToken string) []sent {
 	l.mu.Lock()
 	defer l.mu.Unlock()

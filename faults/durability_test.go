@@ -10,8 +10,8 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// TestFewerCopies takes the replica away that writes wait for: senders are told
-// 503. When it is back the same bytes are taken, once (row 59).
+// TestFewerCopies removes the replica that writes wait for: senders get 503. When
+// the replica is back, the same bytes are accepted, once (row 59).
 func TestFewerCopies(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -38,10 +38,10 @@ func TestFewerCopies(t *testing.T) {
 			cases := f.directed(f.replicas[0], 4, func(_ int, c *caller) { callers = append(callers, c) })
 			copied.Pause()
 			f.atOnce(callers, func(c *caller) {
-				// The second time it is a duplicate, of which nothing more is known.
+				// The second time the answer is a duplicate.
 				for i := range 2 {
 					if told := f.postOnce(c, 0, i); told.status != http.StatusServiceUnavailable {
-						t.Errorf("a sender was told %d %s without the copy\n%s", told.status, told.word, c.history)
+						t.Errorf("a sender got %d %s without the copy\n%s", told.status, told.word, c.history)
 					}
 				}
 			})
@@ -54,9 +54,9 @@ func TestFewerCopies(t *testing.T) {
 	}
 }
 
-// TestFailoverToStaleReplica kills a primary whose replica was cut off from it
-// for a while. What a sender was told is true afterwards with wait:1. Without,
-// acknowledged answers are lost; how many is printed (row 61).
+// TestFailoverToStaleReplica kills a primary whose replica was cut off from it for
+// a while. With wait:1 every acknowledged answer survives. Without it, acknowledged
+// answers are lost; the test prints how many (row 61).
 func TestFailoverToStaleReplica(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) {
@@ -77,7 +77,8 @@ func TestFailoverToStaleReplica(t *testing.T) {
 			})
 			f.steps.SetFault(standin.Fault{Kind: standin.Throttle}) // nothing is delivered meanwhile
 
-			// The replica sleeps while it loses its link, so it stays without.
+			// The replica is paused while it loses its connection, so that it does
+			// not reconnect.
 			pair.Second.Pause()
 			must(t, pair.First.Client().ClientKillByFilter(t.Context(), "TYPE", "replica").Err())
 			f.atOnce(callers[:10], func(c *caller) { f.postOnce(c, 0, c.anyReplica()) })

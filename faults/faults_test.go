@@ -9,8 +9,8 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// TestFaults puts a load on fleets, lets everything go wrong that can, in an
-// order that chance decides, and has the outcome judged: rows 1, 12 to 14, 18,
+// TestFaults puts fleets under load, injects every kind of fault in random order,
+// and judges the result: rows 1, 12 to 14, 18,
 // 29, 36, 38, 40, 43, 44, 46, 51 to 57, 60, 61, 63, 65, 67, 71 and 72.
 func TestFaults(t *testing.T) {
 	if !redistest.Available(t) {
@@ -32,8 +32,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// aof keeps what was written through a kill -9. With a sync once a second redis
-// may answer before it has so much as handed a write to the kernel.
+// aof makes writes survive a kill -9. With a sync once a second, Redis may respond
+// before it has even passed a write to the kernel.
 var aof = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
 func standaloneRound(t *testing.T, seed uint64) *verdict {
@@ -48,8 +48,8 @@ func standaloneRound(t *testing.T, seed uint64) *verdict {
 }
 
 func sentinelRound(t *testing.T, seed uint64) *verdict {
-	// A primary without its replica takes no writes: after a failover the old
-	// one, which has not heard of it yet, must not go on.
+	// A primary without its replica accepts no writes, so that after a failover
+	// an old primary that does not know of it yet does not continue.
 	pair := redistest.StartPair(t, append([]string{"--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"}, aof...)...)
 	s := newScenario("primary and replica under a sentinel, two replicas of the relay", seed, newFleet(t, setup{
 		redisURL: pair.URL, mode: store.ModeSentinel, replicas: 2,

@@ -25,20 +25,20 @@ import (
 
 const (
 	apiKey = "relay_TESTKEYTESTKEYTESTKEYTEST"
-	// publicURL is what links begin with. Nobody connects to it: each sender
-	// asks the replica it wants.
+	// publicURL is the beginning of links. Nobody connects to it: each sender
+	// chooses a replica.
 	publicURL = "https://relay.example.com"
 
 	// oldKey is the master key of every fleet that does not rotate it.
 	oldKey = "k1:a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="
 
-	// sendTimeout is what replicas allow a call to Step Functions, and lease
-	// what follows from it (see leaseMargin in cmd/relay).
+	// sendTimeout is the replicas' time limit for a call to Step Functions, and
+	// lease the lease that results (see leaseMargin in cmd/relay).
 	sendTimeout = time.Second
 	lease       = sendTimeout + 5*time.Second
 )
 
-// setup is what a fleet is made of.
+// setup describes a fleet.
 type setup struct {
 	binary   string // the relay to run; default relayBinary
 	redisURL string
@@ -48,7 +48,7 @@ type setup struct {
 	steps    standin.Options
 }
 
-// fleet is a number of relay processes on one Redis and one Step Functions.
+// fleet is several relay processes with one Redis and one Step Functions.
 type fleet struct {
 	testing.TB
 	setup
@@ -59,7 +59,7 @@ type fleet struct {
 	http     *http.Client // for senders
 }
 
-// newFleet migrates the Redis and starts the replicas on it.
+// newFleet migrates Redis and starts the replicas.
 func newFleet(t testing.TB, s setup) *fleet {
 	t.Helper()
 	s.mode, s.binary = cmp.Or(s.mode, store.ModeStandalone), cmp.Or(s.binary, relayBinary)
@@ -83,13 +83,13 @@ func newFleet(t testing.TB, s setup) *fleet {
 	return f
 }
 
-// add starts one more replica, with settings beside those of the fleet.
+// add starts another replica, with further settings.
 func (f *fleet) add(settings ...string) *replica {
 	f.Helper()
 	return f.addOf(f.binary, settings...)
 }
 
-// addOf starts one of another release.
+// addOf starts a replica of another release.
 func (f *fleet) addOf(binary string, settings ...string) *replica {
 	f.Helper()
 	r := newReplica(f.TB, binary, f.env(settings...))
@@ -120,7 +120,7 @@ func (f *fleet) command(binary string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// env is the environment of a relay process; later settings win.
+// env is the environment of a relay process; later settings take precedence.
 func (f *fleet) env(settings ...string) []string {
 	hash := sha256.Sum256([]byte(apiKey))
 	env := []string{
@@ -145,8 +145,8 @@ func (f *fleet) env(settings ...string) []string {
 // senderPatience is how long a sender of webhooks waits for an answer.
 const senderPatience = 6 * time.Second
 
-// reply is what a sender was told. A lost connection and a time-out are errors
-// and no reply.
+// reply is the response that a sender got. A lost connection or a time-out is an
+// error and not a reply.
 type reply struct {
 	status    int
 	duplicate bool
@@ -187,7 +187,7 @@ func (f *fleet) post(ctx context.Context, r *replica, link string, body []byte) 
 	return told, nil
 }
 
-// client returns a client of a replica's private API.
+// client returns a client for a replica's private API.
 func (f *fleet) client(r *replica) *client.Client {
 	c, err := client.New("http://"+r.at.Load().private, apiKey, client.WithHTTPClient(f.http))
 	if err != nil {
@@ -209,7 +209,7 @@ func (f *fleet) registerAt(r *replica, change ...func(*api.CreateRequest)) (task
 	return taskToken, cb
 }
 
-// tryRegister does so where it may be refused.
+// tryRegister is register, where the relay may refuse.
 func (f *fleet) tryRegister(r *replica, change ...func(*api.CreateRequest)) (taskToken string, cb api.Callback, err error) {
 	request := api.CreateRequest{TaskToken: f.steps.NewTask(standin.TaskOptions{})}
 	for _, c := range change {

@@ -11,9 +11,9 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// history is all that is known of one callback: what its registration and its
-// senders were told, what Step Functions got and took, and how it stands in
-// the end.
+// history is everything known about one callback: the responses to its
+// registration and its senders, the calls that Step Functions got and accepted, and
+// the final state.
 type history struct {
 	kind      string // what was done with it
 	taskToken string
@@ -38,14 +38,14 @@ const (
 	didGiveUp   = "give up"
 )
 
-// event is one thing that a client did, and what it was told.
+// event is one request of a client, and the response.
 type event struct {
 	what         string
 	body         int // of a post: which one
 	replica      int
 	began, ended time.Time
 	told         reply
-	err          error // it was told nothing
+	err          error // there was no response
 }
 
 // note adds an event.
@@ -55,14 +55,14 @@ func (h *history) note(e event) {
 	h.events = append(h.events, e)
 }
 
-// notice adds what a client itself found to be wrong.
+// notice adds a fault that a client itself found.
 func (h *history) notice(what string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.noticed = append(h.noticed, what)
 }
 
-// told returns the events of one kind that ended with a status.
+// told returns the events of one kind with a status.
 func (h *history) told(what string, status int) []event {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -75,10 +75,10 @@ func (h *history) told(what string, status int) []event {
 	return found
 }
 
-// acknowledged tells whether anyone was told that an answer was taken.
+// acknowledged reports whether any sender got a 2xx for an answer.
 func (h *history) acknowledged() bool { return len(h.told(didPost, 200)) > 0 }
 
-// String tells the story without payloads and secrets.
+// String prints the history without payloads and secrets.
 func (h *history) String() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestJudge has made-up histories judged: first those in which nothing is
-// wrong, then for each rule one that breaks it.
+// TestJudge judges invented histories: first correct ones, then for each rule one
+// that breaks it.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	deadline := time.Now()
@@ -44,7 +44,7 @@ func TestJudge(t *testing.T) {
 		want    string // what is objected to; "" for nothing
 	}{
 		{name: "acknowledged and delivered", events: []event{unheard, taken, again, lateAgain}, effects: []standin.Effect{success("A")}, final: api.StateDelivered},
-		{name: "a rival is turned away", events: []event{taken, post(1, 409, "already-answered")}, effects: []standin.Effect{success("A")}, final: api.StateDelivered},
+		{name: "a rival is refused", events: []event{taken, post(1, 409, "already-answered")}, effects: []standin.Effect{success("A")}, final: api.StateDelivered},
 		{name: "nobody heard, and it was taken", events: []event{unheard}, effects: []standin.Effect{success("A")}, final: api.StateDelivered},
 		{name: "nobody heard, and it was not", events: []event{unheard, post(0, 503, "unavailable")}, final: api.StatePending},
 		{name: "expired", events: []event{post(0, 410, "expired")}, effects: []standin.Effect{expiry}, final: api.StateDelivered, change: aboutTheDeadline},
@@ -61,12 +61,12 @@ func TestJudge(t *testing.T) {
 		{name: "two effects", events: []event{taken}, effects: []standin.Effect{success("A"), success("A")}, final: api.StateDelivered, want: "2 effects"},
 		{name: "bytes from nowhere", effects: []standin.Effect{success("C")}, final: api.StateDelivered, want: "nobody posted"},
 		{name: "an effect of another kind", effects: []standin.Effect{{Action: standin.SendTaskFailure, Error: "Other"}}, final: api.StateDelivered, want: "unexpected effect"},
-		{name: "turned away, and taken", events: []event{post(0, 409, "already-answered")}, effects: []standin.Effect{success("A")}, final: api.StateDelivered, want: "told that another"},
+		{name: "refused, and taken", events: []event{post(0, 409, "already-answered")}, effects: []standin.Effect{success("A")}, final: api.StateDelivered, want: "its sender got 409"},
 		{name: "too late, and taken", events: []event{post(0, 410, "expired")}, effects: []standin.Effect{success("A")}, final: api.StateDelivered, want: "too late"},
-		{name: "too late, and the task not told", events: []event{post(0, 410, "expired")}, final: api.StateDelivered, want: "never told"},
-		{name: "told although it was to be silent", effects: []standin.Effect{expiry}, final: api.StateDelivered, change: ignoring, want: "not to hear of"},
+		{name: "too late, and the task not told", events: []event{post(0, 410, "expired")}, final: api.StateDelivered, want: "never got the expiry"},
+		{name: "an expiry although none was requested", effects: []standin.Effect{expiry}, final: api.StateDelivered, change: ignoring, want: "asked for none"},
 		{name: "expired early", effects: []standin.Effect{early}, final: api.StateDelivered, want: "before the deadline"},
-		{name: "silent, and the task not told", final: api.StateDelivered, change: func(h *history) { h.kind = kindSilent }, want: "never told"},
+		{name: "silent, and the task not told", final: api.StateDelivered, change: func(h *history) { h.kind = kindSilent }, want: "never got the expiry"},
 		{name: "cancelled, and taken", events: []event{cancel}, effects: []standin.Effect{success("A")}, final: api.StateCancelled, want: "the cancel was acknowledged, and there is an effect"},
 		{name: "cancelled and acknowledged", events: []event{cancel, taken}, effects: []standin.Effect{success("A")}, final: api.StateCancelled, want: "both acknowledged"},
 		{name: "cancelled, and still pending", events: []event{cancel}, final: api.StatePending, want: "the state is pending"},
@@ -76,11 +76,11 @@ func TestJudge(t *testing.T) {
 		{name: "refused with an effect", effects: []standin.Effect{success("A")}, final: api.StateRefused, want: "state refused"},
 		{name: "left behind", events: []event{unheard}, final: api.StateAnswered, want: "still answered"},
 		{name: "gone", final: stateMissing, want: "the callback is gone"},
-		{name: "expired silently, against the registration", final: api.StateExpired, want: "was to be told"},
+		{name: "expired silently, against the registration", final: api.StateExpired, want: "should have got the expiry"},
 		{name: "two attempts with different bytes", events: []event{taken}, effects: []standin.Effect{success("A")}, final: api.StateDelivered, change: func(h *history) { h.calls = []sent{sentA, sentB} }, want: "one attempt sent"},
-		{name: "turned away for nothing", events: []event{post(0, 409, "already-answered")}, final: api.StatePending, want: "no sender was served"},
+		{name: "refused for nothing", events: []event{post(0, 409, "already-answered")}, final: api.StatePending, want: "no sender was served"},
 		{name: "too late for nothing", events: []event{post(0, 410, "cancelled")}, final: api.StateCancelled, want: "no sender was served"},
-		{name: "no registration", events: []event{{what: didRegister, told: reply{status: 409}}}, final: api.StatePending, want: "there is another"},
+		{name: "no registration", events: []event{{what: didRegister, told: reply{status: 409}}}, final: api.StatePending, want: "as if there were another"},
 		{name: "given up", events: []event{{what: didGiveUp}}, final: api.StatePending, want: "got no answer"},
 		{name: "registered twice", events: []event{{what: didRegister, told: reply{status: 201}}, {what: didRegister, told: reply{status: 201}}}, final: api.StatePending, want: "registered 2 times"},
 		{name: "another link", final: api.StatePending, change: func(h *history) { h.notice("another link") }, want: "another link"},
@@ -112,7 +112,7 @@ func ignoring(h *history) { h.kind, h.callback.OnExpiry = kindLate, api.OnExpiry
 
 func aboutTheDeadline(h *history) { h.kind = kindLate }
 
-// The story that is printed quotes neither payloads nor links.
+// The printed history contains neither payloads nor links.
 func TestHistoryTellsNoSecret(t *testing.T) {
 	t.Parallel()
 	h := &history{

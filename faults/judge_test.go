@@ -12,7 +12,7 @@ import (
 
 const expiredError = relay.ErrorExpired
 
-// violation is one promise that was broken.
+// violation is one broken promise.
 type violation struct {
 	kind string // lost, duplicate or wrong
 	what string
@@ -26,12 +26,12 @@ const (
 	wrong     = "wrong"     // anything else
 )
 
-// slack is how far apart two readings of the same clock may be taken for one:
-// Redis counts in milliseconds.
+// slack is by how much two readings of the same clock may differ and still count
+// as equal: Redis counts in milliseconds.
 const slack = 5 * time.Millisecond
 
-// judge holds what senders were told, and how the callback stands in the end,
-// against the ledger.
+// judge compares the senders' responses, and the callback's final state, with the
+// ledger.
 func judge(h *history) []violation {
 	j := &judgement{history: h}
 	for _, rule := range []func(*judgement){
@@ -51,7 +51,7 @@ func (j *judgement) object(kind, what string, args ...any) {
 	j.found = append(j.found, violation{kind, fmt.Sprintf(what, args...), j.history})
 }
 
-// success tells whether the body took effect.
+// success reports whether the body took effect.
 func (j *judgement) success(body int) bool {
 	for _, e := range j.effects {
 		if e.Action == standin.SendTaskSuccess && string(e.Output) == string(j.bodies[body]) {
@@ -61,8 +61,8 @@ func (j *judgement) success(body int) bool {
 	return false
 }
 
-// onlyKnownAnswers: a genuine link never gets a 404, and nothing of ours ever
-// shows. Trouble is 503.
+// onlyKnownAnswers: a genuine link never gets a 404, and senders never see an
+// internal error. Failures are 503.
 func onlyKnownAnswers(j *judgement) {
 	for _, e := range j.events {
 		if e.err != nil || e.what == didGiveUp {
@@ -77,8 +77,7 @@ func onlyKnownAnswers(j *judgement) {
 }
 
 // acknowledgedOnce: a 2xx for some bytes means one effect, with these bytes.
-// Two different bodies never both get one, and none that came after the
-// deadline does.
+// Two different bodies never both get a 2xx, and no body after the deadline does.
 func acknowledgedOnce(j *judgement) {
 	first := -1
 	for _, e := range j.told(didPost, http.StatusOK) {
@@ -97,7 +96,7 @@ func acknowledgedOnce(j *judgement) {
 	}
 	for _, e := range j.told(didPost, http.StatusConflict) {
 		if j.success(e.body) {
-			j.object(wrong, "body %d took effect, and its sender was told that another had", e.body)
+			j.object(wrong, "body %d took effect, and its sender got 409", e.body)
 		}
 	}
 	if len(j.effects) > 1 {
@@ -105,8 +104,8 @@ func acknowledgedOnce(j *judgement) {
 	}
 }
 
-// unacknowledgedAtMostOnce: whatever takes effect was posted, or is the
-// expiry that the registration asked for.
+// unacknowledgedAtMostOnce: every effect was posted, or is the expiry that the
+// registration requested.
 func unacknowledgedAtMostOnce(j *judgement) {
 	for _, e := range j.effects {
 		switch {
@@ -120,7 +119,7 @@ func unacknowledgedAtMostOnce(j *judgement) {
 			}
 		case e.Action == standin.SendTaskFailure && e.Error == expiredError:
 			if j.callback.OnExpiry != api.OnExpiryFail {
-				j.object(wrong, "the task was told of an expiry that it was not to hear of")
+				j.object(wrong, "the task got an expiry, and the registration asked for none")
 			}
 			if e.At.Before(j.deadline.Add(-slack)) {
 				j.object(wrong, "expired %s before the deadline", j.deadline.Sub(e.At))
@@ -131,7 +130,7 @@ func unacknowledgedAtMostOnce(j *judgement) {
 	}
 }
 
-// expired: whoever was told so can rely on it.
+// expired: a sender that got "expired" can rely on it.
 func expired(j *judgement) {
 	toldExpired := false
 	for _, e := range j.told(didPost, http.StatusGone) {
@@ -142,15 +141,15 @@ func expired(j *judgement) {
 	}
 	for _, e := range j.effects {
 		if e.Action == standin.SendTaskSuccess {
-			j.object(wrong, "a sender was told that it is too late, and the task succeeded")
+			j.object(wrong, "a sender was too late according to the relay, and the task succeeded")
 		}
 	}
 	if j.callback.OnExpiry == api.OnExpiryFail && len(j.effects) == 0 {
-		j.object(lost, "the deadline passed, and the task was never told")
+		j.object(lost, "the deadline passed, and the task never got the expiry")
 	}
 }
 
-// cancelled: after a cancel that was acknowledged nothing happens.
+// cancelled: after an acknowledged cancellation there is no effect.
 func cancelled(j *judgement) {
 	if len(j.told(didCancel, http.StatusOK)) == 0 {
 		return
@@ -166,8 +165,8 @@ func cancelled(j *judgement) {
 	}
 }
 
-// registeredOnce: only one registration of a task token makes a callback, which
-// may be one whose answer was lost. All get the same links.
+// registeredOnce: only one registration of a task token makes a callback; its
+// response may have been lost. All registrations get the same links.
 func registeredOnce(j *judgement) {
 	for _, what := range j.noticed {
 		j.object(wrong, "%s", what)
@@ -177,24 +176,24 @@ func registeredOnce(j *judgement) {
 	}
 }
 
-// everySenderServed: of senders that nothing stood in the way of, one was told
-// that its answer is taken. And no registration of a new task token conflicts.
+// everySenderServed: among senders without any fault in their way, one got a 2xx.
+// And no registration of a new task token conflicts.
 func everySenderServed(j *judgement) {
 	if len(j.told(didRegister, http.StatusConflict)) > 0 {
-		j.object(wrong, "a registration was told that there is another")
+		j.object(wrong, "a registration got 409, as if there were another")
 	}
 	if j.kind != kindOne && j.kind != kindTwice && j.kind != kindRivals {
 		return
 	}
 	for _, e := range j.events {
 		if e.what == didPost && e.err == nil && e.told.status < http.StatusInternalServerError && !j.acknowledged() {
-			j.object(wrong, "no sender was served, and one was told %d %s", e.told.status, e.told.word)
+			j.object(wrong, "no sender was served, and one got %d %s", e.told.status, e.told.word)
 			return
 		}
 	}
 }
 
-// sameBytes: every attempt of a delivery sends the same.
+// sameBytes: every attempt of a delivery sends the same bytes.
 func sameBytes(j *judgement) {
 	for _, c := range j.calls {
 		if c.action != j.calls[0].action || c.outcome != j.calls[0].outcome {
@@ -204,7 +203,7 @@ func sameBytes(j *judgement) {
 	}
 }
 
-// finalState: what the relay says of a callback in the end is what happened.
+// finalState: the final state that the relay reports is what happened.
 func finalState(j *judgement) {
 	switch j.final {
 	case api.StateDelivered:
@@ -220,12 +219,12 @@ func finalState(j *judgement) {
 			j.object(wrong, "state %s, and there is an effect", j.final)
 		}
 		if j.final == api.StateExpired && j.callback.OnExpiry != api.OnExpiryIgnore {
-			j.object(wrong, "state expired, and the task was to be told")
+			j.object(wrong, "state expired, and the task should have got the expiry")
 		}
 	}
 }
 
-// nobodyGaveUp: once the faults end everybody gets an answer.
+// nobodyGaveUp: when the faults have ended, everybody gets a response.
 func nobodyGaveUp(j *judgement) {
 	for _, e := range j.events {
 		if e.what == didGiveUp {

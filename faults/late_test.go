@@ -11,22 +11,21 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// TestLateResult holds what a replica has to say about its attempts until
-// their leases are over and another replica makes the next ones. The late
-// results must not count: they say refused, and Step Functions takes the
-// outcomes (row 57, invariant 5).
+// TestLateResult holds back a replica's results until its leases have ended and
+// another replica makes the next attempts. The late results must not count: they
+// say refused, and Step Functions accepts the outcomes (row 57, invariant 5).
 func TestLateResult(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) {
 		return
 	}
 	server := redistest.Start(t)
-	way := newProxy(t, server.Addr) // of the late replica alone
+	way := newProxy(t, server.Addr) // only for the late replica
 	f := newFleet(t, setup{redisURL: server.URL, replicas: 1, settings: []string{"RELAY_ANSWER_WAIT=0s"}})
 	late := f.add("RELAY_REDIS_URL=redis://" + way.addr + "/0")
 	other := f.replicas[0]
 
-	// Redis has to know the scripts, or it asks for them and the late one is gone.
+	// Redis must know the scripts, or it asks for them and the late call is lost.
 	warm := f.directed(other, 1, func(_ int, c *caller) { c.send(0, 0) })
 	f.untilState(other, warm[0].callback.ID, api.StateDelivered)
 
@@ -47,8 +46,8 @@ func TestLateResult(t *testing.T) {
 	f.judged("late results", cases)
 }
 
-// TestLease has attempts that take longer than several looks for due
-// deliveries, and replicas that have nothing else to do: nobody else makes an
+// TestLease makes attempts that last longer than several searches for due
+// deliveries, with replicas that are otherwise idle: no other replica makes an
 // attempt while the lease lasts (section 7 of the design, row 57).
 func TestLease(t *testing.T) {
 	t.Parallel()
@@ -69,7 +68,7 @@ func TestLease(t *testing.T) {
 	f.judged("leases", cases)
 }
 
-// directed registers callbacks and does something with each.
+// directed registers callbacks and calls a function for each.
 func (f *fleet) directed(at *replica, n int, do func(i int, c *caller)) []*history {
 	f.Helper()
 	l := newLoad(f, *seedFlag, loadRate)
@@ -88,7 +87,7 @@ func (f *fleet) directed(at *replica, n int, do func(i int, c *caller)) []*histo
 	return l.histories
 }
 
-// callsUntil waits until Step Functions got so many calls for each.
+// callsUntil waits until Step Functions got n calls for each task.
 func (f *fleet) callsUntil(histories []*history, n int) {
 	f.Helper()
 	for _, h := range histories {
@@ -96,7 +95,7 @@ func (f *fleet) callsUntil(histories []*history, n int) {
 	}
 }
 
-// judged has histories judged and the verdict reported.
+// judged judges histories and reports the verdict.
 func (f *fleet) judged(name string, histories []*history) *verdict {
 	f.Helper()
 	s := newScenario(name, *seedFlag, f)
@@ -107,7 +106,7 @@ func (f *fleet) judged(name string, histories []*history) *verdict {
 	return v
 }
 
-// postUntil posts a body at a replica until it is answered with a status.
+// postUntil posts a body to a replica until the response has a status.
 func (f *fleet) postUntil(c *caller, body, replica, status int) {
 	f.Helper()
 	eventually(f, http.StatusText(status), func() bool {
@@ -115,7 +114,7 @@ func (f *fleet) postUntil(c *caller, body, replica, status int) {
 	})
 }
 
-// postOnce posts a body once, and notes it.
+// postOnce posts a body once, and records it.
 func (f *fleet) postOnce(c *caller, body, replica int) reply {
 	e := event{what: didPost, body: body, replica: replica, began: time.Now()}
 	e.told, e.err = f.post(context.Background(), f.replicas[replica], c.callback.URL, c.bodies[body])

@@ -13,7 +13,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// The kinds of callback that the load makes, and how many of a hundred.
+// The kinds of callback that the load makes, and how many in a hundred.
 const (
 	kindOne        = "one sender"
 	kindTwice      = "two senders, the same bytes"
@@ -37,7 +37,7 @@ type load struct {
 	fleet *fleet
 	seed  uint64
 	rate  int // callbacks a second
-	// hopeless is closed when whoever has no answer yet will get none.
+	// hopeless is closed when clients without a response should give up.
 	hopeless chan struct{}
 
 	histories []*history // of the callbacks begun
@@ -46,14 +46,14 @@ type load struct {
 	working   atomic.Int64
 }
 
-// crowd is how many callbacks are worked on at once, at most.
+// crowd is the largest number of callbacks in progress at once.
 const crowd = 150
 
 func newLoad(f *fleet, seed uint64, rate int) *load {
 	return &load{fleet: f, seed: seed, rate: rate, hopeless: make(chan struct{})}
 }
 
-// run begins callbacks until ctx ends. Their clients go on: see wait.
+// run begins callbacks until ctx ends. Their clients continue: see wait.
 func (l *load) run(ctx context.Context) {
 	room := make(chan struct{}, crowd)
 	beat := time.NewTicker(time.Second / time.Duration(l.rate))
@@ -92,8 +92,8 @@ func pick(rnd *rand.Rand) string {
 	return kindOne
 }
 
-// wait returns when every client has its answer, or has given up: that is so
-// many after the faults ended.
+// wait returns when every client has its response, or has given up some time after
+// the faults ended.
 func (l *load) wait(limit time.Duration) {
 	timer := time.AfterFunc(limit, func() { close(l.hopeless) })
 	l.busy.Wait()
@@ -126,7 +126,7 @@ func (c *caller) run() {
 	case kindOne:
 		c.send(0, c.anyReplica())
 		if c.acknowledged() && c.rnd.IntN(5) == 0 {
-			c.send(c.rnd.IntN(2), c.anyReplica()) // lost track of it, or thinks again
+			c.send(c.rnd.IntN(2), c.anyReplica()) // retries after losing track, or posts something else
 		}
 	case kindTwice:
 		c.race(func(r int) { c.other().send(0, r) }, func(c *caller, r int) { c.send(0, r) })
@@ -144,7 +144,7 @@ func (c *caller) run() {
 	}
 }
 
-// race does two things at the same instant on two replicas.
+// race makes two requests at the same instant on two replicas.
 func (c *caller) race(a func(replica int), b func(c *caller, replica int)) {
 	first := c.anyReplica()
 	second := (first + 1) % len(c.fleet.replicas)
@@ -157,7 +157,7 @@ func (c *caller) race(a func(replica int), b func(c *caller, replica int)) {
 	both.Wait()
 }
 
-// register registers a task, again and again until it gets an answer (row 72).
+// register registers a task, and retries until it gets a response (row 72).
 func (c *caller) register() bool {
 	request := api.CreateRequest{TaskToken: c.fleet.steps.NewTask(standin.TaskOptions{}), ExpiresIn: "1h"}
 	if c.kind == kindLate || c.kind == kindSilent {
@@ -203,7 +203,7 @@ func (c *caller) registerOnce(request api.CreateRequest) (cb api.Callback, ok, f
 	return cb, err == nil, e.err == nil && e.told.status != 503
 }
 
-// heard takes what the Go client made of an answer.
+// heard records what the Go client returned.
 func (e *event) heard(err error) {
 	e.ended = time.Now()
 	if refusal := (*client.Error)(nil); errors.As(err, &refusal) {
@@ -213,8 +213,8 @@ func (e *event) heard(err error) {
 	e.err = err
 }
 
-// send posts a body as senders of webhooks do: again, to whichever replica,
-// until the answer is not "come back later".
+// send posts a body as senders of webhooks do: it retries, on any replica, until
+// the response is not "try again later".
 func (c *caller) send(body, replica int) {
 	for {
 		e := event{what: didPost, body: body, replica: replica, began: time.Now()}
@@ -228,7 +228,7 @@ func (c *caller) send(body, replica int) {
 	}
 }
 
-// cancel withdraws the callback, again until the answer is definite.
+// cancel cancels the callback, and retries until the response is definite.
 func (c *caller) cancel(replica int) {
 	for {
 		e := event{what: didCancel, replica: replica, began: time.Now()}
@@ -245,7 +245,7 @@ func (c *caller) cancel(replica int) {
 
 func (c *caller) anyReplica() int { return c.rnd.IntN(len(c.fleet.replicas)) }
 
-// hold waits before another try, and tells whether there is to be one.
+// hold waits before another try, and reports whether there should be one.
 func (c *caller) hold(doing string) bool {
 	select {
 	case <-c.hopeless:

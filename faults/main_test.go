@@ -15,7 +15,7 @@ var (
 	forFlag    = flag.Duration("for", 0, "keep TestFaults going for so long, with a new seed each round")
 	roundFlag  = flag.Duration("round", 30*time.Second, "how long TestFaults injects faults in one round")
 	settleFlag = flag.Duration("settle", 90*time.Second, "how long all may take to be settled after the faults")
-	breaksFlag = flag.Bool("breaks", false, "break the relay on purpose and see that it is noticed")
+	breaksFlag = flag.Bool("breaks", false, "break the relay on purpose, and check that the tests notice")
 	binaryFlag = flag.String("binary", "", "the relay to test; by default it is built")
 )
 
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
 	if !chosen {
-		// The tests mostly wait, so more of them go on than there are processors.
+		// The tests mostly wait, so more of them run than there are processors.
 		_ = flag.Set("test.parallel", "6") // it is a flag of every test
 	}
 	os.Exit(run(m))
@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 // the Go command.
 func build(binary string, flags ...string) error { return buildIn("..", binary, flags...) }
 
-// buildIn does so for the source in a folder.
+// buildIn builds the source in a folder.
 func buildIn(dir, binary string, flags ...string) error {
 	cmd := exec.Command("go", append([]string{"build"}, flags...)...)
 	cmd.Args = append(cmd.Args, "-trimpath", "-tags", "release,nethttpomithttp2", "-ldflags", "-s -w", "-o", binary, "./cmd/relay")
@@ -70,13 +70,13 @@ func buildIn(dir, binary string, flags ...string) error {
 	return nil
 }
 
-// How long a condition is waited for, and how often it is looked at.
+// How long to wait for a condition, and how often to check it.
 const (
 	patience  = 30 * time.Second
 	pollEvery = 10 * time.Millisecond
 )
 
-// eventually waits for a condition of something that cannot tell when it holds.
+// eventually polls a condition until it holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	within(t, patience, what, holds)

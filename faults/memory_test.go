@@ -19,9 +19,9 @@ const (
 	largestOutput = 256 << 10
 )
 
-// Rows 66 and 70: a thousand clients that post the largest output at once get
-// it accepted, some after a 503, and do not make the process large. Not even
-// when Step Functions takes none of it from the relay.
+// Rows 66 and 70: a thousand clients post the largest output at once. All are
+// accepted, some after a 503, and the process stays small, even if Step Functions
+// accepts nothing.
 func TestMemory(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -50,8 +50,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// crowdPosts has every client post until its answer is accepted, and returns
-// how often they were told to come back.
+// crowdPosts lets every client post until its answer is accepted, and returns how
+// many posts got a 503.
 func (f *fleet) crowdPosts() (refused int64) {
 	f.Helper()
 	links := make([]string, memoryClients)

@@ -22,25 +22,25 @@ import (
 )
 
 // migrated is how many callbacks wait in TestMigration, and answered how many of
-// them get an answer afterwards.
+// these are answered afterwards.
 const (
 	migrated = 100_000
 	answered = 300
 )
 
-// formThree is how the registration of every callback ends in version 3, which
-// only this test knows. Relays of both versions can read either form.
+// formThree is the end of every registration in version 3, which exists only in
+// this test. Relays of both versions can read either form.
 const formThree = `,"form":3}`
 
-// nextRelease are the edits that make a release with migration 3 of this one:
-// it registers in the new form, rewrites what is in the old one, and works with
+// nextRelease are the edits that turn this release into one with migration 3: it
+// registers in the new form, rewrites callbacks in the old form, and works with
 // both.
 var nextRelease = []edit{
 	{"store/keys.go", `schemaMarkers = []string{"1", "1>2", schemaLatest}
 
-// schemaLatest is the marker with which every callback that has ended is in
-// the set of its final state. With an earlier one only those are that a replica
-// of this release has ended.
+// schemaLatest is the marker that means that every ended callback is in the set of
+// its final state. With an earlier marker, only callbacks that this release has
+// ended are.
 const schemaLatest = "2"`, `schemaMarkers = []string{"2", "2>3", schemaLatest}
 
 const schemaLatest = "3"`},
@@ -58,11 +58,11 @@ if text and not string.find(text, '` + formThree + `', 1, true) then return {'wr
 return {'ok'}`},
 }
 
-// TestMigration rewrites every one of 100,000 callbacks while a fleet is under
-// load: the run is killed half way and another one goes on. It does not begin
-// while a relay is known to be there that does not know the new version; one of
-// which it has not heard steps aside before anything is changed. Those that know
-// it serve all the time. Nothing is lost (row 68).
+// TestMigration rewrites 100,000 callbacks while a fleet is under load. The run is
+// killed half way, and another run continues. The migration does not begin while a
+// known live relay does not know the new version; an unknown one stops serving
+// before anything is changed. Relays that know the version serve all the time.
+// Nothing is lost (row 68).
 func TestMigration(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -103,9 +103,9 @@ func TestMigration(t *testing.T) {
 	log := f.operate(next, "migrate", "up")
 	t.Logf("%d of %d callbacks when it was killed; the rest in %s:\n%s", done, migrated, time.Since(began).Round(time.Millisecond), log)
 	if !strings.Contains(log, "done, 1 applied") || strings.Contains(log, "until every replica has noticed") {
-		t.Error("the second run did not go on where the first was")
+		t.Error("the second run did not continue where the first stopped")
 	}
-	if told := f.operate(next, "migrate", "verify"); !strings.Contains(told, "all as they should be") {
+	if told := f.operate(next, "migrate", "verify"); !strings.Contains(told, "all correct") {
 		t.Errorf("verify: %s", told)
 	}
 	f.wantAside(old)
@@ -118,7 +118,7 @@ func TestMigration(t *testing.T) {
 	s.conclude().report(t)
 }
 
-// wantAside checks that a replica serves nobody and says why.
+// wantAside checks that a replica does not serve, and says why.
 func (f *fleet) wantAside(r *replica) {
 	f.Helper()
 	eventually(f, "the old replica steps aside", func() bool {
@@ -130,15 +130,15 @@ func (f *fleet) wantAside(r *replica) {
 	}
 }
 
-// seeded is a callback as it was before the migration.
+// seeded is a callback before the migration.
 type seeded struct {
 	id           relay.CallbackID
 	taskToken    string
 	registration string
 }
 
-// seed registers callbacks as a relay does, by the same script, but with a
-// thousand in one round trip.
+// seed registers callbacks with the relay's own script, but a thousand in one round
+// trip.
 func (f *fleet) seed(r *redis.Client, n int) []seeded {
 	f.Helper()
 	ctx := context.Background()
@@ -171,7 +171,7 @@ func (f *fleet) seed(r *redis.Client, n int) []seeded {
 		for i, reply := range replies {
 			made, err := reply.(*redis.Cmd).StringSlice()
 			must(f, err)
-			all[from+i].registration = made[3] + " " + made[5] + " " + spec // behind their names
+			all[from+i].registration = made[3] + " " + made[5] + " " + spec // values come after their names
 		}
 	}
 	return all
@@ -181,7 +181,7 @@ func partitionKey(id relay.CallbackID, rest string) string {
 	return "relay:v1:" + partitionTag(id.Partition()) + ":" + rest
 }
 
-// callbackKey is where a callback is kept.
+// callbackKey is the key of a callback.
 func callbackKey(t testing.TB, id string) string {
 	t.Helper()
 	parsed, err := relay.ParseCallbackID(id)
@@ -189,9 +189,9 @@ func callbackKey(t testing.TB, id string) string {
 	return partitionKey(parsed, "cb:"+id)
 }
 
-// killHalfWay starts the migration, with a replica around that it has not heard
-// of, and kills it when about half is done. It returns how many callbacks the run
-// had noted.
+// killHalfWay starts the migration, beside a replica that it does not know of, and
+// kills it when about half is done. It returns how many callbacks the run had
+// recorded.
 func (f *fleet) killHalfWay(r *redis.Client, binary string) (done int) {
 	f.Helper()
 	ctx := context.Background()
@@ -223,7 +223,7 @@ func (f *fleet) killHalfWay(r *redis.Client, binary string) (done int) {
 	return done
 }
 
-// wantRewritten checks that each callback is what it was, in the new form.
+// wantRewritten checks that each callback is unchanged, except for the new form.
 func (f *fleet) wantRewritten(r *redis.Client, all []seeded) {
 	f.Helper()
 	ctx := context.Background()
@@ -256,7 +256,7 @@ func (f *fleet) wantRewritten(r *redis.Client, all []seeded) {
 }
 
 // answerSome registers some of the tasks again, which finds their callbacks, and
-// posts an answer to each.
+// answers each.
 func (f *fleet) answerSome(l *load, all []seeded) []*history {
 	f.Helper()
 	histories := make([]*history, answered)

@@ -11,8 +11,8 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// relayFaults are what happens to relay processes. One at a time: the others
-// serve meanwhile.
+// relayFaults are faults of relay processes. They hit one process at a time, so
+// that the others serve.
 func (s *scenario) relayFaults() []fault {
 	one := func(rnd *rand.Rand) *replica { return s.replicas[rnd.IntN(len(s.replicas))] }
 	return []fault{
@@ -40,8 +40,7 @@ func (s *scenario) relayFaults() []fault {
 	}
 }
 
-// redisFaults are what happens to a single redis-server that keeps an
-// append-only file.
+// redisFaults are faults of a single redis-server with an append-only file.
 func (s *scenario) redisFaults(server *redistest.Server) []fault {
 	return []fault{
 		{"redis: kill -9, restart", 3, func(ctx context.Context, rnd *rand.Rand) {
@@ -77,7 +76,7 @@ func (s *scenario) tell(ctx context.Context, err error) {
 	}
 }
 
-// pairFaults are what happens to a primary and its replica under a Sentinel.
+// pairFaults are faults of a primary and its replica with Sentinel.
 func (s *scenario) pairFaults(p *redistest.Pair) []fault {
 	ready := func() { eventually(s, "the pair is complete", p.Ready) }
 	return []fault{
@@ -111,7 +110,7 @@ func (s *scenario) pairFaults(p *redistest.Pair) []fault {
 	}
 }
 
-// clusterFaults are what happens to three masters without replicas.
+// clusterFaults are faults of three masters without replicas.
 func (s *scenario) clusterFaults(c *redistest.Cluster) []fault {
 	one := func(rnd *rand.Rand) *redistest.Server { return c.Nodes[rnd.IntN(len(c.Nodes))] }
 	return []fault{
@@ -129,7 +128,7 @@ func (s *scenario) clusterFaults(c *redistest.Cluster) []fault {
 		}},
 		{"redis: SCRIPT FLUSH", 1, func(ctx context.Context, rnd *rand.Rand) { s.forgetScripts(ctx, one(rnd)) }},
 		{"redis: slots moved", 4, func(_ context.Context, rnd *rand.Rand) {
-			// Row 67. To the end, or the cluster would be left half way.
+			// Row 67. Always finish, or the slot would stay half moved.
 			ctx := context.Background()
 			for range 4 {
 				slot := s.slotOf(c, rnd.IntN(64))
@@ -148,7 +147,7 @@ func (s *scenario) slotOf(c *redistest.Cluster, partition int) int {
 	return int(slot)
 }
 
-// stepsFaults are what Step Functions does, and what happens on the way there.
+// stepsFaults are faults of Step Functions, and of the network to it.
 func (s *scenario) stepsFaults() []fault {
 	faults := []fault{
 		{"steps: away", 2, func(ctx context.Context, rnd *rand.Rand) {
@@ -170,7 +169,7 @@ func (s *scenario) stepsFaults() []fault {
 	return append(faults, wayFaults("steps", s.stepsWay)...)
 }
 
-// wayFaults are what happens on the way to Redis or to Step Functions.
+// wayFaults are faults of the network to Redis or to Step Functions.
 func wayFaults(name string, p *proxy) []fault {
 	return []fault{
 		{name + ": connections cut", 2, func(context.Context, *rand.Rand) { p.cut() }},

@@ -9,7 +9,7 @@ import (
 )
 
 // echo is a server that answers each line with the same line, behind a proxy.
-// What it got is sent to lines.
+// It sends received lines to lines.
 func echo(t *testing.T) (p *proxy, lines <-chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -47,7 +47,7 @@ func dial(t *testing.T, p *proxy) net.Conn {
 	return conn
 }
 
-// ask sends a line and returns what comes back.
+// ask sends a line and returns the response.
 func ask(conn net.Conn, line string) (string, error) {
 	if _, err := io.WriteString(conn, line); err != nil {
 		return "", err

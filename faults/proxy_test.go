@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// proxy passes TCP connections on to a target and gets in their way when told
-// to. It may be steered by any goroutine.
+// proxy forwards TCP connections to a target, and can disturb them. Any goroutine
+// may control it.
 type proxy struct {
 	addr   string // host:port to connect to
 	target string
@@ -21,8 +21,8 @@ type proxy struct {
 	pairs   map[*pair]bool
 	delay   time.Duration     // by which every byte comes later, in each direction
 	refuse  bool              // new connections are reset
-	drops   int               // so many answers are still to be cut off
-	dropAt  int               // after so many bytes
+	drops   int               // how many more answers to cut off
+	dropAt  int               // after how many bytes
 	match   func([]byte) bool // which requests are held
 	holding chan struct{}     // until it is closed; nil: all pass
 	held    bytes.Buffer      // what they were
@@ -34,7 +34,7 @@ type pair struct {
 	once           sync.Once
 }
 
-// newProxy passes connections on until the test ends.
+// newProxy forwards connections until the test ends.
 func newProxy(t testing.TB, target string) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -50,18 +50,18 @@ func newProxy(t testing.TB, target string) *proxy {
 	return p
 }
 
-// setDelay makes every byte come later by so much, in each direction.
+// setDelay delays every byte by d, in each direction.
 func (p *proxy) setDelay(d time.Duration) { p.change(func() { p.delay = d }) }
 
-// setRefuse makes new connections fail. Those that are open stay.
+// setRefuse makes new connections fail. Open ones stay.
 func (p *proxy) setRefuse(on bool) { p.change(func() { p.refuse = on }) }
 
-// dropAnswers lets only n bytes of each of the next answers pass, so many in
-// all, and then resets the connection.
+// dropAnswers lets only n bytes of each of the next answers pass, and then resets
+// the connection.
 func (p *proxy) dropAnswers(answers, n int) { p.change(func() { p.drops, p.dropAt = answers, n }) }
 
-// hold keeps requests that match, and whatever follows on their connections,
-// until release. They are then passed on even if the client has gone meanwhile.
+// hold keeps matching requests, and everything after them on their connections,
+// until release. Then they are forwarded even if the client has disconnected.
 func (p *proxy) hold(match func(request []byte) bool) {
 	p.change(func() {
 		p.match, p.holding = match, make(chan struct{})
@@ -69,7 +69,7 @@ func (p *proxy) hold(match func(request []byte) bool) {
 	})
 }
 
-// naming matches requests that name one of the callbacks.
+// naming matches requests that contain the id of one of the callbacks.
 func naming(callbacks ...*history) func([]byte) bool {
 	return func(request []byte) bool {
 		return slices.ContainsFunc(callbacks, func(h *history) bool {
@@ -88,7 +88,7 @@ func (p *proxy) release() {
 	})
 }
 
-// holds tells whether a text is in what is being held.
+// holds reports whether the held data contain a text.
 func (p *proxy) holds(text string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,7 @@ func (p *proxy) cut() {
 	})
 }
 
-// clear lets everything pass again.
+// clear ends all disturbances.
 func (p *proxy) clear() {
 	p.release()
 	p.change(func() { p.delay, p.refuse, p.drops = 0, false, 0 })
@@ -126,7 +126,7 @@ func (p *proxy) accept() {
 	}
 }
 
-// serve passes one connection on until both halves are done.
+// serve forwards one connection until both halves are done.
 func (p *proxy) serve(client net.Conn) {
 	c := &pair{client: client}
 	p.mu.Lock()
@@ -152,14 +152,14 @@ func (p *proxy) serve(client net.Conn) {
 	server.Close()
 }
 
-// chunk is what one read brought, and when.
+// chunk is the data of one read, and its time.
 type chunk struct {
 	bytes []byte
 	at    time.Time
 }
 
-// pass copies one direction. Reading goes on while a delay lasts, so that a
-// slow way is slow and not narrow.
+// pass copies one direction. Reading continues during a delay, so that the delay
+// adds latency and does not limit throughput.
 func (p *proxy) pass(c *pair, from, to net.Conn, answers bool) {
 	chunks := make(chan chunk, 256)
 	go func() {
@@ -201,14 +201,13 @@ func (p *proxy) pass(c *pair, from, to net.Conn, answers bool) {
 	for range chunks {
 		continue // so that the reader ends
 	}
-	// What is on its way in the other direction may still arrive.
+	// Data in the other direction may still arrive.
 	if half, ok := to.(*net.TCPConn); ok {
 		_ = half.CloseWrite() // it may be closed already
 	}
 }
 
-// drop tells whether what passes is an answer to cut off, and after how many
-// bytes.
+// drop reports whether to cut an answer off, and after how many bytes.
 func (p *proxy) drop(answer bool) (n int, drop bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -219,7 +218,7 @@ func (p *proxy) drop(answer bool) (n int, drop bool) {
 	return p.dropAt, true
 }
 
-// reset ends both halves without a goodbye.
+// reset ends both halves with a TCP reset.
 func (c *pair) reset() {
 	c.once.Do(func() {
 		abort(c.client)

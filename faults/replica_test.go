@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// replica is one relay in a process of its own. It is steered by one goroutine
-// at a time; its addresses may be asked for by any.
+// replica is one relay in its own process. Only one goroutine at a time may control
+// it; any may read its addresses.
 type replica struct {
 	testing.TB
 	binary string // of the next start, and so is env
@@ -75,14 +75,14 @@ func (r *replica) start() {
 	})
 }
 
-// kill ends the process as kill -9 does, also while it is paused. Killing it
-// twice is harmless.
+// kill ends the process with kill -9, even while it is paused. Killing it twice is
+// harmless.
 func (r *replica) kill() {
 	_ = r.cmd.Process.Kill() // it may be gone already
 	<-r.gone
 }
 
-// grace is how long orchestrators wait after SIGTERM, as a rule.
+// grace is how long orchestrators usually wait after SIGTERM.
 const grace = 30 * time.Second
 
 // terminate sends SIGTERM and returns how the process ended; nil is exit 0.
@@ -102,8 +102,8 @@ func (r *replica) awaitEnd() error {
 	}
 }
 
-// roll replaces the process as a rolling restart does: SIGTERM, and then one of
-// a binary and with further settings.
+// roll replaces the process as a rolling restart does: SIGTERM, and then a new
+// process with a given binary and further settings.
 func (r *replica) roll(binary string, settings ...string) {
 	r.Helper()
 	if err := r.terminate(); err != nil {
@@ -113,7 +113,7 @@ func (r *replica) roll(binary string, settings ...string) {
 	r.start()
 }
 
-// pause stops the process where it is, and resume lets it go on.
+// pause stops the process where it is, and resume continues it.
 func (r *replica) pause()  { r.signal(syscall.SIGSTOP) }
 func (r *replica) resume() { r.signal(syscall.SIGCONT) }
 
@@ -124,8 +124,7 @@ func (r *replica) signal(s os.Signal) {
 	}
 }
 
-// memory returns what the process holds in memory now, and what it held at
-// most, in bytes.
+// memory returns the current and the peak resident memory of the process, in bytes.
 func (r *replica) memory() (now, peak int64) {
 	r.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.cmd.Process.Pid))
@@ -162,7 +161,7 @@ func (b *logBuffer) len() int {
 	return b.text.Len()
 }
 
-// after returns what was written after the first n bytes.
+// after returns the log after its first n bytes.
 func (b *logBuffer) after(n int) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

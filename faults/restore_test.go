@@ -15,8 +15,8 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// backups are the two ways to back Redis up: what is in force there, how the
-// backup is made, and which part of its folder it is.
+// backups are the two ways to back up Redis: its settings, how the backup is made,
+// and which part of its folder it is.
 var backups = []struct {
 	name  string
 	args  []string
@@ -27,16 +27,16 @@ var backups = []struct {
 		must(t, r.Save(t.Context()).Err())
 	}},
 	{"append-only file", aof, "appendonlydir", func(t *testing.T, r *redis.Client) {
-		// Or a rewrite could replace the files while they are copied.
+		// Otherwise a rewrite could replace the files while they are copied.
 		must(t, r.ConfigSet(t.Context(), "auto-aof-rewrite-percentage", "0").Err())
 	}},
 }
 
-// TestRestore brings an older backup back as docs/procedures.md says: nobody is served
-// until the operator says that this is what there is. What the backup has works
-// then; what was delivered since is sent again and has no second effect; and
-// what was registered since comes back, with the same links, when its workflow
-// repeats the registration (row 62).
+// TestRestore restores an older backup as docs/procedures.md says: nobody is served
+// until the operator confirms the data. Then everything in the backup works;
+// answers delivered after the backup are sent again and have no second effect; and
+// callbacks registered after it exist again when their workflows repeat the
+// registration (row 62).
 func TestRestore(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) {
@@ -88,11 +88,11 @@ func TestRestore(t *testing.T) {
 			f.untilNotReady()
 			for _, one := range []*caller{delivered, pending, later} {
 				if told := f.postOnce(one, 0, 0); told.status != http.StatusServiceUnavailable {
-					t.Errorf("before the operator said so a sender was told %+v", told)
+					t.Errorf("before the operator confirmed, a sender got %+v", told)
 				}
 			}
 			f.migrate()
-			if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "6 callbacks, all as they should be") {
+			if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "6 callbacks, all correct") {
 				t.Errorf("verify: %s", told)
 			}
 			for _, r := range f.replicas {
@@ -105,20 +105,20 @@ func TestRestore(t *testing.T) {
 			if told := f.postOnce(pending, 0, 1); told.word != api.StatusDelivered {
 				t.Errorf("what waited all the time: %+v", told)
 			}
-			// It is sent again, and Step Functions turns it away: an attempt before
-			// the backup may have been the one that worked.
+			// It is sent again, and Step Functions refuses it: an attempt before the
+			// backup may have succeeded.
 			f.untilState(f.replicas[0], accepted.callback.ID, api.StateDelivered)
 			if got := f.get(f.replicas[0], accepted.callback.ID); got.Delivery.Confirmed == nil || *got.Delivery.Confirmed {
 				t.Error("what had no clear result before the backup is confirmed")
 			}
-			// Nothing before the backup tells of this one's delivery.
+			// The backup has no attempt of this one's delivery.
 			if told := f.postOnce(later, 0, 1); told.status != http.StatusGone || told.word != api.CodeTaskClosed.Short() {
 				t.Errorf("what was delivered after the backup, again: %+v", told)
 			}
 			if got := f.get(f.replicas[0], cancelled.callback.ID); got.State != api.StatePending {
 				t.Errorf("what was cancelled after the backup is %s", got.State)
 			}
-			// Of this one's answer only its sender knows.
+			// Only the sender knows of this one's answer.
 			if told := f.postOnce(forgotten, 0, 0); told.word != api.StatusDelivered || told.duplicate {
 				t.Errorf("what was accepted after the backup, again: %+v", told)
 			}
@@ -152,7 +152,7 @@ func (f *fleet) untilNotReady() {
 	}
 }
 
-// wantOneEffect checks that each task was told once, what its sender posted.
+// wantOneEffect checks that each task got its sender's answer exactly once.
 func (f *fleet) wantOneEffect(callers ...*caller) {
 	f.Helper()
 	for _, c := range callers {
@@ -178,7 +178,7 @@ func configured(t *testing.T, r *redis.Client, name string) string {
 	return values[name]
 }
 
-// copyAll copies a file, or a folder with what is in it.
+// copyAll copies a file, or a folder with its content.
 func copyAll(t *testing.T, from, to string) {
 	t.Helper()
 	info, err := os.Stat(from)

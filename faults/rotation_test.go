@@ -12,13 +12,13 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// newKey takes the place of oldKey.
+// newKey replaces oldKey.
 const newKey = "k2:bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4="
 
 // TestRotation replaces the master key of a running fleet as docs/procedures.md says,
-// by rolling restarts under load. What was made and sealed with the old key goes
-// on working; what is new has the new key; and a key that was taken away too
-// early can be put back (row 69).
+// by rolling restarts under load. What was made and sealed with the old key still
+// works; new callbacks have the new key; and a key that was removed too early can
+// be put back (row 69).
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) {
@@ -29,7 +29,7 @@ func TestRotation(t *testing.T) {
 	redis := server.Client()
 	var early []*caller
 	waiting := f.directed(f.replicas[0], 6, func(_ int, c *caller) { early = append(early, c) })
-	// Accepted and not delivered: sealed with the old key, they wait meanwhile.
+	// Accepted and not delivered: they are sealed with the old key, and wait.
 	f.steps.SetFault(standin.Fault{Kind: standin.Throttle})
 	sealed := f.directed(f.replicas[1], 4, func(_ int, c *caller) { c.send(0, c.anyReplica()) })
 	f.steps.SetFault()
@@ -53,7 +53,7 @@ func TestRotation(t *testing.T) {
 	s.conclude().report(t)
 
 	for i, c := range early[:3] {
-		// Its link, and its registration, which a workflow may repeat.
+		// Its link works, and so does its registration, which a workflow may repeat.
 		again, created, err := f.client(f.replicas[i%2]).Create(t.Context(), api.CreateRequest{TaskToken: c.taskToken})
 		if err != nil || created || again.URL != c.callback.URL {
 			t.Errorf("registered again: created %v, %v, the same link: %v", created, err, again.URL == c.callback.URL)

@@ -26,8 +26,7 @@ type scenario struct {
 	tally map[string]int // faults injected, by name
 }
 
-// fault is one thing to go wrong for a while. When inject returns it is over,
-// as far as it is up to us.
+// fault is one temporary fault. When inject returns, the test has ended the fault.
 type fault struct {
 	name   string
 	weight int
@@ -44,8 +43,8 @@ func newScenario(name string, seed uint64, f *fleet) *scenario {
 // loadRate is how many callbacks a round begins in a second.
 const loadRate = 30
 
-// run puts the load on, injects faults for so long, and judges. Two lanes run
-// side by side: what happens to processes, and what happens between them.
+// run starts the load, injects faults for a given time, and judges. Two lanes run
+// side by side: faults of processes, and faults of the network between them.
 func (s *scenario) run(length time.Duration, processes, network []fault) *verdict {
 	s.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), length)
@@ -61,7 +60,7 @@ func (s *scenario) run(length time.Duration, processes, network []fault) *verdic
 	return s.conclude()
 }
 
-// lane injects one fault after the other, until ctx ends.
+// lane injects one fault after another until ctx ends.
 func (s *scenario) lane(ctx context.Context, number uint64, faults []fault) {
 	rnd := rng(s.seed, 1<<32+number)
 	sum := 0
@@ -86,7 +85,7 @@ func (s *scenario) count(name string) {
 	s.tally[name]++
 }
 
-// conclude waits until all is settled, and judges.
+// conclude waits until everything is settled, and judges.
 func (s *scenario) conclude() *verdict {
 	s.Helper()
 	s.steps.SetFault()
@@ -121,11 +120,11 @@ func (s *scenario) gather() {
 	}
 }
 
-// stateMissing is that of a callback the relay does not know any more.
+// stateMissing is the state of a callback that the relay no longer knows.
 const stateMissing = "missing"
 
-// finalState waits until a callback is settled, or ctx ends, and returns the
-// state it is in at last.
+// finalState waits until a callback is settled, or ctx ends, and returns its last
+// state.
 func (s *scenario) finalState(ctx context.Context, r *replica, id string) (state string) {
 	for {
 		cb, err := s.client(r).Get(context.Background(), id)
@@ -142,7 +141,7 @@ func (s *scenario) finalState(ctx context.Context, r *replica, id string) (state
 	}
 }
 
-// hold waits, and tells whether ctx goes on.
+// hold waits, and reports whether ctx has not ended.
 func hold(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -152,8 +151,7 @@ func hold(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// during keeps something up for a while. A round that ends meanwhile cuts it
-// short.
+// during keeps a fault up for a while, or until the round ends.
 func during(ctx context.Context, d time.Duration, begin, end func()) {
 	begin()
 	defer end()
@@ -164,10 +162,10 @@ func between(rnd *rand.Rand, low, high time.Duration) time.Duration {
 	return low + time.Duration(rnd.Int64N(int64(high-low)))
 }
 
-// progressEvery is how often a long run says on a terminal how it goes.
+// progressEvery is how often a long run prints its progress on a terminal.
 const progressEvery = 5 * time.Second
 
-// progress says so until ctx ends.
+// progress prints the progress until ctx ends.
 func (s *scenario) progress(ctx context.Context) {
 	for began := time.Now(); hold(ctx, progressEvery); {
 		s.mu.Lock()

@@ -12,9 +12,9 @@ import (
 // slowSenders is how many post at once in TestSlowRedis.
 const slowSenders = 200
 
-// TestSlowRedis puts Redis a second away: too far for a command. Senders are
-// told to come back, memory stays within its bound, and all is well as soon as
-// Redis is near again (rows 58 and 66).
+// TestSlowRedis adds a second of latency to Redis, which is too slow for a command.
+// Senders get 503, memory stays within its limit, and everything works as soon as
+// Redis is fast again (rows 58 and 66).
 func TestSlowRedis(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) {
@@ -50,7 +50,7 @@ func TestSlowRedis(t *testing.T) {
 	f.judged("slow redis", cases)
 }
 
-// atOnce does something with every callback at the same time.
+// atOnce calls a function for every callback at the same time.
 func (f *fleet) atOnce(callers []*caller, do func(*caller)) {
 	var all sync.WaitGroup
 	for _, c := range callers {

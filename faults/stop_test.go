@@ -14,9 +14,8 @@ import (
 )
 
 // TestStopUnderLoad sends SIGTERM to one replica after the other while both are
-// busy. Each says first that it is not ready, and exits with 0 in time. Nobody
-// is told anything but 200, 409, 410 and 503, and nothing that was
-// acknowledged is lost (row 56).
+// busy. Each first says that it is not ready, and exits with 0 in time. All
+// responses are 200, 409, 410 or 503, and no acknowledged answer is lost (row 56).
 func TestStopUnderLoad(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) {
@@ -40,7 +39,7 @@ func TestStopUnderLoad(t *testing.T) {
 				if err != nil {
 					t.Fatalf("gone before it said that it was not ready: %v", err)
 				}
-				return status == http.StatusServiceUnavailable && strings.Contains(body, "about to stop")
+				return status == http.StatusServiceUnavailable && strings.Contains(body, "relay is stopping")
 			})
 			if err := r.awaitEnd(); err != nil {
 				t.Errorf("exit: %v", err)

@@ -12,8 +12,7 @@ import (
 	"callback-relay/api"
 )
 
-// manyLinks has links of every type, for people and for machines; people need a
-// code.
+// manyLinks has links of every type, for people (with a code) and for machines.
 func manyLinks(r *api.CreateRequest) {
 	r.Links = map[string]api.LinkRequest{
 		"dana": {Type: api.LinkApproval, Approver: "Dana Okafor"}, "skip": {Type: api.LinkSuccess, Page: true},
@@ -22,7 +21,7 @@ func manyLinks(r *api.CreateRequest) {
 	r.Approval = &api.Approval{Title: "Deploy?", Confirm: api.ConfirmCode}
 }
 
-// registered is a callback and what it was registered with.
+// registered is a callback and its registration.
 type registered struct {
 	api.Callback
 	request api.CreateRequest
@@ -48,7 +47,7 @@ func (f *fleet) recognised(r *replica, what string, k registered) {
 var nonceInput = regexp.MustCompile(`name="?nonce"? value="?([a-z2-7]+)`)
 
 // decide opens the page of a link at a replica and approves with the link's
-// code. It returns the status of the page, and that of what was sent.
+// code. It returns the status of the page, and that of the decision.
 func (f *fleet) decide(r *replica, link api.Link) (looked, sent int) {
 	f.Helper()
 	target := "http://" + r.at.Load().public + strings.TrimPrefix(link.URL, publicURL)
@@ -85,7 +84,7 @@ func (f *fleet) decides(r *replica, what string, k registered, link api.Link) {
 	}
 }
 
-// posts checks what a machine's link says at a replica.
+// posts checks the response of a machine's link at a replica.
 func (f *fleet) posts(r *replica, what, link, word string) {
 	f.Helper()
 	if told, err := f.post(context.Background(), r, link, []byte(`{}`)); err != nil || told.word != word {
@@ -103,8 +102,8 @@ func (f *fleet) peopleBefore(old *replica) []registered {
 	return made
 }
 
-// peopleAfter uses what the previous release made at this one: its links and
-// codes work, it is recognised, and its links can be replaced.
+// peopleAfter uses callbacks of the previous release at this one: their links and
+// codes work, their registrations are recognised, and their links can be replaced.
 func (f *fleet) peopleAfter(old, fresh *replica, made []registered) {
 	f.Helper()
 	for _, k := range made {
@@ -140,7 +139,7 @@ func (f *fleet) peopleAfter(old, fresh *replica, made []registered) {
 	f.untilState(fresh, hook.ID, api.StateDelivered)
 }
 
-// closedLink is how a callback is shown once one of its links is closed.
+// closedLink is the form of a callback after one of its links was closed.
 func closedLink(k registered, name string) registered {
 	k.Links = maps.Clone(k.Links)
 	link := k.Links[name]
@@ -149,8 +148,8 @@ func closedLink(k registered, name string) registered {
 	return k
 }
 
-// peopleMeanwhile uses what this release makes beside the previous one: it makes
-// only what both know.
+// peopleMeanwhile uses callbacks that this release makes beside the previous one:
+// they contain only what both releases know.
 func (f *fleet) peopleMeanwhile(old, fresh *replica) {
 	f.Helper()
 	ctx := context.Background()
@@ -185,7 +184,7 @@ func shortKey(link api.Link) bool {
 	return len(link.URL[strings.LastIndex(link.URL, "/")+1:]) == 52
 }
 
-// expiresAt lets the previous release alone see a deadline pass.
+// expiresAt lets a deadline pass while only the previous release runs.
 func (f *fleet) expiresAt(old, fresh *replica) {
 	f.Helper()
 	_, cb := f.registerAt(fresh, manyLinks, func(r *api.CreateRequest) { r.ExpiresIn = "3s" })
@@ -203,9 +202,9 @@ func (f *fleet) expiresAt(old, fresh *replica) {
 	}
 }
 
-// linksOfThisRelease goes back with one replica after all were of this release:
-// what was registered meanwhile has links that the previous one does not know.
-// It says 404 and does them no harm, and they work when this release is back.
+// linksOfThisRelease takes one replica back to the previous release, after all had
+// this release. The previous release does not know the new links: it answers 404
+// and does not harm them, and they work when this release is back.
 func (f *fleet) linksOfThisRelease(r *replica, previous string) {
 	f.Helper()
 	var k registered

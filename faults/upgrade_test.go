@@ -19,9 +19,9 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// previousRelease is the file that names the commits from which one may upgrade
-// to this one, one a line: the release before this one, and what was deployed
-// since. A release changes it when it is made.
+// previousRelease is a file with the commits from which an upgrade to this one is
+// possible, one a line: the previous release, and commits deployed after it. Making
+// a release changes the file.
 const previousRelease = "previous-release"
 
 // previousCommits reads that file.
@@ -32,13 +32,13 @@ func previousCommits(t testing.TB) []string {
 	return strings.Fields(string(content))
 }
 
-// knowsGenerations tells whether a previous release has links with a generation:
-// one that has none does not know what is new for people either.
+// knowsGenerations reports whether a previous release has links with a generation.
+// A release without them does not know the new features for people either.
 func knowsGenerations(commit string) bool {
 	return exec.Command("git", "grep", "--quiet", "+generations", commit, "--", ":/store").Run() == nil
 }
 
-// buildPrevious builds a release before this one, from git.
+// buildPrevious builds an earlier release from git.
 func buildPrevious(t testing.TB, commit string) (binary string) {
 	t.Helper()
 	if out, err := exec.Command("git", "cat-file", "-e", commit+"^{commit}").CombinedOutput(); err != nil {
@@ -62,9 +62,9 @@ func buildPrevious(t testing.TB, commit string) (binary string) {
 }
 
 // TestUpgrade goes from the previous release to this one and back on one Redis.
-// After this release's migration the old replicas still serve. Then each release
-// serves and delivers what the other took; and at last the fleet is rolled from
-// the one to the other, and one replica back and forth, under load (row 68).
+// After this release's migration the old replicas still serve. Each release then
+// delivers what the other accepted. Finally the fleet is rolled from one release to
+// the other, and one replica back and forth, under load (row 68).
 func TestUpgrade(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -90,7 +90,7 @@ func upgrade(t *testing.T, commit string) {
 	for _, r := range f.replicas {
 		f.untilReady(r) // else the migration does not wait for them: decision 25
 	}
-	// It keeps trace contexts with what it registers; the spans reach nobody.
+	// It stores trace contexts with its callbacks; the spans go nowhere.
 	fresh := f.addOf(relayBinary, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:9")
 	f.untilReady(fresh)
 	for i, h := range before {
@@ -135,13 +135,13 @@ func upgrade(t *testing.T, commit string) {
 		f.linksOfThisRelease(s.replicas[2], previous)
 	}
 	f.migratesAfterwards(fresh)
-	if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "all as they should be") {
+	if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "all correct") {
 		t.Errorf("verify: %s", told)
 	}
 }
 
 // migrationWaits runs this release's migration while replicas of the previous one
-// are alive: it says so, and changes nothing.
+// are live: it says so, and changes nothing.
 func (f *fleet) migrationWaits(older int) {
 	f.Helper()
 	eventually(f, "the old replicas have announced themselves", func() bool {
@@ -153,8 +153,8 @@ func (f *fleet) migrationWaits(older int) {
 	}
 }
 
-// migratesAfterwards runs the migration when every replica is of this release.
-// Before it and after it a list by a final state has all that is in that state.
+// migratesAfterwards runs the migration when every replica has this release. Before
+// and after it, a list by a final state has all callbacks in that state.
 func (f *fleet) migratesAfterwards(r *replica) {
 	f.Helper()
 	list := func(state string) map[string]bool {
@@ -195,8 +195,8 @@ func (f *fleet) migratesAfterwards(r *replica) {
 	}
 }
 
-// deliverEachOthers has one replica take answers that it cannot deliver, and
-// stops it: the other, of another release, does.
+// deliverEachOthers lets one replica accept answers that it cannot deliver, and
+// stops it: the other replica, of another release, delivers them.
 func (f *fleet) deliverEachOthers(taker, deliverer int) {
 	f.Helper()
 	f.steps.SetFault(standin.Fault{Kind: standin.Throttle})

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// verdict is what a run amounted to.
+// verdict is the result of a run.
 type verdict struct {
 	name         string
 	seed         uint64
 	callbacks    int
-	acknowledged int // callbacks for which somebody was told 2xx
+	acknowledged int // callbacks for which a sender got a 2xx
 	effects      int
 	faults       map[string]int
 	violations   []violation
@@ -42,7 +42,7 @@ func (v *verdict) count(kind string) int {
 	return n
 }
 
-// String is the table that a run prints.
+// String returns the table that a run prints.
 func (v *verdict) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", v.name)
@@ -65,7 +65,7 @@ func (v *verdict) String() string {
 	return b.String()
 }
 
-// objection begins every line that says what the judge objects to.
+// objection begins every line with an objection of the judge.
 const objection = "the judge objects: "
 
 // report prints the table, and fails the test when there are violations.

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// smallWindow keeps the kernel from taking off the network what nobody reads.
+// smallWindow keeps the kernel from buffering data that nobody reads.
 func smallWindow(_, _ string, raw syscall.RawConn) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {

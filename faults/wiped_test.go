@@ -9,9 +9,9 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// TestWiped empties Redis under replicas that run: they are not ready, answer
-// 503 and never 404, and write nothing, until the operator says that this is
-// how it is to be (row 62).
+// TestWiped empties Redis while replicas run: they are not ready, answer 503 and
+// never 404, and write nothing, until the operator confirms that Redis should be
+// empty (row 62).
 func TestWiped(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) {
@@ -32,7 +32,7 @@ func TestWiped(t *testing.T) {
 			c := newLoad(f, 1, 1).client(h, rng(1, 1))
 			for r := range f.replicas {
 				if told := f.postOnce(c, 0, r); told.status != http.StatusServiceUnavailable {
-					t.Errorf("a sender was told %d %s", told.status, told.word)
+					t.Errorf("a sender got %d %s", told.status, told.word)
 				}
 				if _, err := f.client(f.replicas[r]).Get(ctx, h.callback.ID); err == nil || !strings.Contains(err.Error(), "503") {
 					t.Errorf("get: %v, want 503", err)
@@ -42,7 +42,7 @@ func TestWiped(t *testing.T) {
 	}
 	askAll()
 	f.untilNotReady()
-	// Each has looked at Redis since, so from here on nothing is written.
+	// Each replica has checked Redis by now, so from here on nothing is written.
 	untilRefused(f)
 	must(t, redis.FlushAll(ctx).Err())
 	askAll()
@@ -52,7 +52,7 @@ func TestWiped(t *testing.T) {
 		}
 	}
 	if n := redis.DBSize(ctx).Val(); n != 0 {
-		t.Errorf("%d keys were written to a Redis that nobody vouches for", n)
+		t.Errorf("%d keys were written before the operator confirmed the empty Redis", n)
 	}
 
 	f.migrate()
@@ -82,8 +82,8 @@ func untilRefused(f *fleet) {
 	}
 }
 
-// untilFound posts to a link of a callback that is gone for good: only now is
-// that said.
+// untilFound posts to a link of a lost callback until the response is 404, which
+// only comes now.
 func (f *fleet) untilFound(c *caller) {
 	f.Helper()
 	eventually(f, "a link of a lost callback is not found", func() bool {

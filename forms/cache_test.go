@@ -11,12 +11,12 @@ import (
 	"callback-relay/forms"
 )
 
-// schemaOf is a small schema of its own for each n.
+// schemaOf returns a different small schema for each n.
 func schemaOf(n int) []byte {
 	return []byte(form(fmt.Sprintf(`"a":{"type":"string","maxLength":%d}`, n+1)))
 }
 
-// A schema is parsed when its page is opened first, and not again.
+// A schema is parsed only when its page is first opened.
 func TestSecondViewParsesNothing(t *testing.T) {
 	cache, parsed := forms.NewCache(1<<20), 0
 	cache.CountParses(func() { parsed++ })
@@ -37,7 +37,7 @@ func TestSecondViewParsesNothing(t *testing.T) {
 	}
 }
 
-// What was used last stays; a cache never takes more than it may.
+// The most recently used forms stay, and a cache never exceeds its limit.
 func TestCacheDropsWhatIsNotUsed(t *testing.T) {
 	cache, parsed := forms.NewCache(200_000), 0
 	cache.CountParses(func() { parsed++ })
@@ -58,7 +58,7 @@ func TestCacheDropsWhatIsNotUsed(t *testing.T) {
 	}
 }
 
-// One form that takes much of the cache does not drive out all the others.
+// A form that would take much of the cache does not evict all the others.
 func TestCacheKeepsNoGiant(t *testing.T) {
 	cache, parsed := forms.NewCache(100_000), 0
 	cache.CountParses(func() { parsed++ })
@@ -97,8 +97,7 @@ var costly = map[string]func(n int) string{
 	},
 }
 
-// A cache that is full of the costliest forms takes no more memory than it
-// reckons with.
+// A cache that is full of the costliest forms takes no more memory than it has counted.
 func TestCacheIsBounded(t *testing.T) {
 	const most = 32 << 20
 	for name, schema := range costly {

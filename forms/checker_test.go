@@ -23,7 +23,7 @@ func form(properties string, more ...string) string {
 	return `{"type":"object","properties":{` + properties + `}` + strings.Join(more, "") + `}`
 }
 
-// doubling is a chain of n definitions, of which each refers twice to the next.
+// doubling is a chain of n definitions, each of which refers twice to the next.
 func doubling(n int) string {
 	var defs strings.Builder
 	for i := range n {
@@ -123,8 +123,8 @@ func TestCheckRefuses(t *testing.T) {
 	}
 }
 
-// A schema that refers to elsewhere is refused without a look there, wherever
-// the reference stands.
+// A schema with a reference to another place is refused, wherever the reference is, and
+// nothing is loaded from that place.
 func TestNothingIsLoaded(t *testing.T) {
 	var asked atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -157,9 +157,8 @@ func TestNothingIsLoaded(t *testing.T) {
 	}
 }
 
-// The most costly form that is taken takes as many times longer than a cheap one
-// as its patterns have more steps: the cost that the guard counts is the cost
-// there is.
+// The time for checking a form grows with the steps of its patterns: the cost that the
+// guard counts is the real cost.
 func TestWorstCaseIsBounded(t *testing.T) {
 	fill := func(repeated int) time.Duration {
 		properties := make([]string, forms.MaxFields)
@@ -193,8 +192,8 @@ func TestWorstCaseIsBounded(t *testing.T) {
 	}
 }
 
-// What patterns cost is counted with the texts that they are matched against:
-// those of a schema with a maxLength may be as costly as the texts are short.
+// The cost of a pattern is counted with the length of its texts: in a schema with a
+// maxLength, patterns may cost more, since the texts are shorter.
 func TestPatternsCostWhatTheirTextsAllow(t *testing.T) {
 	properties := func(n int, property string) string {
 		var all []string
@@ -224,9 +223,8 @@ func TestPatternsCostWhatTheirTextsAllow(t *testing.T) {
 	}
 }
 
-// The most costly forms of several kinds that are taken, filled with the text
-// that costs most. How long they take is logged; it is 10 to 40 ms on a machine that does nothing
-// else.
+// The most costly accepted forms of several kinds, filled with the most costly text. The
+// test logs how long they take: 10 to 40 ms on an idle machine.
 func TestCostliestForms(t *testing.T) {
 	for pattern, text := range map[string]string{
 		`([a-z]?){%d}z$`: "a", `(\\p{L}?){%d}z$`: "ä", `(.?.?){%d}z$`: "a", `(a*){%d}z$`: "a",
@@ -257,8 +255,8 @@ func TestCostliestForms(t *testing.T) {
 	}
 }
 
-// A text that is longer than its schema allows is not matched, and wrong for its
-// length alone.
+// A text that is longer than its schema allows is not matched, and only its length is
+// reported.
 func TestLongTextsAreNotMatched(t *testing.T) {
 	schema := []byte(form(`"a":{"type":"string","maxLength":5,"pattern":"^x*$"},"b":{"type":"string","pattern":"^x*$"}`))
 	got, err := forms.Validate(schema, []byte(`{"a":"xxxxxx","b":"xxxxxx"}`), false)
@@ -267,7 +265,7 @@ func TestLongTextsAreNotMatched(t *testing.T) {
 	}
 }
 
-// A schema that was registered when more was allowed still judges its form.
+// A schema that was registered when more was allowed still checks its form.
 func TestCostlySchemaThatWasTaken(t *testing.T) {
 	schema := []byte(form(`"a":{"type":"string","pattern":"^(x?){400}$"}`))
 	if forms.Check(schema) == nil {
@@ -281,8 +279,8 @@ func TestCostlySchemaThatWasTaken(t *testing.T) {
 	}
 }
 
-// A pattern that is typed, into a field of the format regex, costs no more
-// than one of a schema.
+// A pattern that is typed into a field of the format regex costs no more than one in a
+// schema.
 func TestTypedPatternIsBounded(t *testing.T) {
 	schema := []byte(form(`"a":{"type":"string","format":"regex"}`))
 	for typed, want := range map[string][]forms.Problem{
@@ -310,7 +308,7 @@ func TestValidateErrors(t *testing.T) {
 	}
 }
 
-// One form is used by many at once, as that of a callback with several approvers.
+// A form is used concurrently, as for a callback with several approvers.
 func TestOneFormForMany(t *testing.T) {
 	one, mistakes := forms.Parse([]byte(form(`"a":{"type":"string","maxLength":3,"pattern":"^[0-9]*$"}`)))
 	if mistakes != nil {

@@ -27,7 +27,7 @@ var drafts = map[string]*jsonschema.Draft{
 // patterns.
 func compile(schema []byte, maxSteps int) (compiled *jsonschema.Schema, size cost, err error) {
 	if len(schema) > MaxSchemaBytes {
-		return nil, cost{}, refuse("has %d bytes, at most %d are allowed", len(schema), MaxSchemaBytes)
+		return nil, cost{}, refuse("has %d bytes, but at most %d are allowed", len(schema), MaxSchemaBytes)
 	}
 	decoded, err := decode(schema)
 	if err != nil {

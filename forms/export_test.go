@@ -2,9 +2,9 @@ package forms
 
 import "errors"
 
-// The steps of reading a form by themselves, for tests of each.
+// Each step of reading a form by itself, for tests.
 
-// ParseFields is what a form can show of a schema.
+// ParseFields returns the fields that a form shows for a schema.
 func ParseFields(schema []byte) ([]Field, error) {
 	fields, mistakes := parseFields(schema)
 	var errs []error
@@ -14,18 +14,18 @@ func ParseFields(schema []byte) ([]Field, error) {
 	return fields, errors.Join(errs...)
 }
 
-// Check is what the rest of a schema is judged by.
+// Check checks the rest of a schema.
 func Check(schema []byte) error {
 	_, _, err := compile(schema, maxSteps)
 	return err
 }
 
-// Validate judges an object by a schema that was registered.
+// Validate checks an object against a stored schema.
 func Validate(schema, object []byte, partial bool) ([]Problem, error) {
 	return parseStored(schema).validate(object, partial)
 }
 
-// ReadFields reads what was typed, and has no schema judge it.
+// ReadFields reads what was typed, without checking it against a schema.
 var ReadFields = readFields
 
 // ShortNumber and WholeNumber judge numbers.
@@ -34,7 +34,7 @@ var (
 	WholeNumber = isWholeNumber
 )
 
-// CountParses has a cache count how often it parses.
+// CountParses makes a cache count how often it parses.
 func (c *Cache) CountParses(count func()) {
 	parse := c.parse
 	c.parse = func(schema []byte) *Form {
@@ -43,7 +43,7 @@ func (c *Cache) CountParses(count func()) {
 	}
 }
 
-// Kept tells how many forms a cache has, and how much memory it reckons with.
+// Kept returns how many forms a cache has, and how much memory it has counted.
 func (c *Cache) Kept() (forms, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 	"callback-relay/forms"
 )
 
-// Whatever a schema says, what is taken has fields that a form can show and
-// bounds that hold; what is typed into them becomes a JSON object with these
-// fields alone; and what is refused is refused as a field of the request.
+// An accepted schema has fields that a form can show, with valid bounds. What is typed
+// becomes a JSON object with only these fields. A refused schema is reported as a field
+// of the request.
 func FuzzParseFields(f *testing.F) {
 	for _, schema := range []string{
 		form(`"a":{"type":"string","maxLength":300},"b":{"type":"boolean"},"n":{"type":"number","minimum":1},"i":{"type":"integer"}`),

@@ -43,8 +43,8 @@ func TestParseFields(t *testing.T) {
 	}
 }
 
-// A boolean always has a value, so that being listed in required asks nothing
-// of the person: only a const does.
+// A boolean always has a value, so listing it in required changes nothing for the person:
+// only a const does.
 func TestRequiredBoolean(t *testing.T) {
 	fields, err := forms.ParseFields([]byte(`{"type":"object","required":["b"],"properties":{"b":{"type":"boolean"}}}`))
 	if err != nil || fields[0].Required {
@@ -81,7 +81,7 @@ func TestParseFieldsRefuses(t *testing.T) {
 		{`{"type":"object"}`, at + ".properties", "at least one property"},
 		{`{"type":"object","properties":["secret"]}`, at + ".properties", "at least one property"},
 		{form(``), at + ".properties", "at least one property"},
-		{form(strings.Join(many, ",")), at + ".properties", "has 21 entries, at most 20"},
+		{form(strings.Join(many, ",")), at + ".properties", "has 21 entries, but at most 20"},
 		{form(`"a":{"type":"string","default":"` + strings.Repeat("x", forms.MaxSchemaBytes) + `"}`), at, "at most 16384 are allowed"},
 		{`{"type":"object","$ref":"#/$defs/secret","properties":{"a":{"type":"string"}}}`, at + ".$ref", "cannot be used here"},
 		{form(`"1secret":{"type":"string"}`), at + ".properties", "has a name that is not"},
@@ -138,7 +138,7 @@ func TestParseFieldsRefuses(t *testing.T) {
 	}
 }
 
-// What is exactly at a bound is taken.
+// Values exactly at a bound are accepted.
 func TestParseFieldsTakesItsBounds(t *testing.T) {
 	twenty := make([]string, forms.MaxFields)
 	for i := range twenty {
@@ -158,7 +158,7 @@ func TestParseFieldsTakesItsBounds(t *testing.T) {
 	}
 }
 
-// All mistakes are told at once.
+// All mistakes are reported at once.
 func TestParseFieldsJoinsItsErrors(t *testing.T) {
 	_, err := forms.ParseFields([]byte(`{"properties":{"a":{},"b":{"type":"string","title":1}}}`))
 	joined, ok := err.(interface{ Unwrap() []error })
@@ -242,8 +242,7 @@ func TestReadFields(t *testing.T) {
 	}
 }
 
-// The object is in the order of the fields, and each field is asked for by its
-// own name.
+// The object has the order of the fields, and each field is read by its own name.
 func TestReadFieldsOrder(t *testing.T) {
 	fields := []forms.Field{{Name: "z", Kind: forms.FieldText}, {Name: "b", Kind: forms.FieldBoolean}, {Name: "n", Kind: forms.FieldNumber}, {Name: "a", Kind: forms.FieldInteger}}
 	typed := map[string]string{"z": "last", "n": "x", "a": "7"}
@@ -256,7 +255,7 @@ func TestReadFieldsOrder(t *testing.T) {
 	}
 }
 
-// A number with a vast exponent is refused before anything reckons with it.
+// A number with a huge exponent is refused before anything calculates with it.
 func TestVastNumbersCostNothing(t *testing.T) {
 	start := time.Now()
 	for _, kind := range []forms.FieldKind{forms.FieldNumber, forms.FieldInteger} {
@@ -272,8 +271,8 @@ func TestVastNumbersCostNothing(t *testing.T) {
 	}
 }
 
-// Whatever a number looks like, what is taken is written into the object digit
-// by digit, and whole means what it says.
+// An accepted number is written into the object digit by digit, and only whole numbers
+// count as whole.
 func TestNumbersKeepTheirDigits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		number := rapid.StringMatching(`-?(0|[1-9][0-9]{0,12})(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,3})?`).Draw(t, "number")
@@ -304,8 +303,8 @@ func TestNumbersAsTyped(t *testing.T) {
 	}
 }
 
-// Row 96: dates with times, times, addresses of mail and of the web become what
-// their formats want, however a browser sends them or a person pastes them.
+// Row 96: dates with times, times, email addresses and URLs are converted to their formats,
+// however a browser sends them or a person pastes them.
 func TestFormatsAsTyped(t *testing.T) {
 	for _, c := range []struct {
 		kind        forms.FieldKind
@@ -336,13 +335,13 @@ func TestFormatsAsTyped(t *testing.T) {
 			t.Errorf("%s %q becomes %s %v, want %s", c.kind, c.typed, object, problems, c.want)
 		}
 	}
-	// A text may end in what is not seen: it belongs to the letter before it.
+	// A text may end in an invisible character that belongs to the letter before it.
 	if object, _ := forms.ReadFields([]forms.Field{{Name: "f", Kind: forms.FieldText}}, func(string) string { return " ❤\ufe0f " }); string(object) != "{\"f\":\"❤\ufe0f\"}" {
 		t.Errorf("%q", object)
 	}
 }
 
-// What a schema gives as the default of a time is shown as its input wants it.
+// The default of a time is shown in the form that its input accepts.
 func TestDefaultsOfFormats(t *testing.T) {
 	for property, want := range map[string]string{
 		`{"type":"string","format":"date-time","default":"2030-01-31T14:30:00Z"}`:      "2030-01-31T14:30",

@@ -10,9 +10,9 @@ import (
 	"callback-relay/forms"
 )
 
-// Whatever a schema says that is taken, whatever is typed into its form can be
-// judged, the same way each time; the problems are of its fields, one each, and
-// a rejection never has more of them.
+// For every accepted schema, anything that is typed into its form can be checked, with the
+// same result each time. Each field has at most one problem, and a rejection never has
+// more problems.
 func FuzzValidate(f *testing.F) {
 	for _, schema := range []string{
 		form(`"a":{"type":"string","pattern":"^x+$","maxLength":3},"b":{"type":"boolean","const":true}`, `,"required":["a","b"]`),

@@ -2,8 +2,8 @@ package forms
 
 import "testing"
 
-// A text that is longer than a pattern was counted for is not matched at all:
-// what that would cost was not counted.
+// A text that is longer than the length counted for a pattern is not matched at all, since
+// that cost was not counted.
 func TestPatternsAreNotMatchedAgainstMore(t *testing.T) {
 	p, err := compilePattern("^ä*$", map[string]int{"^ä*$": 5})
 	if err != nil {

@@ -86,7 +86,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// With partial nothing needs to be filled in, but what is filled in must fit.
+// With partial, nothing has to be filled in, but everything that is must be valid.
 func TestValidatePartial(t *testing.T) {
 	schema := form(`"a":{"type":"string","minLength":2},"ok":{"type":"boolean","const":true},"b":{"type":"string"},"c":{"type":"string"}`,
 		`,"required":["a","ok"],"minProperties":1,"anyOf":[{"required":["b"]},{"required":["c"]}],"dependentRequired":{"a":["b"]}`)

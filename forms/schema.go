@@ -25,7 +25,7 @@ func IsFieldName(name string) bool { return fieldName.MatchString(name) }
 // rest. If there are mistakes, it still returns the fields that it could read.
 func parseFields(schema []byte) ([]Field, []Mistake) {
 	if len(schema) > MaxSchemaBytes {
-		return nil, []Mistake{{"", fmt.Sprintf("has %d bytes, at most %d are allowed", len(schema), MaxSchemaBytes)}}
+		return nil, []Mistake{{"", fmt.Sprintf("has %d bytes, but at most %d are allowed", len(schema), MaxSchemaBytes)}}
 	}
 	top, isObject := membersOf(schema)
 	if bodies.CheckJSON(schema) != nil || !isObject {
@@ -62,7 +62,7 @@ func (p *fieldParser) form(top members) []Field {
 	case n == 0:
 		p.add("properties", "must be an object with at least one property")
 	case n > MaxFields:
-		p.add("properties", "has %d entries, at most %d are allowed", n, MaxFields)
+		p.add("properties", "has %d entries, but at most %d are allowed", n, MaxFields)
 		return nil
 	}
 	required := p.required(top.get("required"), properties)

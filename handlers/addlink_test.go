@@ -16,8 +16,7 @@ func (k task) addLink(body string) answer {
 	return k.n.call(http.MethodPost, "/v1/callbacks/"+k.ID+"/links", body)
 }
 
-// A link that is added is checked as one that is registered, and what is wrong
-// with it changes nothing.
+// An added link is checked like a registered one, and a mistake changes nothing.
 func TestAddLinkMistakes(t *testing.T) {
 	n := start(t)
 	k := n.register("links", `{"dana":{"type":"approval","title":"Deploy?"},"a":{"type":"webhook"}}`)
@@ -61,8 +60,8 @@ func TestAddLinkMistakes(t *testing.T) {
 	}
 }
 
-// Row 82: a link is not replaced where too few people would be left to decide.
-// Whoever has decided counts, through whatever link.
+// Row 82: a link is not replaced if too few people would be left to decide. People who
+// have already decided count, through any link.
 func TestReplacingKeepsAQuorum(t *testing.T) {
 	n := start(t)
 	const dana, lee, kim = `"dana":{"type":"approval","approver":"Dana"}`, `"lee":{"type":"approval","approver":"Lee"}`, `"kim":{"type":"approval"}`
@@ -109,7 +108,7 @@ func TestReplacingKeepsAQuorum(t *testing.T) {
 	takes(k, `{"name":"kim","type":"webhook"}`)
 	refuses(k, `{"name":"lee","type":"webhook"}`, "type", "people")
 
-	// Where there are too few already, one link after the other makes it right.
+	// If there are too few people already, adding links one by one is possible.
 	k = n.register("links", `{`+dana+`,`+lee+`}`, "approval", `{"title":"T","required":2}`)
 	for _, name := range []string{"dana", "lee"} {
 		n.call(http.MethodDelete, "/v1/callbacks/"+k.ID+"/links/"+name, "").is(http.StatusOK)
@@ -117,13 +116,13 @@ func TestReplacingKeepsAQuorum(t *testing.T) {
 	takes(k, `{"name":"dana","type":"approval","approver":"Dana"}`)
 	takes(k, `{"name":"lee","type":"approval","approver":"Lee"}`)
 
-	// One decides: any of the links may go.
+	// If one person decides, any link can be replaced.
 	k = n.register("links", `{`+dana+`}`, "approval", `{"title":"T"}`)
 	takes(k, `{"name":"dana","type":"webhook"}`)
 }
 
-// An approval can be added where the registration asked for one, be it by a link
-// alone, and not where pages merely have buttons.
+// An approval link can be added if the registration had an approval or an approval link,
+// but not if its pages only have buttons.
 func TestAddedApprovalWantsAnApproval(t *testing.T) {
 	n := start(t)
 	const kim, page = `{"name":"kim","type":"approval","title":"Kim?"}`, `{"done":{"type":"success","page":true,"title":"Done?"}}`
@@ -132,7 +131,7 @@ func TestAddedApprovalWantsAnApproval(t *testing.T) {
 	if fields(p) != "type" || !strings.Contains(p.Detail, "registered without an approval") {
 		t.Errorf("without an approval: %s", p.Detail)
 	}
-	for _, same := range []string{``, `,"approval":{}`} { // which is all that the release before stored of either
+	for _, same := range []string{``, `,"approval":{}`} { // the previous release stored the same for both
 		n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":`+quoted(k.taskToken)+`,"links":`+page+same+`}`).is(http.StatusOK)
 	}
 	k.addLink(`{"name":"stop","type":"failure","error":"E","page":true,"title":"Stop?"}`).is(http.StatusCreated)
@@ -143,8 +142,8 @@ func TestAddedApprovalWantsAnApproval(t *testing.T) {
 	k.addLink(kim).is(http.StatusCreated)
 }
 
-// Row 82: what was added is there at once, for whoever adds it, registers again
-// or looks; codes are for the first two.
+// Row 82: an added link appears at once in the answers to adding it, to registering again
+// and to looking up the callback. Only the first two contain the code.
 func TestAddedLink(t *testing.T) {
 	n := start(t)
 	const links, approval = `{"dana":{"type":"approval","approver":"Dana"}}`, `{"title":"Deploy?","confirm":"code"}`
@@ -168,7 +167,7 @@ func TestAddedLink(t *testing.T) {
 		t.Errorf("looked at: %s", looked.body)
 	}
 
-	// Five wrong codes close it, and a new one has another code.
+	// Five wrong codes close the link, and a new link has another code.
 	k.Links["kim"] = link
 	for range 5 {
 		_, nonce := k.open("kim")

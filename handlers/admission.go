@@ -28,8 +28,8 @@ const (
 // with 404.
 var errTooManyMisses = errors.New("too many requests to addresses that do not exist")
 
-// capacity is a limited amount of something, such as bytes or requests.
-type capacity struct {
+// room is a limited amount of something, such as bytes or requests.
+type room struct {
 	most    int64
 	taken   atomic.Int64
 	changed func(by int64) // called after each change, if not nil
@@ -38,43 +38,43 @@ type capacity struct {
 // take takes n, or reports [relay.ErrOverloaded] if not enough is left. In that case
 // it takes nothing, not even for a moment, since a smaller request may still fit.
 // The caller gives n back when it is no longer needed.
-func (c *capacity) take(n int64) error {
+func (r *room) take(n int64) error {
 	for {
-		taken := c.taken.Load()
-		if n > c.most-taken {
+		taken := r.taken.Load()
+		if n > r.most-taken {
 			return relay.ErrOverloaded
 		}
-		if c.taken.CompareAndSwap(taken, taken+n) {
-			c.tell(n)
+		if r.taken.CompareAndSwap(taken, taken+n) {
+			r.tell(n)
 			return nil
 		}
 	}
 }
 
 // give gives n back.
-func (c *capacity) give(n int64) {
-	c.taken.Add(-n)
-	c.tell(-n)
+func (r *room) give(n int64) {
+	r.taken.Add(-n)
+	r.tell(-n)
 }
 
 // fits reports whether there is room for n at the moment, without taking it.
-func (c *capacity) fits(n int64) bool { return n <= c.most-c.taken.Load() }
+func (r *room) fits(n int64) bool { return n <= r.most-r.taken.Load() }
 
-func (c *capacity) tell(by int64) {
-	if c.changed != nil {
-		c.changed(by)
+func (r *room) tell(by int64) {
+	if r.changed != nil {
+		r.changed(by)
 	}
 }
 
-// byteCapacity is room for bodies or pages, which the metrics record.
-func (a *app) byteCapacity(most int64) *capacity {
-	return &capacity{most: most, changed: func(by int64) { a.metrics.BodyBytes(a.listener, by) }}
+// byteRoom is room for bodies or pages, which the metrics record.
+func (a *app) byteRoom(most int64) *room {
+	return &room{most: most, changed: func(by int64) { a.metrics.BodyBytes(a.listener, by) }}
 }
 
 // bounded refuses requests while most are being handled. Do not use it for health
 // checks and metrics, which matter most when the process is overloaded.
 func bounded(most int) echo.MiddlewareFunc {
-	requests := &capacity{most: int64(most)}
+	requests := &room{most: int64(most)}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if err := requests.take(1); err != nil {

@@ -14,7 +14,7 @@ import (
 	"callback-relay/api"
 )
 
-// Metrics is told what happens.
+// Metrics records what happens.
 type Metrics interface {
 	RequestBegun(listener string)
 	RequestDone(listener, route, method string, status int, took time.Duration)

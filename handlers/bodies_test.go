@@ -125,7 +125,7 @@ func TestBodiesRefused(t *testing.T) {
 	}
 }
 
-// A form has a bound in fields too: each takes memory, however short it is.
+// The number of fields in a form is bounded too: each takes memory, even if it is short.
 func TestManyFields(t *testing.T) {
 	n := start(t)
 	forms := func(fields int) map[string]string {

@@ -18,14 +18,14 @@ import (
 // is refused before the first read, so that no "100 Continue" invites the client to
 // send it. Room is taken only as bytes arrive: otherwise a few announced bodies could
 // hold the room of many.
-func readBody(c echo.Context, limit int, room *share) ([]byte, error) {
+func readBody(c echo.Context, limit int, held *share) ([]byte, error) {
 	if err := checkDeclared(c, limit); err != nil {
 		return nil, err
 	}
-	if !room.of.fits(c.Request().ContentLength) {
+	if !held.of.fits(c.Request().ContentLength) {
 		return nil, relay.ErrOverloaded
 	}
-	return readAll(c, limit, room)
+	return readAll(c, limit, held)
 }
 
 // checkDeclared refuses a body whose declared length is over the limit.
@@ -40,14 +40,14 @@ func checkDeclared(c echo.Context, limit int) error {
 
 // readAll reads a body of at most limit bytes into its share of the room. If the body
 // is longer or incomplete, it returns none of it.
-func readAll(c echo.Context, limit int, room *share) ([]byte, error) {
+func readAll(c echo.Context, limit int, held *share) ([]byte, error) {
 	// In HTTP/1.0 a POST without a length is invalid (RFC 1945, 8.3), but net/http
 	// would treat its body as empty, even in chunks.
 	if req := c.Request(); !req.ProtoAtLeast(1, 1) && req.Header.Get(echo.HeaderContentLength) == "" {
 		hangUp(c)
 		return nil, &bodies.InvalidError{Problem: "incomplete or badly framed"}
 	}
-	read := bodies.Buffer{Room: room, Max: limit}
+	read := bodies.Buffer{Room: held, Max: limit}
 	step := unknownStep
 	if declared := c.Request().ContentLength; declared >= 0 {
 		read.Max, step = int(declared), declaredStep

@@ -21,8 +21,8 @@ import (
 	"callback-relay/relay"
 )
 
-// refusals is all that a sender may be told of a body: our own words, numbers
-// and nothing of what was sent.
+// refusals matches everything that the relay may say about a body: our own words and
+// numbers, and nothing from the body.
 var refusals = regexp.MustCompile(`^(At most \d+ bytes are allowed` +
 	`|The body is (not valid UTF-8|nested deeper than 512 levels|not one JSON value|incomplete or badly framed` +
 	`|not valid gzip|not valid deflate|not a valid multipart form|a multipart form without its end` +
@@ -38,16 +38,16 @@ const (
 	declared  = iota // with its length
 	chunked          // with no length
 	compacted        // compressed, and whole
-	cutShort         // the connection breaks off behind it
+	cutShort         // the connection breaks after it
 	ways
 )
 
 const fuzzLimit = 2000 // bytes of an output
 
-// Rows 19 to 34: whatever is posted, either an output is recorded that Step
-// Functions takes, with the very bytes where JSON was sent, or nothing is and
-// the sender learns why, without a word of the body. In both cases no more is
-// read and unpacked than the limit allows.
+// Rows 19 to 34: for any posted body, there are two results. Either an output is recorded
+// that Step Functions accepts, with the same bytes if the body is JSON; or nothing is
+// recorded, and the sender learns why without a quote from the body. In both cases no
+// more is read and uncompressed than the limit allows.
 func FuzzBody(f *testing.F) {
 	for _, body := range []string{
 		``, `{}`, `{"n": 12345678901234567890123, "e":1e999, "a":"\ud800"}`, `{"a":1,"a":2}`, "\ufeff{\"a\":1}", "\ufeff", "\ufeff\ufeff1",
@@ -109,8 +109,8 @@ func FuzzBody(f *testing.F) {
 		if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
 			t.Errorf("it took %d bytes of memory", took)
 		}
-		// One byte more tells a body at the limit from one over it. Of forms, and
-		// of what is called UTF-16, up to three times as much is read.
+		// One more byte shows whether a body is over the limit. Up to three times as much is
+		// read of forms, and of bodies that claim to be UTF-16.
 		limit := fuzzLimit
 		if mediaType := strings.ToLower(contentType); strings.Contains(mediaType, "form") || mediaType != "" && strings.Contains(mediaType, "charset") {
 			limit *= 3
@@ -147,8 +147,8 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// judge says what has to become of a body whose encoding is known, by other
-// means than the code that it judges.
+// judge checks the result for a body whose encoding is known, without using the code that
+// it checks.
 func judge(t *testing.T, contentType string, how uint8, sent, body []byte, status int, outcomes []relay.Outcome) {
 	t.Helper()
 	want := 0
@@ -205,8 +205,8 @@ func judge(t *testing.T, contentType string, how uint8, sent, body []byte, statu
 	}
 }
 
-// beginsLikeJSON finds the bracket with which no form begins, however it is
-// escaped, and behind whatever quote.
+// beginsLikeJSON tells whether a form begins with a bracket, as no real form does, even
+// if the bracket is escaped or follows a quote.
 var (
 	beginsLikeJSON = regexp.MustCompile(`^(\s|\+|%20|%09|%0[AaDd])*(["'` + "`" + `‘’“”„«]|%2[27]|%60|%E2%80%9[89CDEcde]|%C2%AB)?(\s|\+|%20|%09|%0[AaDd])*([{[]|%7[Bb]|%5[Bb])`)
 	escapes        = regexp.MustCompile(`%[0-9A-Fa-f]{2}|%`)
@@ -215,8 +215,8 @@ var (
 // sameForm compares a form with the object that was made of it.
 func sameForm(t *testing.T, plain string, output []byte) {
 	t.Helper()
-	// The standard library takes a semicolon for a mistake, and a percent sign
-	// that escapes nothing. We do not.
+	// To the standard library, a semicolon is an error, and so is a percent sign that does
+	// not begin an escape. To us, neither is.
 	plain = escapes.ReplaceAllStringFunc(strings.ReplaceAll(plain, ";", "%3B"), func(found string) string {
 		if len(found) == 3 {
 			return found

@@ -162,7 +162,7 @@ func (l *boundedListener) move(c *boundedConn, into *list.List) {
 	if c.in != nil {
 		c.in.Remove(c.at)
 	}
-	if !c.counted { // it was closed meanwhile
+	if !c.counted { // it has been closed in the meantime
 		into = nil
 	}
 	if c.in, c.since = into, time.Now(); into != nil {

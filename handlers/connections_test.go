@@ -10,9 +10,8 @@ import (
 	"callback-relay/handlers"
 )
 
-// Rows 25 and 77: connections that are handled take no more than their part of
-// what the process has. Those over the bound wait, and are served when others
-// have gone.
+// Rows 25 and 77: busy connections are bounded. Connections over the bound wait, and are
+// served once others have ended.
 func TestConnectionsAreBounded(t *testing.T) {
 	const most = 4
 	var conns connections
@@ -41,8 +40,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// Row 77: connections in which nothing happens give way to new ones, the longest
-// idle first, whatever they wait with; one whose request is handled does not.
+// Row 77: new connections replace idle ones, the longest idle first, whatever those wait
+// for. A connection whose request is being handled is not replaced.
 func TestIdleConnectionsGiveWay(t *testing.T) {
 	const most = 4
 	ask := func(w *wire, conns *connections) *wire {

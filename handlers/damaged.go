@@ -64,7 +64,7 @@ func keyIn(rest string) string {
 		switch whole := key.Len() == relay.LinkKeyChars || key.Len() == relay.ShortLinkKeyChars; {
 		case isKeyChar(r) && key.Len() < relay.LinkKeyChars:
 			key.WriteRune(unicode.ToLower(r))
-		case isUnseen(r) && !whole:
+		case isInvisible(r) && !whole:
 		case whole && !isSegment(rest[at:]):
 			return key.String()
 		default:
@@ -78,9 +78,9 @@ func isKeyChar(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '2' && r <= '7'
 }
 
-// isUnseen tells whether a character is invisible. A byte that is not UTF-8 counts,
+// isInvisible tells whether a character is invisible. A byte that is not UTF-8 counts,
 // since it may be a no-break space in Latin-1.
-func isUnseen(r rune) bool {
+func isInvisible(r rune) bool {
 	return unicode.IsSpace(r) || names.Invisible(r) || r == utf8.RuneError
 }
 

@@ -10,8 +10,8 @@ import (
 // wrongCode is six digits, and not the code.
 func wrongCode(code string) string { return string('0'+(code[0]-'0'+1)%10) + code[1:] }
 
-// Row 96: a right code is taken however it was copied, and what cannot be a code
-// is no guess: only six other digits are.
+// Row 96: a correct code is accepted however it was copied. Only six other digits count as
+// a wrong code; anything else does not count.
 func TestCodesAsPasted(t *testing.T) {
 	n := start(t)
 	const links, approval = `{"dana":{"type":"approval","approver":"Dana"}}`, `{"title":"Deploy?","confirm":"code"}`
@@ -67,8 +67,8 @@ func TestCodesAsPasted(t *testing.T) {
 	}
 }
 
-// Row 96: a form's inputs are of the kinds that browsers know, say in which time
-// zone they are, and give an example of what is wanted.
+// Row 96: a form's inputs have types that browsers know, state their time zone, and give
+// an example.
 func TestFormatsOnPages(t *testing.T) {
 	n := start(t)
 	const fields = `{"type":"object","properties":{` +

@@ -43,15 +43,15 @@ func formLimit(f *relay.Form) int {
 
 // readForm reads the inputs of a form of at most limit bytes that a browser posts. It
 // takes room for the form twice: for the body and for the decoded inputs.
-func readForm(c echo.Context, limit int, room *share) (url.Values, error) {
+func readForm(c echo.Context, limit int, held *share) (url.Values, error) {
 	if bodies.KindOf(c.Request().Header).MediaType() != echo.MIMEApplicationForm {
 		return nil, &bodies.UnsupportedError{Problem: "set the Content-Type header to " + echo.MIMEApplicationForm}
 	}
-	body, err := readBody(c, limit, room)
+	body, err := readBody(c, limit, held)
 	if err != nil {
 		return nil, err
 	}
-	if err := room.Take(len(body)); err != nil {
+	if err := held.Take(len(body)); err != nil {
 		return nil, err
 	}
 	return parseForm(body)

@@ -13,8 +13,8 @@ const jsonType = "Content-Type: application/json"
 // limited lowers the limit to what one packet carries.
 func limited(s *setup) { s.service.MaxOutput = 1000 }
 
-// Row 19: a declared length over the limit is refused before anyone is invited
-// to send it, and before anything is read.
+// Row 19: a declared length over the limit is refused before the client is invited to
+// send the body, and before anything is read.
 func TestDeclaredTooLarge(t *testing.T) {
 	n := start(t, limited)
 	for _, c := range []struct {
@@ -41,8 +41,8 @@ func TestDeclaredTooLarge(t *testing.T) {
 	}
 }
 
-// Row 20: a chunked body that passes the limit ends the connection, so that
-// nobody reads the rest of it.
+// Row 20: if a chunked body exceeds the limit, the connection ends, so that the rest is
+// not read.
 func TestChunkedTooLarge(t *testing.T) {
 	n := start(t, limited)
 	k := n.register()
@@ -71,8 +71,7 @@ func TestChunkedAtTheLimit(t *testing.T) {
 	k.gets(body)
 }
 
-// Row 24: of a body that does not arrive whole nothing is kept, be it JSON so
-// far or not.
+// Row 24: nothing is stored of an incomplete body, even if it is valid JSON so far.
 func TestShortBody(t *testing.T) {
 	n := start(t)
 	t.Run("row 24: shorter than declared", func(t *testing.T) {
@@ -108,8 +107,8 @@ func TestShortBody(t *testing.T) {
 	})
 }
 
-// Row 25: who sends slowly is cut off at the deadline, while others are served.
-// The sender is told that it may try again: the network may have been to blame.
+// Row 25: a slow sender is cut off at the deadline, while others are served. The sender is
+// told to try again, since the network may have been slow.
 func TestSlowSenders(t *testing.T) {
 	n := start(t, func(s *setup) {
 		s.server = func(server *http.Server) {
@@ -156,8 +155,8 @@ func TestSlowSenders(t *testing.T) {
 	})
 }
 
-// Row 35: what is framed in a way that two readers could understand in two is
-// not read at all, and the connection ends.
+// Row 35: a request that two readers could frame differently is not read at all, and the
+// connection ends.
 func TestFraming(t *testing.T) {
 	n := start(t)
 	for _, c := range []struct {
@@ -208,8 +207,8 @@ func TestFraming(t *testing.T) {
 	}
 }
 
-// A client that has sent more than was read must still get to see the answer,
-// and not a connection that was reset.
+// A client that has sent more than was read must still get the answer, and not a reset
+// connection.
 func TestRefusalIsNotCutOff(t *testing.T) {
 	n := start(t, limited)
 	k := n.register()
@@ -220,7 +219,7 @@ func TestRefusalIsNotCutOff(t *testing.T) {
 	k.unharmed()
 }
 
-// Row 35: what is odd and yet has one meaning is read by that meaning.
+// Row 35: an odd request that has only one meaning is read by that meaning.
 func TestOddFraming(t *testing.T) {
 	n := start(t)
 	for _, c := range []struct {
@@ -247,8 +246,8 @@ func TestOddFraming(t *testing.T) {
 	}
 }
 
-// Row 35: after a request that another reader may see as longer or shorter, the
-// connection ends, and what stands behind it is not taken for a request.
+// Row 35: after a request that another reader may see as longer or shorter, the connection
+// ends, and the bytes that follow are not treated as a request.
 func TestTwoFramings(t *testing.T) {
 	n := start(t)
 	inner := n.register()

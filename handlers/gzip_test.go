@@ -69,8 +69,8 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-// Row 23: 256 MiB of zeros in less than the limit are unpacked up to the limit
-// and no further.
+// Row 23: a body of 256 MiB of zeros that is compressed to less than the limit is
+// uncompressed only up to the limit.
 func TestGzipBomb(t *testing.T) {
 	bomb := strings.Repeat(packed(t, strings.Repeat("\x00", 8<<20)), 32)
 	if len(bomb) > relay.MaxOutputBytes {
@@ -84,7 +84,7 @@ func TestGzipBomb(t *testing.T) {
 	p := n.post(k.path("default"), "application/json", bomb, "Content-Encoding", "gzip").
 		isProblem(http.StatusRequestEntityTooLarge, "too-large")
 	runtime.ReadMemStats(&after)
-	// All that was ever allocated meanwhile, by the client too.
+	// Everything that was allocated in the meantime, including by the client.
 	if took := after.TotalAlloc - before.TotalAlloc; took > 8<<20 {
 		t.Errorf("it took %d bytes of memory", took)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// handshakes are posts with which senders try a URL, as their documentation or
-// their own libraries have them, and what each wants to hear.
+// handshakes are posts by which senders test a URL, from their documentation or their own
+// libraries, each with the reply that its sender expects.
 var handshakes = []struct {
 	name, query, contentType, body string
 	headers                        []string
@@ -65,8 +65,8 @@ var handshakes = []struct {
 	{name: "Mandrill", contentType: formContent, body: "mandrill_events=%5B%5D", headers: []string{"X-Mandrill-Signature", "x="}},
 }
 
-// Rows 6 and 98: a handshake completes no task, on any kind of link, and whoever tries
-// the link hears what it wants to hear, as far as that needs no secret.
+// Rows 6 and 98: a handshake completes no task on any kind of link. The sender gets the
+// reply that it expects, unless that needs a secret.
 func TestHandshakes(t *testing.T) {
 	n := start(t)
 	for _, c := range handshakes {
@@ -110,7 +110,7 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
-// Row 98: what only resembles a handshake is an answer like any other.
+// Row 98: a post that only resembles a handshake is an answer like any other.
 func TestNoHandshakes(t *testing.T) {
 	n := start(t)
 	for _, c := range []struct {
@@ -139,8 +139,8 @@ func TestNoHandshakes(t *testing.T) {
 	}
 }
 
-// Row 98: a handshake after the answer is still one; a link that is over says so
-// to it, and Redis away is 503.
+// Row 98: a handshake after the answer still gets its reply. A handshake on an expired or
+// cancelled link gets 410, and 503 if Redis is unavailable.
 func TestHandshakeTooLate(t *testing.T) {
 	n := start(t)
 	k := n.register()
@@ -169,8 +169,8 @@ func (n *node) chunked(path, contentType, body string, headers ...string) answer
 	return n.read(resp)
 }
 
-// Row 98: what a link with a fixed outcome is told is pressed only when it is
-// known to be no handshake: not without room to read it, nor when half of it came.
+// Row 98: a post to a link with a fixed outcome counts only if it is certainly not a
+// handshake: not if there is no room to read the body, and not if half of it arrived.
 func TestUnreadHandshakePressesNothing(t *testing.T) {
 	n := start(t, limited, func(s *setup) { s.inFlight = 100 })
 	k := n.register("links", `{"default":{"type":"webhook"},"done":{"type":"success"}}`)
@@ -182,7 +182,7 @@ func TestUnreadHandshakePressesNothing(t *testing.T) {
 	if got := k.got(); len(got) != 0 {
 		t.Errorf("Step Functions got %q", got)
 	}
-	// What is no handshake, and what cannot be read as anything, is ignored.
+	// A body that is not a handshake, or cannot be read, is ignored.
 	n.post(k.path("done"), "application/json", `{"a":`).is(http.StatusOK)
 	k.gets(`{}`)
 }

@@ -10,8 +10,8 @@ import (
 	"callback-relay/relay"
 )
 
-// TestProofOfHealth (row 86): the public listener proves that it is this relay
-// to whoever asks with a nonce, however often others ask. Redis is not asked.
+// TestProofOfHealth (row 86): the public listener answers every nonce with a proof that it
+// is this relay, however often others ask. It does not ask Redis.
 func TestProofOfHealth(t *testing.T) {
 	var keys *relay.KeyRing
 	n := start(t, func(s *setup) { keys = s.service.Keys })
@@ -38,7 +38,7 @@ func TestProofOfHealth(t *testing.T) {
 	n.do("GET", "http://"+n.public+"/healthz", "").is(http.StatusOK) // of a probe
 }
 
-// TestWarnings: they are shown, and the relay is ready all the same.
+// TestWarnings: warnings are shown, and the relay is still ready.
 func TestWarnings(t *testing.T) {
 	n := start(t)
 	n.warnings = []api.Warning{{Check: "public-url", Reason: "leads elsewhere"}}

@@ -17,7 +17,7 @@ import (
 	"callback-relay/handlers"
 )
 
-// Row 25: what the other tests shorten is set where the relay runs.
+// Row 25: the deadlines that the other tests shorten are set in the real server.
 func TestServerHasDeadlines(t *testing.T) {
 	s := handlers.NewServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	for name, d := range map[string]time.Duration{
@@ -96,8 +96,8 @@ func shortened(s *setup) {
 	}
 }
 
-// Row 25: 200 clients that hang, without a word, in their headers or in their
-// bodies, keep nobody else from being served.
+// Row 25: 200 clients that hang before their request, in its headers or in its body do not
+// keep others from being served.
 func TestManySlowClients(t *testing.T) {
 	const each = 50
 	var conns connections
@@ -132,8 +132,8 @@ func TestManySlowClients(t *testing.T) {
 	}
 }
 
-// Row 25: whoever has one link, of a callback that is over at that, can hang
-// with as many bodies as they like, and keeps no other callback waiting.
+// Row 25: a client with one link, even of a finished callback, can hang with any number of
+// bodies without delaying other callbacks.
 func TestOneLinkTakesNoMoreThanItsPart(t *testing.T) {
 	n := start(t, limited, func(s *setup) { s.inFlight = 16 * 1000 })
 	spent, k := n.register(), n.register()
@@ -149,8 +149,8 @@ func TestOneLinkTakesNoMoreThanItsPart(t *testing.T) {
 	k.unharmed()
 }
 
-// Row 25: all who hang are cut off, idle connections too, and what they held is
-// given back.
+// Row 25: all hanging clients are cut off, idle connections too, and their room is given
+// back.
 func TestSlowClientsAreCutOff(t *testing.T) {
 	const each = 8 // as many bodies as one link may have at once
 	var conns connections
@@ -181,8 +181,8 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 
 const formType = "Content-Type: application/x-www-form-urlencoded"
 
-// Rows 20, 24 and 25: a form that comes too slowly, does not end or is too long
-// decides nothing, and the page can be used as before.
+// Rows 20, 24 and 25: a form that arrives too slowly, does not end or is too long decides
+// nothing, and the page can be used as before.
 func TestHostileForms(t *testing.T) {
 	n := start(t, shortened)
 	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana","title":"Deploy?"}}`)
@@ -239,8 +239,8 @@ func (w *wire) drip(text string) (ended chan struct{}) {
 	return ended
 }
 
-// all reads what comes until the server ends the connection, by FIN or by
-// reset: who still sends then may not get to see the end of it.
+// all reads until the server ends the connection, by FIN or by reset. A client that is
+// still sending may not see the end of the answer.
 func (w *wire) all() string {
 	w.n.t.Helper()
 	got, err := io.ReadAll(w.r)
@@ -250,8 +250,8 @@ func (w *wire) all() string {
 	return string(got)
 }
 
-// Row 25: who sends byte by byte is cut off like one who sends nothing, and is
-// told that it may try again once it got as far as its body.
+// Row 25: a client that sends byte by byte is cut off like one that sends nothing. If it
+// has reached its body, it is told to try again.
 func TestDripping(t *testing.T) {
 	n := start(t, shortened)
 	const head = "POST PATH HTTP/1.1\r\nHost: relay.test\r\nContent-Type: application/json\r\n"
@@ -321,7 +321,7 @@ func TestNeverReads(t *testing.T) {
 	k.unharmed()
 }
 
-// Headers have a bound in all, be it one that is long or many.
+// The total size of the headers is bounded, for one long header and for many.
 func TestHugeHeaders(t *testing.T) {
 	n := start(t)
 	k := n.register()
@@ -412,8 +412,8 @@ func TestRequestTargets(t *testing.T) {
 	k.gets("1")
 }
 
-// Row 35: a body that nobody reads is not taken for a request, and requests
-// that come in one packet are answered each for itself, in order.
+// Row 35: a body that is not read is not treated as a request. Several requests in one
+// packet are answered one by one, in order.
 func TestRequestsOnOneConnection(t *testing.T) {
 	n := start(t, limited)
 	post := func(path, body string, headers ...string) string {

@@ -10,9 +10,9 @@ import (
 	"callback-relay/relay"
 )
 
-// What strangers send takes time in proportion to its length, and not to its
-// square: eight times as much takes at most about eight times as long. Absolute
-// times are not judged.
+// The time for handling strangers' input is proportional to its length and not to the
+// square of it: eight times as much takes at most about eight times as long. Absolute
+// times do not matter.
 func TestHostileInputTakesItsShare(t *testing.T) {
 	kept, public, _ := recorded(t, 1<<20)
 	id := kept.keys.Identify("task")[0].ID

@@ -15,7 +15,7 @@ import (
 	"callback-relay/api"
 )
 
-// answer is what came back, whole.
+// answer is a complete HTTP response.
 type answer struct {
 	t      *testing.T
 	status int
@@ -51,7 +51,7 @@ func (n *node) post(path, contentType, body string, headers ...string) answer {
 	return n.do(http.MethodPost, "http://"+n.public+path, body, append(headers, "Content-Type", contentType)...)
 }
 
-// call asks the private API, with the API key.
+// call sends a request to the private API with the API key.
 func (n *node) call(method, path, body string) answer {
 	n.t.Helper()
 	return n.do(method, "http://"+n.private+path, body,
@@ -65,7 +65,7 @@ func (a answer) decode(into any) {
 	}
 }
 
-// is checks the status of an answer that is no problem.
+// is checks the status of an answer that is not a problem.
 func (a answer) is(status int) {
 	a.t.Helper()
 	if a.status != status {
@@ -88,7 +88,7 @@ func (a answer) isProblem(status int, code string) api.Problem {
 	return p
 }
 
-// fields returns the fields that a problem complains about.
+// fields returns the fields that a problem reports.
 func fields(p api.Problem) string {
 	var names []string
 	for _, e := range p.Errors {
@@ -97,7 +97,7 @@ func fields(p api.Problem) string {
 	return strings.Join(names, " ")
 }
 
-// number dereferences what a problem may say: -1 stands for nothing.
+// number dereferences an optional number of a problem: -1 if it is missing.
 func number(n *int64) int64 {
 	if n == nil {
 		return -1
@@ -105,7 +105,7 @@ func number(n *int64) int64 {
 	return *n
 }
 
-// wire is a connection on which a test writes what no HTTP client would.
+// wire is a connection on which a test can write anything, even what no HTTP client sends.
 type wire struct {
 	net.Conn
 	n *node
@@ -126,7 +126,7 @@ func (n *node) dial(control ...func(network, address string, c syscall.RawConn) 
 	return &wire{Conn: conn, n: n, r: bufio.NewReader(conn)}
 }
 
-// open connects and begins a POST: its headers, and what there is of the body.
+// open connects and begins a POST: its headers, and the given part of the body.
 func (n *node) open(path, body string, headers ...string) *wire {
 	n.t.Helper()
 	w := n.dial()

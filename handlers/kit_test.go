@@ -34,15 +34,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The server lingers for half a second on a connection that it cut off.
+	// The server keeps a connection that it cut off for another half second.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
 
 const apiKey = "an API key of thirty characters"
 
-// node is a relay on loopback: both listeners, the store on an in-process
-// Redis, and the outbox with the SDK's client before the stand-in. Its loops do
-// not run, so Redis hears only of what a test does.
+// node is a relay on loopback: both listeners, the store on an in-process Redis, and the
+// outbox with the SDK's client that calls the stand-in. The outbox's loops do not run, so
+// Redis gets only the commands that a test causes.
 type node struct {
 	t       *testing.T
 	redis   *miniredis.Miniredis
@@ -182,8 +182,8 @@ type task struct {
 	taskToken string
 }
 
-// register starts a task at the stand-in and registers it over HTTP. The
-// fields, pairs of a name and its JSON, come on top of the task token.
+// register starts a task at the stand-in and registers it over HTTP. The fields, pairs of
+// a name and its JSON, are added to the task token.
 func (n *node) register(fields ...string) task {
 	n.t.Helper()
 	k := task{n: n, taskToken: n.aws.NewTask(standin.TaskOptions{})}
@@ -192,7 +192,7 @@ func (n *node) register(fields ...string) task {
 		body += "," + quoted(fields[i]) + ":" + fields[i+1]
 	}
 	got := n.call(http.MethodPost, "/v1/callbacks", body+"}")
-	if got.status != http.StatusOK { // it is, where a slow machine made the client ask Redis again
+	if got.status != http.StatusOK { // 200 is possible: on a slow machine the client repeats its command to Redis
 		got.is(http.StatusCreated)
 	}
 	got.decode(&k.Callback)
@@ -210,7 +210,7 @@ func (k task) post(contentType, body string) answer {
 	return k.n.post(k.path("default"), contentType, body)
 }
 
-// got returns every output that Step Functions took for the task.
+// got returns every output that Step Functions accepted for the task.
 func (k task) got() []string {
 	var outputs []string
 	for _, effect := range k.n.aws.Effects() {
@@ -221,7 +221,7 @@ func (k task) got() []string {
 	return outputs
 }
 
-// gets checks that Step Functions took exactly one output.
+// gets checks that Step Functions accepted exactly one output.
 func (k task) gets(want string) {
 	k.n.t.Helper()
 	if got := k.got(); len(got) != 1 || got[0] != want {
@@ -229,14 +229,14 @@ func (k task) gets(want string) {
 	}
 }
 
-// unharmed checks that what was refused left no trace: the task still waits,
-// and its link works as if nothing had come before.
+// unharmed checks that refused requests left no trace: the task still waits, and its link
+// works as if nothing had happened.
 func (k task) unharmed() {
 	k.n.t.Helper()
 	if got := k.got(); len(got) != 0 {
 		k.n.t.Errorf("Step Functions got %.200q of what was refused", got)
 	}
-	k.n.client.CloseIdleConnections() // where servers have little patience, one may be closing now
+	k.n.client.CloseIdleConnections() // with short time-outs, the server may be closing one now
 	after := k.post("application/json", `{"after":1}`)
 	after.is(http.StatusOK)
 	if strings.Contains(string(after.body), "duplicate") {
@@ -260,7 +260,7 @@ func quoted(s string) string {
 	return string(b)
 }
 
-// buffer is a log that many goroutines write.
+// buffer is a log that many goroutines write to.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -278,10 +278,10 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// untraced follows nothing.
+// untraced records no traces.
 var untraced *telemetry.Tracer
 
-// metrics remembers what the handlers tell it, and ignores the outbox.
+// metrics records what the handlers report, and ignores the outbox.
 type metrics struct {
 	done     chan string  // one line for each request, when it is done
 	requests atomic.Int64 // in flight
@@ -298,7 +298,7 @@ func (m *metrics) RequestDone(listener, route, method string, status int, _ time
 	m.done <- strings.Join([]string{listener, method, route, http.StatusText(status)}, " ")
 }
 
-// forget drops what was told so far.
+// forget drops what was recorded so far.
 func (m *metrics) forget() {
 	for len(m.done) > 0 {
 		<-m.done

@@ -11,9 +11,9 @@ import (
 	"callback-relay/relay"
 )
 
-// Rows 70 and 81: bodies that are being handled have a bound together. Over it
-// callers are told to come back, and what a body held is given back however it
-// ends. Room is taken as bytes arrive, and as they are unpacked.
+// Rows 70 and 81: the total size of the bodies being handled is bounded. Over the bound,
+// callers are told to try again. A body's room is given back however it ends. Room is
+// taken as bytes arrive, and as they are uncompressed.
 func TestBytesInFlight(t *testing.T) {
 	n := start(t, limited, func(s *setup) { s.inFlight = 1600 })
 	body := `"` + strings.Repeat("x", 998) + `"`
@@ -66,9 +66,9 @@ func TestBytesInFlight(t *testing.T) {
 	}
 }
 
-// Row 81: hundreds of bodies that have only begun hold next to nothing, whatever
-// length they say, so that others find room; and they are cut off when they fall
-// behind, long before the deadline of the request.
+// Row 81: hundreds of bodies that have only begun hold almost no room, whatever length
+// they declare, so that others find room. They are cut off when they fall behind the pace,
+// long before the deadline of the request.
 func TestSlowBodiesHoldLittle(t *testing.T) {
 	t.Parallel()
 	n := start(t, func(s *setup) {
@@ -137,7 +137,7 @@ func TestSmallRequestsInFlight(t *testing.T) {
 	k.unharmed()
 }
 
-// panicking is a deliverer that fails as code fails, and quotes what it had.
+// panicking is a deliverer that panics and quotes its input.
 type panicking struct{ armed *bool }
 
 func (p panicking) Deliver(_ context.Context, d relay.Delivery) relay.Settlement {
@@ -147,8 +147,8 @@ func (p panicking) Deliver(_ context.Context, d relay.Delivery) relay.Settlement
 	return relay.Settlement{State: relay.StateDelivered}
 }
 
-// Row 73: a panic is a 500 for one caller and nothing for the others; it holds
-// on to no bytes, and what it quotes stays out of the log.
+// Row 73: a panic is a 500 for one caller and does not affect others. Its room is given
+// back, and what it quotes is not logged.
 func TestPanic(t *testing.T) {
 	armed := true
 	n := start(t, limited, func(s *setup) { s.service.Deliverer, s.inFlight = panicking{&armed}, 1000 })

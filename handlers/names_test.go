@@ -16,8 +16,8 @@ const (
 	unreadable = "Please enter a name that people can read"
 )
 
-// Row 79: a name that is typed and looks like that of an approver is taken for
-// it, or refused with a reason; so is one that nobody can read.
+// Row 79: a typed name that looks like the name of an approver counts as that name, or is
+// refused with a reason. An unreadable name is refused too.
 func TestTypedNames(t *testing.T) {
 	n := start(t)
 	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana Ökafor"},"lee":{"type":"approval","approver":"Ilse Copa"},"open":{"type":"approval"}}`, "approval", `{"title":"Deploy?"}`)
@@ -49,14 +49,14 @@ func TestTypedNames(t *testing.T) {
 	if taken := k.got(); len(taken) != 0 {
 		t.Fatalf("Step Functions got %q", taken)
 	}
-	// A name that is like none arrives as it reads.
+	// A name that looks like no other is stored as it was typed.
 	k.submit("open", url.Values{"nonce": {nonceOf(k, "open")}, "decision": {"approved"}, "approver": {" Jose\u0301\u200b  山田\u3000太郎 "}}).is(http.StatusOK)
 	if taken := k.got(); len(taken) != 1 || !strings.Contains(taken[0], `"approver":"José 山田 太郎"`) {
 		t.Errorf("Step Functions got %q", taken)
 	}
 }
 
-// Row 79: one person does not count as two by typing a name in two ways.
+// Row 79: a person who types a name in two ways does not count as two people.
 func TestTypedNamesOfAQuorum(t *testing.T) {
 	n := start(t)
 	for _, second := range []string{"kim  lee", "Kim Lee\ufe0f", "Ｋｉｍ Lee", "K\u0456m Lee", "Kim \u217cee", "\u041a\u0456m Lee"} {
@@ -76,8 +76,8 @@ func TestTypedNamesOfAQuorum(t *testing.T) {
 	}
 }
 
-// Row 79: a registration is refused whose approvers cannot be read, or cannot be
-// told apart; two spellings of one name are one person.
+// Row 79: a registration is refused if its approvers cannot be read or told apart. Two
+// spellings of one name are one person.
 func TestApproversOfARegistration(t *testing.T) {
 	n := start(t)
 	for approvers, want := range map[[2]string]string{
@@ -105,8 +105,8 @@ func TestApproversOfARegistration(t *testing.T) {
 	}
 }
 
-// Row 79: nor can a link be added for somebody who looks like another approver;
-// the one that it replaces does not count.
+// Row 79: a link cannot be added for a name that looks like another approver's. The link
+// that it replaces does not count.
 func TestApproverOfAnAddedLink(t *testing.T) {
 	n := start(t)
 	k := n.register("links", `{"dana":{"type":"approval","approver":"Ilse"},"lee":{"type":"approval","approver":"Lee"}}`, "approval", `{"title":"Deploy?"}`)

@@ -52,7 +52,7 @@ func TestHeadersOnEveryAnswer(t *testing.T) {
 	}
 }
 
-// asterisk asks for what no path names.
+// asterisk requests "*", which is not a path.
 func (n *node) asterisk() answer {
 	n.t.Helper()
 	w := n.dial()
@@ -79,8 +79,8 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-// The log tells a request by its route's pattern and its callback's id, and
-// holds no secret, at any level.
+// The log identifies a request by its route's pattern and its callback's id, and contains
+// no secret at any level.
 func TestAccessLog(t *testing.T) {
 	n := start(t, withPrefix)
 	k := n.register("links", `{"default":{"type":"webhook"},"progress":{"type":"heartbeat"}}`)
@@ -165,8 +165,8 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
-// What a person sends and is not taken is counted once, although it is answered
-// with a page; pages that are only looked at are not counted.
+// A refused submission is counted once, although its answer is a page. Pages that are only
+// shown are not counted.
 func TestRefusedFormsAreCounted(t *testing.T) {
 	n := start(t)
 	k := n.register("links", oneApprover)

@@ -17,8 +17,8 @@ import (
 const oneApprover = `{"dana":{"type":"approval","title":"T","approver":"Dana"},"open":{"type":"approval","title":"T"},"beat":{"type":"heartbeat","page":true,"title":"T"},` +
 	`"yes":{"type":"success","page":true,"title":"T"},"no":{"type":"failure","error":"E","page":true,"title":"T"}}`
 
-// Row 76: a form that is shown again repeats the inputs that it has, each up to
-// as many characters as it takes, and says where something is missing.
+// Row 76: a form that is shown again repeats only the inputs that it has, each up to its
+// maximum length, and says where something was cut off.
 func TestPageRepeatsWhatItAsksFor(t *testing.T) {
 	n := start(t)
 	k := n.register("links", oneApprover, "approval", `{"fields":{"type":"object","properties":{"a":{"type":"string"},"n":{"type":"number"}}}}`)
@@ -52,8 +52,8 @@ func TestPageRepeatsWhatItAsksFor(t *testing.T) {
 	}
 }
 
-// Row 76: where Redis cannot be asked what the form is like, no more of it is
-// shown again than any form could have.
+// Row 76: if Redis is unavailable, so that the form's inputs are unknown, no more is shown
+// again than any form could have.
 func TestTroubleRepeatsWhatAFormCanHave(t *testing.T) {
 	n := start(t)
 	k := n.register("links", oneApprover)
@@ -65,14 +65,14 @@ func TestTroubleRepeatsWhatAFormCanHave(t *testing.T) {
 	}
 	got := k.submit("open", form)
 	got.is(http.StatusServiceUnavailable)
-	// Each is there twice: to be sent, and to be seen.
+	// Each text is there twice: to be sent, and to be seen.
 	if comment, fields := strings.Count(string(got.body), "≋"), strings.Count(string(got.body), "≊"); comment != 2*2000 || fields != 2*forms.MaxFields {
 		t.Errorf("%d characters of the comment and %d fields", comment, fields)
 	}
 }
 
-// Row 76: a form takes what its inputs can hold and no more: one that asks for a
-// comment alone does not need half a megabyte.
+// Row 76: a form may be as large as its inputs allow and no larger: a form that asks only
+// for a comment does not need half a megabyte.
 func TestFormIsBoundedByWhatItAsksFor(t *testing.T) {
 	n := start(t)
 	plain := n.register("links", oneApprover)
@@ -82,8 +82,8 @@ func TestFormIsBoundedByWhatItAsksFor(t *testing.T) {
 	fields.submit("open", long).is(http.StatusBadRequest)
 }
 
-// Row 76: the room of a page is held until it is written. While nobody reads it,
-// other pages have what is left, and webhooks do not notice.
+// Row 76: a page holds its room until it is written. While a client does not read it,
+// other pages have the remaining room, and webhooks are not affected.
 func TestPageHoldsItsRoom(t *testing.T) {
 	n := start(t, func(s *setup) {
 		s.pageBytes = 400_000
@@ -119,7 +119,7 @@ func TestPageHoldsItsRoom(t *testing.T) {
 	}
 }
 
-// Row 76: where there is no room for a page, a few words have to do.
+// Row 76: if there is no room for a page, the answer is a problem document.
 func TestNoRoomForAPage(t *testing.T) {
 	n := start(t, func(s *setup) { s.pageBytes = 1000 })
 	k := n.register("links", oneApprover)
@@ -131,8 +131,8 @@ func TestNoRoomForAPage(t *testing.T) {
 	n.do(http.MethodGet, "http://"+n.public+"/a/unknown", "", "Accept", "text/html").isProblem(http.StatusNotFound, "not-found")
 }
 
-// Row 97: a form with both buttons, with none, with one that the page does not
-// have, or with any input twice decides nothing; the next one does.
+// Row 97: a form with both buttons, with none, with one that the page does not have, or
+// with any input twice decides nothing. A correct form afterwards does.
 func TestUnclearForms(t *testing.T) {
 	for link, right := range map[string]string{"dana": "approved", "open": "rejected", "yes": "confirmed", "no": "confirmed", "beat": "confirmed"} {
 		n := start(t)
@@ -180,8 +180,8 @@ func nonceOf(k task, link string) string {
 	return nonce
 }
 
-// Row 91: a percent sign that escapes nothing, and a semicolon, are what was
-// typed, and no trouble on our side.
+// Row 91: a semicolon, and a percent sign that does not begin an escape, are kept as they
+// were typed.
 func TestFormWithBareSigns(t *testing.T) {
 	for wire, want := range map[string]string{
 		"95%":             `"95%"`,
@@ -209,7 +209,7 @@ func TestFormWithBareSigns(t *testing.T) {
 	}
 }
 
-// smallWindow keeps the kernel from taking off the network what nobody reads.
+// smallWindow keeps the kernel from receiving data that the client does not read.
 func smallWindow(_, _ string, raw syscall.RawConn) error {
 	var failed error
 	err := raw.Control(func(fd uintptr) {

@@ -21,7 +21,7 @@ import (
 	"callback-relay/relay"
 )
 
-// people keeps what people decide, of one callback that waits for ever.
+// people stores decisions on one callback that waits for ever.
 type people struct {
 	*recorder
 	view relay.View
@@ -39,9 +39,8 @@ func (people) Deliver(context.Context, relay.Delivery) relay.Settlement {
 	return relay.Settlement{State: relay.StateAnswered}
 }
 
-// Row 34: whatever a form says, only one with the nonce of its page decides,
-// what was typed arrives as it was typed, and a page that shows it again runs
-// nothing of it.
+// Row 34: only a form with the nonce of its page decides, what was typed arrives
+// unchanged, and a page that shows it again does not execute it.
 func FuzzSubmit(f *testing.F) {
 	for _, text := range []string{
 		"", "Jo", "<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "a\r\nSet-Cookie: x", "{{.Nonce}}", "\x00", "\u202e",
@@ -131,8 +130,8 @@ func withPeople(t *testing.T) (people, http.Handler, relay.LinkRef) {
 	}), ref
 }
 
-// harmless fails if a page has a script that is not its own, or anything else
-// that runs.
+// harmless fails if a page contains a script that is not its own, or anything else that
+// runs.
 func harmless(t *testing.T, page []byte) {
 	t.Helper()
 	tree, err := html.Parse(bytes.NewReader(page))

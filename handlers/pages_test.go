@@ -37,11 +37,11 @@ func (k task) submit(link string, form url.Values) answer {
 // decisionButton finds the buttons of a page: class, value and label.
 var decisionButton = regexp.MustCompile(`<button type="?submit"?(?: class="?(\w+)"?)? name="?decision"? value="?(\w+)"?[^>]*>([^<]*)<`)
 
-// wordShown finds the word that a page asks to be typed.
+// wordShown finds the word that a page asks people to type.
 var wordShown = regexp.MustCompile(`<code>([a-z]+)</code>`)
 
-// A word that was typed right stays right while something else is mended, and
-// one whose page is too old is asked for anew.
+// A correctly typed word stays valid while another mistake is corrected. If the page is
+// too old, it asks for a new word.
 func TestWordIsKept(t *testing.T) {
 	n := start(t)
 	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana"}}`, "approval", `{"title":"Deploy?","confirm":"word","comment":"required"}`)
@@ -65,8 +65,8 @@ func TestWordIsKept(t *testing.T) {
 	}
 }
 
-// A button says what it does. An approval's labels are for approving: what fails
-// the task says so by itself, or as its own link has it.
+// A button says what it does. An approval's labels are for approving: a button that fails
+// the task has its own label, the default or its link's.
 func TestLabelsOfPages(t *testing.T) {
 	n := start(t)
 	k := n.register("links", `{"dana":{"type":"approval"},"yes":{"type":"success","page":true},`+
@@ -99,7 +99,7 @@ func TestLabelsOfPages(t *testing.T) {
 		}
 	}
 
-	// The page keeps its own title when all is over, and shows no failure as a success.
+	// The page keeps its own title at the end, and does not show a failure as a success.
 	_, nonce := k.open("no-own")
 	got := k.submit("no-own", url.Values{"nonce": {nonce}, "decision": {"confirmed"}})
 	if got.is(http.StatusOK); !strings.Contains(string(got.body), "You reported this as failed") ||
@@ -112,8 +112,7 @@ func TestLabelsOfPages(t *testing.T) {
 	}
 }
 
-// A machine's failure link that is opened in a browser does not look like a
-// success either.
+// A failure link for machines does not look like a success in a browser either.
 func TestFailureToldInHTML(t *testing.T) {
 	n := start(t)
 	for range 2 {
@@ -127,8 +126,8 @@ func TestFailureToldInHTML(t *testing.T) {
 	}
 }
 
-// The release before let pages have no title. What it made is shown, and found
-// again when it is registered again; nothing new is made like that.
+// The previous release allowed pages without a title. Its callbacks are still shown, and
+// registering them again still finds them, but no new ones can be registered.
 func TestUntitledPages(t *testing.T) {
 	n := start(t)
 	page := func(of relay.LinkType) relay.LinkKind { return relay.LinkKind{Type: of, Page: true} }
@@ -160,8 +159,8 @@ func TestUntitledPages(t *testing.T) {
 	}
 }
 
-// The longest form that a registration permits is taken, however it is escaped;
-// a longer one is told so, and decides nothing.
+// The longest form that a registration permits is accepted, however it is escaped. A
+// longer one gets an error and decides nothing.
 func TestLongForms(t *testing.T) {
 	n := start(t)
 	const approval = `{"title":"Deploy?","fields":{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"},"c":{"type":"string"},` +
@@ -199,8 +198,8 @@ func TestLongForms(t *testing.T) {
 	}
 }
 
-// What was posted and not read is known to the browser alone: the page says how
-// to send it once more, and offers no link that would lose it.
+// If a post was not read, only the browser still has it: the page says how to send it
+// again, and offers no link that would lose it.
 func TestTroubleBeforeTheForm(t *testing.T) {
 	n := start(t, func(s *setup) { s.pageBytes = 32 << 10 })
 	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana","title":"Deploy?"}}`)
@@ -211,7 +210,7 @@ func TestTroubleBeforeTheForm(t *testing.T) {
 	}
 }
 
-// Whoever holds up one link does not hold up the others of its callback.
+// A client that blocks one link does not block other links of the same callback.
 func TestCrowdOfOneLink(t *testing.T) {
 	n := start(t)
 	k := n.register("links", `{"dana":{"type":"approval","approver":"Dana"},"lee":{"type":"approval","approver":"Lee"}}`, "approval", `{"title":"Deploy?"}`)
@@ -222,8 +221,8 @@ func TestCrowdOfOneLink(t *testing.T) {
 	k.open("lee")
 }
 
-// Every link that machines call can say something besides: as JSON, as a page
-// or as text, the first time, repeated, and when all is over.
+// Every link for machines can answer with an additional text: as JSON, as a page or as
+// plain text; the first time, when repeated, and at the end.
 func TestResponses(t *testing.T) {
 	n := start(t)
 	for kind, links := range map[string]string{
@@ -247,9 +246,9 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// What a registration gave its links to say and to show goes with the final
-// state, as the task token does. What stays still recognises the registration,
-// repeats what is told, and knows what was decided.
+// The final state deletes the texts that a registration gave its links, like the task
+// token. The remaining data still recognises the registration, repeats the answer, and
+// says what was decided.
 func TestContentGoesWithTheFinalState(t *testing.T) {
 	n := start(t)
 	const links = `{"done":{"type":"success","output":{"a": 1},"response":{"text":"Thanks."}},"dana":{"type":"approval","approver":"Dana"}}`
@@ -298,8 +297,7 @@ func TestContentGoesWithTheFinalState(t *testing.T) {
 	}
 }
 
-// What a browser sends badly is told apart from trouble on our side, which
-// reloading may mend.
+// A page tells an unreadable request from a fault on our side, which reloading may fix.
 func TestUnreadableForms(t *testing.T) {
 	n := start(t)
 	k := n.register("links", `{"default":{"type":"webhook"},"yes":{"type":"success","page":true,"title":"Done?"}}`)
@@ -319,8 +317,7 @@ func TestUnreadableForms(t *testing.T) {
 	k.unharmed()
 }
 
-// A page that only says that the work continues shows what the registration wants
-// said when it was used, and not before.
+// The page of a heartbeat link shows the text of its response only after it was used.
 func TestHeartbeatPageResponds(t *testing.T) {
 	n := start(t)
 	k := n.register("links", `{"beat":{"type":"heartbeat","page":true,"title":"T","response":{"text":"Good to know","redirect":"https://example.com/next"}}}`)

@@ -17,15 +17,15 @@ import (
 
 // post takes what a machine posts to a link.
 func (h *public) post(c echo.Context, link relay.LinkRef) error {
-	room := &share{of: h.postRoom}
-	defer room.release()
-	body, err := h.readPost(c, link, room)
+	held := &share{of: h.postRoom}
+	defer held.release()
+	body, err := h.readPost(c, link, held)
 	if err != nil {
 		return err
 	}
 	req := c.Request()
 	receipt, err := h.relay.Receive(req.Context(), link, relay.Post{
-		Method: req.Method, Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: room,
+		Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: held,
 	})
 	if err != nil {
 		return err
@@ -35,12 +35,12 @@ func (h *public) post(c echo.Context, link relay.LinkRef) error {
 
 // readPost reads the body of a post. If the link needs no body, a body that is too
 // long is ignored.
-func (h *public) readPost(c echo.Context, link relay.LinkRef, room *share) ([]byte, error) {
+func (h *public) readPost(c echo.Context, link relay.LinkRef, held *share) ([]byte, error) {
 	limit, needed := h.relay.BodyLimit(link, c.Request().Header)
 	if n := c.Request().ContentLength; !needed && (n == 0 || n > int64(limit)) { // -1 is unknown
 		return nil, nil
 	}
-	body, err := readBody(c, limit, room)
+	body, err := readBody(c, limit, held)
 	if large := (*bodies.TooLargeError)(nil); !needed && errors.As(err, &large) {
 		return nil, nil
 	}

@@ -5,12 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
-	"net/url"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -40,7 +35,7 @@ const privateBytesInFlight = 32 << 20
 type private struct {
 	relay    *relay.Service
 	metrics  Metrics
-	room     *capacity // for bodies
+	room     *room // for bodies
 	ready    func(context.Context) []api.FailedCheck
 	warnings func() []api.Warning
 }
@@ -52,7 +47,7 @@ func Private(o PrivateOptions) http.Handler {
 	a.trusted = true
 	h := &private{
 		relay: o.Relay, metrics: o.Metrics, ready: o.Ready, warnings: o.Warnings,
-		room: a.byteCapacity(privateBytesInFlight),
+		room: a.byteRoom(privateBytesInFlight),
 	}
 	guard, bound := requireKey(o.Keys), bounded(requestsInFlight)
 	auth := func(handler echo.HandlerFunc) echo.HandlerFunc { return bound(guard(handler)) }
@@ -202,46 +197,4 @@ func (h *private) list(c echo.Context) error {
 		body.Callbacks[i] = h.render(cb)
 	}
 	return c.JSON(http.StatusOK, body)
-}
-
-// filters are the parameters of a list. Errors do not repeat the name of any other
-// parameter, since it is text from the caller.
-var filters = []string{"state", "tag", "limit", "cursor"}
-
-// readQuery reads the parameters of a list. It refuses a parameter that is unknown or
-// given twice: if a filter were ignored, the list would show too much.
-func readQuery(c echo.Context) (relay.Query, error) {
-	var q relay.Query
-	params, err := url.ParseQuery(c.Request().URL.RawQuery)
-	if err != nil {
-		return q, &relay.InvalidFieldError{Field: "query", Problem: "cannot be read: escape all characters except letters and digits"}
-	}
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		value := params.Get(name)
-		if len(params[name]) > 1 && slices.Contains(filters, name) {
-			errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "is given more than once"})
-			continue
-		}
-		switch name {
-		case "state":
-			q.State = relay.State(value)
-		case "tag":
-			var found bool
-			if q.TagKey, q.TagValue, found = strings.Cut(value, ":"); !found || q.TagKey == "" {
-				errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "must be a key, a colon and a value, such as order:42"})
-			}
-		case "limit":
-			n, err := strconv.Atoi(value)
-			if err != nil || n < 1 || n > relay.MaxPage {
-				errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "must be a number from 1 to " + strconv.Itoa(relay.MaxPage)})
-			}
-			q.Limit = n
-		case "cursor":
-			q.Cursor = value
-		default:
-			errs = append(errs, &relay.InvalidFieldError{Field: "query", Problem: "has an unknown parameter: use state, tag, limit or cursor"})
-		}
-	}
-	return q, errors.Join(errs...)
 }

@@ -75,7 +75,7 @@ func TestOpenRoutes(t *testing.T) {
 			t.Errorf("POST %s: Allow: %s", url, post.header.Get("Allow"))
 		}
 	}
-	// What keeps the relay from serving is said, here alone.
+	// Only this listener says what keeps the relay from serving.
 	n.redis.FlushAll()
 	p := n.call("GET", "/readyz", "").isProblem(503, "unavailable")
 	if len(p.FailedChecks) != 1 || p.FailedChecks[0].Check != "keyspace" ||
@@ -105,7 +105,8 @@ func TestRendering(t *testing.T) {
 		t.Errorf("inspected (-registered +inspected):\n%s", diff)
 	}
 
-	// Row 72: repeated with the same settings it is the same; with others it is not changed.
+	// Row 72: registered again with the same settings, it is the same callback; with other
+	// settings, it is not changed.
 	body := `{"taskToken":` + quoted(k.taskToken) + `,"tags":{"order":"42"},"links":{"progress":{"type":"heartbeat"},"default":{"type":"webhook"}},"expiresIn":`
 	again := n.call("POST", "/v1/callbacks", body+`"168h"}`)
 	again.is(http.StatusOK)

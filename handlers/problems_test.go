@@ -18,8 +18,8 @@ import (
 	"callback-relay/relay"
 )
 
-// domainErrors has what a caller is told of every exported error of package
-// relay, by the error's name.
+// domainErrors has the code that a caller gets for every exported error of package relay,
+// by the error's name.
 var domainErrors = map[string]struct {
 	err  error
 	code api.Code

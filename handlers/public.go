@@ -40,8 +40,8 @@ const pageBytesInFlight = 16 << 20
 type public struct {
 	*app
 	relay    *relay.Service
-	postRoom *capacity // for what machines post
-	pageRoom *capacity // for what pages post and show
+	postRoom *room // for what machines post
+	pageRoom *room // for what pages post and show
 	links    linkBounds
 	pages    *pages.Pages
 	sameSite *http.CrossOriginProtection
@@ -54,8 +54,8 @@ func Public(o PublicOptions) http.Handler {
 	a := newApp("public", o.Logger, o.Metrics, o.Tracer)
 	h := &public{
 		app: a, relay: o.Relay, pages: o.Pages,
-		postRoom: a.byteCapacity(o.BytesInFlight),
-		pageRoom: a.byteCapacity(cmp.Or(o.PageBytesInFlight, pageBytesInFlight)),
+		postRoom: a.byteRoom(o.BytesInFlight),
+		pageRoom: a.byteRoom(cmp.Or(o.PageBytesInFlight, pageBytesInFlight)),
 		links:    linkBounds{requests: map[relay.LinkRef]int{}},
 		sameSite: http.NewCrossOriginProtection(),
 	}

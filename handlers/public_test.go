@@ -22,8 +22,8 @@ func withPrefix(s *setup) {
 	s.service.PublicURL = &url.URL{Scheme: "https", Host: "relay.example.com", Path: "/some/prefix"}
 }
 
-// Row 2: whatever is not a link looks the same from outside, and Redis is asked
-// only where the key itself proves that the relay made it.
+// Row 2: everything that is not a link gets the same answer, and Redis is asked only if the
+// key itself proves that the relay made it.
 func TestNotALink(t *testing.T) {
 	for _, node := range []struct {
 		name, prefix string
@@ -100,7 +100,7 @@ func TestNotALink(t *testing.T) {
 	}
 }
 
-// Row 95: what happens to links on their way. The key is whole, so they work.
+// Row 95: links that were damaged on their way. Their key is complete, so they work.
 func TestDamagedLinks(t *testing.T) {
 	for _, node := range []struct {
 		prefix  string
@@ -147,8 +147,8 @@ func TestDamagedLinks(t *testing.T) {
 	}
 }
 
-// A person who opens a program's link reads what it is; programs get the problem
-// document as before, and HEAD and OPTIONS no page.
+// A person who opens a link for programs gets a page that explains it. Programs get the
+// problem document, and HEAD and OPTIONS get no page.
 func TestProgramsLinkInABrowser(t *testing.T) {
 	n := start(t)
 	k := n.register()
@@ -170,8 +170,8 @@ func flip(c string) string {
 	return "b"
 }
 
-// Rows 3 and 5: whatever is not a POST changes nothing, and no browser is told
-// that it may read answers from elsewhere.
+// Rows 3 and 5: only a POST changes anything, and no browser is allowed to read answers
+// from another site.
 func TestOtherMethods(t *testing.T) {
 	n := start(t, withPrefix)
 	k := n.register("links", `{"default":{"type":"webhook"},"progress":{"type":"heartbeat"}}`)
@@ -202,7 +202,7 @@ func TestOtherMethods(t *testing.T) {
 	k.unharmed()
 }
 
-// Row 9: trouble with Redis is never taken for a link that is gone.
+// Row 9: a fault of Redis never looks like a link that does not exist.
 func TestRedisAway(t *testing.T) {
 	n := start(t)
 	k := n.register("links", `{"default":{"type":"webhook"},"progress":{"type":"heartbeat"}}`)

@@ -17,10 +17,10 @@ import (
 	"callback-relay/relay"
 )
 
-// recorder stands where the store is, and remembers what came through the
-// handlers and the rules. Fuzzing asks it many thousand times a second.
+// recorder replaces the store, and records what passed the handlers and the rules. Fuzzing
+// calls it many thousand times a second.
 type recorder struct {
-	relay.Store   // what is not asked for below panics
+	relay.Store   // methods that are not defined below panic
 	keys          *relay.KeyRing
 	outcomes      []relay.Outcome
 	registrations []relay.Registration
@@ -34,6 +34,10 @@ func (r *recorder) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome) (
 func (r *recorder) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
 	r.registrations = append(r.registrations, n.Asked)
 	return n.Callback, true, nil
+}
+
+func (*recorder) Find(context.Context, relay.NewCallback) (relay.Callback, error) {
+	return relay.Callback{}, relay.ErrNotFound
 }
 
 // quiet counts nothing.
@@ -75,8 +79,8 @@ func recorded(t testing.TB, maxOutput int) (kept *recorder, public, private http
 	return kept, public, private
 }
 
-// counting is a request's body that knows how much of it was read, and ends
-// with an error of its choice.
+// counting is a request's body that counts how much of it was read, and ends with a given
+// error.
 type counting struct {
 	source io.Reader
 	end    error

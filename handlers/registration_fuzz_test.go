@@ -23,10 +23,9 @@ var (
 	aTagKey   = regexp.MustCompile(`\A[A-Za-z0-9_.-]{1,64}\z`)
 )
 
-// Whatever a registration says, what reaches the store keeps every bound, comes
-// from fields that are known and given once, and what is refused is refused
-// without a word of the task token. The canary stands between the two halves
-// that the fuzzer makes up.
+// Any registration that reaches the store keeps every bound, and comes from known fields
+// that are given once. A refusal does not quote the task token. The canary is between the
+// two halves that the fuzzer makes up.
 func FuzzRegistration(f *testing.F) {
 	const canary = "CANARYcanaryCANARYcanary"
 	for _, halves := range [][2]string{
@@ -115,7 +114,7 @@ func FuzzRegistration(f *testing.F) {
 	})
 }
 
-// passedOn checks that the outputs of links are the bytes that came.
+// passedOn checks that the outputs of links are the bytes that were sent.
 func passedOn(t *testing.T, links json.RawMessage, r relay.Registration) {
 	t.Helper()
 	var sent map[string]struct{ Output json.RawMessage }
@@ -131,8 +130,8 @@ func passedOn(t *testing.T, links json.RawMessage, r relay.Registration) {
 	}
 }
 
-// names tells whether a JSON object in the body has the word in a name. Names
-// are quoted where they are the mistake.
+// names tells whether a JSON object in the body has the word in a name. Errors may quote
+// a name that is the mistake.
 func names(body, word string) bool {
 	d := json.NewDecoder(strings.NewReader(body))
 	var open []json.Delim
@@ -159,7 +158,7 @@ func names(body, word string) bool {
 	}
 }
 
-// bounded checks what design.md promises of every callback that is registered.
+// bounded checks the bounds of every registered callback.
 func bounded(t *testing.T, r relay.Registration) {
 	t.Helper()
 	if n := utf8.RuneCountInString(r.TaskToken.Reveal()); n < 1 || n > 2048 || !utf8.ValidString(r.TaskToken.Reveal()) {
@@ -190,8 +189,7 @@ func bounded(t *testing.T, r relay.Registration) {
 	}
 }
 
-// boundedLinks does the same for what each link carries: nothing that its type
-// has no use for.
+// boundedLinks does the same for the fields of each link: only those that its type uses.
 func boundedLinks(t *testing.T, r relay.Registration) {
 	t.Helper()
 	pages := 0
@@ -259,7 +257,7 @@ func boundedApproval(t *testing.T, r relay.Registration) {
 	}
 }
 
-// within checks that texts have at most so many characters, and are UTF-8.
+// within checks that texts are UTF-8 and have at most the given number of characters.
 func within(t *testing.T, most int, texts ...string) {
 	t.Helper()
 	for _, text := range texts {

@@ -13,7 +13,7 @@ import (
 // long is a text of n characters that must not be quoted.
 func long(n int) string { return "CANARY" + strings.Repeat("é", n-len("CANARY")) }
 
-// entries are the members of an object, each made with its number.
+// entries returns the members of an object, each formatted with its number.
 func entries(n int, format string) string {
 	var all []string
 	for i := range n {
@@ -22,8 +22,8 @@ func entries(n int, format string) string {
 	return strings.Join(all, ",")
 }
 
-// linkMistakes are links that cannot be, each with the fields that are wrong
-// where it is the link a of a registration.
+// linkMistakes are invalid links, each with the fields that are reported if it is the link
+// named a of a registration.
 func linkMistakes() []struct{ name, link, wrong string } {
 	return []struct{ name, link, wrong string }{
 		{"page that is no truth value", `{"type":"success","page":"CANARY"}`, "links.page"},
@@ -88,7 +88,7 @@ func linkMistakes() []struct{ name, link, wrong string } {
 	}
 }
 
-// A link carries what its type has a use for, and nothing else.
+// A link may only have fields that its type uses.
 func TestLinkMistakes(t *testing.T) {
 	n := start(t)
 	for _, c := range linkMistakes() {
@@ -101,7 +101,7 @@ func TestLinkMistakes(t *testing.T) {
 	n.untouched()
 }
 
-// What pages show and ask is checked as a whole before anything is stored.
+// Everything that pages show and ask is checked before anything is stored.
 func TestApprovalMistakes(t *testing.T) {
 	n := start(t)
 	property := func(schema string) string { return `"fields":{"type":"object","properties":{"seats":` + schema + `}}` }
@@ -183,7 +183,7 @@ func TestApprovalMistakes(t *testing.T) {
 	n.untouched()
 }
 
-// untouched checks that nothing of what was refused is stored or logged.
+// untouched checks that nothing of a refused request is stored or logged.
 func (n *node) untouched() {
 	n.t.Helper()
 	if keys := n.redis.Keys(); len(keys) != 1 {
@@ -228,8 +228,8 @@ func TestFixedOutputs(t *testing.T) {
 	k.gets(`{}`)
 }
 
-// Row 72: registered again, a callback has the same links and the same codes.
-// With a link that does, or a page that shows, anything else it is a conflict.
+// Row 72: registered again, a callback has the same links and the same codes. It is a
+// conflict if a link does something else, or a page shows something else.
 func TestRegisteredAgain(t *testing.T) {
 	n := start(t)
 	const links = `{"done":{"type":"success","output":{"a":1}},"dana":{"type":"approval","approver":"Dana"}}`
@@ -245,7 +245,7 @@ func TestRegisteredAgain(t *testing.T) {
 	if code := k.Links["dana"].Code; len(code) != 6 || cb.Links["dana"].Code != code || cb.Links["done"].Code != "" {
 		t.Errorf("the codes are %q and then %q", code, cb.Links["dana"].Code)
 	}
-	// Defaults that are spelt out are the same.
+	// Writing out the defaults makes no difference.
 	n.call("POST", "/v1/callbacks", body(links, strings.Replace(approval, `{`, `{"comment":"optional","onReject":"success","required":1,"rejections":1,`, 1))).is(http.StatusOK)
 	for old, changed := range map[string]string{
 		`{"a":1}`: `{"a":2}`, `"Dana"`: `"Dan"`, `"Deploy?"`: `"Deploy!"`, `{"a":"1","b":"2"}`: `{"b":"2","a":"1"}`, `"code"`: `"word"`,
@@ -279,7 +279,7 @@ func TestDetailsKeepTheirOrder(t *testing.T) {
 	}
 }
 
-// An update that cannot be leaves the deadline where it is.
+// An invalid update does not change the deadline.
 func TestUpdateMistakes(t *testing.T) {
 	n := start(t)
 	k := n.register("expiresIn", `"1h"`)

@@ -69,7 +69,7 @@ func TestRegistrationMistakes(t *testing.T) {
 	}
 }
 
-// refuses registers what cannot be, and checks what the answer complains about.
+// refuses sends an invalid registration, and checks which fields the answer reports.
 func (n *node) refuses(body string, status int, code, wrong string) {
 	n.t.Helper()
 	got := n.call("POST", "/v1/callbacks", body)
@@ -81,7 +81,7 @@ func (n *node) refuses(body string, status int, code, wrong string) {
 	}
 }
 
-// What a field should have been is said.
+// The answer says what a field must be.
 func TestRegistrationTypes(t *testing.T) {
 	n := start(t)
 	for body, want := range map[string]string{
@@ -110,8 +110,7 @@ func TestRegistrationTypes(t *testing.T) {
 	}
 }
 
-// The longest registration without outputs and texts, escaped in the longest
-// way, fits.
+// The longest registration without outputs and texts fits, even with the longest escapes.
 func TestLongestRegistration(t *testing.T) {
 	n := start(t)
 	emoji := `\ud83d\ude00`
@@ -127,7 +126,7 @@ func TestLongestRegistration(t *testing.T) {
 	got.is(http.StatusCreated)
 }
 
-// The largest output fits too, with all that a page shows at its longest.
+// The largest output fits too, together with the longest texts of a page.
 func TestLargestRegistration(t *testing.T) {
 	n := start(t)
 	long := func(n int) string { return strings.Repeat("😀", n) }

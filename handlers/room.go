@@ -8,11 +8,11 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// share is the part of a capacity that one request holds. It grows as bytes arrive or
+// share is the part of a room that one request holds. It grows as bytes arrive or
 // are rendered. It never waits for more room: requests that wait for each other's
 // room would wait for ever. It implements [bodies.Room].
 type share struct {
-	of   *capacity
+	of   *room
 	held int64
 }
 

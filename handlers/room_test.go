@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// A large request that is refused must not be in the way of a small one that
-// fits, not even for the moment in which it is looked at.
-func TestCapacityRefusesOnlyWhatDoesNotFit(t *testing.T) {
-	c := &capacity{most: 100}
+// A large request that is refused must not block a small one that fits, not even for a
+// moment.
+func TestRoomRefusesOnlyWhatDoesNotFit(t *testing.T) {
+	c := &room{most: 100}
 	var others sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {
@@ -45,8 +45,8 @@ func TestCapacityRefusesOnlyWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-// Row 81: a body that falls behind the pace is cut off, and one that keeps to it
-// is not, however it pauses within the grace.
+// Row 81: a body that falls behind the pace is cut off. A body that keeps the pace is not,
+// whatever pauses it makes within the grace period.
 func TestPace(t *testing.T) {
 	for name, c := range map[string]struct {
 		piece int           // bytes that arrive at once
@@ -93,7 +93,7 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// The deadline of the request as a whole stays, whatever the pace.
+// The deadline of the whole request applies, whatever the pace.
 func TestPaceKeepsTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn := &deadlined{}

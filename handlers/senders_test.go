@@ -16,7 +16,7 @@ import (
 
 const formContent = "application/x-www-form-urlencoded"
 
-// Rows 89 to 94: what real senders post, which is often not what they say.
+// Rows 89 to 94: the bodies of real senders, which often do not match their headers.
 func TestBodiesOfRealSenders(t *testing.T) {
 	n := start(t)
 	long := strings.Repeat("x", 100_000)
@@ -96,8 +96,8 @@ func TestBodiesOfRealSenders(t *testing.T) {
 	}
 }
 
-// Row 94: what stands in Content-Encoding and is no compression, and one that
-// most senders write differently from what it means.
+// Row 94: values of Content-Encoding that are not a compression, and deflate, which most
+// senders use differently from its definition.
 func TestContentEncodings(t *testing.T) {
 	n := start(t)
 	const text = `{"a":1}`
@@ -152,8 +152,8 @@ func compressed(t *testing.T, text string, to func(io.Writer) io.WriteCloser) st
 	return b.String()
 }
 
-// Rows 89, 90, 92 and 93: what still cannot be taken, with a reason, and a link
-// that works afterwards.
+// Rows 89, 90, 92 and 93: bodies that are refused with a reason, after which the link
+// still works.
 func TestBodiesOfRealSendersRefused(t *testing.T) {
 	n := start(t)
 	for _, c := range []struct {

@@ -21,9 +21,9 @@ const (
 
 // show answers with a page. The page holds its room until it is written.
 func (h *public) show(c echo.Context, status int, page pages.Page) error {
-	room := &share{of: h.pageRoom}
-	defer room.release()
-	html := bodies.Buffer{Room: room}
+	held := &share{of: h.pageRoom}
+	defer held.release()
+	html := bodies.Buffer{Room: held}
 	if err := h.pages.Render(&html, c.Request().Header.Get("Accept-Language"), page); err != nil {
 		return err
 	}

@@ -1,7 +1,10 @@
 package handlers
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -11,6 +14,50 @@ import (
 	"callback-relay/bodies"
 	"callback-relay/relay"
 )
+
+// shapes says what a field must be, if its Go type does not say enough.
+var shapes = map[string]string{
+	"tags":  "an object of strings",
+	"links": `an object of objects such as {"type":"webhook"}`,
+}
+
+// shape says what a field of the type must be.
+func shape(field string, t reflect.Type) string {
+	if known, ok := shapes[field]; ok {
+		return known
+	}
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map, reflect.Pointer:
+		return "an object"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return "a string"
+}
+
+// decodeStrictly decodes one JSON object. An unknown field is a mistake, since it is
+// most likely misspelt, and so is a field that is given twice.
+func decodeStrictly(body []byte, into any) error {
+	if err := bodies.CheckJSON(body); err != nil {
+		return err
+	}
+	if err := (checker{json.NewDecoder(bytes.NewReader(body)), body}).value(reflect.TypeOf(into), "body"); err != nil {
+		return err
+	}
+	err := json.Unmarshal(body, into)
+	if err == nil {
+		return nil
+	}
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		// The decoder names the embedded struct, which callers do not know.
+		field := cmp.Or(strings.TrimPrefix(wrong.Field, "LinkRequest."), "body")
+		return &relay.InvalidFieldError{Field: field, Problem: "must be " + shape(field, wrong.Type)}
+	}
+	// The only other error is a time that cannot be read.
+	return &relay.InvalidFieldError{Field: "expiresAt", Problem: "must be an RFC 3339 time such as 2030-01-31T12:00:00Z"}
+}
 
 // checker reads valid JSON, and refuses what encoding/json would silently accept or
 // change: names that match a field only in another case; names given twice, of which

@@ -37,8 +37,7 @@ func TestHalvedCharacters(t *testing.T) {
 	k.gets(`"\ud800"`)
 }
 
-// A byte order mark, as PowerShell writes one, is no part of the body, and the
-// places of what is wrong behind it count it.
+// A byte order mark, as PowerShell writes one, is ignored, but offsets in errors count it.
 func TestByteOrderMark(t *testing.T) {
 	n := start(t)
 	const mark = "\ufeff"
@@ -55,7 +54,7 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
-// TestTaskTokensRefused (row 85): what the mistake looks like reaches the caller.
+// TestTaskTokensRefused (row 85): the caller learns what the mistake looks like.
 func TestTaskTokensRefused(t *testing.T) {
 	n := start(t)
 	for token, words := range map[string]string{
@@ -76,8 +75,8 @@ func TestTaskTokensRefused(t *testing.T) {
 	}
 }
 
-// TestOutputsThatAWSDoesNotRead (row 84): they are refused with their place, and
-// the link works afterwards; at registration they are refused, too.
+// TestOutputsThatAWSDoesNotRead (row 84): such outputs are refused with the offset, and the
+// link still works. A registration with such an output is refused, too.
 func TestOutputsThatAWSDoesNotRead(t *testing.T) {
 	n := start(t)
 	digits := strings.Repeat("1", relay.MaxNumberChars+1)

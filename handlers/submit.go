@@ -30,9 +30,9 @@ func (h *public) submit(c echo.Context, link relay.LinkRef) error {
 	case unseen != nil && !errors.Is(unseen, relay.ErrUnavailable):
 		return unseen
 	}
-	room := &share{of: h.pageRoom}
-	defer room.release() // once the page that repeats the text is written
-	typed, err := readForm(c, formLimit(before.Form), room)
+	held := &share{of: h.pageRoom}
+	defer held.release() // once the page that repeats the text is written
+	typed, err := readForm(c, formLimit(before.Form), held)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,12 @@ package handlers
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
-	"reflect"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,9 +61,9 @@ func (h *private) readJSON(c echo.Context, into any) error {
 	if kind.Packed() {
 		return &bodies.UnsupportedError{Problem: "send the body as it is, without a content encoding"}
 	}
-	room := &share{of: h.room}
-	defer room.release()
-	body, err := readBody(c, maxRegistration, room)
+	held := &share{of: h.room}
+	defer held.release()
+	body, err := readBody(c, maxRegistration, held)
 	if err != nil {
 		return err
 	}
@@ -71,48 +73,46 @@ func (h *private) readJSON(c echo.Context, into any) error {
 	return decodeStrictly(body, into)
 }
 
-// shapes says what a field must be, if its Go type does not say enough.
-var shapes = map[string]string{
-	"tags":  "an object of strings",
-	"links": `an object of objects such as {"type":"webhook"}`,
-}
+// filters are the parameters of a list. Errors do not repeat the name of any other
+// parameter, since it is text from the caller.
+var filters = []string{"state", "tag", "limit", "cursor"}
 
-// shape says what a field of the type must be.
-func shape(field string, t reflect.Type) string {
-	if known, ok := shapes[field]; ok {
-		return known
+// readQuery reads the parameters of a list. It refuses a parameter that is unknown or
+// given twice: if a filter were ignored, the list would show too much.
+func readQuery(c echo.Context) (relay.Query, error) {
+	var q relay.Query
+	params, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return q, &relay.InvalidFieldError{Field: "query", Problem: "cannot be read: escape all characters except letters and digits"}
 	}
-	switch t.Kind() {
-	case reflect.Struct, reflect.Map, reflect.Pointer:
-		return "an object"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int:
-		return "a whole number"
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		value := params.Get(name)
+		if len(params[name]) > 1 && slices.Contains(filters, name) {
+			errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "is given more than once"})
+			continue
+		}
+		switch name {
+		case "state":
+			q.State = relay.State(value)
+		case "tag":
+			var found bool
+			if q.TagKey, q.TagValue, found = strings.Cut(value, ":"); !found || q.TagKey == "" {
+				errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "must be a key, a colon and a value, such as order:42"})
+			}
+		case "limit":
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 1 || n > relay.MaxPage {
+				errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "must be a number from 1 to " + strconv.Itoa(relay.MaxPage)})
+			}
+			q.Limit = n
+		case "cursor":
+			q.Cursor = value
+		default:
+			errs = append(errs, &relay.InvalidFieldError{Field: "query", Problem: "has an unknown parameter: use state, tag, limit or cursor"})
+		}
 	}
-	return "a string"
-}
-
-// decodeStrictly decodes one JSON object. An unknown field is a mistake, since it is
-// most likely misspelt, and so is a field that is given twice.
-func decodeStrictly(body []byte, into any) error {
-	if err := bodies.CheckJSON(body); err != nil {
-		return err
-	}
-	if err := (checker{json.NewDecoder(bytes.NewReader(body)), body}).value(reflect.TypeOf(into), "body"); err != nil {
-		return err
-	}
-	err := json.Unmarshal(body, into)
-	if err == nil {
-		return nil
-	}
-	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-		// The decoder names the embedded struct, which callers do not know.
-		field := cmp.Or(strings.TrimPrefix(wrong.Field, "LinkRequest."), "body")
-		return &relay.InvalidFieldError{Field: field, Problem: "must be " + shape(field, wrong.Type)}
-	}
-	// The only other error is a time that cannot be read.
-	return &relay.InvalidFieldError{Field: "expiresAt", Problem: "must be an RFC 3339 time such as 2030-01-31T12:00:00Z"}
+	return q, errors.Join(errs...)
 }
 
 // never stands for a deadline that cannot be read: package relay refuses it together

@@ -1,4 +1,4 @@
--- check2: tells whether a callback is as version 2 of the keyspace has it.
+-- check2: checks whether a callback has the form of keyspace version 2.
 --
 -- KEYS[1] callback    relay:v1:{NN}:cb:<id>
 -- KEYS[2] deadline    relay:v1:{NN}:deadline
@@ -13,10 +13,10 @@
 
 local cb = redis.pcall('HMGET', KEYS[1], 'state', 'registration', 'taskToken', 'outcome')
 if cb.err then
-  return {'damaged', 'is no hash'}
+  return {'damaged', 'is not a hash'}
 end
 if #ARGV[1] ~= 26 or string.find(ARGV[1], '[^a-z2-7]') then
-  return {'damaged', 'is no callback id'}
+  return {'damaged', 'is not a callback id'}
 end
 local state = cb[1]
 local sets = {pending = KEYS[2], answered = KEYS[3],
@@ -29,17 +29,17 @@ if not state then
   if redis.call('EXISTS', KEYS[1]) == 1 then
     return {'damaged', 'has no state'}
   end
-  -- Retention has removed it. From any of these sets the janitor learns of it.
+  -- Retention has removed it. The janitor finds it in any of these sets.
   for name in pairs(sets) do
     if found[name] then
       return {'ok'}
     end
   end
-  return {'wrong', 'is gone, and nobody would learn of it'}
+  return {'wrong', 'is gone, but in no set in which it would be found'}
 end
 for _, final in ipairs({'delivered', 'refused', 'expired', 'cancelled'}) do
   if found[final] ~= (state == final) then
-    return {'wrong', 'is ' .. state .. (found[final] and ' and listed as ' .. final or ' and not listed as that')}
+    return {'wrong', 'is ' .. state .. (found[final] and ' but listed as ' .. final or ' but not listed as such')}
   end
 end
 
@@ -48,18 +48,18 @@ if not cb[2] then
   return {'damaged', 'has no registration'}
 end
 if found.pending ~= pending then
-  return {'damaged', pending and 'is pending and in no deadline set' or 'has a deadline and is not pending'}
+  return {'damaged', pending and 'is pending but in no deadline set' or 'is in a deadline set but not pending'}
 end
 if found.answered ~= answered then
-  return {'damaged', answered and 'is answered and in no due set' or 'is due and not answered'}
+  return {'damaged', answered and 'is answered but in no due set' or 'is in a due set but not answered'}
 end
 if (pending or answered) ~= (cb[3] ~= false) then
-  return {'damaged', 'a task token is missing, or kept too long'}
+  return {'damaged', 'has no task token, or still has one after its end'}
 end
 if answered ~= (cb[4] ~= false) then
-  return {'damaged', 'an outcome is missing, or kept too long'}
+  return {'damaged', 'has no outcome, or has one while it should not'}
 end
 if (pending or answered) ~= (redis.call('PTTL', KEYS[1]) == -1) then
-  return {'damaged', 'what waits has a time to live, or what is over has none'}
+  return {'damaged', 'has a time to live while it waits, or none after its end'}
 end
 return {'ok'}

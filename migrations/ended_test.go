@@ -14,16 +14,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// previous runs the scripts of the release that knew version 1 only, which git
-// has: what they write is what this release's migration finds.
+// previous runs the scripts of the last release that knew only version 1, from git.
+// What they write is what the migration finds.
 type previous struct {
 	*testing.T
 	client redis.UniversalClient
 	commit string
 }
 
-// versionOne is the last release with which callbacks that have ended are in no
-// set of their own.
+// versionOne is the last release without sets for callbacks that have ended.
 const versionOne = "f172353"
 
 func newPrevious(t *testing.T, client redis.UniversalClient) *previous {
@@ -114,8 +113,8 @@ func (p *previous) sets(c callback) map[string]float64 {
 	return found
 }
 
-// TestEndedCallbacks takes what the release before this one has left through
-// migration 2, cut off again and again, and while that release still writes.
+// TestEndedCallbacks runs migration 2 on callbacks of the previous release, with
+// repeated interruptions, and while that release still writes.
 func TestEndedCallbacks(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		p, ctx := newPrevious(t, client), t.Context()
@@ -138,14 +137,14 @@ func TestEndedCallbacks(t *testing.T) {
 			}
 			kept[c] = state
 		}
-		// One of which this release has a stale entry: it was registered again by
-		// the other.
+		// This release has a stale entry for this callback, which the other release
+		// registered again.
 		again := p.make(200, "pending", retention)
 		kept[again] = "pending"
 		if err := client.ZAdd(ctx, again.key("cancelled"), redis.Z{Score: 1, Member: again.id}).Err(); err != nil {
 			t.Fatal(err)
 		}
-		// What cannot be read is left alone, and holds nothing up.
+		// An entry that cannot be read is left alone, and delays nothing.
 		if err := client.ZAdd(ctx, again.key("created"), redis.Z{Score: 5, Member: "no id"}).Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +166,7 @@ func TestEndedCallbacks(t *testing.T) {
 					if pages++; pages == 20 {
 						cut()
 					}
-					if late.id == "" { // behind the cursor, by a replica that has not noticed yet
+					if late.id == "" { // before the cursor, by a replica that has not noticed the marker yet
 						late = p.make(300, "cancelled", retention)
 						kept[late] = "cancelled"
 					}
@@ -211,8 +210,8 @@ func TestEndedCallbacks(t *testing.T) {
 	})
 }
 
-// TestOlderReplicas (row 68): while a replica is alive that does not know what a
-// migration leads to, nothing is changed, and it is named.
+// TestOlderReplicas (row 68): while any live replica does not know the version that
+// a migration leads to, nothing is changed, and the error names the replica.
 func TestOlderReplicas(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		ctx := t.Context()
@@ -246,7 +245,7 @@ func TestOlderReplicas(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantOlder("when one has stopped", 0, "OLD2+generations")
-		announce("OLD2+generations", 20*time.Second) // it was not heard of since
+		announce("OLD2+generations", 20*time.Second) // it has not announced itself since
 		announce("OLD3+keyspaceX", 20*time.Second)
 		r := newRunner(client, All, nil)
 		r.notice = time.Millisecond
@@ -255,8 +254,8 @@ func TestOlderReplicas(t *testing.T) {
 		}
 		wantKeys(t, client, "2")
 
-		// What has begun is finished, whoever has come meanwhile: such a replica
-		// does not serve in any case.
+		// A migration that has begun is finished even if an older replica starts
+		// meanwhile, since that replica does not serve anyway.
 		if err := client.Set(ctx, schemaKey, "1>2", 0).Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -269,7 +268,7 @@ func TestOlderReplicas(t *testing.T) {
 }
 
 // TestSetUpWithCallbacks: callbacks without a marker, as after a restore, are
-// looked at.
+// checked.
 func TestSetUpWithCallbacks(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		p := newPrevious(t, client)

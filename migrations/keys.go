@@ -9,29 +9,29 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The keys of migrations themselves. The marker carries no version: it is how
-// to find out. The others share its cluster slot, so that one script can look
-// at the lock and move the marker.
+// The keys of migrations themselves. The marker's name has no version, since the
+// marker says which version it is. The other keys share its cluster slot, so that
+// one script can check the lock and change the marker.
 const (
 	schemaKey   = "relay:schema"
 	progressKey = "relay:migration:{relay:schema}"
 	migratorKey = "relay:migrator:{relay:schema}"
 )
 
-// partitions is how many there are in the layouts from version 1 on.
+// partitions is the number of partitions since version 1.
 const partitions = 64
 
-// partitionKey is a key of version 1. Package store has the same, for the
-// version that it knows; migrations have to know the others.
+// partitionKey returns a key of version 1. Package store has such a function only
+// for its own version; migrations must know all versions.
 func partitionKey(partition int, rest string) string {
 	return fmt.Sprintf("relay:v1:{%02d}:%s", partition, rest)
 }
 
-// marker is what the schema key says: a version, and the next one while the
-// keyspace is on its way there.
+// marker is the value of the schema key: a version, and the next version while
+// the keyspace is migrated to it.
 type marker struct{ version, next int }
 
-// String is the marker as it is stored; "0" stands for none.
+// String returns the marker as it is stored; "0" stands for none.
 func (m marker) String() string {
 	if m.next > 0 {
 		return fmt.Sprintf("%d>%d", m.version, m.next)
@@ -62,7 +62,7 @@ func readMarker(ctx context.Context, client redis.UniversalClient) (marker, erro
 	}
 	m, ok := parseMarker(value)
 	if !ok {
-		return marker{}, fmt.Errorf("%s holds %q, not a version; is this another program's Redis?", schemaKey, value)
+		return marker{}, fmt.Errorf("%s is %q, which is not a version: does this Redis belong to another program?", schemaKey, value)
 	}
 	return m, nil
 }
@@ -74,7 +74,7 @@ func readHolder(ctx context.Context, client redis.UniversalClient) (string, erro
 func get(ctx context.Context, client redis.UniversalClient, key, absent string) (string, error) {
 	value, err := client.Get(ctx, key).Result()
 	switch {
-	case err == redis.Nil: //nolint:errorlint // wrapped, it is Sentinel's word that it knows no such master
+	case err == redis.Nil: //nolint:errorlint // a wrapped Nil means that a Sentinel does not know the master
 		return absent, nil
 	case err != nil:
 		return "", fmt.Errorf("read %s: %w", key, err)
@@ -85,11 +85,12 @@ func get(ctx context.Context, client redis.UniversalClient, key, absent string) 
 // progress is how far a migration has come.
 type progress struct {
 	number   int // of the migration; 0 for none
-	done, of int // callbacks looked at, and how many there were at first
+	done, of int // callbacks visited, and how many there were at the start
 	cursors  [partitions]string
 }
 
-// The fields of the progress. Each partition's cursor is under its number.
+// progressFields are the fields of the progress. The cursor of each partition is
+// in the field named by its number.
 var progressFields = func() []string {
 	fields := []string{"number", "done", "of"}
 	for partition := range partitions {

@@ -12,7 +12,7 @@ import (
 // errLost ends a run that could not renew its lock in time.
 var errLost = errors.New("the lock for migrations was lost; run relay migrate up again")
 
-// newHolder names this run: for people, and unlike any other.
+// newHolder returns a unique name for this run that people can read.
 func newHolder() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -21,8 +21,8 @@ func newHolder() string {
 	return fmt.Sprintf("%s, process %d, run %s", host, os.Getpid(), rand.Text()[:8])
 }
 
-// acquire waits until the lock is ours, and keeps it until release is called.
-// The context that it returns ends when the lock is lost.
+// acquire waits until this run has the lock, and keeps it until release is
+// called. The context that it returns ends when the lock is lost.
 func (r *runner) acquire(ctx context.Context) (held context.Context, release func(), err error) {
 	for {
 		other, err := r.hold(ctx)
@@ -47,7 +47,7 @@ func (r *runner) acquire(ctx context.Context) (held context.Context, release fun
 		close(stop)
 		<-stopped
 		lose(nil)
-		// Also when ctx has ended. Not released it expires.
+		// Release it even if ctx has ended. If this fails, the lock expires.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.expiry)
 		defer cancel()
 		_ = unlockScript.Run(ctx, r.client, []string{migratorKey}, r.holder).Err()
@@ -56,13 +56,13 @@ func (r *runner) acquire(ctx context.Context) (held context.Context, release fun
 
 // renew keeps the lock until stop is closed, and calls lose when it is gone.
 func (r *runner) renew(ctx context.Context, lose context.CancelCauseFunc, stop <-chan struct{}) {
-	beat := time.NewTicker(r.expiry / 3)
-	defer beat.Stop()
+	tick := time.NewTicker(r.expiry / 3)
+	defer tick.Stop()
 	for renewed := time.Now(); ; {
 		select {
 		case <-stop:
 			return
-		case <-beat.C:
+		case <-tick.C:
 		}
 		other, err := r.hold(ctx)
 		switch {
@@ -75,7 +75,8 @@ func (r *runner) renew(ctx context.Context, lose context.CancelCauseFunc, stop <
 	}
 }
 
-// hold takes the lock or keeps it. It returns who has it when we have not.
+// hold takes the lock or renews it. If another run has the lock, it returns that
+// run's name.
 func (r *runner) hold(ctx context.Context) (other string, err error) {
 	reply, err := lockScript.Run(ctx, r.client, []string{migratorKey}, r.holder, r.expiry.Milliseconds()).StringSlice()
 	if err != nil {

@@ -1,8 +1,8 @@
--- lock: takes the lock for migrations, or keeps it for longer.
+-- lock: takes the lock for migrations, or renews it.
 --
 -- KEYS[1] migrator   relay:migrator:{relay:schema}
--- ARGV[1] who we are
--- ARGV[2] how long it is ours unless renewed, in milliseconds
+-- ARGV[1] name of this run
+-- ARGV[2] how long the lock lasts unless it is renewed, in milliseconds
 -- Returns {"held"} | {"other", who holds it}
 
 local holder = redis.call('GET', KEYS[1])

@@ -14,27 +14,25 @@ var ErrNewer = errors.New("the keyspace is newer than this relay")
 
 // Migration is one change of the keyspace.
 type Migration struct {
-	Number int    // the version of the keyspace once it is applied, from 1 without gaps
+	Number int    // the version of the keyspace that it leads to, from 1 without gaps
 	Name   string // what it does, in a few words
 
-	// Rewrite brings one callback from the form of the version before to this
-	// one. It is a script, so that no request comes between. Its keys are
-	// callback, deadline, due, created and the sets of the four final states, and
-	// ARGV[1] is the id; it returns
-	// {"changed"} or {"same"}. It may find a callback that it has rewritten
-	// already, one that is gone, one in a form later than its own, and one that it
-	// cannot read, which may be no hash at all: it leaves all of them alone. Nil
-	// when the number is all there is.
+	// Rewrite changes one callback from the form of the previous version to that
+	// of this one. It is a script, so that no request can interleave. Its keys are
+	// callback, deadline, due, created and the sets of the four final states;
+	// ARGV[1] is the id. It returns {"changed"} or {"same"}. It must leave alone a
+	// callback that is already rewritten, is gone, has a later form, or cannot be
+	// read, which may not even be a hash. Nil if callbacks do not change.
 	Rewrite *redis.Script
 
-	// Check tells whether one callback is as this version has it. It takes what
-	// Rewrite takes, changes nothing, and returns {"ok"}; {"wrong", why} for a
-	// callback that Rewrite would change; or {"damaged", why} for one that is not
-	// as the relay writes it, and that Rewrite leaves alone.
+	// Check checks whether one callback has the form of this version. It has the
+	// keys and arguments of Rewrite, and changes nothing. It returns {"ok"};
+	// {"wrong", why} for a callback that Rewrite would change; or {"damaged", why}
+	// for one that no relay has written so, and that Rewrite leaves alone.
 	Check *redis.Script
 
-	// CleanUp removes what only the old form needed. Nobody reads that any more.
-	// It may run again after it was cut off. Nil when nothing is left behind.
+	// CleanUp removes what only the old form needed and no release reads any more.
+	// It may run again if it was interrupted. Nil if there is nothing to remove.
 	CleanUp func(ctx context.Context, client redis.UniversalClient) error
 }
 
@@ -62,16 +60,16 @@ func script(name string) *redis.Script {
 type State struct {
 	Current int         // version of the keyspace, 0 before the first migration
 	Latest  int         // version that this program needs
-	Pending []Migration // what leads from the one to the other, what is under way included
-	Begun   bool        // the first of Pending is under way, or was cut off
-	Remains bool        // Current is reached, and its clean-up was cut off
-	Done    int         // callbacks that what is under way has looked at
-	Of      int         // and how many there were when it began
+	Pending []Migration // the migrations from Current to Latest, including one under way
+	Begun   bool        // the first of Pending is under way, or was interrupted
+	Remains bool        // Current is reached, but its clean-up was interrupted
+	Done    int         // callbacks that the migration under way has visited
+	Of      int         // how many callbacks there were when it began
 	Holder  string      // who runs migrations now; "" for nobody
 }
 
 // Status reads how far the keyspace has come. It changes nothing. The State is
-// good with [ErrNewer] too.
+// valid even if the error is [ErrNewer].
 func Status(ctx context.Context, client redis.UniversalClient) (State, error) {
 	return newRunner(client, All, nil).status(ctx)
 }
@@ -100,14 +98,14 @@ func (r *runner) status(ctx context.Context) (State, error) {
 // Plan is what a migration would do.
 type Plan struct {
 	Migration
-	Rewrites int // callbacks that are not as it wants them
-	Of       int // callbacks
-	// Waits is not nil if a run would not begin with it now, because replicas are
-	// alive that do not know what it leads to.
+	Rewrites int // callbacks that it would change
+	Of       int // all callbacks
+	// Waits is not nil if the migration would not begin now, because live replicas
+	// do not know the version that it leads to.
 	Waits *OlderReplicasError
 }
 
-// Preview looks at every callback and tells what [Up] would do. It changes
+// Preview checks every callback and returns what [Up] would do. It changes
 // nothing.
 func Preview(ctx context.Context, client redis.UniversalClient, report func(Progress)) ([]Plan, error) {
 	return newRunner(client, All, report).preview(ctx)
@@ -139,8 +137,9 @@ func (r *runner) preview(ctx context.Context) ([]Plan, error) {
 	return plans, nil
 }
 
-// Verify looks at every callback, and returns how many there are. Those that are
-// not as the keyspace's version has them are an error. It changes nothing.
+// Verify checks every callback, and returns how many there are. It returns an
+// error if any does not have the form of the keyspace's version. It changes
+// nothing.
 func Verify(ctx context.Context, client redis.UniversalClient, report func(Progress)) (int, error) {
 	return newRunner(client, All, report).verify(ctx)
 }
@@ -151,9 +150,9 @@ func (r *runner) verify(ctx context.Context) (int, error) {
 	case err != nil:
 		return 0, err
 	case state.Current == 0:
-		return 0, errors.New("there is no keyspace yet: run relay migrate up")
+		return 0, errors.New("redis is not initialised: run relay migrate up")
 	case state.Begun:
-		return 0, fmt.Errorf("migration %d is under way or was cut off: run relay migrate up", state.Pending[0].Number)
+		return 0, fmt.Errorf("migration %d is under way or was interrupted: run relay migrate up", state.Pending[0].Number)
 	}
 	found, err := r.check(ctx, r.all[state.Current-1])
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// onlyNumbers leaves out what cannot be compared.
+// onlyNumbers drops the parts that cannot be compared.
 var onlyNumbers = cmpopts.IgnoreFields(Migration{}, "Rewrite", "Check", "CleanUp")
 
 func TestNumbersHaveNoGaps(t *testing.T) {
@@ -70,7 +70,7 @@ func TestUp(t *testing.T) {
 	})
 }
 
-// wantKeys checks that the marker is all that migrations left behind.
+// wantKeys checks that migrations left no key except the marker.
 func wantKeys(t *testing.T, client redis.UniversalClient, marker string) {
 	t.Helper()
 	if got := client.Get(t.Context(), schemaKey).Val(); got != marker {
@@ -119,8 +119,8 @@ func TestNoVersion(t *testing.T) {
 	})
 }
 
-// TestUnknownMaster: Sentinel's word for a master that it does not know holds
-// the one for a key that is not there.
+// TestUnknownMaster: a Sentinel's error for an unknown master wraps the error for
+// an absent key, and must not be taken for it.
 func TestUnknownMaster(t *testing.T) {
 	unknown := func(context.Context, string, string) (net.Conn, error) {
 		return nil, fmt.Errorf("redis: all sentinels specified in configuration are unreachable: %w", redis.Nil)

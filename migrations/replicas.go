@@ -14,17 +14,17 @@ import (
 // themselves, in milliseconds. See package store.
 const replicasKey = "relay:v1:replicas"
 
-// aliveFor is how long a replica counts as alive after it announced itself,
-// which it does three times as often.
+// aliveFor is how long a replica counts as alive after it has announced itself. A
+// replica announces itself three times in this time.
 const aliveFor = 15 * time.Second
 
-// knowsKeyspace is what stands in a replica's name in front of the latest
-// version of the keyspace that it can work with.
+// knowsKeyspace precedes, in a replica's name, the latest version of the keyspace
+// that the replica can work with.
 const knowsKeyspace = "keyspace"
 
-// OlderReplicasError says that replicas are alive that do not know the keyspace
-// as a migration makes it: they would stop serving. Once they have stopped, the
-// migration can be run again.
+// OlderReplicasError says that live replicas do not know the version of the
+// keyspace that a migration leads to, and so would stop serving. Run the migration
+// again when they have stopped.
 type OlderReplicasError struct {
 	Migration
 	Replicas []string // their names
@@ -45,12 +45,12 @@ func (r *runner) mayBegin(ctx context.Context, m Migration, state State) error {
 	return r.olderThan(ctx, m)
 }
 
-// olderThan returns an [*OlderReplicasError] if a replica is alive that does not
-// know the version which a migration leads to.
+// olderThan returns an [*OlderReplicasError] if any live replica does not know the
+// version that a migration leads to.
 func (r *runner) olderThan(ctx context.Context, m Migration) error {
 	now, err := r.client.Time(ctx).Result()
 	if err != nil {
-		return fmt.Errorf("ask redis for the time: %w", err)
+		return fmt.Errorf("read the time of redis: %w", err)
 	}
 	alive, err := r.client.ZRangeByScore(ctx, replicasKey, &redis.ZRangeBy{
 		Min: strconv.FormatInt(now.Add(-aliveFor).UnixMilli(), 10), Max: "+inf",
@@ -70,8 +70,8 @@ func (r *runner) olderThan(ctx context.Context, m Migration) error {
 	return nil
 }
 
-// knownVersion is the latest version of the keyspace that a replica knows, by its
-// name: "<name>+keyspace2+<something else>". Without one it is the first.
+// knownVersion returns the latest version of the keyspace that a replica knows,
+// from its name: "<name>+keyspace2+<something else>". It is 1 if the name has none.
 func knownVersion(name string) int {
 	for part := range strings.SplitSeq(name, "+") {
 		if text, ok := strings.CutPrefix(part, knowsKeyspace); ok {

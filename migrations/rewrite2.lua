@@ -1,5 +1,5 @@
--- rewrite2: puts a callback that has ended into the set of its final state, and
--- takes one that retention has removed out of all sets.
+-- rewrite2: adds a callback that has ended to the set of its final state, and
+-- removes one whose retention has ended from all sets.
 --
 -- KEYS[1] callback    relay:v1:{NN}:cb:<id>
 -- KEYS[2] deadline    relay:v1:{NN}:deadline
@@ -14,7 +14,7 @@
 
 local cb = redis.pcall('HMGET', KEYS[1], 'state')
 if cb.err or #ARGV[1] ~= 26 or string.find(ARGV[1], '[^a-z2-7]') then
-  return {'same'} -- neither is a callback, and the relay sets it aside
+  return {'same'} -- this is not a callback, so the relay will set it aside
 end
 local state, changed = cb[1], 0
 if not state then
@@ -33,7 +33,7 @@ for _, final in ipairs({'delivered', 'refused', 'expired', 'cancelled'}) do
   elseif not redis.call('ZSCORE', sets[final], ARGV[1]) then
     local left = redis.call('PTTL', KEYS[1])
     if left < 0 then
-      left = 3600000 -- it does not go by itself: the janitor looks again in an hour
+      left = 3600000 -- it never expires: the janitor looks again in an hour
     end
     local time = redis.call('TIME')
     local forgotten = time[1] * 1000 + math.floor(time[2] / 1000) + left

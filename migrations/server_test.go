@@ -37,7 +37,7 @@ func onEachServer(t *testing.T, test func(*testing.T, redis.UniversalClient)) {
 	})
 }
 
-// realServer returns a client of a redis-server, or nil where there is none.
+// realServer returns a client of a redis-server, or nil if none is installed.
 func realServer(t *testing.T) redis.UniversalClient {
 	t.Helper()
 	t.Parallel()
@@ -56,7 +56,7 @@ func connect(t *testing.T, options *redis.Options) redis.UniversalClient {
 
 var errAway = errors.New("no server")
 
-// noServer is a dialer that finds nobody.
+// noServer is a dialer that always fails.
 func noServer(context.Context, string, string) (net.Conn, error) { return nil, errAway }
 
 // second is a migration that counts how often it rewrites a callback.

@@ -1,17 +1,18 @@
--- step: moves the marker, or notes how far a migration has come, if the lock is
--- still ours and the marker what we take it for.
+-- step: changes the marker, or stores the progress of a migration, if this run
+-- still holds the lock and the marker is as it expects.
 --
 -- KEYS[1] schema     relay:schema
 -- KEYS[2] progress   relay:migration:{relay:schema}
 -- KEYS[3] migrator   relay:migrator:{relay:schema}
--- ARGV[1] who we are
--- ARGV[2] the marker as it is, "0" for none
--- ARGV[3] the marker as it is to be
--- ARGV[4] "note", or "forget" to remove all progress
--- ARGV[5] and following: fields and values of the progress to note
+-- ARGV[1] name of this run
+-- ARGV[2] the expected marker, "0" for none
+-- ARGV[3] the new marker
+-- ARGV[4] "note", or "forget" to remove all earlier progress
+-- ARGV[5] and following: fields and values of the progress to store
 -- Returns {"done"} | {"lost", who holds the lock now or ""} | {"changed", marker}
 --
--- A repeated call, after a lost answer, finds the marker moved: that is "done".
+-- A call that is repeated because its reply was lost finds the new marker, and
+-- returns "done".
 
 local holder = redis.call('GET', KEYS[3]) or ''
 if holder ~= ARGV[1] then

@@ -1,7 +1,7 @@
--- unlock: gives the lock for migrations back, if it is still ours.
+-- unlock: releases the lock for migrations, if this run still holds it.
 --
 -- KEYS[1] migrator   relay:migrator:{relay:schema}
--- ARGV[1] who we are
+-- ARGV[1] name of this run
 -- Returns {"free"} | {"other", who holds it}
 
 local holder = redis.call('GET', KEYS[1])

@@ -9,23 +9,23 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// noticeTime is what replicas get to notice that the marker has moved. They look
-// once a second and allow three for an answer; see Watch in package store.
+// noticeTime is how long replicas have to notice a new marker. They read it once a
+// second and wait up to three seconds for the reply; see Watch in package store.
 const noticeTime = 5 * time.Second
 
-// lockExpiry is how long a run that died keeps others waiting.
+// lockExpiry is how long a run that died keeps other runs waiting.
 const lockExpiry = 6 * time.Second
 
-// passes is how often all callbacks are rewritten, at most, until none is left
-// in the old form. More than one pass means that somebody still writes it.
+// passes is how often all callbacks are rewritten at most, until none has the old
+// form. If one pass is not enough, an older release is still writing.
 const passes = 3
 
-// Progress is how far a run has come, for whoever waits for it.
+// Progress is how far a run has come, to be shown to its user.
 type Progress struct {
 	Migration
 	Step string // what it does now, in a few words
-	Done int    // callbacks looked at in this step
-	Of   int    // and about how many there are; 0 where a step is not about callbacks
+	Done int    // callbacks visited in this step
+	Of   int    // about how many there are; 0 if the step visits no callbacks
 }
 
 var (
@@ -43,7 +43,7 @@ type runner struct {
 	notice time.Duration
 	expiry time.Duration
 
-	loading, away time.Duration // how long Redis may take to be there
+	loading, away time.Duration // how long to wait for a Redis that loads, or does not answer
 }
 
 func newRunner(client redis.UniversalClient, all []Migration, report func(Progress)) *runner {
@@ -53,12 +53,12 @@ func newRunner(client redis.UniversalClient, all []Migration, report func(Progre
 	return &runner{client, all, report, newHolder(), noticeTime, lockExpiry, loadingPatience, awayPatience}
 }
 
-// Up applies what is pending and returns how many migrations it completed:
-// those that another run completed first do not count. While another run holds
-// the lock it waits, and for a while for a Redis that is not there yet. It calls
-// report, unless that is nil, again and again with how far it has come. While a
-// replica is alive that does not know what a migration leads to, that one is not
-// begun, and the error is an [*OlderReplicasError].
+// Up applies the pending migrations and returns how many it completed, not
+// counting those that another run completed first. It waits while another run
+// holds the lock, and for a limited time while Redis is unavailable. It reports
+// its progress repeatedly, unless report is nil. It does not begin a migration
+// while any live replica does not know its result; the error is then an
+// [*OlderReplicasError].
 func Up(ctx context.Context, client redis.UniversalClient, report func(Progress)) (int, error) {
 	return newRunner(client, All, report).up(ctx)
 }
@@ -99,7 +99,7 @@ func (r *runner) up(ctx context.Context) (completed int, err error) {
 		}
 		if err := r.apply(ctx, m, state); err != nil {
 			if lost := context.Cause(ctx); lost != nil {
-				err = lost // rather than that of the command which it cut off
+				err = lost // not the error of the command that this interrupted
 			}
 			return completed, fmt.Errorf("migration %d (%s): %w", m.Number, m.Name, err)
 		}
@@ -107,8 +107,8 @@ func (r *runner) up(ctx context.Context) (completed int, err error) {
 	}
 }
 
-// setUp takes a Redis without a keyspace, and without callbacks, to the latest
-// version at once, unless an older replica is there that could not work with it.
+// setUp initialises a Redis that has no marker and no callbacks with the latest
+// version, unless an older live replica could not work with it.
 func (r *runner) setUp(ctx context.Context, state State) (done bool, err error) {
 	if state.Current > 0 || state.Begun {
 		return false, nil
@@ -122,7 +122,7 @@ func (r *runner) setUp(ctx context.Context, state State) (done bool, err error) 
 		if _, ok := errors.AsType[*OlderReplicasError](older); !ok {
 			return false, older
 		}
-		return false, nil // one after the other, as far as it goes
+		return false, nil // apply the migrations one by one, as far as possible
 	}
 	for _, m := range r.all {
 		r.report(Progress{Migration: m, Step: "applying"})
@@ -130,7 +130,7 @@ func (r *runner) setUp(ctx context.Context, state State) (done bool, err error) 
 	return true, r.step(ctx, marker{}, marker{version: latest.Number}, "forget")
 }
 
-// apply takes one migration from where it is to its end.
+// apply completes one migration, from wherever an earlier run ended.
 func (r *runner) apply(ctx context.Context, m Migration, state State) error {
 	before, moving, after := marker{version: m.Number - 1}, marker{m.Number - 1, m.Number}, marker{version: m.Number}
 	if m.Rewrite == nil {
@@ -146,7 +146,7 @@ func (r *runner) apply(ctx context.Context, m Migration, state State) error {
 			return err
 		}
 	}
-	if state.Done == 0 { // else an earlier run has waited
+	if state.Done == 0 { // otherwise an earlier run has waited already
 		r.report(Progress{Migration: m, Step: "waiting until every replica has noticed"})
 		if err := pause(ctx, r.notice); err != nil {
 			return err
@@ -161,7 +161,7 @@ func (r *runner) apply(ctx context.Context, m Migration, state State) error {
 	return r.cleanUp(ctx, m)
 }
 
-// rewrite brings every callback to the new form, and makes sure of it.
+// rewrite changes every callback to the new form, and checks the result.
 func (r *runner) rewrite(ctx context.Context, m Migration, moving marker) error {
 	for pass := 1; ; pass++ {
 		if err := r.rewriteOnce(ctx, m, moving); err != nil {
@@ -175,9 +175,9 @@ func (r *runner) rewrite(ctx context.Context, m Migration, moving marker) error 
 			return nil
 		}
 		if pass == passes {
-			return fmt.Errorf("after %d passes: %w; does a relay of an older release still write?", passes, found.err())
+			return fmt.Errorf("after %d passes: %w; is a relay of an older release still running?", passes, found.err())
 		}
-		// From the beginning: what is wrong may be anywhere.
+		// Start again from the beginning: a wrong callback may be anywhere.
 		if err := r.step(ctx, moving, moving, "forget", "number", m.Number, "done", 0, "of", found.of); err != nil {
 			return err
 		}
@@ -205,7 +205,7 @@ func (r *runner) rewriteOnce(ctx context.Context, m Migration, moving marker) er
 	return nil
 }
 
-// cleanUp ends a migration whose version is reached.
+// cleanUp finishes a migration after its version has been reached.
 func (r *runner) cleanUp(ctx context.Context, m Migration) error {
 	if m.CleanUp != nil {
 		r.report(Progress{Migration: m, Step: "cleaning up"})
@@ -217,12 +217,12 @@ func (r *runner) cleanUp(ctx context.Context, m Migration) error {
 	return r.step(ctx, reached, reached, "forget")
 }
 
-// step moves the marker, or notes progress, while the lock is ours.
+// step changes the marker, or stores progress, if this run still holds the lock.
 func (r *runner) step(ctx context.Context, from, to marker, action string, progress ...any) error {
 	args := append([]any{r.holder, from.String(), to.String(), action}, progress...)
 	reply, err := stepScript.Run(ctx, r.client, []string{schemaKey, progressKey, migratorKey}, args...).StringSlice()
 	if err != nil {
-		return fmt.Errorf("move %s: %w", schemaKey, err)
+		return fmt.Errorf("change %s: %w", schemaKey, err)
 	}
 	switch {
 	case len(reply) == 1:
@@ -230,15 +230,15 @@ func (r *runner) step(ctx context.Context, from, to marker, action string, progr
 	case len(reply) == 2 && reply[0] == "lost":
 		return errLost
 	case len(reply) == 2:
-		return fmt.Errorf("%s is %q now, and was %q: somebody else changed it", schemaKey, reply[1], from)
+		return fmt.Errorf("another program has changed %s to %q; expected %q", schemaKey, reply[1], from)
 	}
-	return errors.New("the script answered something else")
+	return errors.New("step.lua: unexpected reply")
 }
 
-// findings are what a look at every callback found.
+// findings are the result of checking every callback.
 type findings struct {
 	of, wrong, damaged int
-	first              string // what is wrong with one of them
+	first              string // what is wrong with the first of them
 }
 
 func (f findings) err() error {
@@ -248,7 +248,7 @@ func (f findings) err() error {
 	return fmt.Errorf("%d of %d callbacks are not as they should be; the first: %s", f.wrong+f.damaged, f.of, f.first)
 }
 
-// check looks at every callback.
+// check checks every callback.
 func (r *runner) check(ctx context.Context, m Migration) (f findings, err error) {
 	of, err := count(ctx, r.client)
 	if err != nil {

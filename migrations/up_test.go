@@ -12,15 +12,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// testRunner is one that knows a second migration, and does not wait for relays.
+// testRunner returns a runner that knows a second migration, and does not wait for
+// relays.
 func testRunner(client redis.UniversalClient, report func(Progress)) *runner {
 	r := newRunner(client, []Migration{All[0], second}, report)
 	r.notice = time.Millisecond
 	return r
 }
 
-// TestRewrite takes callbacks of every kind through a migration, and one that
-// comes after it was planned.
+// TestRewrite migrates callbacks of every kind, and one that is added after the
+// migration was planned.
 func TestRewrite(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		ctx := t.Context()
@@ -37,7 +38,7 @@ func TestRewrite(t *testing.T) {
 		r.report = func(p Progress) {
 			if p.Step == "rewriting" && late == 0 {
 				late++
-				add(t, client, "00", "late", 1) // behind the cursor, and in the old form
+				add(t, client, "00", "late", 1) // before the cursor, and in the old form
 			}
 		}
 		if completed, err := r.up(ctx); completed != 1 || err != nil {
@@ -56,8 +57,8 @@ func TestRewrite(t *testing.T) {
 	})
 }
 
-// TestCutOff ends a run after each page, and lets the next one go on: no page
-// that was noted is done again.
+// TestCutOff ends a run after each page, and lets the next run continue. It must
+// not repeat a page whose progress was stored.
 func TestCutOff(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		ctx := t.Context()
@@ -73,7 +74,7 @@ func TestCutOff(t *testing.T) {
 					return
 				}
 				if pages++; pages == 10 {
-					cut() // before this page is noted
+					cut() // before the progress of this page is stored
 					return
 				}
 				rewritten = p.Done
@@ -103,8 +104,8 @@ func TestCutOff(t *testing.T) {
 	})
 }
 
-// TestCleanUpGoesOn: a run that ends while it cleans up has moved the marker
-// already.
+// TestCleanUpGoesOn: a run that ends during its clean-up has already changed the
+// marker; the next run finishes the clean-up.
 func TestCleanUpGoesOn(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		ctx := t.Context()
@@ -130,8 +131,8 @@ func TestCleanUpGoesOn(t *testing.T) {
 	})
 }
 
-// TestOneAtATime lets several runs find the same work: one does it, and the
-// others wait and say for whom.
+// TestOneAtATime lets several runs find the same work. One does it, and the others
+// wait and say for which run.
 func TestOneAtATime(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		seed(t, client, pageSize)
@@ -170,8 +171,8 @@ func TestOneAtATime(t *testing.T) {
 	})
 }
 
-// TestLostLock: a run whose lock went to another changes neither the marker nor
-// the cursor, and says so.
+// TestLostLock: a run that has lost its lock to another run changes neither the
+// marker nor the cursor, and returns an error.
 func TestLostLock(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		ctx := t.Context()
@@ -205,8 +206,8 @@ func TestLostLock(t *testing.T) {
 	})
 }
 
-// TestDeadHolder: a run that died keeps others waiting until its lock expires,
-// and one that lives keeps it for longer than that.
+// TestDeadHolder: a run that died keeps others waiting until its lock expires. A
+// live run keeps its lock for longer.
 func TestDeadHolder(t *testing.T) {
 	if server := realServer(t); server != nil {
 		seed(t, server, 1)
@@ -232,8 +233,8 @@ func TestDeadHolder(t *testing.T) {
 	}
 }
 
-// TestOldRelayWrites: what never gets into the new form is an error, and the
-// marker stays where it was.
+// TestOldRelayWrites: if callbacks never all reach the new form, up returns an
+// error and does not change the marker.
 func TestOldRelayWrites(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		seed(t, client, 1)
@@ -242,11 +243,11 @@ func TestOldRelayWrites(t *testing.T) {
 		r.report = func(p Progress) {
 			if p.Step == "rewriting" {
 				n++
-				add(t, client, "00", fmt.Sprint("old", n), 900-n) // behind the cursor
+				add(t, client, "00", fmt.Sprint("old", n), 900-n) // before the cursor
 			}
 		}
 		_, err := r.up(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "does a relay of an older release still write?") {
+		if err == nil || !strings.Contains(err.Error(), "is a relay of an older release still running?") {
 			t.Errorf("up: %v", err)
 		}
 		if got := client.Get(t.Context(), schemaKey).Val(); got != "1>2" {
@@ -255,14 +256,14 @@ func TestOldRelayWrites(t *testing.T) {
 	})
 }
 
-// TestMarkerMoved: whoever else moves the marker is not overruled.
+// TestMarkerMoved: a marker that another program has changed is left as it is.
 func TestMarkerMoved(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		ctx := t.Context()
 		for _, other := range []string{"10", "one"} {
 			client.Set(ctx, schemaKey, "0", 0)
 			r := testRunner(client, func(Progress) { client.Set(ctx, schemaKey, other, 0) })
-			if completed, err := r.up(ctx); completed != 0 || err == nil || !strings.Contains(err.Error(), "somebody else changed it") {
+			if completed, err := r.up(ctx); completed != 0 || err == nil || !strings.Contains(err.Error(), "another program has changed ") {
 				t.Errorf("up = %d, %v", completed, err)
 			}
 			if got := client.Get(ctx, schemaKey).Val(); got != other {

@@ -10,21 +10,21 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// How long a run waits for a Redis that says itself that it will be there, and
-// for one that says nothing, or that is between two primaries.
+// How long a run waits for a Redis that is loading its data, and for one that does
+// not answer or is between two primaries.
 const (
 	loadingPatience = 15 * time.Minute
 	awayPatience    = 10 * time.Second
 	lookPause       = 500 * time.Millisecond
 )
 
-// passing are the answers of servers that will soon do what they are asked.
-var passing = []string{"MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "BUSY"}
+// temporary are the errors of servers that will soon be ready.
+var temporary = []string{"MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "BUSY"}
 
-// untilReady waits until Redis can be asked: a job often starts with the Redis
-// that it is for, and after a restart that loads its data first.
+// untilReady waits until Redis answers. A migration job often starts together with
+// its Redis, which loads its data first after a restart.
 func (r *runner) untilReady(ctx context.Context) error {
-	var since time.Time // when what it waits for began
+	var since time.Time // when it began to wait for this reason
 	for waited := ""; ; {
 		_, err := get(ctx, r.client, schemaKey, "")
 		why, patience := r.waitFor(err)
@@ -44,7 +44,7 @@ func (r *runner) untilReady(ctx context.Context) error {
 	}
 }
 
-// waitFor says what may be waited for, and for how long; "" for nothing.
+// waitFor returns why and for how long to wait after an error; "" for not at all.
 func (r *runner) waitFor(err error) (why string, patience time.Duration) {
 	switch {
 	case err == nil:
@@ -52,7 +52,7 @@ func (r *runner) waitFor(err error) (why string, patience time.Duration) {
 	case redis.HasErrorPrefix(err, "LOADING"):
 		return "is loading its data", r.loading
 	}
-	for _, prefix := range passing {
+	for _, prefix := range temporary {
 		if redis.HasErrorPrefix(err, prefix) {
 			return "is not ready: " + prefix, r.away
 		}

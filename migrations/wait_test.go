@@ -12,8 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TestWaitsForRedis: a Redis that loads its data, or that comes up a moment
-// later, is waited for, and it is said once what for.
+// TestWaitsForRedis: a run waits for a Redis that loads its data or starts a moment
+// later, and says once what it waits for.
 func TestWaitsForRedis(t *testing.T) {
 	t.Parallel()
 	for answer, step := range map[string]string{
@@ -38,7 +38,8 @@ func TestWaitsForRedis(t *testing.T) {
 	}
 }
 
-// TestDoesNotWaitForEver, nor for what does not pass.
+// TestDoesNotWaitForEver: a run waits for a limited time, and only for temporary
+// errors.
 func TestDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -70,8 +71,8 @@ func TestDoesNotWaitForEver(t *testing.T) {
 	}
 }
 
-// TestCallbackOfAnotherType (row 80): a callback that is no hash is found, and
-// the look goes on behind it.
+// TestCallbackOfAnotherType (row 80): a callback that is not a hash is reported, and
+// the check continues after it.
 func TestCallbackOfAnotherType(t *testing.T) {
 	onEachServer(t, func(t *testing.T, client redis.UniversalClient) {
 		ctx := t.Context()
@@ -90,7 +91,7 @@ func TestCallbackOfAnotherType(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := Verify(ctx, client, nil)
-		if n != 3 || err == nil || !strings.Contains(err.Error(), "b is no hash") {
+		if n != 3 || err == nil || !strings.Contains(err.Error(), "b is not a hash") {
 			t.Errorf("looked at %d: %v", n, err)
 		}
 	})

@@ -9,16 +9,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// pageSize is how many callbacks one round trip is about. Requests of relays
-// get in between two scripts of a page, so it holds nobody up.
+// pageSize is how many callbacks one round trip handles. A page does not hold up
+// relays: their requests can run between two scripts of a page.
 const pageSize = 200
 
-// walk hands every callback of a partition to visit, oldest first and a page at
-// a time, with a cursor from which to go on. One that is registered in the
-// millisecond that was just read is missed; whoever must not miss it walks again.
+// walk calls visit with every callback of a partition, oldest first and a page at
+// a time, and with a cursor from which to continue. It misses callbacks that are
+// registered in the millisecond it has just read; a second walk finds them.
 //
-// The cursor is a time of registration, since the scan cursors of Redis mean
-// nothing to another server: a failover or a restart may come between.
+// The cursor is a time of registration. A scan cursor of Redis would be useless
+// after a failover or a restart, since it means nothing to another server.
 func walk(ctx context.Context, client redis.UniversalClient, partition int, cursor string, visit func(ids []string, cursor string) error) error {
 	key := partitionKey(partition, "created")
 	if cursor == "" {
@@ -32,7 +32,7 @@ func walk(ctx context.Context, client redis.UniversalClient, partition int, curs
 		if len(page) == 0 {
 			return nil
 		}
-		// Those of the last millisecond are complete only when asked for.
+		// The page may end within a millisecond, so read all of its last one.
 		last := page[len(page)-1].Score
 		cursor = strconv.FormatFloat(last, 'f', -1, 64)
 		ids, err := client.ZRangeByScore(ctx, key, &redis.ZRangeBy{Min: cursor, Max: cursor}).Result()
@@ -41,7 +41,7 @@ func walk(ctx context.Context, client redis.UniversalClient, partition int, curs
 		}
 		for _, z := range page {
 			if z.Score < last {
-				ids = append(ids, z.Member.(string)) // as every member is
+				ids = append(ids, z.Member.(string)) // all members are strings
 			}
 		}
 		if err := visit(ids, cursor); err != nil {
@@ -51,10 +51,10 @@ func walk(ctx context.Context, client redis.UniversalClient, partition int, curs
 }
 
 // runAll runs a script on callbacks of one partition, in one round trip, and
-// returns what it said of each.
+// returns its reply for each.
 func runAll(ctx context.Context, client redis.UniversalClient, script *redis.Script, partition int, ids []string) ([][]string, error) {
 	cmds := make([]*redis.Cmd, len(ids))
-	// Its error is that of the first command; each command has its own below.
+	// The pipeline's error is dropped: each command has its own below.
 	_, _ = client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
 			cmds[i] = script.EvalSha(ctx, p, callbackKeys(partition, id), id)
@@ -68,7 +68,7 @@ func runAll(ctx context.Context, client redis.UniversalClient, script *redis.Scr
 		}
 		reply, err := cmd.StringSlice()
 		if err == nil && len(reply) == 0 {
-			err = errors.New("the script said nothing")
+			err = errors.New("the script returned an empty reply")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("callback %s: %w", ids[i], err)

@@ -30,7 +30,7 @@ func Check(name string) Problem {
 }
 
 // Blank tells whether a text has no visible characters.
-func Blank(text string) bool { return !strings.ContainsFunc(visible(text), isSeen) }
+func Blank(text string) bool { return !strings.ContainsFunc(visible(text), isVisible) }
 
 // Clean returns a name as it is stored: with composed letters, one blank between
 // words, and without invisible characters, except those that change how other
@@ -122,8 +122,8 @@ func isControl(r rune) bool {
 	return unicode.IsControl(r) && !unicode.IsSpace(r) || unicode.In(r, unicode.Co, unicode.Noncharacter_Code_Point) || r == unicode.ReplacementChar
 }
 
-// isSeen reports characters that are visible by themselves.
-func isSeen(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) }
+// isVisible reports characters that are visible by themselves.
+func isVisible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) }
 
 // shapes tells whether an invisible character changes how the character before it
 // looks: a joiner in an alphabet whose letters join, or a variation selector of an

@@ -7,7 +7,7 @@ import (
 	"callback-relay/names"
 )
 
-// Row 79: names that people have, of many alphabets, are taken as they are.
+// Row 79: real names, in many alphabets, are accepted unchanged.
 func TestNamesThatPeopleHave(t *testing.T) {
 	for _, name := range []string{
 		"Dana Okafor", "Lee", "O'Neill", "O’Neill", "D'Arcy-Smith", "J. R. R. Tolkien", "Jean-Luc", "Martin Luther King, Jr.", "Anne (Ops)",
@@ -35,8 +35,7 @@ func TestNamesThatPeopleHave(t *testing.T) {
 	}
 }
 
-// Row 79: names that nobody can read, and those that mix alphabets in one word,
-// are refused.
+// Row 79: unreadable names, and names that mix alphabets in one word, are refused.
 func TestNamesThatAreRefused(t *testing.T) {
 	for name, want := range map[string]names.Problem{
 		"\u3164": names.Unreadable, "\u2800": names.Unreadable, "\u2800 \u2800": names.Unreadable, "\u200b\u200b": names.Unreadable, "\ufeff": names.Unreadable,
@@ -56,7 +55,7 @@ func TestNamesThatAreRefused(t *testing.T) {
 	}
 }
 
-// What cannot be seen is blank, whatever it is made of.
+// A text without visible characters is blank.
 func TestBlank(t *testing.T) {
 	for text, want := range map[string]bool{
 		"": true, " \t\n": true, " \u200b ": true, "\u3164": true, "\u200b\u2800": true, "\u00ad": true, "\x00": true, "\U0001D159": true,
@@ -68,8 +67,7 @@ func TestBlank(t *testing.T) {
 	}
 }
 
-// Row 79: two spellings of one name are the same, and what looks like another
-// name is alike.
+// Row 79: two spellings of one name are the same, and two names that look alike are alike.
 func TestNamesThatAreOne(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"Dana Okafor", "dana  OKAFOR"}, {"José", "Jose\u0301"}, {"Dana", "Ｄａｎａ"}, {"Dana", "Da\u200bna"}, {"Dana", "Dana\ufe0f"}, {"Dana", "Dana\U000E0101"},
@@ -100,8 +98,8 @@ func TestNamesThatAreOne(t *testing.T) {
 	}
 }
 
-// Whatever is typed: what is kept of a name is the same name, is kept as it is
-// the next time, and is judged as it was.
+// For any typed name, the cleaned name is the same name, is unchanged when cleaned again,
+// and gets the same verdict.
 func FuzzNames(f *testing.F) {
 	for _, name := range []string{"Dana Okafor", "\u3164", "D\u0430na", "Jose\u0301", "क्\u200dष", "辻\U000E0100", "\xff", "a\u0301\u200d\u0301", "\u2800\u0301"} {
 		f.Add(name, "dana okafor")

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// together are the alphabets that may be mixed in one word according to UTS 39
+// mixable are the alphabets that may be mixed in one word according to UTS 39
 // ("highly restrictive"): Japanese, Chinese and Korean, with Latin letters.
-var together = [][]*unicode.RangeTable{
+var mixable = [][]*unicode.RangeTable{
 	{unicode.Latin, unicode.Han, unicode.Hiragana, unicode.Katakana},
 	{unicode.Latin, unicode.Han, unicode.Bopomofo},
 	{unicode.Latin, unicode.Han, unicode.Hangul},
@@ -38,7 +38,7 @@ func isOneScript(word string) bool {
 			return !unicode.In(r, unicode.Common, unicode.Inherited) && !unicode.In(r, allowed...)
 		})
 	}
-	return only(scriptOf(r)) || slices.ContainsFunc(together, func(allowed []*unicode.RangeTable) bool { return only(allowed...) })
+	return only(scriptOf(r)) || slices.ContainsFunc(mixable, func(allowed []*unicode.RangeTable) bool { return only(allowed...) })
 }
 
 // scriptOf returns the alphabet of a letter; nil if it belongs to several.

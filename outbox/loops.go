@@ -192,7 +192,7 @@ func causeOf(loop string, err error) string {
 	return loop
 }
 
-// over tells whether no loop fails for a cause any more. The trim loop does not
+// over returns whether no loop fails for a cause any more. The trim loop does not
 // count, since it may only notice ten minutes later.
 func (f *failures) over(cause string) bool {
 	for loop, c := range f.causes {

@@ -111,7 +111,7 @@ type Outbox struct {
 	fresh chan struct{} // one for each delivery that Deliver started
 	beats heartbeats
 
-	deliveries sync.WaitGroup // those under way, whoever started them
+	deliveries sync.WaitGroup // all that are under way
 	backlog    bool           // the last claim found something; only the claim loop uses it
 
 	mu       sync.Mutex

@@ -54,8 +54,8 @@ func TestLogos(t *testing.T) {
 	}
 }
 
-// TestScriptsInLogo holds that an SVG is never part of the page, where what is
-// in it would be too.
+// TestScriptsInLogo holds that an SVG is never inlined into the page, where its scripts
+// would be part of the page.
 func TestScriptsInLogo(t *testing.T) {
 	logo := []byte(`<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(2)</script></svg>`)
 	page := render(t, pagesOf(t, Brand{Logo: logo}), "", about(Cancelled))
@@ -91,7 +91,7 @@ color "?": want # and six hexadecimal digits, such as #1a5fb4`},
 	pagesOf(t, Brand{Name: strings.Repeat("ä", 80), Logo: bytes.Clone(svg(maxLogo)), Color: "#AbCdEf"})
 }
 
-// variables are the colours of a style sheet in the light and the dark scheme.
+// variables returns the colours of a style sheet in the light and the dark scheme.
 func variables(t *testing.T, p *Pages) (light, dark map[string]rgb) {
 	t.Helper()
 	light, dark = map[string]rgb{}, map[string]rgb{}
@@ -115,8 +115,8 @@ func variables(t *testing.T, p *Pages) (light, dark map[string]rgb) {
 	return light, dark
 }
 
-// TestContrast holds WCAG 2 AA in both schemes and with every brand: 4.5 for
-// text on what is behind it, 3 for edges.
+// TestContrast holds WCAG 2 AA in both schemes and with every brand: 4.5 between a text and
+// its background, 3 for edges.
 func TestContrast(t *testing.T) {
 	pairs := []struct {
 		text, behind string
@@ -147,7 +147,7 @@ func TestContrast(t *testing.T) {
 	}
 	light, dark := variables(t, pagesOf(t, Brand{}))
 	same(t, "the background that the accent is made for", []rgb{light["back"], dark["card"]}, []rgb{lightBackground, darkBackground})
-	// The ends and the middle of the scale, so that the measure is right itself.
+	// The ends and the middle of the scale, to check the calculation itself.
 	if c := contrast(black, white); math.Abs(c-21) > 0.001 {
 		t.Errorf("black on white has %v", c)
 	}
@@ -156,7 +156,7 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-// TestStyle holds what can be seen of the layout without a browser.
+// TestStyle checks the parts of the layout that need no browser.
 func TestStyle(t *testing.T) {
 	style := string(branded(t).style)
 	for what, want := range map[string]string{

@@ -13,8 +13,8 @@ import (
 
 var placeholder = regexp.MustCompile(`\{[^}]*\}`)
 
-// TestTexts holds that the files have the same keys with the same placeholders,
-// each key once and in order, so that another language is another file.
+// TestTexts holds that all files have the same keys with the same placeholders, each key
+// once and in order, so that adding a language means adding a file.
 func TestTexts(t *testing.T) {
 	l, err := readLanguages()
 	if err != nil {
@@ -41,7 +41,7 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-// written are the keys of a file as they stand there.
+// written returns the keys of a file in their written order.
 func written(t *testing.T, lang string) []string {
 	t.Helper()
 	raw, err := textFiles.ReadFile("texts/" + lang + ".json")
@@ -62,8 +62,7 @@ func written(t *testing.T, lang string) []string {
 	return keys
 }
 
-// TestTextsUsed puts its key in the place of every text, and looks for each on
-// the pages.
+// TestTextsUsed replaces every text by its key, and looks for each key on the pages.
 func TestTextsUsed(t *testing.T) {
 	p := pagesOf(t, Brand{})
 	texts := p.languages.all[0].texts
@@ -82,8 +81,8 @@ func TestTextsUsed(t *testing.T) {
 	}
 }
 
-// everyProblem are forms with every kind of problem, with and without a limit,
-// and texts that the samples do not show.
+// everyProblem returns forms with every kind of problem, with and without a limit, and
+// with texts that the samples do not show.
 func everyProblem() []sample {
 	var all []sample
 	for _, kind := range []string{
@@ -125,7 +124,7 @@ func TestLanguages(t *testing.T) {
 		"de," + long:                           "de",
 		"de," + strings.Repeat(long+",", 5000): "de",
 		strings.Repeat("fr,", 66) + "de":       "de", // 200 bytes
-		strings.Repeat("fr,", 66) + "de-AT":    "en", // more, and what is cut is not a wish
+		strings.Repeat("fr,", 66) + "de-AT":    "en", // longer: the part that is cut off is ignored
 		strings.Repeat("a-", 1<<20):            "en",
 	} {
 		if got := l.choose(accept).lang; got != want {
@@ -134,8 +133,8 @@ func TestLanguages(t *testing.T) {
 	}
 }
 
-// TestPlaceholders holds that values are escaped, and that what looks like a
-// placeholder in one is left alone.
+// TestPlaceholders holds that values are escaped, and that a value that looks like a
+// placeholder is not replaced.
 func TestPlaceholders(t *testing.T) {
 	c := &catalogue{lang: "xx", texts: map[string]string{"k": "{a} & {b}"}}
 	got, err := c.T("k", "a", "<{b}>", "b", escaped("<"))

@@ -10,7 +10,7 @@ import (
 
 func waiting(f *Form) Page { return Page{State: Waiting, Form: f} }
 
-// formIn is the page's form, as it must always be sent.
+// formIn returns the page's form, and checks the attributes that it must always have.
 func formIn(t *testing.T, page Page) *html.Node {
 	t.Helper()
 	f := one(t, parse(t, render(t, pagesOf(t, Brand{}), "en", page)), "form")
@@ -18,7 +18,7 @@ func formIn(t *testing.T, page Page) *html.Node {
 	return f
 }
 
-// controls are the names of what the form sends, in order.
+// controls returns the names of the inputs that the form sends, in order.
 func controls(form *html.Node) []string {
 	var names []string
 	for _, n := range find(form, "input", "select", "textarea", "button") {
@@ -52,9 +52,8 @@ func TestFormNames(t *testing.T) {
 	}
 }
 
-// TestEnter holds that Enter in an input presses a button that cannot be
-// pressed: a form's first submit button is its default button, and nothing
-// happens when that is disabled (HTML, "implicit submission").
+// TestEnter holds that Enter in an input does nothing: a form's first submit button is its
+// default button, and here that button is disabled (HTML, "implicit submission").
 func TestEnter(t *testing.T) {
 	for _, s := range samples() {
 		if s.page.State != Waiting {
@@ -105,7 +104,7 @@ func TestButtons(t *testing.T) {
 	}
 }
 
-// A button that fails the task never looks like the one to press.
+// A button that fails the task never looks like the recommended one.
 func TestFailureLooksLikeOne(t *testing.T) {
 	for action, want := range map[Action]string{ActionFailure: "danger", ActionSuccess: "main", ActionHeartbeat: "main", ActionApproval: "main"} {
 		page := Page{State: Waiting, Title: "Import of March", Message: "Did the import work?", Form: &Form{Action: action}}
@@ -115,7 +114,7 @@ func TestFailureLooksLikeOne(t *testing.T) {
 	}
 }
 
-// TestInputs tells each input by its element and what of its attributes counts.
+// TestInputs checks the element and the important attributes of each input.
 func TestInputs(t *testing.T) {
 	field := func(f Field) Form {
 		f.Name = "x"
@@ -179,8 +178,7 @@ func TestInputs(t *testing.T) {
 	}
 }
 
-// TestLabels holds that every input that is seen has a label, and what the label
-// says of it.
+// TestLabels holds that every visible input has a label, and checks what the label says.
 func TestLabels(t *testing.T) {
 	for _, s := range samples() {
 		if s.page.State != Waiting {
@@ -222,7 +220,7 @@ func TestChoices(t *testing.T) {
 	same(t, "options", got, []string{"|Please choose", "eu|Europe", "ap|ap"})
 }
 
-// TestKept holds that what was typed is there again, to the letter.
+// TestKept holds that everything that was typed is shown again unchanged.
 func TestKept(t *testing.T) {
 	f := &Form{Nonce: "fresh", Comment: "required", Fields: allFields(), Confirm: "word", Word: "deploy"}
 	f.Values = url.Values{

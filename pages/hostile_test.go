@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestHostileTexts puts hostile texts where strangers' texts go, all of them on
-// every page and each on the pages with the most of such places, and holds that
-// the page is made of the same elements as with a harmless one.
+// TestHostileTexts puts hostile texts in all places for strangers' texts: all texts
+// together on every page, and each text on the pages with the most such places. It holds
+// that the page has the same elements as with a harmless text.
 func TestHostileTexts(t *testing.T) {
 	all := strings.Join(hostile, " ")
 	for _, s := range samples() {
@@ -27,8 +27,8 @@ func TestHostileTexts(t *testing.T) {
 	}
 }
 
-// elements are the names of a page's elements with those of their attributes,
-// where every text of strangers is the one given.
+// elements returns the names of a page's elements and of their attributes, with the given
+// text in place of every text from strangers.
 func elements(t *testing.T, text string, page Page) []string {
 	t.Helper()
 	name := "harmless"
@@ -49,11 +49,11 @@ func elements(t *testing.T, text string, page Page) []string {
 	return all
 }
 
-// words are the fields that pick what is shown, and the message, which may make
-// elements.
+// words are the fields that are not replaced: those that select what is shown, and the
+// message, which may create elements.
 var words = map[string]bool{"State": true, "Action": true, "Kind": true, "Comment": true, "Confirm": true, "Message": true}
 
-// filled is a copy of a page with a text in the place of every other.
+// filled returns a copy of a page with every other text replaced.
 func filled(page Page, text string) Page {
 	return fill(reflect.ValueOf(page), text).Interface().(Page)
 }

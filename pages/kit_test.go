@@ -24,7 +24,7 @@ func pagesOf(t *testing.T, b Brand) *Pages {
 	return p
 }
 
-// svg is a logo of so many bytes.
+// svg returns a logo of the given size in bytes.
 func svg(size int) []byte {
 	const start = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><!--`
 	const end = `--><rect width="40" height="40" rx="10" fill="#7a1fa2"/><path d="M12 29l8-18l8 18z" fill="#fff"/></svg>`
@@ -49,8 +49,8 @@ func parse(t *testing.T, page string) *html.Node {
 	return root
 }
 
-// find is every element with one of the names, in the page's order; with no
-// name every element.
+// find returns every element with one of the names, in the page's order; without names,
+// every element.
 func find(root *html.Node, names ...string) []*html.Node {
 	var all []*html.Node
 	for n := range root.Descendants() {
@@ -69,7 +69,7 @@ func find(root *html.Node, names ...string) []*html.Node {
 	return all
 }
 
-// attr is an attribute, and whether it is there.
+// attr returns an attribute, and whether it exists.
 func attr(n *html.Node, name string) (string, bool) {
 	for _, a := range n.Attr {
 		if a.Key == name {
@@ -79,13 +79,13 @@ func attr(n *html.Node, name string) (string, bool) {
 	return "", false
 }
 
-// value is an attribute, "" when it is not there.
+// value returns an attribute, "" if it does not exist.
 func value(n *html.Node, name string) string {
 	v, _ := attr(n, name)
 	return v
 }
 
-// textOf is all text in n.
+// textOf returns all text in n.
 func textOf(n *html.Node) string {
 	var b strings.Builder
 	for d := range n.Descendants() {
@@ -96,7 +96,7 @@ func textOf(n *html.Node) string {
 	return b.String()
 }
 
-// prose is what is to be read in n, its blanks made one.
+// prose returns the visible text in n, with single blanks.
 func prose(n *html.Node) string {
 	var b strings.Builder
 	for d := range n.Descendants() {
@@ -110,7 +110,7 @@ func prose(n *html.Node) string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// one is the only element with the name.
+// one returns the only element with the name.
 func one(t *testing.T, root *html.Node, name string) *html.Node {
 	t.Helper()
 	all := find(root, name)
@@ -120,14 +120,14 @@ func one(t *testing.T, root *html.Node, name string) *html.Node {
 	return all[0]
 }
 
-// class is every element with the class.
+// class returns every element with the class.
 func class(root *html.Node, name string) []*html.Node {
 	return slices.DeleteFunc(find(root), func(n *html.Node) bool {
 		return !slices.Contains(strings.Fields(value(n, "class")), name)
 	})
 }
 
-// named is the element with an attribute of this value.
+// named returns the element that has the attribute with this value.
 func named(t *testing.T, root *html.Node, name, val string) *html.Node {
 	t.Helper()
 	for _, n := range find(root) {
@@ -139,7 +139,7 @@ func named(t *testing.T, root *html.Node, name, val string) *html.Node {
 	return nil
 }
 
-// same fails unless got is what is wanted.
+// same fails the test unless got equals want.
 func same[T any](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
@@ -147,7 +147,7 @@ func same[T any](t *testing.T, what string, got, want T) {
 	}
 }
 
-// says fails unless all of the texts are to be read in n.
+// says fails the test unless n shows all of the texts.
 func says(t *testing.T, n *html.Node, texts ...string) {
 	t.Helper()
 	for _, want := range texts {

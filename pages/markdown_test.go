@@ -42,7 +42,7 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// TestMarkdownBelow holds where a message's headings begin.
+// TestMarkdownBelow checks the level at which a message's headings begin.
 func TestMarkdownBelow(t *testing.T) {
 	for below, want := range map[int]string{1: "<h2>a</h2>\n", 2: "<h3>a</h3>\n"} {
 		got, err := newMarkdown().html("### a", below)
@@ -97,8 +97,8 @@ var hostile = []string{
 	strings.Repeat("w", 3000),
 }
 
-// TestPolicy holds what is let through if the reader of Markdown should let
-// through anything.
+// TestPolicy checks what the policy allows, even if the Markdown reader let everything
+// through.
 func TestPolicy(t *testing.T) {
 	policy := newMarkdown().policy
 	for raw, want := range map[string]string{
@@ -147,8 +147,8 @@ func checkElement(t *testing.T, message string, n *html.Node) {
 	}
 }
 
-// TestHugeMessages holds that nothing is cut off of what somebody is to decide
-// on, and that no nesting is too deep for a browser to follow.
+// TestHugeMessages holds that no part of a message is cut off, and that nothing is nested
+// too deeply for a browser.
 func TestHugeMessages(t *testing.T) {
 	p := pagesOf(t, Brand{})
 	for name, message := range map[string]string{

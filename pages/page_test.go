@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// TestEveryPage holds what must be so on every page, whatever it says.
+// TestEveryPage checks what must be true for every page.
 func TestEveryPage(t *testing.T) {
 	for lang, p := range map[string]*Pages{"en": branded(t), "de": pagesOf(t, Brand{})} {
 		for _, s := range samples() {
@@ -38,7 +38,7 @@ func testHead(t *testing.T, root *html.Node, lang string) {
 	same(t, "lang", value(one(t, root, "html"), "lang"), lang)
 	title := prose(one(t, root, "h1"))
 	for _, part := range find(root, "div") {
-		if value(part, "class") == "alert no" { // what is read out first says that something is wrong
+		if value(part, "class") == "alert no" { // the text that is read out first says that something is wrong
 			title = prose(find(part, "h2")[0]) + ": " + title
 		}
 	}
@@ -54,8 +54,8 @@ func testHead(t *testing.T, root *html.Node, lang string) {
 	one(t, root, "main")
 }
 
-// testHeadings holds that there is one h1 and no gap below it, for those who
-// jump from heading to heading.
+// testHeadings holds that there is one h1 and no gap between heading levels, for readers
+// who jump from heading to heading.
 func testHeadings(t *testing.T, root *html.Node) {
 	last := 0
 	for _, h := range find(root, "h1", "h2", "h3", "h4", "h5", "h6") {
@@ -68,8 +68,8 @@ func testHeadings(t *testing.T, root *html.Node) {
 	one(t, root, "h1")
 }
 
-// testInert holds that nothing runs or styles but the one script and the one
-// style sheet that the headers allow.
+// testInert holds that the page has only the one script and the one style sheet that the
+// headers allow.
 func testInert(t *testing.T, p *Pages, root *html.Node) {
 	policy := p.Headers()["Content-Security-Policy"]
 	for _, name := range []string{"style", "script"} {
@@ -89,7 +89,7 @@ func testInert(t *testing.T, p *Pages, root *html.Node) {
 	same(t, "frames and the like", len(find(root, "iframe", "object", "embed", "base", "frame", "audio", "video")), 0)
 }
 
-// testRequests holds that the page is all that is asked for.
+// testRequests holds that the page causes no further requests.
 func testRequests(t *testing.T, root *html.Node) {
 	for _, n := range find(root) {
 		for _, a := range n.Attr {
@@ -110,7 +110,7 @@ func testRequests(t *testing.T, root *html.Node) {
 
 var utc = regexp.MustCompile(`^\d{1,2}\.? \pL+ 2026, \d\d:\d\d UTC$`)
 
-// testTimes holds that without scripts every time is said, in UTC and by name.
+// testTimes holds that without scripts every time is shown in UTC and says so.
 func testTimes(t *testing.T, root *html.Node) {
 	for _, n := range find(root, "time") {
 		if _, err := time.Parse(time.RFC3339, value(n, "datetime")); err != nil || !utc.MatchString(textOf(n)) {
@@ -119,7 +119,7 @@ func testTimes(t *testing.T, root *html.Node) {
 	}
 }
 
-// testLinks holds that what is linked to is told nothing of the page.
+// testLinks holds that linked sites learn nothing about the page.
 func testLinks(t *testing.T, root *html.Node) {
 	for _, a := range find(root, "a") {
 		href := value(a, "href")
@@ -134,7 +134,7 @@ func testLinks(t *testing.T, root *html.Node) {
 	}
 }
 
-// testIDs holds that ids are there once, and what refers to one finds it.
+// testIDs holds that every id is unique, and that every reference to an id finds it.
 func testIDs(t *testing.T, root *html.Node) {
 	seen := map[string]bool{}
 	for _, n := range find(root) {
@@ -153,8 +153,8 @@ func testIDs(t *testing.T, root *html.Node) {
 	}
 }
 
-// TestSize holds the promise of a page under 30 KB, with the largest logo, whose
-// 12 KiB are 16 KiB in a page.
+// TestSize holds that a page has less than 30 KB even with the largest logo, whose 12 KiB
+// become 16 KiB in a page.
 func TestSize(t *testing.T) {
 	plain, largest := pagesOf(t, Brand{Name: "Acme Billing"}), branded(t)
 	for _, s := range samples() {
@@ -169,7 +169,7 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// TestScript holds what the script may do: write times anew.
+// TestScript holds that the script only rewrites times.
 func TestScript(t *testing.T) {
 	script := textOf(one(t, parse(t, render(t, pagesOf(t, Brand{}), "", about(Cancelled))), "script"))
 	for _, want := range []string{"time[datetime]", "Intl.DateTimeFormat", "timeZoneName", "documentElement.lang", "textContent"} {
@@ -202,7 +202,7 @@ func TestHeaders(t *testing.T) {
 	same(t, "the pages' own headers", p.Headers()["X-Frame-Options"], "DENY")
 }
 
-// strict is a writer that takes so much and no more.
+// strict is a writer that accepts a limited number of bytes.
 type strict struct{ writes, most int }
 
 var errFull = errors.New("full")
@@ -215,8 +215,8 @@ func (w *strict) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// What is known to be wrong with a page is found before the first byte; a writer
-// that takes no more ends it.
+// Mistakes in a page are found before the first byte is written, and an error of the writer
+// stops the rendering.
 func TestPagesThatFail(t *testing.T) {
 	p := pagesOf(t, Brand{})
 	if err := p.Render(&strict{most: 1000}, "", about(Cancelled)); !errors.Is(err, errFull) {
@@ -239,7 +239,7 @@ func TestPagesThatFail(t *testing.T) {
 	}
 }
 
-// What is not UTF-8 is shown as such, wherever it stands.
+// Invalid UTF-8 is shown as a replacement character everywhere.
 func TestNotUTF8(t *testing.T) {
 	page := render(t, pagesOf(t, Brand{}), "", with(about(Cancelled), func(p *Page) { p.Title = "a\xffb\xc3" }))
 	if !utf8.ValidString(page) || !strings.Contains(page, "a\uFFFDb\uFFFD") {

@@ -56,7 +56,7 @@ func TestProblemTexts(t *testing.T) {
 	}
 }
 
-// describedLast is the last of what is read out with an input.
+// describedLast returns the last text that is read out with an input.
 func describedLast(t *testing.T, form, input *html.Node) string {
 	t.Helper()
 	ids := value(input, "aria-describedby")
@@ -69,8 +69,8 @@ func describedLast(t *testing.T, form, input *html.Node) string {
 	return prose(named(t, form, "id", ids))
 }
 
-// TestProblems holds that the summary lists them all, in their order, and that
-// inputs without one are left alone.
+// TestProblems holds that the summary lists all problems in order, and that inputs without
+// a problem are not marked.
 func TestProblems(t *testing.T) {
 	form := formIn(t, waiting(&Form{
 		Comment: "required", Confirm: "word", Word: "deploy", Fields: allFields(),
@@ -116,7 +116,7 @@ func TestStale(t *testing.T) {
 	says(t, named(t, formIn(t, waiting(f)), "role", "alert"), "Nothing has been decided yet", "Comment: This is too long.")
 }
 
-// TestRetry holds that what a form sent is sent again as it was, and shown.
+// TestRetry holds that a form's contents are shown, and sent again unchanged.
 func TestRetry(t *testing.T) {
 	typed := url.Values{
 		"nonce": {"old"}, "decision": {"rejected"}, "approver": {`"Dana" <3`}, "comment": {"\nNot yet\r\n\nplease "}, "confirm": {"314159"},
@@ -146,7 +146,7 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// TestRetryKnown holds that a form that is known is shown in its own words.
+// TestRetryKnown holds that a known form is shown with its own labels.
 func TestRetryKnown(t *testing.T) {
 	form := formIn(t, Page{State: Trouble, Form: &Form{
 		Nonce: "fresh", ApproveLabel: "Deploy", Fields: allFields(),

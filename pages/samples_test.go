@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// sample is a page with the name of what it shows.
+// sample is a named page.
 type sample struct {
 	name string
 	page Page
@@ -23,7 +23,7 @@ const message = `The release is through all checks on **staging**.
 
 If in doubt, ask in [the channel](https://chat.example.com/releases).`
 
-// about is a page with what an author usually writes.
+// about returns a page with the texts that an author usually writes.
 func about(state State) Page {
 	return Page{
 		State: state, Title: "Deploy 4.2.0 to production?", Message: message, Reference: "k5f2abcd",
@@ -78,7 +78,7 @@ func form(f *Form) func(*Page) { return func(p *Page) { p.Form = f } }
 
 func plain(p *Page) { p.Title, p.Message, p.Details, p.Until = "", "", nil, time.Time{} }
 
-// samples are every state, and every part that a page can have.
+// samples returns pages with every state, and with every part that a page can have.
 func samples() []sample {
 	dana := Decision{Approved: true, Approver: "Dana Okafor", Yours: true, At: decided}
 	lee := Decision{Approved: true, Approver: "Lee Brandt", At: decided.Add(-time.Hour)}

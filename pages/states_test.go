@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestStates tells each page's first words and its symbol.
+// TestStates checks the first words and the symbol of each page.
 func TestStates(t *testing.T) {
 	type words struct{ heading, lead, symbol string }
 	const (
@@ -101,7 +101,7 @@ func TestStates(t *testing.T) {
 	same(t, "symbols that look the same", len(symbols)-len(paths), 0)
 }
 
-// TestParts tells what is on a page beside its first words.
+// TestParts checks the other parts of a page.
 func TestParts(t *testing.T) {
 	p := pagesOf(t, Brand{Name: "Acme Billing"})
 	pages := map[string]Page{}
@@ -164,7 +164,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestLinksFromOutside tells what is shown as a link, and what only as text.
+// TestLinksFromOutside checks what is shown as a link, and what only as text.
 func TestLinksFromOutside(t *testing.T) {
 	p := pagesOf(t, Brand{})
 	for value, link := range map[string]string{
@@ -198,7 +198,7 @@ func TestLinksFromOutside(t *testing.T) {
 	}
 }
 
-// TestUTC holds that a time is told in UTC, whatever zone it comes in.
+// TestUTC holds that a time is shown in UTC, whatever its zone.
 func TestUTC(t *testing.T) {
 	page := with(about(TooLate), func(p *Page) { p.Until = until.In(time.FixedZone("", 2*60*60)) })
 	root := parse(t, render(t, pagesOf(t, Brand{}), "de", page))

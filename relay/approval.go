@@ -143,19 +143,19 @@ func (m *mistakes) checkApproval(r *Registration, maxOutput int) {
 	m.checkQuorum(r, maxOutput)
 }
 
-// checkSeen refuses texts that are given but have no visible characters.
-func (a *Approval) checkSeen(m *mistakes) {
-	m.checkSeen("approval.title", strings.TrimSpace(a.Title)) // a link's title is trimmed too
-	m.checkSeen("approval.approveLabel", a.ApproveLabel)
-	m.checkSeen("approval.rejectLabel", a.RejectLabel)
+// checkVisible refuses texts that are given but have no visible characters.
+func (a *Approval) checkVisible(m *mistakes) {
+	m.checkVisible("approval.title", strings.TrimSpace(a.Title)) // a link's title is trimmed too
+	m.checkVisible("approval.approveLabel", a.ApproveLabel)
+	m.checkVisible("approval.rejectLabel", a.RejectLabel)
 	for _, d := range a.Details {
-		m.checkSeen("approval.details", strings.TrimSpace(d.Name)) // an empty one is refused anyway
+		m.checkVisible("approval.details", strings.TrimSpace(d.Name)) // an empty one is refused anyway
 	}
 }
 
 func (m *mistakes) checkDetails(details []Detail) {
 	if len(details) > MaxDetails {
-		m.add("approval.details", "has %d entries, at most %d are allowed", len(details), MaxDetails)
+		m.add("approval.details", "has %d entries, but at most %d are allowed", len(details), MaxDetails)
 	}
 	for _, d := range details {
 		if strings.TrimSpace(d.Name) == "" {

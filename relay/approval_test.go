@@ -30,7 +30,7 @@ func wrongFields(t *testing.T, r relay.Registration) []string {
 	return fieldsOf(t, err)
 }
 
-// fieldsOf are the fields that an error complains about.
+// fieldsOf returns the fields that an error reports.
 func fieldsOf(t *testing.T, err error) []string {
 	t.Helper()
 	var fields []string
@@ -55,9 +55,8 @@ func fieldsOf(t *testing.T, err error) []string {
 	return fields
 }
 
-// A page has a title, of its own or the approval's. Without one a registration is
-// refused, unless its callback is there already: the release before let pages
-// have none.
+// A page must have a title, its own or the approval's. A registration without one is
+// refused, unless its callback already exists: the previous release allowed it.
 func TestTitles(t *testing.T) {
 	page := relay.LinkKind{Type: relay.LinkFailure, Page: true}
 	untitled := relay.LinkRequest{LinkKind: page, Error: "E"}
@@ -90,9 +89,20 @@ func TestTitles(t *testing.T) {
 		o := serviceOptions(t, kept)
 		o.MaxOutput = relay.MaxOutputBytes
 		s := relay.NewService(o)
-		_, _, err := s.Create(t.Context(), relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a})
-		if err == nil { // the store says so where nothing else is wrong
-			err = kept.refused
+		r := relay.Registration{TaskToken: "t", Links: c.links, Approval: c.a}
+		_, created, err := s.Create(t.Context(), r)
+		if created != (c.want == nil) {
+			t.Errorf("%s: created: %t", name, created)
+		}
+		if name == "none" || name == "cannot be seen" {
+			kept.found = relay.Callback{ID: "before"}
+			if cb, created, err := s.Create(t.Context(), r); cb.ID != "before" || created || err != nil {
+				t.Errorf("%s, and the callback is there: %s, created: %t, %v", name, cb.ID, created, err)
+			}
+			kept.err = relay.ErrSettingsDiffer
+			if _, _, err := s.Create(t.Context(), r); !errors.Is(err, relay.ErrSettingsDiffer) {
+				t.Errorf("%s, and another callback is there: %v", name, err)
+			}
 		}
 		if diff := cmp.Diff(c.want, fieldsOf(t, err)); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
@@ -143,7 +153,7 @@ func TestLinksWithOutcomes(t *testing.T) {
 	}
 }
 
-// approvers are links of so many people.
+// approvers returns links of n people.
 func approvers(n int) map[string]relay.LinkRequest {
 	links := map[string]relay.LinkRequest{}
 	for i := range n {
@@ -188,7 +198,7 @@ func TestApprovals(t *testing.T) {
 			t.Errorf("%s: fields %q, want %q", name, got, c.want)
 		}
 	}
-	// Somebody with two links is one person.
+	// A person with two links counts once.
 	links := approvers(2)
 	links["l2"] = relay.LinkRequest{LinkKind: kind(relay.LinkApproval), Approver: " person  0"}
 	if got := wrongFields(t, relay.Registration{Approval: &relay.Approval{Required: 3}, Links: links}); !cmp.Equal(got, []string{"approval.required"}) {
@@ -196,7 +206,7 @@ func TestApprovals(t *testing.T) {
 	}
 }
 
-// waitingView is what the page of the link shows of a callback with a quorum.
+// waitingView is the view of a waiting callback with a quorum through one link.
 func waitingView(a relay.Approval, decisions ...relay.Decision) relay.View {
 	now := time.Now()
 	return relay.View{
@@ -287,8 +297,8 @@ func TestNonce(t *testing.T) {
 	}
 }
 
-// Codes are six digits, differ from link to link, and come out alike for who
-// registers and for the page.
+// Codes are six digits and differ between links. The caller who registers and the page
+// get the same code.
 func TestCode(t *testing.T) {
 	ring := keys(t, "k1")
 	id, seen := ring.Identify("task")[0].ID, map[string]int{}

@@ -1,27 +1,37 @@
 package relay
 
-import "fmt"
+import (
+	"cmp"
+	"errors"
+	"fmt"
+)
 
 // Facts are what the store found out about a callback, and about the link that was
-// used. The store's scripts report them. Only this type judges what they mean to a
-// caller.
+// used. The store's scripts report them, and a [View] has them. Only this type judges
+// what they mean to a caller.
 type Facts struct {
 	State      State
 	ByExpiry   bool   // the deadline made the outcome
-	ByThisLink bool   // this link gave the answer
-	SameAnswer bool   // the recorded answer is the same as this one
+	ByThisLink bool   // this link gave the answer, or one of the decisions
+	SameAnswer bool   // what was recorded is the same as this answer or decision
 	Reason     string // of a refused callback: AWS' error code
 	Overdue    bool   // the deadline has passed
 
 	LinkUnknown bool // the registration has no such link
 	LinkGuarded bool // a later release has put a guard on the link
 	LinkClosed  bool
+	Decided     bool // the link's approver has decided
 	Meanwhile   bool // the callback has changed since it was read
 }
 
 // Refusal says why a callback takes no answer through the link, or is nil if it
 // takes one.
 func (f Facts) Refusal() error {
+	return cmp.Or(f.linkRefusal(), f.callbackRefusal())
+}
+
+// linkRefusal says why the link takes no answer, whatever the state of the callback.
+func (f Facts) linkRefusal() error {
 	switch {
 	case f.LinkUnknown:
 		return ErrNotFound
@@ -31,8 +41,15 @@ func (f Facts) Refusal() error {
 		// This very decision may have been recorded before the link was closed, so the
 		// caller has to read the callback again.
 		return ErrMeanwhile
-	case f.LinkClosed: // whatever the state of the callback
+	case f.LinkClosed:
 		return ErrLinkClosed
+	}
+	return nil
+}
+
+// callbackRefusal says why the callback takes no answer, through whichever link.
+func (f Facts) callbackRefusal() error {
+	switch {
 	case f.ByExpiry, f.State == StateExpired:
 		return ErrExpired
 	case f.State == StateCancelled:
@@ -45,16 +62,26 @@ func (f Facts) Refusal() error {
 		return fmt.Errorf("%w: unexpected state %.20q", ErrUnavailable, f.State)
 	case f.Overdue:
 		return ErrExpired
+	case f.Decided:
+		return ErrAlreadyAnswered
 	case f.Meanwhile:
 		return ErrMeanwhile
 	}
 	return nil
 }
 
-// Repeated tells whether a refused answer is the one that was recorded before, so
-// that its sender gets the recorded result. A closed link still gets the result of
-// its own answer.
+// viewRefusal says why the link shows nothing. A closed link shows something only if
+// it was used to decide or answer: its user may not have heard the result.
+func (f Facts) viewRefusal() error {
+	if f.ByThisLink {
+		f.LinkClosed = false
+	}
+	return f.linkRefusal()
+}
+
+// Repeated tells whether an answer or a decision is the one that was recorded before,
+// so that its sender gets the recorded result. A closed link still gets the result of
+// its own.
 func (f Facts) Repeated() bool {
-	return f.SameAnswer && !f.ByExpiry && !f.LinkUnknown && !f.LinkGuarded && (!f.LinkClosed || f.ByThisLink) &&
-		(f.State == StateAnswered || f.State == StateDelivered)
+	return f.SameAnswer && f.viewRefusal() == nil && errors.Is(f.callbackRefusal(), ErrAlreadyAnswered)
 }

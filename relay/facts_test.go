@@ -7,9 +7,9 @@ import (
 	"callback-relay/relay"
 )
 
-// Why a callback takes no answer, where more than one thing keeps it from it: a
-// link that does not exist tells nothing, a closed one nothing but that, and what
-// cannot change any more comes before what may.
+// If a callback refuses an answer for several reasons, only one is reported: an unknown
+// link reveals nothing, a closed link only that it is closed, and final reasons come
+// before temporary ones.
 func TestRefusal(t *testing.T) {
 	for name, c := range map[string]struct {
 		facts relay.Facts
@@ -33,6 +33,11 @@ func TestRefusal(t *testing.T) {
 		"closed, somebody faster":     {relay.Facts{State: relay.StatePending, LinkClosed: true, Meanwhile: true}, relay.ErrMeanwhile},
 		"unknown, closed":             {relay.Facts{State: relay.StatePending, LinkUnknown: true, LinkClosed: true, Meanwhile: true}, relay.ErrNotFound},
 		"unknown, cancelled":          {relay.Facts{State: relay.StateCancelled, LinkUnknown: true}, relay.ErrNotFound},
+		"guarded":                     {relay.Facts{State: relay.StatePending, LinkGuarded: true}, relay.ErrUnavailable},
+		"guarded, answered, closed":   {relay.Facts{State: relay.StateDelivered, LinkGuarded: true, LinkClosed: true, ByThisLink: true}, relay.ErrUnavailable},
+		"unknown, guarded":            {relay.Facts{State: relay.StatePending, LinkUnknown: true, LinkGuarded: true}, relay.ErrNotFound},
+		"decided":                     {relay.Facts{State: relay.StatePending, Decided: true}, relay.ErrAlreadyAnswered},
+		"decided, overdue":            {relay.Facts{State: relay.StatePending, Decided: true, Overdue: true}, relay.ErrExpired},
 		"a state of a later release":  {relay.Facts{State: "paused", Overdue: true}, relay.ErrUnavailable},
 		"no state, somebody faster":   {relay.Facts{Meanwhile: true}, relay.ErrUnavailable},
 		"no state, and a link closed": {relay.Facts{LinkClosed: true}, relay.ErrLinkClosed},
@@ -43,22 +48,26 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// A repeated answer is told what became of the first, also through a link that
-// was closed since, if it is the one that answered.
+// A repeated answer gets the result of the first one, even if its link has been closed
+// since, provided that this link gave the first answer.
 func TestRepeated(t *testing.T) {
 	same := relay.Facts{State: relay.StateAnswered, SameAnswer: true}
 	for name, c := range map[string]struct {
 		change func(*relay.Facts)
 		want   bool
 	}{
-		"answered":                  {func(*relay.Facts) {}, true},
-		"delivered":                 {func(f *relay.Facts) { f.State = relay.StateDelivered }, true},
-		"another answer":            {func(f *relay.Facts) { f.SameAnswer = false }, false},
-		"refused":                   {func(f *relay.Facts) { f.State = relay.StateRefused }, false},
-		"by expiry":                 {func(f *relay.Facts) { f.ByExpiry = true }, false},
-		"through another's link":    {func(f *relay.Facts) { f.LinkClosed = true }, false},
-		"through a link now closed": {func(f *relay.Facts) { f.LinkClosed, f.ByThisLink = true, true }, true},
-		"through no link of it":     {func(f *relay.Facts) { f.LinkUnknown, f.ByThisLink = true, true }, false},
+		"answered":                    {func(*relay.Facts) {}, true},
+		"delivered":                   {func(f *relay.Facts) { f.State = relay.StateDelivered }, true},
+		"decided, waiting for others": {func(f *relay.Facts) { f.State, f.Decided = relay.StatePending, true }, true},
+		"nothing recorded yet":        {func(f *relay.Facts) { f.State = relay.StatePending }, false},
+		"decided, overdue":            {func(f *relay.Facts) { f.State, f.Decided, f.Overdue = relay.StatePending, true, true }, false},
+		"through a guarded link":      {func(f *relay.Facts) { f.LinkGuarded, f.ByThisLink = true, true }, false},
+		"another answer":              {func(f *relay.Facts) { f.SameAnswer = false }, false},
+		"refused":                     {func(f *relay.Facts) { f.State = relay.StateRefused }, false},
+		"by expiry":                   {func(f *relay.Facts) { f.ByExpiry = true }, false},
+		"through another's link":      {func(f *relay.Facts) { f.LinkClosed = true }, false},
+		"through a link now closed":   {func(f *relay.Facts) { f.LinkClosed, f.ByThisLink = true, true }, true},
+		"through no link of it":       {func(f *relay.Facts) { f.LinkUnknown, f.ByThisLink = true, true }, false},
 	} {
 		f := same
 		c.change(&f)

@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// An id keeps its place among the ids of its partition when it is carried into
-// another one, and comes back as it was.
+// An id keeps its rank when it is mapped to another partition, and is unchanged when it
+// is mapped back.
 func TestIDsInOtherPartitions(t *testing.T) {
 	for range 20_000 {
 		raw := make([]byte, 2*idBytes)
 		_, _ = rand.Read(raw)
-		copy(raw[2:idBytes], raw[idBytes+2:]) // all that differs is in the first characters
+		copy(raw[2:idBytes], raw[idBytes+2:]) // the ids differ only in their first characters
 		raw[idBytes] = raw[idBytes]&^0x3f | raw[0]&0x3f
 		a, b := CallbackID(base32Lower.EncodeToString(raw[:idBytes])), CallbackID(base32Lower.EncodeToString(raw[idBytes:]))
 		to := int(raw[5]) % Partitions
@@ -27,7 +27,7 @@ func TestIDsInOtherPartitions(t *testing.T) {
 	if strange := CallbackID("x"); strange.In(3) != strange {
 		t.Error("what is no id was changed")
 	}
-	// One of each partition: in order, none comes twice before all came once.
+	// One id of each partition: in order, no partition repeats before all have appeared.
 	var all []CallbackID
 	first := CallbackID(base32Lower.EncodeToString(make([]byte, idBytes)))
 	for p := range Partitions {

@@ -26,7 +26,7 @@ func (s *Service) judge(ctx context.Context, link LinkRef, v View, sub Submissio
 	}
 	if link.Type == LinkApproval {
 		var problems []forms.Problem
-		if d, problems = s.read(v, sub); len(problems) > 0 {
+		if d, problems = s.readDecision(v, sub); len(problems) > 0 {
 			return d, &FormError{Problems: problems}
 		}
 	} else if sub.Decision != Confirmed {
@@ -88,8 +88,8 @@ func mistake(input string, kind forms.ProblemKind, limit string) error {
 	return &FormError{Problems: []forms.Problem{{Field: input, Kind: kind, Limit: limit}}}
 }
 
-// read turns a submission into a decision, or lists what is wrong with it.
-func (s *Service) read(v View, sub Submission) (Decision, []forms.Problem) {
+// readDecision turns a submission into a decision, or lists what is wrong with it.
+func (s *Service) readDecision(v View, sub Submission) (Decision, []forms.Problem) {
 	var problems []forms.Problem
 	add := func(input string, kind forms.ProblemKind, limit string) {
 		problems = append(problems, forms.Problem{Field: input, Kind: kind, Limit: limit})

@@ -10,18 +10,17 @@ import (
 	"callback-relay/relay"
 )
 
-// ringMistake is all that the reader of a key ring may say of what it read: no
-// text of the operator's but a name in its place. Someone may have put a key
-// where something else belongs.
+// ringMistake matches every error that reading a key ring may return. The only text of
+// the operator's that it may quote is a name where a name belongs: somebody may have put
+// a key in the wrong place.
 var ringMistake = regexp.MustCompile(`^entry \d+: (want name:base64, found no colon` +
 	`|want a name of 1 to 16 characters a-z, 0-9 or - before the colon` +
 	`|key "[a-z0-9-]{1,16}": want standard base64 of 32 bytes` +
 	`|key "[a-z0-9-]{1,16}": want 32 bytes, got \d+` +
 	`|the name "[a-z0-9-]{1,16}" is taken by an earlier entry)$`)
 
-// What is accepted as a ring works as one: each of its keys makes ids and links
-// that the whole ring recognises, and opens what it sealed. What is not
-// accepted is not quoted.
+// A text that is accepted as a ring works as one: each key makes ids and links that the
+// whole ring recognises, and opens what it sealed. A text that is refused is not quoted.
 func FuzzParseKeyRing(f *testing.F) {
 	key := func(name, fill string) string {
 		return name + ":" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat(fill, 32)))
@@ -73,7 +72,7 @@ func FuzzParseKeyRing(f *testing.F) {
 	})
 }
 
-// Nothing opens but what the ring sealed for the same callback and field.
+// Only values that the ring sealed for the same callback and field open.
 func FuzzOpen(f *testing.F) {
 	ring := keys(f, "k2", "k1")
 	id := ring.Identify("task")[0].ID

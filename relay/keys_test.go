@@ -47,8 +47,8 @@ func TestParseKeyRing(t *testing.T) {
 	}
 }
 
-// The derivation is part of the keyspace: a release that derives otherwise
-// would break every link that is out.
+// The derivation is part of the keyspace: a release that changes it would break every
+// existing link.
 func TestDerivationIsStable(t *testing.T) {
 	ring := keys(t, "k1")
 	identity := ring.Identify("task")[0]
@@ -85,8 +85,8 @@ func testResolve(t *testing.T, generation relay.Generation, chars int) {
 			t.Errorf("%s: %v, %v", name, ref, err)
 		}
 	}
-	// Any change at all makes it a forgery. The last character has unused bits:
-	// other spellings of the same bytes must not work either.
+	// Any change makes a key invalid. The last character has unused bits, and other
+	// spellings of the same bytes must not work either.
 	for at := range key {
 		for _, c := range "abcdefghijklmnopqrstuvwxyz234567" {
 			forged := key[:at] + string(c) + key[at+1:]
@@ -113,7 +113,7 @@ func testResolve(t *testing.T, generation relay.Generation, chars int) {
 	if _, err := keys(t, "k2").Resolve(key, []relay.LinkKind{{Type: relay.LinkWebhook}}); !errors.Is(err, relay.ErrNotFound) {
 		t.Errorf("without its master key: %v", err)
 	}
-	// The key has left the ring: links are made with the newest, and work.
+	// The key has left the ring: links are made with the newest key, and they work.
 	again := keys(t, "k2").LinkKey(id, webhook, "k1").Reveal()
 	if ref, err := keys(t, "k2").Resolve(again, []relay.LinkKind{{Type: relay.LinkWebhook}}); err != nil || ref.ID != id {
 		t.Errorf("made anew: %v, %v", ref, err)

@@ -9,8 +9,8 @@ import (
 	"callback-relay/relay"
 )
 
-// keys makes a ring of keys with the names, newest first; the same name is the
-// same key.
+// keys makes a ring of keys with the given names, newest first. The same name always
+// gives the same key.
 func keys(t testing.TB, names ...string) *relay.KeyRing {
 	t.Helper()
 	entries := make([]string, len(names))

@@ -9,11 +9,10 @@ import (
 	"callback-relay/relay"
 )
 
-// everyKind is what links there are.
+// everyKind lists all kinds of link.
 var everyKind = slices.Concat(relay.MachineLinks, relay.PageLinks)
 
-// made are link keys that a ring of k2 and k1 made, of every type and under
-// both keys.
+// made returns link keys of every type, made by a ring of k2 and k1 under both keys.
 func made(t testing.TB) []string {
 	ring := keys(t, "k2", "k1")
 	var links []string
@@ -28,9 +27,8 @@ func made(t testing.TB) []string {
 	return links
 }
 
-// Row 2: whatever text stands in the place of a link key, only what the ring
-// itself would have made resolves, in lower or in upper case, and to the very
-// link it was made for.
+// Row 2: of all texts in place of a link key, only keys that the ring itself makes
+// resolve, in lower or upper case, and each to the link that it was made for.
 func FuzzResolve(f *testing.F) {
 	ring := keys(f, "k2", "k1")
 	for _, key := range made(f) {
@@ -83,7 +81,7 @@ func FuzzResolve(f *testing.F) {
 	})
 }
 
-// Row 2: no change of a character makes a good key a key of another link.
+// Row 2: changing a character never turns a valid key into the key of another link.
 func FuzzForgedLink(f *testing.F) {
 	for at := range uint8(58) {
 		for _, c := range "abcdefghijklmnopqrstuvwxyz234567" {

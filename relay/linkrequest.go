@@ -52,7 +52,7 @@ func (l LinkRequest) normal() LinkRequest {
 
 func (m *mistakes) checkLinks(links map[string]LinkRequest, maxOutput int) {
 	if len(links) > MaxLinks {
-		m.add("links", "has %d entries, at most %d are allowed", len(links), MaxLinks)
+		m.add("links", "has %d entries, but at most %d are allowed", len(links), MaxLinks)
 	}
 	for _, name := range slices.Sorted(maps.Keys(links)) {
 		switch {
@@ -89,7 +89,7 @@ func (m *mistakes) checkAdded(name string, l LinkRequest, cb Callback, a *Approv
 		m.add("type", `cannot be approval: the callback was registered without an approval, so there is nothing to decide; use success or failure with "page": true`)
 		return
 	}
-	l.checkSeen(m, "", a)
+	l.checkVisible(m, "", a)
 	m.checkReplaced(name, l, cb, a)
 	for _, other := range cb.Links {
 		if !other.Closed && other.Name != name && looksLike(l.Approver, other.Approver) {
@@ -170,18 +170,18 @@ func (m *mistakes) checkPage(at string, l LinkRequest) {
 	}
 }
 
-// checkSeen refuses a text that is given but has no visible characters.
-func (m *mistakes) checkSeen(field, text string) {
+// checkVisible refuses a text that is given but has no visible characters.
+func (m *mistakes) checkVisible(field, text string) {
 	if text != "" && names.Blank(text) {
 		m.add(field, "has no visible characters: give a text, or leave it out")
 	}
 }
 
-// checkSeen refuses a page without a visible title, and a button label without
+// checkVisible refuses a page without a visible title, and a button label without
 // visible characters.
-func (l LinkRequest) checkSeen(m *mistakes, at string, a *Approval) {
-	m.checkSeen(at+"title", l.Title)
-	m.checkSeen(at+"buttonLabel", l.ButtonLabel)
+func (l LinkRequest) checkVisible(m *mistakes, at string, a *Approval) {
+	m.checkVisible(at+"title", l.Title)
+	m.checkVisible(at+"buttonLabel", l.ButtonLabel)
 	if l.Page && l.Type != LinkWebhook && l.Title == "" && (a == nil || names.Blank(a.Title)) {
 		m.add(at+"title", `is required, here or as approval.title, since the link opens a page: say what it is about, such as "Deploy 4.2.0 to production?"`)
 	}

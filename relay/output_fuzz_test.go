@@ -15,9 +15,8 @@ import (
 
 var bodyMistake = regexp.MustCompile(`^the body is (not valid UTF-8|nested deeper than 512 levels|not one JSON value) \(at byte \d+\)$`)
 
-// Row 27: what passes is one JSON value in UTF-8 of a depth that all can read,
-// and what does not pass is none. The mistake is told by its place, and quotes
-// nothing.
+// Row 27: a text passes if it is one JSON value in UTF-8 that is not nested too deeply,
+// and only then. An error contains the offset and quotes nothing.
 func FuzzCheckOutput(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `{"a":[1,2.50,-0,1e999,true,null,"\ud800"]}`, ` [ ] `, `"é"`, `{"a":1,"a":2}`, `1 2`, `NaN`, ``, ` `, `{"a":1,}`,
@@ -50,7 +49,7 @@ func FuzzCheckOutput(f *testing.F) {
 			if !bodyMistake.MatchString(err.Error()) {
 				t.Errorf("the error may quote the body: %q", err)
 			}
-			// Up to the place that is named nothing is wrong with the encoding.
+			// The encoding is valid up to the reported offset.
 			if strings.Contains(invalid.Problem, "UTF-8") && !utf8.Valid(text[:invalid.Offset]) {
 				t.Errorf("the first bad byte is before %d", invalid.Offset)
 			}

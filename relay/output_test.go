@@ -45,8 +45,8 @@ func TestCheckOutput(t *testing.T) {
 	}
 }
 
-// TestCheckLengths (row 84): what is JSON, and more than Step Functions reads, is
-// refused with its place, so that the link can still be used.
+// TestCheckLengths (row 84): JSON with a number or a name that is too long for Step
+// Functions is refused with its offset, so that the link can still be used.
 func TestCheckLengths(t *testing.T) {
 	digits := strings.Repeat("7", relay.MaxNumberChars)
 	name := strings.Repeat("n", relay.MaxNameChars)

@@ -63,8 +63,8 @@ func (s *Service) Page(ctx context.Context, link LinkRef) (LinkPage, error) {
 	if err != nil {
 		return LinkPage{}, err
 	}
-	if v.Link.Closed {
-		return LinkPage{}, fmt.Errorf("look up %s: %w", v.ID, ErrLinkClosed)
+	if err := v.facts(Submission{}).linkRefusal(); err != nil {
+		return LinkPage{}, fmt.Errorf("look up %s: %w", v.ID, err)
 	}
 	return s.page(link, v, ""), nil
 }
@@ -72,6 +72,9 @@ func (s *Service) Page(ctx context.Context, link LinkRef) (LinkPage, error) {
 // page returns what a link's page shows of a view. nonce is that of the form that
 // was sent, "" for none; while it is valid, it is used again.
 func (s *Service) page(link LinkRef, v View, nonce string) LinkPage {
+	if v.Link.Closed {
+		v = v.own()
+	}
 	p := LinkPage{
 		ID: v.ID, State: v.State, Standing: v.Standing(), Title: cmp.Or(v.Request.Title, v.Approval.Title), Steps: v.steps(),
 	}
@@ -98,12 +101,12 @@ func (s *Service) page(link LinkRef, v View, nonce string) LinkPage {
 // steps lists the decisions. If the outcome did not come from a decision or from the
 // deadline, the answer is the last step.
 func (v View) steps() []Step {
-	mine, decided := v.Mine()
+	own, decided := v.OwnDecision()
 	var all []Step
 	for _, d := range v.Decisions {
 		all = append(all, Step{
 			Type: LinkApproval, Approved: d.Approved, Approver: d.Approver, Typed: d.Typed,
-			Yours: decided && d.Number == mine.Number, At: d.At,
+			Yours: decided && d.Number == own.Number, At: d.At,
 		})
 	}
 	o := v.Outcome

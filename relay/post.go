@@ -14,7 +14,6 @@ import (
 // Post is what a machine posted to a link, unchanged and not yet interpreted. The
 // caller must not change it until [Service.Receive] returns.
 type Post struct {
-	Method string
 	Header http.Header
 	Query  string // as in the URL, without the question mark
 	Body   []byte // complete and as it was sent, so it may be compressed
@@ -67,16 +66,20 @@ func (s *Service) BodyLimit(link LinkRef, h http.Header) (limit int, needed bool
 //
 // If Receive returns no error and the verdict is delivered or accepted, the outcome
 // is stored and will be delivered by this process or another one. Sending the same
-// outcome again is not an error. In all other cases nothing was recorded. The errors
-// are those of [Store.Answer] and [bodies.Kind.Convert], and for a heartbeat those
-// of [Service.heartbeat].
+// outcome again is not an error. With any other verdict nothing was recorded.
+//
+// The errors are those of [Store.Answer] and [bodies.Kind.Convert], and for a
+// heartbeat those of [Service.heartbeat]. With an error nothing was recorded, with
+// two exceptions. [ErrTaskClosed] and [ErrRefused] can also mean that the outcome was
+// recorded, and that Step Functions then refused it. After [ErrUnavailable] it may be
+// recorded, perhaps in too few copies; sending it again finds out.
 func (s *Service) Receive(ctx context.Context, link LinkRef, p Post) (Receipt, error) {
 	body, err := s.convert(link, p)
 	if err != nil {
 		return Receipt{}, err
 	}
 	if reply, found := p.handshake(body); found {
-		return s.shakeHands(ctx, link, reply)
+		return s.answerHandshake(ctx, link, reply)
 	}
 	switch link.Type {
 	case LinkWebhook:
@@ -111,11 +114,11 @@ func (p Post) handshake(body []byte) (senders.Reply, bool) {
 	return senders.Handshake(senders.Post{Header: p.Header, Query: query, JSON: body})
 }
 
-// shakeHands answers a post that only tests the link. Senders keep testing a link
+// answerHandshake answers a post that only tests the link. Senders keep testing a link
 // after it was answered, some every few hours, and stop using it for good if they
-// get an error. So they get an error only if the callback was cancelled, or its
-// deadline has passed.
-func (s *Service) shakeHands(ctx context.Context, link LinkRef, reply senders.Reply) (Receipt, error) {
+// get an error. So that it was answered is no error; all others are those of
+// [Store.Waiting].
+func (s *Service) answerHandshake(ctx context.Context, link LinkRef, reply senders.Reply) (Receipt, error) {
 	if _, _, err := s.store.Waiting(ctx, link); err != nil && !errors.Is(err, ErrAlreadyAnswered) {
 		return Receipt{}, err
 	}
@@ -171,12 +174,13 @@ func (s *Service) answerFixed(ctx context.Context, link LinkRef) (Receipt, error
 	}
 	// The outcome of the link is deleted in the final state, so a repeated answer is
 	// recognised by its link.
-	if v.Standing() != StandingWaiting || v.Link.Closed {
-		if err := v.late(Submission{}); err != nil {
-			return Receipt{}, fmt.Errorf("answer %s: %w", v.ID, err)
-		}
+	f := v.facts(Submission{})
+	if f.Repeated() {
 		err := s.store.ConfirmDurable(ctx, v.ID)
 		return Receipt{ID: v.ID, Verdict: verdictOf(v.State), Duplicate: true, Response: v.Request.Response}, err
+	}
+	if err := f.Refusal(); err != nil {
+		return Receipt{}, fmt.Errorf("answer %s: %w", v.ID, err)
 	}
 	return s.answer(ctx, link, v.Request.Outcome())
 }

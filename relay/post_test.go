@@ -22,11 +22,11 @@ type full struct{}
 
 func (full) Take(int) error { return relay.ErrOverloaded }
 
-// to is a machine's link of a type.
+// to is a link of a type for machines.
 func to(t relay.LinkType) relay.LinkRef { return relay.LinkRef{LinkKind: kind(t)} }
 
 func posted(body string, headers ...string) relay.Post {
-	p := relay.Post{Method: http.MethodPost, Header: http.Header{}, Body: []byte(body), Room: unbounded{}}
+	p := relay.Post{Header: http.Header{}, Body: []byte(body), Room: unbounded{}}
 	for i := 0; i < len(headers); i += 2 {
 		p.Header.Set(headers[i], headers[i+1])
 	}
@@ -58,15 +58,14 @@ func TestReceive(t *testing.T) {
 		if (s.deliveries == 1) != c.delivers {
 			t.Errorf("%s: %d deliveries", name, s.deliveries)
 		}
-		// The store returns no more than the lease.
+		// The store returns only the lease.
 		if c.delivers && string(s.delivered.Outcome.Output) != `{"a":1}` {
 			t.Errorf("%s: delivers %q", name, []byte(s.delivered.Outcome.Output))
 		}
 	}
 }
 
-// A sender that hangs up when all of its body has arrived does not keep the
-// answer from being stored.
+// If a sender hangs up after its whole body has arrived, the answer is still stored.
 func TestReceiveFromASenderThatHangsUp(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
@@ -89,8 +88,8 @@ func TestReceiveChecksBeforeItStores(t *testing.T) {
 	}
 }
 
-// A handshake is answered through every link, and counts for nothing, before
-// anything is looked up.
+// A handshake is answered through every link, before anything is looked up, and changes
+// nothing.
 func TestReceiveHandshake(t *testing.T) {
 	for _, link := range relay.MachineLinks {
 		s := &scripted{}
@@ -110,8 +109,8 @@ func TestReceiveHandshake(t *testing.T) {
 	}
 }
 
-// What there was no room to read could have been a handshake: through no link it
-// does anything.
+// A body that there is no room to read could be a handshake, so it changes nothing
+// through any link.
 func TestReceiveWithoutRoom(t *testing.T) {
 	for _, link := range relay.MachineLinks {
 		s := &scripted{}
@@ -123,8 +122,8 @@ func TestReceiveWithoutRoom(t *testing.T) {
 	}
 }
 
-// Of an answer as much is read as its kind may have; of what is posted to another
-// link, what a handshake may have.
+// A webhook link reads as much as a body of its kind may have. Other links read as much
+// as a handshake may have.
 func TestBodyLimit(t *testing.T) {
 	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	for link, want := range map[relay.LinkType]int{

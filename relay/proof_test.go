@@ -23,8 +23,8 @@ func ringOf(t *testing.T, letters string) *relay.KeyRing {
 	return ring
 }
 
-// TestProof: relays of one set of master keys recognise each other, also while
-// a key is being rotated, and nobody else.
+// TestProof: relays with the same master keys recognise each other, even while a key is
+// being rotated, and recognise nobody else.
 func TestProof(t *testing.T) {
 	const nonce = "0123456789abcdef"
 	for _, tt := range []struct {

@@ -40,10 +40,6 @@ type NewCallback struct {
 	OlderIDs  []CallbackID  // which the task token has under older master keys
 	Asked     Registration  // with what was left out filled in
 	MaxExpiry time.Duration // how far away the deadline may be
-	// Refused says why no callback may be created. If the previous release already
-	// created one, that one is still found: it allowed pages with no title or an
-	// invisible one. Remove Refused once no such callback can be waiting any more.
-	Refused error
 }
 
 // Prepare turns a registration into what the store keeps.
@@ -137,7 +133,7 @@ func (m *mistakes) text(field, text string, most int) {
 	if !utf8.ValidString(text) {
 		m.add(field, "is not valid UTF-8")
 	} else if n := utf8.RuneCountInString(text); n > most {
-		m.add(field, "has %d characters, at most %d are allowed", n, most)
+		m.add(field, "has %d characters, but at most %d are allowed", n, most)
 	}
 }
 
@@ -170,14 +166,14 @@ func (e Expires) check(most time.Duration) []error {
 	case in < 0, in > 0 && in < time.Millisecond:
 		m.add("expiresIn", "must be a duration of at least 1ms, such as 90m, 24h or 7d")
 	case in > most:
-		m.add("expiresIn", "is %s, at most %s is allowed", in, most)
+		m.add("expiresIn", "is %s, but at most %s is allowed", in, most)
 	}
 	return m
 }
 
 func (m *mistakes) checkTags(tags map[string]string) {
 	if len(tags) > MaxTags {
-		m.add("tags", "has %d entries, at most %d are allowed", len(tags), MaxTags)
+		m.add("tags", "has %d entries, but at most %d are allowed", len(tags), MaxTags)
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		if !tagKey.MatchString(key) {
@@ -188,15 +184,15 @@ func (m *mistakes) checkTags(tags map[string]string) {
 	}
 }
 
-// unseen returns which texts of pages are missing or have no visible characters,
+// invisibleTexts returns which texts of pages are missing or have no visible characters,
 // each an *InvalidFieldError.
-func (r *Registration) unseen() []error {
+func (r *Registration) invisibleTexts() []error {
 	var m mistakes
 	if r.Approval != nil {
-		r.Approval.checkSeen(&m)
+		r.Approval.checkVisible(&m)
 	}
 	for _, name := range r.pages() {
-		r.Links[name].checkSeen(&m, "links."+name+".", r.Approval)
+		r.Links[name].checkVisible(&m, "links."+name+".", r.Approval)
 	}
 	return m
 }

@@ -49,7 +49,7 @@ func TestSecretsRedactThemselves(t *testing.T) {
 	}
 }
 
-// leaks tells whether text holds the secret in a form that fmt could give it.
+// leaks tells whether text contains the secret in any form that fmt could print.
 func leaks(text, secret string) bool {
 	for _, form := range []string{
 		secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret),

@@ -79,12 +79,21 @@ func (s *Service) Prove(nonce string) (proof string, ok bool) { return s.keys.Pr
 // once, as joined [*InvalidFieldError]s.
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.defaultExpiry)
-	wrong, unseen := r.check(s.maxExpiry, s.maxOutput), r.unseen()
+	wrong, invisible := r.check(s.maxExpiry, s.maxOutput), r.invisibleTexts()
 	if len(wrong) > 0 {
-		return Callback{}, false, errors.Join(append(wrong, unseen...)...)
+		return Callback{}, false, errors.Join(append(wrong, invisible...)...)
 	}
 	n := Prepare(s.keys, r, s.maxExpiry)
-	n.Refused = errors.Join(unseen...)
+	if len(invisible) > 0 {
+		// The previous release allowed pages with no title or an invisible one. What it
+		// created is still found. Remove this, and [Store.Find], once no such callback can
+		// be waiting any more.
+		cb, err := s.store.Find(ctx, n)
+		if errors.Is(err, ErrNotFound) {
+			err = errors.Join(invisible...)
+		}
+		return cb, false, err
+	}
 	return s.store.Create(ctx, n)
 }
 

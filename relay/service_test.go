@@ -15,29 +15,35 @@ import (
 	"callback-relay/relay"
 )
 
-// scripted stands in for the store, the outbox and Step Functions: it returns
-// what a test says and notes what it was asked. The real ones are tested with
-// the service in package main.
+// scripted replaces the store, the outbox and Step Functions: it returns what a test
+// sets, and records its calls. Package main tests the service with the real ones.
 type scripted struct {
 	relay.Store
 	recorded relay.Recorded
 	settled  relay.Settlement
 	err      error
 	beatErr  error
+	found    relay.Callback // what there is already
 
 	registration relay.Registration
-	refused      error
 	query        relay.Query
 	answers      int
 	answered     relay.Outcome // the last one
-	hungUp       bool          // whether that was given up when it was to be stored
+	hungUp       bool          // whether its context had ended when it was to be stored
 	deliveries   int
 	delivered    relay.Delivery // the last one
 }
 
 func (s *scripted) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
-	s.registration, s.refused = n.Asked, n.Refused
+	s.registration = n.Asked
 	return relay.Callback{}, true, s.err
+}
+
+func (s *scripted) Find(context.Context, relay.NewCallback) (relay.Callback, error) {
+	if s.found.ID == "" {
+		return relay.Callback{}, relay.ErrNotFound
+	}
+	return s.found, s.err
 }
 
 func (s *scripted) Answer(ctx context.Context, _ relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
@@ -152,7 +158,7 @@ func TestLinksAreNumberedByName(t *testing.T) {
 		{Name: "a", LinkKind: kind(relay.LinkWebhook)}, {Name: "b", LinkKind: kind(relay.LinkHeartbeat), Number: 1},
 		{Name: "c", LinkKind: kind(relay.LinkWebhook), Number: 2},
 	}
-	for range 20 { // maps have no order of their own
+	for range 20 { // the order of maps is random
 		if diff := cmp.Diff(want, r.NumberedLinks()); diff != "" {
 			t.Fatal(diff)
 		}

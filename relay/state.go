@@ -55,7 +55,7 @@ type Transition struct {
 }
 
 // transitions is the state table: a transition that is not in it cannot happen. The
-// store's scripts get their row as arguments and contain no policy of their own.
+// store's scripts get the states of their row as arguments.
 var transitions = []Transition{
 	{EventAnswer, StatePending, StateAnswered},
 	{EventExpire, StatePending, StateAnswered},

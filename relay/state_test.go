@@ -6,7 +6,7 @@ import (
 	"callback-relay/relay"
 )
 
-// The table again, as the picture in the documentation has it: a change must
+// The state table again, as in the diagram of the package documentation: a change must
 // be made in both places on purpose.
 func TestNext(t *testing.T) {
 	allowed := map[relay.State]map[relay.Event]relay.State{

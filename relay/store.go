@@ -15,6 +15,10 @@ type Store interface {
 	// away, [*InvalidFieldError].
 	Create(ctx context.Context, n NewCallback) (cb Callback, created bool, err error)
 
+	// Find returns the callback that is already stored for the task token, or reports
+	// [ErrNotFound]. Its other errors are those of Create.
+	Find(ctx context.Context, n NewCallback) (Callback, error)
+
 	// Answer records the first answer and leases its delivery to the caller.
 	// Repeating the first answer is not an error. Otherwise the error says why the
 	// answer is refused: [ErrNotFound], [ErrAlreadyAnswered], [ErrExpired],

@@ -12,8 +12,8 @@ import (
 	"callback-relay/relay"
 )
 
-// ballot is a scripted store of one approval: it shows the views in turn, the
-// last one again and again, and says what becomes of what is submitted.
+// ballot is a scripted store of one approval. It returns the views in turn, and then the
+// last one again and again. It also sets the result of a submission.
 type ballot struct {
 	scripted
 	views                                 []relay.View
@@ -47,7 +47,7 @@ func (b *ballot) ConfirmDurable(context.Context, relay.CallbackID) error {
 
 var ballotLink = relay.Link{Name: "dana", LinkKind: relay.LinkKind{Type: relay.LinkApproval, Page: true}, Approver: "Dana"}
 
-// cast is a callback that waits for Dana, changed, and what she sends.
+// cast returns a callback that waits for Dana, with changes, and what she sends.
 func cast(t *testing.T, changes ...func(*relay.View)) (relay.View, relay.LinkRef, relay.Submission) {
 	t.Helper()
 	ring := keys(t, "k1")
@@ -76,7 +76,7 @@ func (b *ballot) service() *relay.Service {
 	})
 }
 
-// decidedBy is what View shows once somebody's decision is recorded.
+// decidedBy is the view after somebody's decision was recorded.
 func decidedBy(number byte, name string, approved bool) func(*relay.View) {
 	return func(v *relay.View) {
 		v.State = relay.StateAnswered
@@ -86,8 +86,8 @@ func decidedBy(number byte, name string, approved bool) func(*relay.View) {
 	}
 }
 
-// What ends between the look and the record is an error, and the view that
-// comes with it shows no decision that was not stored.
+// If the callback ends after the page was looked up, the submission is an error, and its
+// view shows no decision that was not stored.
 func TestSubmitNotRecorded(t *testing.T) {
 	for _, want := range []error{relay.ErrExpired, relay.ErrCancelled, relay.ErrLinkClosed, relay.ErrTaskClosed, relay.ErrUnavailable} {
 		v, ref, sub := cast(t)
@@ -102,8 +102,8 @@ func TestSubmitNotRecorded(t *testing.T) {
 	}
 }
 
-// A browser that hangs up when all of its form has arrived keeps neither the
-// decision nor the guess from being recorded.
+// If a browser hangs up after its whole form has arrived, the decision and the wrong code
+// are still recorded.
 func TestSubmitFromABrowserThatHangsUp(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
@@ -120,8 +120,8 @@ func TestSubmitFromABrowserThatHangsUp(t *testing.T) {
 	}
 }
 
-// Row 79: a name that was typed through one link cannot be typed through another,
-// in whatever spelling, nor can that of somebody who has a link.
+// Row 79: a name that was typed through one link cannot be typed through another one in
+// any spelling. Neither can the name of a person who has a link.
 func TestTypedNameVotesOnce(t *testing.T) {
 	open := relay.Link{Name: "open", LinkKind: ballotLink.LinkKind, Number: 1}
 	for name, want := range map[string]forms.ProblemKind{
@@ -178,8 +178,8 @@ func TestSubmitRecorded(t *testing.T) {
 	}
 }
 
-// Somebody was faster between the look and the record: what is so now is looked
-// up, and said.
+// If somebody else decides after the page was looked up, it is looked up again, and the
+// answer says what is true now.
 func TestSubmitMeanwhile(t *testing.T) {
 	for name, c := range map[string]struct {
 		then      func(*relay.View)
@@ -208,14 +208,14 @@ func TestSubmitMeanwhile(t *testing.T) {
 	}
 }
 
-// A repetition is acknowledged only with the durability of the first (row 59).
+// A repeated answer is acknowledged only once it is as durable as the first (row 59).
 func TestRepetitionIsConfirmedDurable(t *testing.T) {
 	v, ref, sub := cast(t, decidedBy(0, "Dana", true))
 	b := &ballot{views: []relay.View{v}, confirm: relay.ErrUnavailable}
 	if _, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("submit: %v", err)
 	}
-	b.views[0].Decisions = nil // as of a link with a fixed outcome
+	b.views[0].Decisions = nil // as for a link with a fixed outcome
 	ref.LinkKind = relay.LinkKind{Type: relay.LinkSuccess}
 	if _, err := b.service().Receive(t.Context(), ref, relay.Post{Room: unbounded{}}); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("press: %v", err)
@@ -229,8 +229,8 @@ func TestRepetitionIsConfirmedDurable(t *testing.T) {
 	}
 }
 
-// The code is counted before anything is recorded, and only where the rest of
-// the form is right.
+// A wrong code is counted before anything is recorded, and only if the rest of the form
+// is correct.
 func TestSubmitCode(t *testing.T) {
 	code := func(v *relay.View) { v.Approval.Confirm = relay.ConfirmCode }
 	wrong := []forms.Problem{{Field: relay.InputConfirm, Kind: relay.ProblemWrongCode, Limit: "3"}}

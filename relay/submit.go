@@ -18,7 +18,7 @@ const submitTries = MaxLinks
 // an error: duplicate is then true. Errors without a page are those of
 // [Service.Page].
 func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (p LinkPage, duplicate bool, err error) {
-	v, duplicate, err := s.take(ctx, link, sub)
+	v, duplicate, err := s.submit(ctx, link, sub)
 	if v.ID == "" {
 		return LinkPage{}, false, err
 	}
@@ -29,26 +29,27 @@ func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (p L
 	return p, duplicate, err
 }
 
-// take does the work of Submit. It returns the view from which the page is made, or
+// submit does the work of Submit. It returns the view from which the page is made, or
 // an empty view if nothing may be shown.
-func (s *Service) take(ctx context.Context, link LinkRef, sub Submission) (v View, duplicate bool, err error) {
+func (s *Service) submit(ctx context.Context, link LinkRef, sub Submission) (v View, duplicate bool, err error) {
 	for range submitTries {
 		v, err := s.store.View(ctx, link)
 		if err != nil {
 			return View{}, false, err
 		}
-		if v.Link.Closed {
-			return s.repeat(ctx, v, sub)
-		}
-		if v.Standing() != StandingWaiting {
-			if err := v.late(sub); err != nil {
-				return v, false, err
-			}
+		f := v.facts(sub)
+		if f.Repeated() {
 			// Having read the record is not enough to acknowledge it: so far it may exist
 			// on one Redis server only.
 			return v, true, s.store.ConfirmDurable(ctx, v.ID)
 		}
-		v, err = s.submit(ctx, link, v, sub)
+		switch err := f.Refusal(); {
+		case errors.Is(err, ErrLinkClosed):
+			return View{}, false, fmt.Errorf("submit %s: %w", v.ID, err)
+		case err != nil:
+			return v, false, err
+		}
+		v, err = s.submitOnce(ctx, link, v, sub)
 		// Since the callback was read, somebody else has decided, or the deadline has
 		// passed: read it again, and report what is true now.
 		if !errors.Is(err, ErrMeanwhile) && !errors.Is(err, ErrAlreadyAnswered) {
@@ -58,22 +59,8 @@ func (s *Service) take(ctx context.Context, link LinkRef, sub Submission) (v Vie
 	return View{}, false, fmt.Errorf("submit %s: %w", link.ID, ErrUnavailable)
 }
 
-// repeat takes a submission to a closed link if it repeats what was decided or
-// answered through that link before: the person may not have heard the result. A
-// closed link shows nothing else.
-func (s *Service) repeat(ctx context.Context, v View, sub Submission) (View, bool, error) {
-	if err := v.late(sub); err != nil {
-		return View{}, false, fmt.Errorf("submit %s: %w", v.ID, err)
-	}
-	v.Approval, v.Request.Message = Approval{Title: v.Approval.Title}, ""
-	if mine, ok := v.Mine(); ok {
-		v.Decisions, v.Outcome = []Decision{mine}, nil
-	}
-	return v, true, s.store.ConfirmDurable(ctx, v.ID)
-}
-
-// submit judges what was sent from a waiting page, and records it.
-func (s *Service) submit(ctx context.Context, link LinkRef, v View, sub Submission) (View, error) {
+// submitOnce judges what was sent from a waiting page, and records it.
+func (s *Service) submitOnce(ctx context.Context, link LinkRef, v View, sub Submission) (View, error) {
 	d, err := s.judge(ctx, link, v, sub)
 	switch {
 	case err != nil:

@@ -41,7 +41,7 @@ func (t TaskToken) check() string {
 	case n == 0:
 		return "is required: pass the task token of the state, " + taskTokenExample
 	case n > MaxTaskTokenChars:
-		return fmt.Sprintf("has %d characters, Step Functions takes at most %d", n, MaxTaskTokenChars)
+		return fmt.Sprintf("has %d characters, but Step Functions accepts at most %d", n, MaxTaskTokenChars)
 	case !utf8.ValidString(text):
 		return "is not valid UTF-8"
 	case strings.ContainsRune(text, '\ufeff'):

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -35,7 +34,8 @@ const (
 
 // Standing says what the view means to the person who sees it.
 func (v View) Standing() Standing {
-	switch err := v.facts().Refusal(); {
+	f := v.facts(Submission{})
+	switch err := f.callbackRefusal(); {
 	case errors.Is(err, ErrExpired):
 		return StandingTooLate
 	case errors.Is(err, ErrCancelled):
@@ -46,32 +46,39 @@ func (v View) Standing() Standing {
 		return StandingNotTaken
 	case v.State == StateDelivered:
 		return StandingDecided
+	case v.State == StatePending && f.Decided:
+		return StandingCounted
 	case err != nil:
 		return StandingOnItsWay
-	}
-	if _, ok := v.Mine(); ok {
-		return StandingCounted
 	}
 	return StandingWaiting
 }
 
-// facts returns the facts of the callback. It leaves out whether the link is closed.
-func (v View) facts() Facts {
-	f := Facts{State: v.State, Overdue: !v.Now.Before(v.ExpiresAt)}
+// facts returns the facts about the callback, the link, and what was sent through it.
+// The store shows no view of a link that is unknown or guarded.
+func (v View) facts(sub Submission) Facts {
+	own, decided := v.OwnDecision()
+	f := Facts{
+		State: v.State, Overdue: !v.Now.Before(v.ExpiresAt), LinkClosed: v.Link.Closed, Decided: decided,
+		ByThisLink: slices.ContainsFunc(v.Decisions, func(d Decision) bool { return d.Number == v.Link.Number }),
+	}
 	if v.Outcome != nil {
 		f.ByExpiry = v.Outcome.By == ByExpiry
-		f.ByThisLink = !f.ByExpiry && v.Outcome.Number == v.Link.Number
+		f.ByThisLink = f.ByThisLink || !f.ByExpiry && v.Outcome.Number == v.Link.Number
 	}
 	if v.Delivery != nil {
 		f.Reason = v.Delivery.LastError
 	}
+	if f.SameAnswer = f.ByThisLink; decided {
+		f.SameAnswer = own.Word() == sub.Decision
+	}
 	return f
 }
 
-// Mine returns the decision of the link's approver, made through this link or
+// OwnDecision returns the decision of the link's approver, made through this link or
 // another one. A closed link no longer belongs to an approver: it shows only the
 // decision that was made through the link itself.
-func (v View) Mine() (Decision, bool) {
+func (v View) OwnDecision() (Decision, bool) {
 	i := slices.IndexFunc(v.Decisions, func(d Decision) bool {
 		return d.Number == v.Link.Number || !v.Link.Closed && v.Link.Approver != "" && !d.Typed && names.Same(d.Approver, v.Link.Approver)
 	})
@@ -81,33 +88,15 @@ func (v View) Mine() (Decision, bool) {
 	return v.Decisions[i], true
 }
 
-// Refusal says why the link shows nothing, or is nil if it shows something. A
-// closed link shows something only if it was used to decide or answer: its user
-// may not have heard the result.
-func (v View) Refusal() error {
-	used := v.facts().ByThisLink || slices.ContainsFunc(v.Decisions, func(d Decision) bool { return d.Number == v.Link.Number })
-	if v.Link.Closed && !used {
-		return ErrLinkClosed
-	}
-	return nil
-}
+// Refusal says why the link shows nothing, or is nil if it shows something.
+func (v View) Refusal() error { return v.facts(Submission{}).viewRefusal() }
 
-// late judges a submission to a page that no longer waits for it. It returns nil if
-// the submission repeats what the same person has sent before, and otherwise why
-// it is refused.
-func (v View) late(sub Submission) error {
-	f := v.facts()
-	if err := f.Refusal(); (err == nil || errors.Is(err, ErrAlreadyAnswered)) && v.repeats(sub) {
-		return nil
+// own returns the view without what a closed link does not show: everything except
+// what was done through the link itself.
+func (v View) own() View {
+	v.Approval, v.Request.Message = Approval{Title: v.Approval.Title}, ""
+	if own, ok := v.OwnDecision(); ok {
+		v.Decisions, v.Outcome = []Decision{own}, nil
 	}
-	f.LinkClosed = v.Link.Closed
-	return cmp.Or(f.Refusal(), ErrAlreadyAnswered) // the callback still waits, but this person has decided otherwise
-}
-
-// repeats tells whether a submission repeats what was recorded for the same person.
-func (v View) repeats(sub Submission) bool {
-	if mine, ok := v.Mine(); ok {
-		return mine.Word() == sub.Decision
-	}
-	return v.facts().ByThisLink
+	return v
 }

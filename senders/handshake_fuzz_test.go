@@ -8,8 +8,8 @@ import (
 	"callback-relay/senders"
 )
 
-// Row 98: whatever is posted, a handshake is found or not; what is repeated comes
-// from the request, and is no longer than it.
+// Row 98: any post can be checked for a handshake. A reply only repeats parts of the
+// request, and is not longer than the request.
 func FuzzHandshake(f *testing.F) {
 	for _, body := range []string{
 		`{}`, `{"type":"url_verification","challenge":"x"}`, `[{"data":{"validationCode":"1"}}]`, `{"challenge":"x"}`, `{"type":1}`, `[]`, `[1]`, `null`, `"challenge"`,
@@ -31,7 +31,7 @@ func FuzzHandshake(f *testing.F) {
 		if reply.Sender == "" || reply.Status < 200 || reply.Status > 299 {
 			t.Errorf("a reply without a sender or with status %d", reply.Status)
 		}
-		// A byte can take six in JSON, and the names of members come on top.
+		// A byte can take six bytes in JSON, and there are the names of members.
 		if len(reply.Body) > 6*(len(body)+len(query))+100 {
 			t.Errorf("%d bytes are answered to %d", len(reply.Body), len(body)+len(query))
 		}

@@ -14,22 +14,22 @@ import (
 	"callback-relay/relay"
 )
 
-// Codes of ours, for failures to which AWS gave none.
+// The relay's own codes, for failures without a code of AWS.
 const (
 	codeInvalid      = "invalid-request"   // refused before it was sent
 	codeCancelled    = "cancelled"         // the caller gave up
-	codeTimeout      = "timeout"           // no answer in time
+	codeTimeout      = "timeout"           // no reply in time
 	codeNoConnection = "no-connection"     // dial, TLS or name resolution failed
 	codeNoAnswer     = "no-answer"         // the connection broke
 	codeUnreadable   = "unreadable-answer" // a 2xx that the SDK cannot parse
 
-	codeNoCredentials      = "no-credentials"      // nothing says where to get any
-	codeCredentialsFailed  = "credentials-failed"  // whoever gives them did not
-	codeCredentialsTimeout = "credentials-timeout" // they did not come in time
-	codeCannotSign         = "cannot-sign"         // no endpoint, or a reason nobody knows
+	codeNoCredentials      = "no-credentials"      // no source of credentials is configured
+	codeCredentialsFailed  = "credentials-failed"  // the source returned an error
+	codeCredentialsTimeout = "credentials-timeout" // the source did not reply in time
+	codeCannotSign         = "cannot-sign"         // no endpoint, or an unknown reason
 )
 
-// refusedCredentials are the codes after which credentials are asked for anew.
+// refusedCredentials are the codes after which credentials are fetched again.
 var refusedCredentials = map[string]bool{
 	"ExpiredToken":                true,
 	"ExpiredTokenException":       true,
@@ -39,7 +39,7 @@ var refusedCredentials = map[string]bool{
 	"UnrecognizedClientException": true,
 }
 
-// refusedClocks are the codes with which a time that is too far off is refused.
+// refusedClocks are the codes with which AWS refuses a time that is too far off.
 var refusedClocks = map[string]bool{
 	"InvalidSignatureException": true,
 	"RequestExpired":            true,
@@ -47,38 +47,40 @@ var refusedClocks = map[string]bool{
 	"SignatureDoesNotMatch":     true,
 }
 
-// skewHeals is from when on the SDK signs its next call by the server's clock.
-const skewHeals = 4 * time.Minute
+// correctedSkew is the skew above which the SDK signs its next call with the
+// server's time.
+const correctedSkew = 4 * time.Minute
 
-// healing tells whether what was refused is put right by itself: with other
-// credentials, which are fetched here, or with the server's time.
-func (s *Sender) healing(ctx context.Context, a *attempt, code string) bool {
-	if refusedClocks[code] && a.skew.Abs() > skewHeals {
+// correctable returns whether the next call may succeed without an operator,
+// because it will have the server's time, or other credentials, which are fetched
+// here.
+func (s *Sender) correctable(ctx context.Context, a *attempt, code string) bool {
+	if refusedClocks[code] && a.skew.Abs() > correctedSkew {
 		return true
 	}
 	return refusedCredentials[code] && s.credentials.renew(ctx, a.signedWith)
 }
 
-// classes says what each of AWS's error codes means for a delivery. Codes are
-// matched as text because those that the service model lacks, throttling
-// among them, arrive as generic errors.
+// classes maps each error code of AWS to its meaning for a delivery. Codes are
+// matched as text because those that the service model lacks, such as those for
+// throttling, arrive as generic errors.
 //
-// Server errors are unclear, 503 among them: the front that reports the
-// failure need not know what the machine behind it still did. A wrong guess
-// for unclear costs an unconfirmed delivery, a wrong guess for not executed
-// reports a completed task as refused.
+// Server errors, including 503, are unclear: the front end that reports the
+// failure may not know what its back end still did. If unclear is the wrong
+// guess, a delivery stays unconfirmed. If not executed were the wrong guess, a
+// completed task would be reported as refused.
 var classes = map[string]relay.SendClass{
-	// The task no longer waits, perhaps because of an attempt of ours.
+	// The task no longer waits, perhaps because of our own earlier attempt.
 	"TaskTimedOut":     relay.SendClosed,
 	"TaskDoesNotExist": relay.SendClosed,
 
-	// These very bytes will always be refused.
+	// AWS will refuse the same request every time.
 	"InvalidOutput":       relay.SendNever,
 	"InvalidToken":        relay.SendNever,
 	"ValidationException": relay.SendNever,
 	"ValidationError":     relay.SendNever,
 
-	// A quota. The list has all the SDK knows, and KMS's.
+	// A quota was exceeded: all codes that the SDK knows, and that of KMS.
 	"BandwidthLimitExceeded":                 relay.SendThrottled,
 	"EC2ThrottledException":                  relay.SendThrottled,
 	"KmsThrottlingException":                 relay.SendThrottled,
@@ -115,7 +117,7 @@ var classes = map[string]relay.SendClass{
 	"SignatureDoesNotMatch":               relay.SendNeedsOperator,
 	"UnrecognizedClientException":         relay.SendNeedsOperator,
 
-	// Failed on the way.
+	// Failures inside AWS.
 	"InternalError":               relay.SendUnclear,
 	"InternalFailure":             relay.SendUnclear,
 	"InternalServerError":         relay.SendUnclear,
@@ -126,7 +128,7 @@ var classes = map[string]relay.SendClass{
 	"ServiceUnavailableException": relay.SendUnclear,
 }
 
-// Refusals returns the codes with which a call is refused for good, sorted.
+// Refusals returns the codes of permanent refusals, sorted.
 func Refusals() []string {
 	codes := []string{codeInvalid}
 	for code, class := range classes {
@@ -144,8 +146,8 @@ type verdict struct {
 	code  string
 }
 
-// judge says what the error of an attempt means. The context is the caller's,
-// without the call's own deadline.
+// judge classifies the error of an attempt. The context is the caller's, without
+// the call's own deadline.
 func (a *attempt) judge(ctx context.Context, err error) verdict {
 	switch {
 	case !a.handedOver:
@@ -167,7 +169,7 @@ func (a *attempt) judge(ctx context.Context, err error) verdict {
 	return verdict{classOfStatus(a.status), tidyCode(api.ErrorCode(), a.status)}
 }
 
-// judgeUnsent judges a request that the SDK did not hand to the network.
+// judgeUnsent classifies a request that the SDK did not hand to the network.
 func (a *attempt) judgeUnsent(ctx context.Context, err error) verdict {
 	if ctx.Err() != nil {
 		return verdict{relay.SendNotExecuted, interruption(ctx.Err(), codeCancelled)}
@@ -182,15 +184,15 @@ func (a *attempt) judgeUnsent(ctx context.Context, err error) verdict {
 	case "":
 		return verdict{relay.SendNeedsOperator, codeCannotSign}
 	case codeCredentialsTimeout:
-		return verdict{relay.SendNotExecuted, a.unsignedCode} // they may be there next time
+		return verdict{relay.SendNotExecuted, a.unsignedCode} // the source may reply next time
 	}
 	return verdict{relay.SendNeedsOperator, a.unsignedCode}
 }
 
-// classOfStatus judges an answer whose code is missing or not in the table. A
-// 3xx or 4xx refuses the request without executing it, most likely because
-// something is set up wrongly: a proxy, an endpoint, a permission. It is kept
-// for an operator, and not thrown away on a guess.
+// classOfStatus classifies a reply whose code is missing or not in the table. A
+// 3xx or 4xx refuses the request without executing it, most likely because a
+// proxy, an endpoint or a permission is set up wrongly. So the delivery is kept
+// for an operator.
 func classOfStatus(status int) relay.SendClass {
 	switch {
 	case status == http.StatusTooManyRequests:
@@ -202,7 +204,8 @@ func classOfStatus(status int) relay.SendClass {
 	}
 }
 
-// interruption names the end of a context, or says otherwise.
+// interruption returns the code for the end of a context, or otherwise if the
+// error has another cause.
 func interruption(err error, otherwise string) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -215,8 +218,8 @@ func interruption(err error, otherwise string) string {
 
 var codeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z.]{0,63}$`)
 
-// tidyCode returns a code nobody knows only if it looks like one: it becomes
-// part of logs and answers, and the server could have written anything.
+// tidyCode returns an unknown code only if it looks like a code. It becomes part of
+// logs and responses, and the server could have written anything.
 func tidyCode(code string, status int) string {
 	if code == "UnknownError" || !codeForm.MatchString(code) { // the SDK's name for none
 		return fmt.Sprintf("http-%d", status)

@@ -13,8 +13,8 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// codes are the errors Step Functions is known to give, with their class. It
-// repeats the table under test on purpose: changing a class takes two hands.
+// codes are the known errors of Step Functions, with their class. This repeats the
+// table under test on purpose: changing a class takes two edits.
 var codes = []struct {
 	code   string
 	status int
@@ -59,7 +59,7 @@ var codes = []struct {
 	{"ServiceUnavailable", 503, relay.SendUnclear},
 	{"ServiceUnavailableException", 503, relay.SendUnclear},
 
-	// Codes of no table go by their status.
+	// Codes that are in no table are classified by status.
 	{"BrandNewException", 400, relay.SendNeedsOperator},
 	{"BrandNewException", 408, relay.SendUnclear},
 	{"BrandNewException", 429, relay.SendThrottled},
@@ -80,7 +80,7 @@ func TestCodes(t *testing.T) {
 	}
 }
 
-// TestThrottlingCodesOfTheSDK notices when the SDK learns a new one.
+// TestThrottlingCodesOfTheSDK fails when the SDK adds a throttling code.
 func TestThrottlingCodesOfTheSDK(t *testing.T) {
 	server, sender, taskToken := start(t, stepfunctions.Options{})
 	for code := range retry.DefaultThrottleErrorCodes {
@@ -89,7 +89,8 @@ func TestThrottlingCodesOfTheSDK(t *testing.T) {
 	}
 }
 
-// TestEveryCodeIsWalked fails for a row that the tests above do not send.
+// TestEveryCodeIsWalked fails for a row of the table that the tests above do not
+// send.
 func TestEveryCodeIsWalked(t *testing.T) {
 	walked := maps.Clone(retry.DefaultThrottleErrorCodes)
 	for _, tt := range codes {
@@ -102,7 +103,7 @@ func TestEveryCodeIsWalked(t *testing.T) {
 	}
 }
 
-// TestForeignAnswers come from what stands between us and AWS.
+// TestForeignAnswers classifies replies of proxies between us and AWS.
 func TestForeignAnswers(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -16,8 +16,8 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// isolate sets up the environment as in production, with the machine's own AWS
-// settings out of the way.
+// isolate sets up the environment as in production, without the machine's own AWS
+// settings.
 func isolate(t *testing.T, url string) {
 	t.Helper()
 	nowhere := filepath.Join(t.TempDir(), "none")
@@ -36,7 +36,7 @@ func isolate(t *testing.T, url string) {
 	}
 }
 
-// environmentSender is a sender set up by the environment alone.
+// environmentSender returns a sender configured only by the environment.
 func environmentSender(t *testing.T, url string, opts stepfunctions.Options) *stepfunctions.Sender {
 	t.Helper()
 	isolate(t, url)
@@ -72,7 +72,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestSDKLogs: what the SDK has to say is in the form of our log.
+// TestSDKLogs: log lines of the SDK have the form of our log.
 func TestSDKLogs(t *testing.T) {
 	noRole := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(noRole.Close)

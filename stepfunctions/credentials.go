@@ -12,16 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// renewEvery is how often credentials that AWS refuses are asked for anew, at
-// most: a provider gives the same ones again as long as they are all it has.
+// renewEvery is the least time between two fetches of new credentials after AWS
+// refused the old ones. A provider may return the same ones for a long time.
 const renewEvery = time.Minute
 
-// credentials keeps what signs the calls, notes for each attempt what it got,
-// and asks anew when AWS refuses it: the SDK itself would go on with what it
-// has until that expires by its own account.
+// credentials provides the credentials that sign the calls, and records which
+// ones each attempt got. It fetches new ones when AWS refuses the old ones. The
+// SDK itself would use the old ones until their own expiry.
 type credentials struct {
-	// load reads the settings again, since the SDK reads a shared file only
-	// then; nil asks the same provider.
+	// load reads the settings again, since the SDK reads shared files only when it
+	// loads its settings. If nil, the same provider is asked again.
 	load func(context.Context) (aws.CredentialsProvider, error)
 
 	provider atomic.Pointer[aws.CredentialsCache]
@@ -36,7 +36,7 @@ func newCredentials(provider aws.CredentialsProvider, load func(context.Context)
 	return c
 }
 
-// cached returns a provider with a cache. Those of the SDK have one.
+// cached returns a provider with a cache. Those of the SDK already have one.
 func cached(provider aws.CredentialsProvider) *aws.CredentialsCache {
 	if cache, ok := provider.(*aws.CredentialsCache); ok {
 		return cache
@@ -44,9 +44,8 @@ func cached(provider aws.CredentialsProvider) *aws.CredentialsCache {
 	return aws.NewCredentialsCache(provider)
 }
 
-// Retrieve implements [aws.CredentialsProvider]. It returns when ctx ends; the
-// provider itself is then still being asked, and whoever comes next may find
-// what it answered.
+// Retrieve implements [aws.CredentialsProvider]. It returns when ctx ends, but the
+// request to the provider continues, and a later caller may get its result.
 func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	got, err := c.provider.Load().Retrieve(ctx)
 	if a, ok := ctx.Value(attemptKey{}).(*attempt); ok {
@@ -63,18 +62,18 @@ func (c *credentials) ProviderSources() []aws.CredentialSource {
 	return c.provider.Load().ProviderSources()
 }
 
-// renew asks for credentials in place of those that AWS refused, and tells
-// whether others are there now, or may be in a moment.
+// renew fetches new credentials in place of those that AWS refused. It returns
+// whether it got different ones, or may get them soon.
 func (c *credentials) renew(ctx context.Context, refused aws.Credentials) bool {
 	if c.replaced(ctx, refused) {
 		return true
 	}
-	c.askAnew(ctx)
+	c.fetchAgain(ctx)
 	return c.replaced(ctx, refused)
 }
 
-// askAnew makes the next call ask the provider, at most once in renewEvery.
-func (c *credentials) askAnew(ctx context.Context) {
+// fetchAgain makes the next call ask the provider, at most once in renewEvery.
+func (c *credentials) fetchAgain(ctx context.Context) {
 	c.renewing.Lock()
 	defer c.renewing.Unlock()
 	if !c.renewed.IsZero() && time.Since(c.renewed) < renewEvery {
@@ -90,8 +89,8 @@ func (c *credentials) askAnew(ctx context.Context) {
 	c.provider.Load().Invalidate()
 }
 
-// replaced tells whether other credentials than those that were refused are at
-// hand, or are still being fetched.
+// replaced returns whether there are other credentials than the refused ones, or
+// they are still being fetched.
 func (c *credentials) replaced(ctx context.Context, refused aws.Credentials) bool {
 	now, err := c.provider.Load().Retrieve(ctx)
 	if err != nil {
@@ -101,7 +100,7 @@ func (c *credentials) replaced(ctx context.Context, refused aws.Credentials) boo
 		now.SessionToken != refused.SessionToken
 }
 
-// codeUnsigned names why there are no credentials.
+// codeUnsigned returns the code for why there are no credentials.
 func (c *credentials) codeUnsigned(ctx context.Context, err error) string {
 	switch {
 	case ctx.Err() != nil:
@@ -114,13 +113,13 @@ func (c *credentials) codeUnsigned(ctx context.Context, err error) string {
 	return codeCredentialsFailed
 }
 
-// foundNowhere tells whether the only source is the one that the SDK tries when
-// nothing names another: the metadata service of EC2.
+// foundNowhere returns whether no source is configured. The SDK then tries only the
+// metadata service of EC2.
 func (c *credentials) foundNowhere() bool {
 	return slices.Equal(c.ProviderSources(), []aws.CredentialSource{aws.CredentialSourceIMDS})
 }
 
-// late tells whether something was not there in time, and may be later.
+// late returns whether the credentials did not come in time, but may come later.
 func late(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 		return true

@@ -21,7 +21,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// listen serves a stand-in that takes any task token.
+// listen serves a stand-in that accepts any task token.
 func listen(t *testing.T) (*standin.Server, string) {
 	t.Helper()
 	server := standin.New(standin.Options{AcceptAny: true})
@@ -43,9 +43,9 @@ func wantWords(t *testing.T, err error, words ...string) {
 	}
 }
 
-// TestNoCredentials (row 88): why a call cannot be signed is told apart, and
-// nothing is sent. What may be there in a moment is tried on the ordinary
-// schedule, the rest is an operator's to mend.
+// TestNoCredentials (row 88): without credentials nothing is sent, and the code
+// says why. Late credentials are tried on the ordinary schedule; anything else
+// needs an operator.
 func TestNoCredentials(t *testing.T) {
 	server, url := listen(t)
 	retrieve := func(f func() error) aws.Config {
@@ -65,7 +65,7 @@ func TestNoCredentials(t *testing.T) {
 		wantWords(t, err, "SendTaskSuccess", "no role")
 	})
 	t.Run("too slow", func(t *testing.T) {
-		sender := newSender(t, retrieve(hang), stepfunctions.Options{Timeout: impatient})
+		sender := newSender(t, retrieve(hang), stepfunctions.Options{Timeout: shortTimeout})
 		err := sender.Send(t.Context(), "t", success)
 		want(t, err, relay.SendNotExecuted, "credentials-timeout")
 		wantWords(t, err, "credentials", "deadline exceeded")
@@ -84,7 +84,7 @@ func TestNoCredentials(t *testing.T) {
 		sender := loadedSender(t)
 		err := sender.Send(t.Context(), "t", success)
 		want(t, err, relay.SendNeedsOperator, "no-credentials")
-		wantWords(t, err, "nothing names AWS credentials")
+		wantWords(t, err, "there are no AWS credentials")
 	})
 	t.Run("a file that names what is not there", func(t *testing.T) {
 		isolate(t, url)
@@ -103,7 +103,7 @@ func TestNoCredentials(t *testing.T) {
 	}
 }
 
-// loadedSender is a sender set up by the environment as it is.
+// loadedSender returns a sender configured by the current environment.
 func loadedSender(t *testing.T) *stepfunctions.Sender {
 	t.Helper()
 	cfg, err := stepfunctions.LoadConfig(t.Context(), slog.New(slog.DiscardHandler))
@@ -113,7 +113,7 @@ func loadedSender(t *testing.T) *stepfunctions.Sender {
 	return newSender(t, cfg, stepfunctions.Options{})
 }
 
-// keyed is a Step Functions that takes calls of one access key, and refuses all
+// keyed is a Step Functions that accepts calls of one access key, and refuses all
 // others with a code.
 type keyed struct {
 	mu   sync.Mutex
@@ -131,8 +131,8 @@ func (k *keyed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"__type":"com.amazon.coral.service#%s","message":"The security token included in the request is expired"}`, k.code)
 }
 
-// asked is a provider that counts how often it is asked, and gives the next of
-// its keys each time; the last one again and again.
+// asked is a provider that counts how often it is asked. Each time it returns its
+// next key, and then repeats the last one.
 type asked struct {
 	mu    sync.Mutex
 	times int
@@ -159,8 +159,9 @@ var refusedKeys = []string{
 	"SignatureDoesNotMatch", "UnrecognizedClientException",
 }
 
-// TestRefusedCredentialsAreAskedForAnew (row 87): at once, and the delivery is
-// tried again on the ordinary schedule, with what came.
+// TestRefusedCredentialsAreAskedForAnew (row 87): refused credentials are fetched
+// again immediately, and the delivery is tried with the new ones on the ordinary
+// schedule.
 func TestRefusedCredentialsAreAskedForAnew(t *testing.T) {
 	for _, code := range refusedKeys {
 		t.Run(code, func(t *testing.T) {
@@ -183,7 +184,7 @@ func TestRefusedCredentialsAreAskedForAnew(t *testing.T) {
 }
 
 // TestRefusedCredentialsAreAskedForOnceAMinute (row 87): a provider that has no
-// others is left alone, and the operator is called.
+// other credentials is asked only once a minute, and the call needs an operator.
 func TestRefusedCredentialsAreAskedForOnceAMinute(t *testing.T) {
 	provider := &asked{keys: []string{"OLD"}}
 	server := httptest.NewServer(&keyed{key: "NEW", code: "ExpiredTokenException"})
@@ -204,7 +205,7 @@ func TestRefusedCredentialsAreAskedForOnceAMinute(t *testing.T) {
 	}
 }
 
-// TestManyAreRefusedAtOnce: one question is enough for all of them.
+// TestManyAreRefusedAtOnce: many refused calls ask the provider only once.
 func TestManyAreRefusedAtOnce(t *testing.T) {
 	provider := &asked{keys: []string{"OLD", "NEW"}}
 	refusing := &keyed{key: "NEW", code: "ExpiredTokenException"}
@@ -236,7 +237,7 @@ func TestManyAreRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// TestSharedFileIsReadAgain (row 87): the SDK itself reads it once.
+// TestSharedFileIsReadAgain (row 87): the SDK itself would read it only once.
 func TestSharedFileIsReadAgain(t *testing.T) {
 	server := httptest.NewServer(&keyed{key: "NEW", code: "ExpiredTokenException"})
 	t.Cleanup(server.Close)

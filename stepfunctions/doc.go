@@ -1,29 +1,28 @@
-// Package stepfunctions tells AWS Step Functions what became of a waiting
-// task, and says of every call that failed what the failure means.
+// Package stepfunctions reports the outcome of a waiting task to AWS Step
+// Functions, and classifies every failed call.
 //
 // One [Sender.Send] is one HTTP request, never more. The SDK would repeat a
-// request whose answer was lost, and report only how the repetition ended: a
-// task that the first request completed would look as if it had been closed by
-// somebody else. So the SDK's retries and redirects are off, and the schedule
-// belongs to the caller, who knows how earlier attempts ended.
+// request whose reply was lost, and report only how the repetition ended. A
+// task that the first request completed would then look as if somebody else had
+// closed it. So the SDK's retries and redirects are off, and the caller, who
+// knows how earlier attempts ended, schedules the attempts.
 //
-// What a failure means is decided by how far the request came:
+// How far the request got decides what a failure means:
 //
-//	not handed to the network  the SDK found no credentials, region or endpoint:
-//	                           ours to mend; the credentials are late: not
+//	not handed to the network  no credentials, region or endpoint: needs an
+//	                           operator; the credentials are late: not
 //	                           executed; the request itself is bad: never
 //	no connection              not executed, whatever the reason
-//	connection, no answer      unclear: the request may have arrived whole
-//	answer 2xx, unreadable     unclear: taken, in all likelihood
-//	answer with an error code  the table in classify.go
-//	any other answer           by its HTTP status
+//	connection, no reply       unclear: the whole request may have arrived
+//	2xx reply, unreadable      unclear: most likely accepted
+//	reply with an error code   the table in classify.go
+//	any other reply            by its HTTP status
 //
-// Credentials that AWS refuses are asked for anew, and a clock that is wrong is
-// put right by the SDK after the first refusal. Either way the next attempt has
-// better chances, so it follows on the ordinary schedule.
+// If AWS refuses credentials, they are fetched again; if it refuses our clock,
+// the SDK corrects the time of its next requests. Either way the next attempt
+// may succeed, so it follows on the ordinary schedule.
 //
-// The text of an error comes with no part of the task token or the payload.
-// AWS quotes both in some of its messages, so its words are passed on only for
-// the errors that an operator cannot mend without them, and what is secret among
-// them is replaced.
+// The text of an error contains no part of the task token or the payload. Some
+// messages of AWS quote both, so they are passed on only where an operator needs
+// them, and with their secrets replaced.
 package stepfunctions

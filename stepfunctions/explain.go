@@ -11,8 +11,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// failure is an SDK error reduced to what may be logged. The SDK's error is not
-// kept: its text and its fields quote what AWS said.
+// failure is an SDK error reduced to what may be logged. It does not wrap the SDK's
+// error, whose text and fields quote the message of AWS.
 type failure struct {
 	text  string
 	cause error // the end of a context, or nil
@@ -22,10 +22,10 @@ func (f *failure) Error() string { return f.text }
 
 func (f *failure) Unwrap() error { return f.cause }
 
-// quotable are the errors whose message is passed on: it names the role, the
-// action or the key that an operator must look at, or says what is wrong with
-// the credentials. Other messages quote the request that they refuse, and those
-// about signatures its headers, among which is the session's credential.
+// quotable are the errors whose message is passed on, because it names the role,
+// action or key that an operator must check, or says what is wrong with the
+// credentials. Other messages quote the refused request. Those about signatures
+// also quote its headers, which include the session token.
 var quotable = map[string]bool{
 	"AccessDenied":                        true,
 	"AccessDeniedException":               true,
@@ -44,11 +44,11 @@ var quotable = map[string]bool{
 	"UnrecognizedClientException":         true,
 }
 
-// aboutTime begins the messages about signatures that speak of nothing but time.
+// aboutTime matches the messages about signatures that mention only times.
 var aboutTime = regexp.MustCompile(`^Signature (expired|not yet current): [0-9TZ a-z.()+-]+$`)
 
-// explain words a failure for an operator: operation, HTTP status, AWS's
-// request id, and the reason, without the secrets that it contains.
+// explain describes a failure to an operator: operation, HTTP status, AWS's
+// request id, and the reason without its secrets.
 func (a *attempt) explain(err error, s secrets) error {
 	s = s.with(a.signedWith)
 	f := &failure{}
@@ -69,9 +69,9 @@ func (a *attempt) explain(err error, s secrets) error {
 		fmt.Fprintf(&text, ", request %s", id)
 	}
 	if !a.handedOver && a.unsignedCode == codeNoCredentials {
-		text.WriteString(": nothing names AWS credentials, neither the environment nor a shared file, and the machine has no role")
+		text.WriteString(": there are no AWS credentials: neither the environment nor a shared file has any, and the machine has no role")
 	}
-	if a.skew.Abs() > skewHeals {
+	if a.skew.Abs() > correctedSkew {
 		fmt.Fprintf(&text, ": our clock is %s off", a.skew.Abs().Round(time.Second))
 	}
 	if reason := s.removed(a.reason(err)); reason != "" {
@@ -81,7 +81,7 @@ func (a *attempt) explain(err error, s secrets) error {
 	return f
 }
 
-// reason returns what is known beyond the code.
+// reason returns what the error says beyond its code.
 func (a *attempt) reason(err error) string {
 	if a.err != nil {
 		return a.err.Error()

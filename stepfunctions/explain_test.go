@@ -15,7 +15,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// canaries must show in no error, however it is printed.
+// canaries must not appear in any error, however it is printed.
 const (
 	canaryToken   = relay.TaskToken("AQCAcanaryOfTheTaskToken==and/more+of=it")
 	canaryPayload = `{"iban":"canary-of-the-payload"}`
@@ -43,7 +43,7 @@ func wantSecret(t *testing.T, err error) {
 	}
 }
 
-// TestErrorsKeepSecrets has AWS quote the request in every one of its errors.
+// TestErrorsKeepSecrets lets AWS quote the request in every error.
 func TestErrorsKeepSecrets(t *testing.T) {
 	server, sender, _ := start(t, stepfunctions.Options{})
 	for _, tt := range codes {
@@ -55,8 +55,8 @@ func TestErrorsKeepSecrets(t *testing.T) {
 	}
 }
 
-// TestErrorsKeepPartsOfSecrets has AWS quote a part, which no search would
-// find: these messages are not passed on at all.
+// TestErrorsKeepPartsOfSecrets lets AWS quote parts that are too short to be found.
+// Such messages are not passed on at all.
 func TestErrorsKeepPartsOfSecrets(t *testing.T) {
 	server, sender, _ := start(t, stepfunctions.Options{})
 	for _, code := range []string{"ValidationException", "InvalidOutput", "TaskTimedOut", "InvalidSignatureException", "BrandNewException"} {
@@ -65,7 +65,7 @@ func TestErrorsKeepPartsOfSecrets(t *testing.T) {
 	}
 }
 
-// TestEchoKeepsSecrets sends the request back in every part of an answer.
+// TestEchoKeepsSecrets sends the request back in every part of a reply.
 func TestEchoKeepsSecrets(t *testing.T) {
 	for _, status := range []int{200, 302, 400, 403, 500} {
 		sender := startHandler(t, stepfunctions.Options{}, func(w http.ResponseWriter, r *http.Request) {
@@ -93,7 +93,7 @@ func TestNotHTTPKeepsSecrets(t *testing.T) {
 			return
 		}
 		defer conn.Close()
-		_, _ = conn.Read(make([]byte, 1)) // an answer before the request is another error
+		_, _ = conn.Read(make([]byte, 1)) // a reply before the request would be another error
 		_, _ = io.WriteString(conn, canaryToken.Reveal()+"\r\n\r\n")
 	}()
 	t.Cleanup(func() { _ = listener.Close(); <-done })
@@ -103,7 +103,7 @@ func TestNotHTTPKeepsSecrets(t *testing.T) {
 	wantSecret(t, err)
 }
 
-// TestErrorsExplain: what an operator needs is in the text.
+// TestErrorsExplain: the text of an error has what an operator needs.
 func TestErrorsExplain(t *testing.T) {
 	server, sender, taskToken := start(t, stepfunctions.Options{})
 	const message = "User: arn:aws:sts::123456789012:assumed-role/relay/pod is not authorized to perform: states:SendTaskSuccess"
@@ -115,7 +115,7 @@ func TestErrorsExplain(t *testing.T) {
 		}
 	}
 
-	// Secrets among the words are replaced, and the words stay.
+	// Secrets in the text are replaced; the rest of the text stays.
 	server.Inject(standin.Fault{Kind: standin.Refuse, Code: "KmsAccessDeniedException", Message: "no " + taskToken.Reveal() +
 		" with ASIAIOSFODNN7EXAMPLE: session-of-the-role, " + strings.Repeat("0a", 32) + " may use key arn:aws:kms:eu-west-1:1:key/k"})
 	err = sender.Send(t.Context(), taskToken, success)

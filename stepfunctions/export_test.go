@@ -1,9 +1,9 @@
 package stepfunctions
 
-// Classes lets the tests look for rows of the table that none of them walks.
+// Classes lets the tests find rows of the table that none of them sends.
 var Classes = classes
 
-// LetRenew lets credentials be asked for anew, as if the pause were over.
+// LetRenew lets credentials be fetched again, as if renewEvery had passed.
 func (s *Sender) LetRenew() {
 	s.credentials.renewing.Lock()
 	defer s.credentials.renewing.Unlock()

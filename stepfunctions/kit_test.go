@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var success = relay.Outcome{Type: relay.OutcomeSuccess, Output: relay.Payload(`{"approved": true}`)}
 
-// awsConfig points at url, with credentials that sign and open nothing.
+// awsConfig points at url, with credentials that are valid nowhere.
 func awsConfig(url string) aws.Config {
 	return aws.Config{
 		Region:       "eu-west-1",
@@ -54,7 +54,7 @@ func start(t *testing.T, opts stepfunctions.Options) (*standin.Server, *stepfunc
 	return server, newSender(t, awsConfig(url), opts), relay.TaskToken(server.NewTask(standin.TaskOptions{}))
 }
 
-// startHandler serves answers that no Step Functions gives.
+// startHandler serves replies that Step Functions never gives.
 func startHandler(t *testing.T, opts stepfunctions.Options, handler http.HandlerFunc) *stepfunctions.Sender {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -74,7 +74,7 @@ func want(t *testing.T, err error, class relay.SendClass, code string) {
 	}
 }
 
-// silentListener accepts connections, and says nothing on them, until the test
+// silentListener accepts connections, and sends nothing on them, until the test
 // ends.
 func silentListener(t *testing.T) net.Addr {
 	t.Helper()
@@ -97,6 +97,6 @@ func silentListener(t *testing.T) net.Addr {
 	return listener.Addr()
 }
 
-// impatient is a time-out for calls that are meant to run into it, and long
-// enough for those before them.
-const impatient = 500 * time.Millisecond
+// shortTimeout is a timeout for calls that must time out. It is long enough for the
+// calls before them.
+const shortTimeout = 500 * time.Millisecond

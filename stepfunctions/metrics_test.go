@@ -13,7 +13,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// told notes the calls that the metrics are told of.
+// told records the calls that are reported to the metrics.
 type told struct {
 	mu    sync.Mutex
 	calls []string
@@ -33,7 +33,7 @@ func TestCallsAreTimed(t *testing.T) {
 	server, sender, task := start(t, stepfunctions.Options{Metrics: &m})
 	server.Inject(standin.Fault{Kind: standin.Throttle}, standin.Fault{Kind: standin.ServerError})
 	for range 3 {
-		_ = sender.Heartbeat(t.Context(), task) // what comes of it is in the metrics
+		_ = sender.Heartbeat(t.Context(), task) // the result is in the metrics
 	}
 	_ = sender.Send(t.Context(), task, success)
 	_ = sender.Send(t.Context(), task, relay.Outcome{Type: relay.OutcomeFailure, Error: "Too.Late"})

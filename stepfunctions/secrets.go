@@ -8,44 +8,44 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// redacted stands for what was a secret, as everywhere in the relay.
+// redacted replaces a secret, as everywhere in the relay.
 const redacted = "[redacted]"
 
-// shortSecret is the length under which a secret is too common to look for: a
-// payload of "1" is in every second message.
+// shortSecret is the length below which a secret is not searched for. A payload
+// of "1" would match in every second message.
 const shortSecret = 8
 
-// telltale is how many bytes in a row of a secret give it away: AWS shortens
-// what it quotes. longestText bounds what is looked at, and longestQuote what
-// is passed on.
+// telltale is how many consecutive bytes of a secret are treated as secret, since
+// AWS shortens what it quotes. longestText bounds the text that is searched, and
+// longestQuote the text that is passed on.
 const (
 	telltale     = 16
 	longestText  = 8 << 10
 	longestQuote = 1 << 10
 )
 
-// credentialForms are what credentials look like in the words of AWS: the id of
-// an access key, a signature, and a session's or an identity's token.
+// credentialForms match credentials in the messages of AWS: the id of an access
+// key, a signature, and the token of a session or an identity.
 var credentialForms = regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b|\b[0-9a-f]{64}\b|[A-Za-z0-9+/=_.%-]{100,}`)
 
-// secrets are what no text about a call may contain.
+// secrets are the texts that no message about a call may contain.
 type secrets struct {
 	all []string
-	// partial says that the call does not know everything that a text may quote:
-	// a heartbeat does not know the payload. What stands behind a secret is then
-	// left out with it.
+	// partial says that a message may quote secrets that the call does not know: a
+	// heartbeat does not know the payload. Everything after the first known secret
+	// is then left out.
 	partial bool
 }
 
-// with returns the secrets together with those that sign a call.
+// with returns the secrets together with the credentials of a call.
 func (s secrets) with(c aws.Credentials) secrets {
 	s.all = append(slices.Clip(s.all), c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
 	return s
 }
 
-// removed returns a text with every part of a secret, and whatever looks like a
-// credential, replaced, and not longer than longestQuote. Parts are found with
-// or without the backslashes that quoting adds.
+// removed returns a text, shortened to longestQuote, with every part of a secret
+// and everything that looks like a credential replaced. It finds parts with or
+// without the backslashes that quoting adds.
 func (s secrets) removed(text string) string {
 	cut := len(text) > longestText
 	if cut {
@@ -60,7 +60,7 @@ func (s secrets) removed(text string) string {
 			marks[i] = true
 		}
 	}
-	if cut { // of a secret that goes on behind the cut too little may show here
+	if cut { // a secret across the cut may show too few bytes to be found
 		text = text[:longestText-telltale]
 	}
 	var left strings.Builder
@@ -80,7 +80,8 @@ func (s secrets) removed(text string) string {
 	return strings.ToValidUTF8(left.String(), "")
 }
 
-// markSecret marks the bytes of a text that are in a row which a secret has too.
+// markSecret marks the bytes of a text that are part of a sequence which is also in
+// the secret.
 func markSecret(text, secret string, marks []bool) {
 	bare := strings.ReplaceAll(secret, `\`, "")
 	if len(bare) < shortSecret {
@@ -92,8 +93,8 @@ func markSecret(text, secret string, marks []bool) {
 			plain, at = append(plain, text[i]), append(at, i)
 		}
 	}
-	// The text is short, and the secret may be a payload of 256 KiB: it is gone
-	// through once.
+	// The text is short, but the secret may be a payload of 256 KiB, so read it
+	// only once.
 	window := min(telltale, len(bare))
 	rows := map[string][]int{}
 	for i := 0; i+window <= len(plain); i++ {

@@ -17,35 +17,33 @@ import (
 	"callback-relay/relay"
 )
 
-// ErrorUnnamed is sent as the error of a failure that has no name of its own.
-// Without one the workflow would see null, which no Catch can match.
+// ErrorUnnamed is sent as the error of a failure without a name. The workflow would
+// otherwise see null, which no Catch can match.
 const ErrorUnnamed = "Callback.Failed"
 
 // Options says how calls are made. The zero value is good for production.
 type Options struct {
-	// Timeout ends a call that got no answer; 5 s by default. The SDK itself
-	// would wait for ever.
+	// Timeout bounds each call; default 5 s. The SDK itself would wait for ever.
 	Timeout time.Duration
 
-	// MaxIdleConns is how many connections are kept for the next calls; 512 by
-	// default. With the SDK's own 10, a burst opens a connection for nearly
-	// every call.
+	// MaxIdleConns is how many idle connections are kept; default 512. With the
+	// SDK's default of 10, a burst opens a connection for nearly every call.
 	MaxIdleConns int
 
-	// Metrics is told of each call; nil tells nobody.
+	// Metrics counts the calls; default none.
 	Metrics Metrics
 }
 
-// Metrics is told of calls, by their name at AWS. The class is that of
+// Metrics counts calls by their AWS name. A class is the name of a
 // [relay.SendClass], or "done".
 type Metrics interface {
 	StepFunctionsCalled(call, class string, took time.Duration)
 }
 
-// LoadConfig reads region, credentials and endpoint from where every AWS tool
-// has them: environment, shared files, the platform's identity service.
-// AWS_ENDPOINT_URL_SFN and AWS_CA_BUNDLE are heeded. What the SDK has to say
-// goes to the logger, and not to standard error as it would by itself.
+// LoadConfig reads region, credentials and endpoint from the usual places of AWS
+// tools: the environment, shared files and the platform's identity service. It
+// respects AWS_ENDPOINT_URL_SFN and AWS_CA_BUNDLE. The SDK logs to the logger
+// instead of standard error.
 func LoadConfig(ctx context.Context, logger *slog.Logger) (aws.Config, error) {
 	load := func(ctx context.Context) (aws.Config, error) {
 		return config.LoadDefaultConfig(ctx, config.WithLogger(sdkLogger(logger)))
@@ -61,8 +59,8 @@ func LoadConfig(ctx context.Context, logger *slog.Logger) (aws.Config, error) {
 	return cfg, nil
 }
 
-// sdkLogger passes on what the SDK logs. These are remarks on its settings and
-// credentials: requests and bodies are logged only in a ClientLogMode.
+// sdkLogger returns a logger for the SDK. The SDK logs remarks on its settings and
+// credentials; it logs requests and bodies only in a ClientLogMode.
 func sdkLogger(logger *slog.Logger) logging.Logger {
 	return logging.LoggerFunc(func(severity logging.Classification, format string, args ...any) {
 		level := slog.LevelDebug
@@ -84,10 +82,9 @@ type Sender struct {
 	metrics     Metrics
 }
 
-// New returns a sender for the account and region of cfg, or says what of cfg can
-// never work, as [CheckConfig] does. It makes no call: credentials are fetched
-// when the first one is sent. From cfg's HTTP client only the proxy and TLS
-// settings are taken.
+// New returns a sender for the account and region of cfg, or the error of
+// [CheckConfig]. It makes no call; the first call fetches the credentials. From
+// cfg's HTTP client it takes only the proxy and TLS settings.
 func New(cfg aws.Config, opts Options) (*Sender, error) {
 	if cfg.Credentials == nil { // the SDK would send the request unsigned
 		return nil, errors.New("step functions: no source of AWS credentials")
@@ -101,8 +98,8 @@ func New(cfg aws.Config, opts Options) (*Sender, error) {
 	client := sfn.NewFromConfig(cfg, func(o *sfn.Options) {
 		o.HTTPClient = http
 		o.Retryer = aws.NopRetryer{}
-		o.RetryMaxAttempts = 0 // AWS_MAX_ATTEMPTS does not count here
-		o.ClientLogMode = 0    // a logged request is a logged task token
+		o.RetryMaxAttempts = 0 // ignores AWS_MAX_ATTEMPTS
+		o.ClientLogMode = 0    // a logged request would contain the task token
 	})
 	endpoint, err := endpointOf(client.Options())
 	if err != nil {
@@ -114,10 +111,10 @@ func New(cfg aws.Config, opts Options) (*Sender, error) {
 	}, nil
 }
 
-// Close gives the idle connections back. Calls under way are not disturbed.
+// Close closes the idle connections. It does not interrupt calls under way.
 func (s *Sender) Close() { s.http.transport.CloseIdleConnections() }
 
-// Send tells the task its outcome, in one attempt. Any error is a
+// Send sends a task its outcome, in one attempt. Any error is a
 // [*relay.SendError]. A failure without a name is sent as [ErrorUnnamed].
 func (s *Sender) Send(ctx context.Context, taskToken relay.TaskToken, outcome relay.Outcome) error {
 	secret := taskToken.Reveal()
@@ -142,7 +139,7 @@ func (s *Sender) Send(ctx context.Context, taskToken relay.TaskToken, outcome re
 	}
 }
 
-// Heartbeat tells the task that work goes on, in one attempt. Any error is a
+// Heartbeat sends a task a heartbeat, in one attempt. Any error is a
 // [*relay.SendError].
 func (s *Sender) Heartbeat(ctx context.Context, taskToken relay.TaskToken) error {
 	secret := taskToken.Reveal()
@@ -152,8 +149,8 @@ func (s *Sender) Heartbeat(ctx context.Context, taskToken relay.TaskToken) error
 	})
 }
 
-// call runs one SDK operation within the time-out. What is hidden is in no
-// error text.
+// call runs one SDK operation within the timeout. Its error does not contain the
+// hidden secrets.
 func (s *Sender) call(ctx context.Context, name string, hidden secrets, operation func(context.Context) error) error {
 	var a attempt
 	limited, cancel := context.WithTimeout(withAttempt(ctx, &a), s.timeout)
@@ -165,7 +162,7 @@ func (s *Sender) call(ctx context.Context, name string, hidden secrets, operatio
 		return nil
 	}
 	verdict := a.judge(ctx, err)
-	if verdict.class == relay.SendNeedsOperator && s.healing(limited, &a, verdict.code) {
+	if verdict.class == relay.SendNeedsOperator && s.correctable(limited, &a, verdict.code) {
 		verdict.class = relay.SendNotExecuted
 	}
 	s.called(name, verdict.class.String(), began)

@@ -16,7 +16,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestSend compares what Step Functions took with what was sent.
+// TestSend compares what Step Functions received with what was sent.
 func TestSend(t *testing.T) {
 	const odd = "{ \"n\": 12345678901234567890123, \"a\":1, \"a\":2, \"s\":\"\\ud800 <é>\u2028\" }\r\n"
 	tests := []struct {
@@ -81,8 +81,8 @@ func TestHeartbeat(t *testing.T) {
 	want(t, sender.Heartbeat(t.Context(), "stranger"), relay.SendNever, "InvalidToken")
 }
 
-// TestOneRequestPerSend holds whatever the server does, and whatever the
-// environment says about retries.
+// TestOneRequestPerSend: there is one request per Send, whatever the server does
+// and whatever the environment says about retries.
 func TestOneRequestPerSend(t *testing.T) {
 	t.Setenv("AWS_MAX_ATTEMPTS", "7")
 	t.Setenv("AWS_RETRY_MODE", "adaptive")
@@ -108,12 +108,12 @@ func TestOneRequestPerSend(t *testing.T) {
 			t.Cleanup(stop)
 			opts := stepfunctions.Options{}
 			if kind == standin.Hang || kind == standin.CommitThenHang {
-				opts.Timeout = impatient
+				opts.Timeout = shortTimeout
 			}
 			sender := environmentSender(t, url, opts)
 			taskToken := relay.TaskToken(server.NewTask(standin.TaskOptions{}))
-			// A connection that has served before is the harder case:
-			// net/http has rules of its own for repeating on those.
+			// A connection that was used before is the harder case: net/http
+			// repeats some requests on those.
 			if err := sender.Heartbeat(t.Context(), taskToken); err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +131,7 @@ func TestOneRequestPerSend(t *testing.T) {
 	}
 }
 
-// TestNoRedirect: a redirect would be a second request, to who knows whom.
+// TestNoRedirect: a redirect would be a second request, to an unknown server.
 func TestNoRedirect(t *testing.T) {
 	var mu sync.Mutex
 	requests := 0

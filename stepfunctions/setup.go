@@ -16,32 +16,33 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
-// Setup is where the calls go and with whose credentials. It holds no secret.
+// Setup says where the calls go and where their credentials come from. It has no
+// secrets.
 type Setup struct {
 	Region      string
-	Endpoint    string // host, with the port if one is named
-	Credentials string // where they are asked for
+	Endpoint    string // host, with the port if the setting has one
+	Credentials string // their source
 }
 
-// SetupError is a setting of AWS with which no call can ever work.
+// SetupError is an AWS setting with which no call can ever succeed.
 type SetupError struct {
-	Setting string // the variable of the environment
+	Setting string // the environment variable
 	Problem string // what is wrong, and what would be right
 }
 
 // Error implements error.
 func (e *SetupError) Error() string { return e.Setting + ": " + e.Problem }
 
-// CheckConfig reports what can never work, as one [*SetupError] for each
-// mistake. It asks nobody: that a region or a host does not exist is for
-// [Sender.Reach] to find out.
+// CheckConfig returns one [*SetupError] for each setting with which no call can
+// succeed. It makes no request: only [Sender.Reach] finds out that a region or a
+// host does not exist.
 func CheckConfig(cfg aws.Config) error {
 	_, err := endpointOf(sfn.NewFromConfig(cfg).Options())
 	return err
 }
 
-// regionForm is what names of regions are made of. A quotation mark or a blank
-// around the name is a frequent slip.
+// regionForm matches the names of regions. A frequent mistake is a quotation mark
+// or a blank around the name.
 var regionForm = regexp.MustCompile(`^[a-z][a-z0-9-]*[a-z0-9]$`)
 
 // endpointOf returns where a client's calls go.
@@ -72,11 +73,11 @@ func endpointOf(o sfn.Options) (*url.URL, error) {
 	case dual:
 		return nil, &SetupError{"AWS_USE_DUALSTACK_ENDPOINT", fmt.Sprintf("there is no such endpoint for the region %s; remove it (%v)", o.Region, err)}
 	}
-	return nil, &SetupError{"AWS_REGION", fmt.Sprintf("no endpoint of Step Functions follows from %.64q: %v", o.Region, err)}
+	return nil, &SetupError{"AWS_REGION", fmt.Sprintf("%.64q has no endpoint of Step Functions: %v", o.Region, err)}
 }
 
-// checkOwnEndpoint looks at an endpoint that was named, in place of the one
-// that follows from the region. It may hold a password, so it is not repeated.
+// checkOwnEndpoint checks an endpoint that replaces the region's own. The endpoint
+// may contain a password, so errors do not quote it.
 func checkOwnEndpoint(endpoint string, fips, dual bool) (errs []error) {
 	setting := endpointSetting()
 	u, err := url.Parse(endpoint)
@@ -93,7 +94,7 @@ func checkOwnEndpoint(endpoint string, fips, dual bool) (errs []error) {
 	return errs
 }
 
-// endpointSetting names the setting that an endpoint of one's own comes from.
+// endpointSetting returns the name of the setting that sets the endpoint.
 func endpointSetting() string {
 	for _, name := range []string{"AWS_ENDPOINT_URL_SFN", "AWS_ENDPOINT_URL"} {
 		if os.Getenv(name) != "" {
@@ -108,8 +109,8 @@ func (s *Sender) Setup() Setup {
 	return Setup{Region: s.region, Endpoint: s.endpoint.Host, Credentials: s.credentials.sources()}
 }
 
-// sourceNames has words for where credentials come from, for the sources that
-// are more than a step on the way to another.
+// sourceNames describes the sources of credentials, except those that only lead to
+// another source.
 var sourceNames = map[aws.CredentialSource]string{
 	aws.CredentialSourceEnvVars:              "environment variables",
 	aws.CredentialSourceEnvVarsSTSWebIDToken: "web identity token",
@@ -134,7 +135,7 @@ var sourceNames = map[aws.CredentialSource]string{
 	aws.CredentialSourceProfileProcess:       "process of the profile",
 }
 
-// sources says where credentials come from, first to last.
+// sources describes where credentials come from, first to last.
 func (c *credentials) sources() string {
 	var names []string
 	for _, source := range c.ProviderSources() {
@@ -145,8 +146,8 @@ func (c *credentials) sources() string {
 	return cmp.Or(strings.Join(names, ", "), "the program")
 }
 
-// Reach fetches credentials and connects to where the calls go, without making
-// one. Its error names host and cause.
+// Reach fetches credentials and connects to the endpoint, without making a call.
+// Its error names the host and the cause.
 func (s *Sender) Reach(ctx context.Context) error {
 	var a attempt
 	if _, err := s.credentials.Retrieve(withAttempt(ctx, &a)); err != nil {
@@ -156,7 +157,7 @@ func (s *Sender) Reach(ctx context.Context) error {
 	if proxy := s.http.transport.Proxy; proxy != nil {
 		by, err := proxy(&http.Request{URL: s.endpoint})
 		if err != nil {
-			return errors.New("the proxy is no URL, set HTTPS_PROXY right")
+			return errors.New("HTTPS_PROXY is not a URL; want one such as http://proxy.example.com:3128")
 		}
 		if by != nil {
 			through, target = " through the proxy "+by.Host, by

@@ -14,7 +14,7 @@ import (
 	"callback-relay/stepfunctions"
 )
 
-// loaded reads the environment as it is after a change.
+// loaded reads the environment after a change.
 func loaded(t *testing.T, environment map[string]string) aws.Config {
 	t.Helper()
 	isolate(t, "")
@@ -46,7 +46,7 @@ type joinedErrors []error
 
 func (j joinedErrors) Unwrap() []error { return j }
 
-// TestSetupThatCannotWork (row 86): it is refused, with the setting's name.
+// TestSetupThatCannotWork (row 86): it is refused with the name of the setting.
 func TestSetupThatCannotWork(t *testing.T) {
 	const own = "https://vpce-0a1b.states.eu-west-1.vpce.amazonaws.com"
 	tests := []struct {
@@ -83,7 +83,7 @@ func TestSetupThatCannotWork(t *testing.T) {
 	}
 }
 
-// TestSetup: what works is taken, and named for the log.
+// TestSetup: valid settings are accepted, and described for the log.
 func TestSetup(t *testing.T) {
 	tests := []struct {
 		environment map[string]string
@@ -115,8 +115,8 @@ func TestSetup(t *testing.T) {
 	}
 }
 
-// TestReach (row 86): without credentials, or without a way, it says so with
-// host and cause, and it makes no call in any case.
+// TestReach (row 86): without credentials or a connection, it returns the host and
+// the cause. It never makes a call.
 func TestReach(t *testing.T) {
 	server, url := listen(t)
 	host := strings.TrimPrefix(url, "http://")
@@ -125,7 +125,7 @@ func TestReach(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = closed.Close()
-	const nowhere = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.invalid" // refused without asking
+	const nowhere = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.invalid" // refused without a DNS request
 	none := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, errors.New("the role is gone")
 	})

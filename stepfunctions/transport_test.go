@@ -30,9 +30,9 @@ func TestNoConnection(t *testing.T) {
 		want(t, send(t, "http://"+listener.Addr().String(), stepfunctions.Options{}), relay.SendNotExecuted, "no-connection")
 	})
 	t.Run("no such host", func(t *testing.T) {
-		// A label of 64 characters is refused without asking anybody.
+		// A label of 64 characters is refused without a DNS request.
 		const host = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.invalid"
-		err := send(t, "http://"+host, stepfunctions.Options{Timeout: impatient})
+		err := send(t, "http://"+host, stepfunctions.Options{Timeout: shortTimeout})
 		failed, ok := errors.AsType[*relay.SendError](err)
 		if !ok || !failed.Class.NotExecuted() {
 			t.Errorf("got %v", err)
@@ -51,7 +51,7 @@ func TestNoConnection(t *testing.T) {
 		want(t, send(t, secure.URL, stepfunctions.Options{}), relay.SendNotExecuted, "no-connection")
 	})
 	t.Run("TLS handshake hangs", func(t *testing.T) {
-		want(t, send(t, "https://"+silentListener(t).String(), stepfunctions.Options{Timeout: impatient}), relay.SendNotExecuted, "timeout")
+		want(t, send(t, "https://"+silentListener(t).String(), stepfunctions.Options{Timeout: shortTimeout}), relay.SendNotExecuted, "timeout")
 	})
 	t.Run("cancelled before", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -68,8 +68,8 @@ func TestNoConnection(t *testing.T) {
 	})
 }
 
-// TestConnectedButUnclear walks the faults after which nobody knows, on fresh
-// and on used connections.
+// TestConnectedButUnclear tries all faults that leave a call unclear, on new and on
+// used connections.
 func TestConnectedButUnclear(t *testing.T) {
 	tests := []struct {
 		fault standin.FaultKind
@@ -92,7 +92,7 @@ func TestConnectedButUnclear(t *testing.T) {
 				name += ", used connection"
 			}
 			t.Run(name, func(t *testing.T) {
-				server, sender, taskToken := start(t, stepfunctions.Options{Timeout: impatient})
+				server, sender, taskToken := start(t, stepfunctions.Options{Timeout: shortTimeout})
 				if used {
 					if err := sender.Heartbeat(t.Context(), taskToken); err != nil {
 						t.Fatal(err)
@@ -105,7 +105,8 @@ func TestConnectedButUnclear(t *testing.T) {
 	}
 }
 
-// TestCancelledWhileWaiting: the request is out, whoever stops waiting for it.
+// TestCancelledWhileWaiting: a request that was sent is unclear, even if its caller
+// stops waiting.
 func TestCancelledWhileWaiting(t *testing.T) {
 	server, sender, taskToken := start(t, stepfunctions.Options{})
 	server.Inject(standin.Fault{Kind: standin.Hang})
@@ -120,8 +121,8 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	want(t, <-done, relay.SendUnclear, "cancelled")
 }
 
-// TestServerGone sends on a kept connection whose server has left. Whether the
-// write fails or the read, the request may have been on its way.
+// TestServerGone sends on an idle connection whose server is gone. Whether the
+// write or the read fails, the request may have been sent.
 func TestServerGone(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -140,7 +141,7 @@ func TestServerGone(t *testing.T) {
 	}
 }
 
-// answering returns a sender to a server that says the same with every 200.
+// answering returns a sender to a server that replies with this 200 every time.
 func answering(t *testing.T, body string) *stepfunctions.Sender {
 	t.Helper()
 	return startHandler(t, stepfunctions.Options{}, func(w http.ResponseWriter, _ *http.Request) {
@@ -148,7 +149,7 @@ func answering(t *testing.T, body string) *stepfunctions.Sender {
 	})
 }
 
-// TestReadableAnswers: what AWS may say with a 200, and success it is.
+// TestReadableAnswers: bodies that AWS may send with a 200 all mean success.
 func TestReadableAnswers(t *testing.T) {
 	for _, body := range []string{"", "{}", `{"later": "additions"}`} {
 		if err := answering(t, body).Send(t.Context(), "t", success); err != nil {
@@ -157,18 +158,18 @@ func TestReadableAnswers(t *testing.T) {
 	}
 }
 
-// TestUnreadableAnswers: a 200 that the SDK cannot read was taken, in all
-// likelihood. AWS sends none of these; something in between may.
+// TestUnreadableAnswers: after a 200 that the SDK cannot read, the call was most
+// likely accepted. AWS sends none of these, but a proxy may.
 func TestUnreadableAnswers(t *testing.T) {
 	for _, body := range []string{"null", "[]", "<html>", `{"cut":`} {
 		want(t, answering(t, body).Send(t.Context(), "t", success), relay.SendUnclear, "unreadable-answer")
 	}
 }
 
-// TestHungBody: the call's deadline covers the body of the answer too.
+// TestHungBody: the call's deadline covers the body of the reply too.
 func TestHungBody(t *testing.T) {
 	for status, class := range map[int]relay.SendClass{200: relay.SendUnclear, 500: relay.SendUnclear, 403: relay.SendNeedsOperator} {
-		sender := startHandler(t, stepfunctions.Options{Timeout: impatient}, func(w http.ResponseWriter, r *http.Request) {
+		sender := startHandler(t, stepfunctions.Options{Timeout: shortTimeout}, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.Header().Set("Content-Length", "64")
 			w.WriteHeader(status)

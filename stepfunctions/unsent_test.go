@@ -9,8 +9,8 @@ import (
 	"callback-relay/relay"
 )
 
-// TestJudgeUnsent has the errors that a Sender does not provoke: it always
-// fills in what the SDK requires.
+// TestJudgeUnsent tries the errors that a Sender never causes, since it always sets
+// what the SDK requires.
 func TestJudgeUnsent(t *testing.T) {
 	operation := func(err error) error {
 		return &smithy.OperationError{ServiceID: "SFN", OperationName: "SendTaskSuccess", Err: err}

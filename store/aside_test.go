@@ -14,7 +14,7 @@ import (
 	"callback-relay/relay"
 )
 
-// beside registers a callback in the partition of another one.
+// beside registers a callback in the partition of another callback.
 func (r *redisUnderTest) beside(cb relay.Callback, name string, change ...func(*relay.Registration)) relay.Callback {
 	r.t.Helper()
 	for i := range 10_000 {
@@ -39,8 +39,7 @@ func (r *redisUnderTest) aside(cb relay.Callback) map[string]float64 {
 	return all
 }
 
-// claimPast claims the one delivery that can be read, and wants to be told of
-// the rest.
+// claimPast claims the one readable delivery, and expects an error about the rest.
 func (r *redisUnderTest) claimPast(want relay.Callback) {
 	r.t.Helper()
 	got, err := r.Claim(r.t.Context(), 1)
@@ -52,7 +51,7 @@ func (r *redisUnderTest) claimPast(want relay.Callback) {
 	}
 }
 
-// strays are members that are no callback of the partition.
+// strays are members that are not callbacks of the partition.
 func (r *redisUnderTest) strays(cb relay.Callback) []string {
 	r.t.Helper()
 	all := []string{"", "x", strings.ToUpper(string(cb.ID)), string(cb.ID) + "a", "\xff\x00\r\n", strings.Repeat("long", 1000)}
@@ -66,8 +65,8 @@ func (r *redisUnderTest) strays(cb relay.Callback) []string {
 	}
 }
 
-// testStraysAreSetAside (row 80): members that are no callbacks of their partition
-// do not keep the others from their turn. None is lost, and they are counted.
+// testStraysAreSetAside (row 80): members that are not callbacks of their partition
+// do not delay the others. None is lost, and they are counted.
 func testStraysAreSetAside(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	due := r.register("due")
@@ -111,7 +110,7 @@ func testStraysAreSetAside(t *testing.T, r *redisUnderTest) {
 	if c.SetAside != int64(len(sets)*len(strays)) {
 		t.Errorf("%d are counted, want %d", c.SetAside, len(sets)*len(strays))
 	}
-	// Now all is as before.
+	// Everything else works as before.
 	r.pass(late)
 	if got, err := r.Claim(ctx, 10); len(got) != 1 || err != nil {
 		t.Errorf("claimed %d (%v)", len(got), err)
@@ -124,8 +123,9 @@ func testStraysAreSetAside(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// contents returns what a callback's key holds: the fields of a hash, or a text
-// under "". Not its DUMP, which changes while Redis grows the table of a hash.
+// contents returns the contents of a callback's key: the fields of a hash, or a
+// text under "". It does not use DUMP, whose result changes while Redis grows a
+// hash table.
 func (r *redisUnderTest) contents(cb relay.Callback) map[string]string {
 	ctx := context.Background()
 	if text, err := r.client.Get(ctx, r.key(cb)).Result(); err == nil {
@@ -136,9 +136,9 @@ func (r *redisUnderTest) contents(cb relay.Callback) map[string]string {
 	return fields
 }
 
-// testDamagedCallbacksAreSetAside (row 80): nor do callbacks whose hash is not as
-// the scripts write it. Nothing of them is changed, and once they are mended and
-// put back they are delivered.
+// testDamagedCallbacksAreSetAside (row 80): callbacks whose hash is not as scripts
+// write it do not delay the others either. They are not changed, and are delivered
+// once they are repaired and put back.
 func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	set := func(name, value string) func(string) error {
@@ -181,7 +181,7 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 	} {
 		good := r.register(relay.TaskToken("good-" + name))
 		var damaged []relay.Callback
-		for i := range 3 { // more than are looked at of one partition
+		for i := range 3 { // more than one step reads from a partition
 			bad := r.beside(good, fmt.Sprintf("bad-%s-%d", name, i))
 			if damage.of == "due" {
 				r.answer(bad, `1`)
@@ -198,8 +198,8 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 			r.claimPast(good)
 		} else {
 			r.pass(good)
-			for range 4 { // each step looks at a few of a partition
-				_, _ = r.Expire(ctx, 1) // the error tells of what was set aside
+			for range 4 { // each step reads only a few from a partition
+				_, _ = r.Expire(ctx, 1) // the error names what was set aside
 			}
 			if state := r.hash(good)["state"]; state != "answered" {
 				t.Errorf("%s: the one behind is %s", name, state)
@@ -217,7 +217,7 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 		if _, err := r.Census(ctx, time.Minute); err != nil {
 			t.Errorf("%s: census: %v", name, err)
 		}
-		// The list goes on without it.
+		// The list continues without it.
 		if shown := r.listAll(relay.Query{Limit: 50}); !slices.Contains(shown, good.ID) {
 			t.Errorf("%s: the good one is not listed", name)
 		}
@@ -225,7 +225,7 @@ func testDamagedCallbacksAreSetAside(t *testing.T, r *redisUnderTest) {
 		r.must(r.client.Set(ctx, "relay:schema", "2", 0).Err())
 	}
 
-	// Mended and put back, as docs/runbook.md says.
+	// Repaired and put back, as docs/runbook.md says.
 	cb := r.register("mended")
 	r.answer(cb, `1`)
 	r.pass(cb)
@@ -264,8 +264,8 @@ func testSettleOfDamagedCounts(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// testBrokenSealGoesOn (row 80): a delivery that no key opens is handed out as
-// what it is, to be tried again later, and the one behind it has its turn.
+// testBrokenSealGoesOn (row 80): a delivery that no key opens is claimed as
+// unreadable, to be tried again later, and does not delay the next one.
 func testBrokenSealGoesOn(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	broken := r.register("broken")
@@ -287,7 +287,7 @@ func testBrokenSealGoesOn(t *testing.T, r *redisUnderTest) {
 	if d := r.claimFirst(good); d.Unreadable != nil {
 		t.Errorf("the one behind: %v", d.Unreadable)
 	}
-	// A list shows what it can of a callback, and all of the others.
+	// A list shows what is readable of this callback, and all other callbacks.
 	r.must(r.client.HSet(ctx, r.key(good), "approvers", "k1:nothing that opens").Err())
 	if shown := r.listAll(relay.Query{Limit: 50}); len(shown) != 2 {
 		t.Errorf("%d listed, want both", len(shown))

@@ -43,7 +43,7 @@ func testCensus(t *testing.T, r *redisUnderTest) {
 			r.must(err)
 		}
 	}
-	// One outcome and one that waits are old.
+	// One outcome and one pending callback are old.
 	r.must(r.client.HSet(ctx, r.key(all[3]), "answered", old).Err())
 	r.must(r.client.ZAdd(ctx, r.set(all[5], "created"), redis.Z{Score: float64(old), Member: string(all[5].ID)}).Err())
 	c, err := r.Census(ctx, 30*time.Minute)
@@ -62,7 +62,7 @@ func testCensus(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// timings notes what the store tells the metrics.
+// timings records what the store reports to the metrics.
 type timings struct {
 	mu    sync.Mutex
 	calls []string
@@ -80,7 +80,7 @@ func (m *timings) RedisCalled(operation string, failed bool, took time.Duration)
 	m.calls = append(m.calls, operation)
 }
 
-// take returns what was noted since the last time.
+// take returns what was recorded since its last call.
 func (m *timings) take() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -9,12 +9,12 @@ import (
 	"github.com/alicebob/miniredis/v2"
 )
 
-// clock is Redis' own time, in milliseconds, which a test lets pass.
+// clock is Redis's own time, in milliseconds, which a test lets pass.
 type clock interface {
 	now() int64
 	pass(d time.Duration)
-	moved() int64 // how much of now is not in what Redis keeps
-	unit() int64  // how exact time is
+	moved() int64 // how far the stored times were moved back
+	unit() int64  // the precision of time
 }
 
 // settable is the clock of the in-process server.
@@ -40,11 +40,10 @@ func (c *settable) pass(d time.Duration) {
 func (c *settable) moved() int64 { return 0 }
 func (c *settable) unit() int64  { return 1 }
 
-// carried is the clock of a real server. Time passes in that all that the
-// server keeps moves into the past by as much. Scripts only ever compare what
-// is kept with the clock, so they cannot tell. Whatever happens takes some
-// time of its own, less than a minute: all waits are whole minutes, so that
-// what is due is certain.
+// carried is the clock of a real server. To let time pass, it moves all stored
+// times into the past. Scripts cannot tell the difference, since they only compare
+// stored times with the clock. Each step itself takes some real time, less than a
+// minute. So all waits are whole minutes, which makes clear what is due.
 type carried struct {
 	w  *world
 	by int64

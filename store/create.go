@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,21 +12,16 @@ import (
 
 // Create implements [relay.Store].
 func (s *Store) Create(ctx context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
-	// Even if no callback can be created, an existing one can be found. If it was
-	// created before the newest master key, its id is that of an older key.
-	full := cmp.Or(s.last.Load().full(), n.Refused)
-	look := n.OlderIDs
-	if full != nil {
-		look = append([]relay.CallbackID{n.ID}, look...)
-	}
-	for _, id := range look {
-		cb, err := s.existing(ctx, id, n)
-		if !errors.Is(err, relay.ErrNotFound) {
-			return cb, false, err
+	if full := s.last.Load().full(); full != nil {
+		// Even if no callback can be created, an existing one can be found.
+		cb, err := s.Find(ctx, n)
+		if errors.Is(err, relay.ErrNotFound) {
+			err = full
 		}
+		return cb, false, err
 	}
-	if full != nil {
-		return relay.Callback{}, false, full
+	if cb, err := s.find(ctx, n.OlderIDs, n); !errors.Is(err, relay.ErrNotFound) {
+		return cb, false, err
 	}
 	got, err := s.create(ctx, &n)
 	if err == nil {
@@ -45,6 +39,23 @@ func (s *Store) Create(ctx context.Context, n relay.NewCallback) (relay.Callback
 		return cb, false, err
 	}
 	return relay.Callback{}, false, unexpected("create", n.ID, got)
+}
+
+// Find implements [relay.Store].
+func (s *Store) Find(ctx context.Context, n relay.NewCallback) (relay.Callback, error) {
+	return s.find(ctx, append([]relay.CallbackID{n.ID}, n.OlderIDs...), n)
+}
+
+// find returns the callback with one of the ids. If it was created before the newest
+// master key, its id is that of an older key.
+func (s *Store) find(ctx context.Context, ids []relay.CallbackID, n relay.NewCallback) (relay.Callback, error) {
+	for _, id := range ids {
+		cb, err := s.existing(ctx, id, n)
+		if !errors.Is(err, relay.ErrNotFound) {
+			return cb, err
+		}
+	}
+	return relay.Callback{}, fmt.Errorf("create %s: %w", n.ID, relay.ErrNotFound)
 }
 
 // create seals the secrets and stores the callback, unless it exists.

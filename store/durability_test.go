@@ -13,16 +13,16 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// Row 59: with fewer copies than asked for, nobody is told that something is
-// stored; what was written stays, and is acknowledged once there are enough.
-// That is so for whoever comes again too, on connections that wrote nothing yet.
+// Row 59: with fewer copies than asked for, nothing is acknowledged. What was
+// written stays, and is acknowledged once there are enough copies. This is also
+// true for repeated calls on connections that have not written anything yet.
 func TestFewerReplicasThanAskedFor(t *testing.T) {
 	onPrimaries(t, fewerReplicasThanAskedFor)
 }
 
-// onPrimaries runs a test on a Redis and on a Valkey. They differ in what a
-// WAIT counts the copies of: in Redis before 7.2 all that was written before the
-// connection's last command, since then what the connection wrote.
+// onPrimaries runs a test on a Redis and on a Valkey. They differ in which writes
+// a WAIT counts. Before Redis 7.2 it counts all writes before the connection's last
+// command; since then only the connection's own writes.
 func onPrimaries(t *testing.T, test func(*testing.T, *redistest.Server)) {
 	t.Parallel()
 	if redistest.Available(t) {
@@ -74,8 +74,8 @@ func fewerReplicasThanAskedFor(t *testing.T, primary *redistest.Server) {
 	}
 }
 
-// A callback that was made with an older master key is found without a write.
-// What is said of it holds all the same.
+// A callback that was created with an older master key is found without a write.
+// It must be just as durable.
 func TestFoundUnderAnOlderKeyIsAsDurable(t *testing.T) {
 	onPrimaries(t, foundUnderAnOlderKeyIsAsDurable)
 }
@@ -114,8 +114,8 @@ func TestConfirmingChangesNothing(t *testing.T) {
 	r.confirmed("final", final, retention)
 }
 
-// confirmed registers a task token again, and checks that its callback stays as
-// it is and is kept for at most so long, or for good.
+// confirmed registers a task token again, and checks that its callback does not
+// change and its time to live does not grow.
 func (r *redisUnderTest) confirmed(task relay.TaskToken, cb relay.Callback, kept time.Duration) {
 	r.t.Helper()
 	before := r.hash(cb)
@@ -128,7 +128,7 @@ func (r *redisUnderTest) confirmed(task relay.TaskToken, cb relay.Callback, kept
 	}
 }
 
-// The scripts of a durable store are forgotten like any others (row 65).
+// A durable store also survives a server that forgets its scripts (row 65).
 func TestDurableForgottenScripts(t *testing.T) {
 	if !redistest.AvailableValkey(t) {
 		return
@@ -143,8 +143,8 @@ func TestDurableForgottenScripts(t *testing.T) {
 	}
 }
 
-// What must be waited for is judged: a file that is synced once a second, and
-// one of a replica that there is not.
+// WAITAOF is obeyed, both for a file that is synced once a second, and for the file
+// of a replica that does not exist.
 func TestAppendOnlyFiles(t *testing.T) {
 	if !redistest.AvailableValkey(t) {
 		return
@@ -171,7 +171,7 @@ func TestAppendOnlyFiles(t *testing.T) {
 	}
 }
 
-// Row 67: a slot that moves to another node while it is written to.
+// Row 67: a slot moves to another node while callbacks in it are written.
 func TestDurableWritesFollowASlot(t *testing.T) {
 	if !redistest.Available(t) {
 		return

@@ -13,7 +13,7 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// Row 63: a full Redis takes nothing new, and lets what it holds be finished.
+// Row 63: a full Redis accepts nothing new, but lets stored callbacks be finished.
 func TestFullRedisDrains(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -39,7 +39,7 @@ func TestFullRedisDrains(t *testing.T) {
 		t.Errorf("answer: %v, want ErrUnavailable", err)
 	}
 	if fmt.Sprint(r.hash(pending)) != fmt.Sprint(before) || r.inSet(pending, "due") {
-		t.Error("an answer that was refused left something behind")
+		t.Error("a refused answer was partly stored")
 	}
 
 	if n, err := r.Expire(ctx, 10); n != 2 || err != nil {
@@ -62,8 +62,8 @@ func TestFullRedisDrains(t *testing.T) {
 	}
 }
 
-// Row 65: a server that forgot the scripts is told them again, also in the
-// middle of a pipeline.
+// Row 65: a server that forgot the scripts gets them again, even in the middle of
+// a pipeline.
 func testForgottenScripts(t *testing.T, r *redisUnderTest) {
 	forget := func() { r.must(r.client.ScriptFlush(t.Context()).Err()) }
 	forget()
@@ -77,7 +77,7 @@ func testForgottenScripts(t *testing.T, r *redisUnderTest) {
 	r.settle(d, relay.Settlement{State: relay.StateDelivered})
 }
 
-// Row 9 and invariant 10: trouble with Redis is never an answer about a
+// Row 9 and invariant 10: a failure of Redis is never taken for a fact about a
 // callback.
 func TestRedisAway(t *testing.T) {
 	client, err := store.Open(store.ModeStandalone, "redis://127.0.0.1:1/0")

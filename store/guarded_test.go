@@ -11,12 +11,12 @@ import (
 	"callback-relay/relay"
 )
 
-// guards are what a later release may write behind the name and the kind of a
-// link: whatever it is, the link is guarded.
+// guards are examples of what a later release may write after the name and the
+// kind of a link. With any of them, the link is guarded.
 var guards = []string{`"sender"`, `{"sender":"stripe","outcomes":2}`, `["a",1]`, `true`, `false`, `0`, `""`}
 
-// guard rewrites a registration as the release to come writes it, with the named
-// link guarded.
+// guard rewrites a registration as a later release would, with the named link
+// guarded.
 func (r *redisUnderTest) guard(cb relay.Callback, name, guard string) {
 	r.t.Helper()
 	before := r.hash(cb)["registration"]
@@ -28,9 +28,9 @@ func (r *redisUnderTest) guard(cb relay.Callback, name, guard string) {
 	r.must(r.client.HSet(r.t.Context(), r.key(cb), "registration", before[:end]+","+guard+before[end:]).Err())
 }
 
-// A link that a later release has guarded ends nothing through this one, which
-// cannot check the guard: whatever it is used for, the replica of the later release
-// is to be asked, and nothing is stored.
+// This release cannot check the guard of a link that a later release has guarded.
+// So it refuses every use of the link as unavailable, and stores and shows nothing. The
+// sender tries again, until it reaches a replica of the later release.
 func testGuardedLink(t *testing.T, r *redisUnderTest) {
 	all := func(reg *relay.Registration) {
 		approvals(reg)
@@ -55,7 +55,7 @@ func testGuardedLink(t *testing.T, r *redisUnderTest) {
 			before := r.hash(cb)
 			for _, link := range cb.Links {
 				for use, err := range r.uses(r.link(cb, link.Name)) {
-					if use != "view" && !errors.Is(err, relay.ErrUnavailable) { // a view shows what there is, and ends nothing
+					if !errors.Is(err, relay.ErrUnavailable) {
 						t.Errorf("%s, guard %s, %s of %s: %v, want ErrUnavailable", state, guard, use, link.Name, err)
 					}
 				}
@@ -67,8 +67,8 @@ func testGuardedLink(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// Guarded is a link and not its callback: the others work as ever, as does one
-// whose third element is null.
+// Only the link is guarded, not its callback: other links work as before, and so
+// does a link whose third element is null.
 func testUnguardedBesideGuarded(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task", func(reg *relay.Registration) {
 		reg.Links = map[string]relay.LinkRequest{"a": webhookLink, "b": webhookLink, "c": webhookLink}
@@ -83,8 +83,8 @@ func testUnguardedBesideGuarded(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// A guard stays when this release writes the registration anew: with another
-// deadline, and with one more link, also where that of the later release was added.
+// A guard stays when this release rewrites the registration with another deadline
+// or one more link, even if the guarded link itself was added later.
 func testGuardStays(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task", approvals)
 	added, err := r.AddLink(t.Context(), cb.ID, "done", webhookLink, func(relay.Callback, *relay.Approval) error { return nil })
@@ -113,7 +113,7 @@ func testGuardStays(t *testing.T, r *redisUnderTest) {
 	if _, err := r.Answer(t.Context(), r.at(cb, added.Link), success(`1`)); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("guarded: %v", err)
 	}
-	// What the later release registered is not the same without the guard.
+	// A registration without the guard is not a repetition of one with the guard.
 	if _, _, err := r.Create(t.Context(), registration("task", approvals), maxExpiry); !errors.Is(err, relay.ErrSettingsDiffer) {
 		t.Errorf("registered again, without the guard: %v", err)
 	}

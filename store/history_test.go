@@ -19,16 +19,15 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// Invariants 2 to 7 and rows 12, 13, 36 to 39 and 42: whatever happens to a
-// few callbacks, in whatever order and however late, callers are told what the
-// model tells them and Redis holds what the model holds.
+// Invariants 2 to 7 and rows 12, 13, 36 to 39 and 42: whatever happens to a few
+// callbacks, in any order and with any delay, callers get the replies of the model
+// and Redis has the data of the model.
 //
-// Redis judges time by its own clock. The in-process server's clock can be
-// set, so there time is exact: steps happen one millisecond before a deadline,
-// at it and after it. A real server's clock cannot, so there what it keeps is
-// carried back instead (see carried), a minute at least: that scripts compare
-// as they should is seen there, at which millisecond is not. TestLinearizable
-// has real deadlines under a clock that nobody holds.
+// Redis uses its own clock. The clock of the in-process server can be set, so its
+// time is exact: steps happen one millisecond before, at and after a deadline. The
+// clock of a real server cannot be set, so its stored times are moved back instead
+// (see carried), by at least a minute. That shows that scripts compare times, but
+// not to the millisecond. TestLinearizable has real deadlines and a running clock.
 func TestModelOnMiniredis(t *testing.T) {
 	m := miniredis.RunT(t)
 	testModel(t, store.ModeStandalone, "redis://"+m.Addr(), "20", func(*world) clock { return &settable{m: m} })
@@ -40,8 +39,8 @@ func TestModelOnRedisServer(t *testing.T) {
 	}
 }
 
-// fewer lowers rapid's default of 100 histories, unless somebody asked for a
-// number (-rapid.checks, RAPID_CHECKS).
+// fewer lowers rapid's default of 100 histories, unless -rapid.checks or
+// RAPID_CHECKS sets a number.
 func fewer(t *testing.T, histories string) {
 	checks := flag.Lookup("rapid.checks").Value
 	if asked := checks.String(); asked == "100" {
@@ -65,7 +64,7 @@ func testModel(t *testing.T, mode, url, histories string, newClock func(*world) 
 			"":           w.check,
 			"create":     w.doCreate,
 			"answer":     w.doAnswer,
-			"answer2":    w.doAnswer, // what most depends on is tried most
+			"answer2":    w.doAnswer, // the most important step is tried most often
 			"decide":     w.doDecide,
 			"guess":      w.doGuess,
 			"revoke":     w.doRevoke,
@@ -85,7 +84,7 @@ func testModel(t *testing.T, mode, url, histories string, newClock func(*world) 
 	})
 }
 
-// world is a few callbacks, as Redis has them and as the model has them.
+// world is a few callbacks, both in Redis and in the model.
 type world struct {
 	*redisUnderTest
 	t     *rapid.T
@@ -94,20 +93,20 @@ type world struct {
 	tasks []*task
 }
 
-// task is one task token and the callback that is, was or will be made for it.
+// task is one task token and its callback, which may not exist yet or any more.
 type task struct {
-	relay.Callback // what is needed to find it
+	relay.Callback // with the id and links that find it
 	model
 	token  relay.TaskToken
-	reg    relay.Registration // of the callback there is
+	reg    relay.Registration // of the current callback
 	listed bool               // in the set of all callbacks: a tombstone's id stays until it is trimmed
-	older  []relay.Link       // of the registration before
+	older  []relay.Link       // of the previous registration
 	final  string             // the final state in whose set it is, forgotten ones until they are trimmed
-	leases []relay.Delivery   // handed out, the lost ones too
+	leases []relay.Delivery   // all that were handed out, including lost ones
 	before map[string]string  // the hash after the last step
 }
 
-// GoString is what a failing run prints.
+// GoString returns what a failing run prints.
 func (k *task) GoString() string { return k.token.Reveal() }
 
 func (w *world) newTask(token relay.TaskToken) *task {
@@ -126,7 +125,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// same compares what a caller was told with what the model says.
+// same compares the reply to a caller with that of the model.
 func (w *world) same(what string, want, got any) {
 	w.t.Helper()
 	if d := diff.Diff(want, got); d != "" {
@@ -175,7 +174,7 @@ func (w *world) doCreate(t *rapid.T) {
 	w.same("create", want, got)
 }
 
-// told2 drops the model from what one of its methods returned.
+// told2 drops the model from the results of one of its methods.
 func told2(_ model, words string) string { return words }
 
 var outcomes = []outcome{
@@ -184,8 +183,8 @@ var outcomes = []outcome{
 	{kind: relay.OutcomeFailure, error: "Rejected", payload: "no"},
 }
 
-// drawLink draws a link, and tells whether it is one of the callback there is:
-// now and then it is of the registration before (row 75).
+// drawLink draws a link, and returns whether it is one of the current callback. Now
+// and then it is one of the previous registration (row 75).
 func (w *world) drawLink(t *rapid.T, k *task) (link relay.LinkRef, known bool) {
 	cb := k.Callback
 	if len(k.older) > 0 && rapid.IntRange(0, 5).Draw(t, "older link") == 0 {
@@ -209,7 +208,7 @@ func (w *world) doAnswer(t *rapid.T) {
 	}
 }
 
-// answerText is what [model.answer] says, of what the store answered.
+// answerText describes a reply of the store as [model.answer] does.
 func answerText(got relay.Recorded, err error) string {
 	switch {
 	case err != nil:
@@ -222,10 +221,10 @@ func answerText(got relay.Recorded, err error) string {
 	return fmt.Sprintf("unexpected: %+v", got)
 }
 
-// unnamed is a lease whose name is not known yet: the store makes it up.
+// unnamed is a lease whose name is not known yet, since the store chooses it.
 const unnamed = "?"
 
-// hand checks what else is in a delivery, and keeps it for a settlement.
+// hand checks the rest of a delivery, and keeps it for a settlement.
 func (w *world) hand(k *task, d relay.Delivery) {
 	if d.TaskToken != k.token || d.Unreadable != nil {
 		w.t.Errorf("delivery of %s has another task token (%v)", k.token.Reveal(), d.Unreadable)
@@ -254,7 +253,7 @@ func (w *world) doWaiting(t *rapid.T) {
 	w.same("waiting", want, got)
 }
 
-// doDecide decides as somebody who has seen all decisions, or missed one.
+// doDecide decides as a person who has seen all decisions, or missed one.
 func (w *world) doDecide(t *rapid.T) {
 	k := w.drawTask(t)
 	link, known := w.drawLink(t, k)
@@ -349,8 +348,8 @@ func (w *world) doCancel(t *rapid.T) {
 	w.same("cancel", want, got)
 }
 
-// drawLimit draws how many a worker takes at once. Which one is the oldest is
-// known only where time is exact.
+// drawLimit draws how many deliveries a worker takes at once. If time is not exact,
+// it is unknown which one is the oldest.
 func (w *world) drawLimit(t *rapid.T) int {
 	if w.clock.unit() > 1 {
 		return 100
@@ -358,7 +357,7 @@ func (w *world) drawLimit(t *rapid.T) int {
 	return rapid.SampledFrom([]int{1, 100}).Draw(t, "limit")
 }
 
-// oldest returns the tasks that a worker takes: the first ones by time.
+// oldest returns the tasks that a worker takes, which are the first by time.
 func (w *world) oldest(limit int, ready func(*task) bool, time func(*task) int64) []*task {
 	var found []*task
 	for _, k := range w.tasks {
@@ -367,15 +366,15 @@ func (w *world) oldest(limit int, ready func(*task) bool, time func(*task) int64
 		}
 	}
 	slices.SortFunc(found, func(a, b *task) int {
-		return cmp.Or(cmp.Compare(time(a), time(b)), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(time(a), time(b)), byTurns(a.ID, b.ID))
 	})
 	return found[:min(limit, len(found))]
 }
 
 func (w *world) doExpire(t *rapid.T) { w.expire(w.drawLimit(t)) }
 
-// doStray lets the deadline watch find a callback that is not pending any
-// more, as when another replica was faster between its two steps.
+// doStray lets the deadline watch find a callback that is no longer pending, as
+// when another replica ends it between the two steps of the watch.
 func (w *world) doStray(t *rapid.T) {
 	k := w.drawTask(t)
 	if !k.kept || k.state == relay.StatePending {
@@ -458,7 +457,7 @@ func (w *world) doTrim(*rapid.T) {
 	w.same("trimmed", want, n)
 }
 
-// place is what a list of callbacks in a state is ordered by.
+// place returns the value by which a list of callbacks in a state is ordered.
 func (m model) place(state relay.State) int64 {
 	switch {
 	case state == relay.StatePending:
@@ -510,8 +509,8 @@ func (w *world) doList(t *rapid.T) {
 	w.same("backlog", int64(backlog), census.Callbacks[relay.StateAnswered])
 }
 
-// doPass lets time pass: to just before, at or just after something that is to
-// happen to a callback, or by a while.
+// doPass lets time pass: until just before, at or just after the next event of a
+// callback, or for some minutes.
 func (w *world) doPass(t *rapid.T) {
 	k, now, unit := w.drawTask(t), w.clock.now(), w.clock.unit()
 	to := now + rapid.Int64Range(1, 90).Draw(t, "minutes")*time.Minute.Milliseconds()
@@ -524,7 +523,7 @@ func (w *world) doPass(t *rapid.T) {
 	default:
 		to = k.ended + retention.Milliseconds()
 	}
-	// Rounded up: where time is not exact, some of the minute is gone already.
+	// Rounded up: if time is not exact, part of the minute has passed already.
 	by := (to-now+unit-1)/unit*unit + rapid.Int64Range(-1, 1).Draw(t, "off by")*unit
 	if by <= 0 {
 		t.Skip("that is in the past")

@@ -31,10 +31,10 @@ func (repeat) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// onceAfter does something after the first pipeline that has a command which
-// begins so, as the client spells it.
+// onceAfter calls a function after the first pipeline with a command that begins
+// with the given text, as the client writes it.
 type onceAfter struct {
-	repeat  // for the hooks that are not of interest
+	repeat  // for the other hooks
 	command string
 	do      func()
 }
@@ -54,9 +54,9 @@ func (o *onceAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pr
 	}
 }
 
-// reads counts what Redis hands out to lists.
+// reads counts what lists read from Redis.
 type reads struct {
-	repeat                 // for the hooks that are not of interest
+	repeat                 // for the other hooks
 	trips, members, hashes int
 }
 

@@ -12,7 +12,7 @@ import (
 	"callback-relay/relay"
 )
 
-// kept is what Redis holds of a callback.
+// kept is what Redis has stored of a callback.
 type kept struct {
 	State, By, Digest                             string
 	Fence, Attempts, Unclear, Decided             string
@@ -52,8 +52,8 @@ func (w *world) near(what string, want, got int64) {
 	}
 }
 
-// neverBack holds whatever the model says: the digest stays, the count of leases
-// does not go down, and nothing leads out of a final state.
+// neverBack checks rules that hold independently of the model: the digest stays,
+// the count of leases never falls, and a final state never changes.
 func (w *world) neverBack(k *task, before, after map[string]string) {
 	for _, field := range []string{"digest", "by", "answered", "type", "error"} {
 		if was, is := before[field], after[field]; was != "" && was != is && field != "answered" {
@@ -69,7 +69,7 @@ func (w *world) neverBack(k *task, before, after map[string]string) {
 	}
 }
 
-// wanted is what the model says that Redis should hold.
+// wanted returns what Redis should have stored, according to the model.
 func (w *world) wanted(k *task) kept {
 	m := k.model
 	if !m.kept {
@@ -104,7 +104,7 @@ func (w *world) wanted(k *task) kept {
 	return want
 }
 
-// found reads what Redis holds.
+// found reads what Redis has stored.
 func (w *world) found(k *task, hash map[string]string) kept {
 	moved := w.clock.moved()
 	score := func(set string) (int64, bool) {

@@ -25,7 +25,7 @@ var (
 	linearRounds = flag.Int("linear.rounds", 20, "how many rounds TestLinearizable goes on each server")
 )
 
-// How big a round is. Its histories stay so short that judging them takes
+// The size of a round. Its histories are short enough to be judged in
 // milliseconds.
 const (
 	linearReplicas  = 4
@@ -35,12 +35,11 @@ const (
 )
 
 // Rows 12 to 14, 18, 37, 38, 40, 55, 57, 71 and 72: replicas register, answer,
-// cancel, expire, claim and settle the same few callbacks at once, with
-// deadlines and leases that end meanwhile and connections that lose answers.
-// Each callback must have gone through what it went through as if one after
-// another: there is an order of the calls, each at some time between its
-// beginning and its end, in which the model tells everybody what the store
-// told them.
+// cancel, expire, claim and settle the same few callbacks at once, while deadlines
+// and leases end and connections lose replies. The history of each callback must
+// be linearizable: there must be an order of the calls, each at some time between
+// its beginning and its end, in which the model gives the same replies as the
+// store gave.
 func TestLinearizable(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -64,9 +63,9 @@ func TestLinearizable(t *testing.T) {
 
 // race is several replicas on one server.
 type race struct {
-	*redisUnderTest // the clean one: it loses nothing
+	*redisUnderTest // a connection that loses nothing
 	replicas        []*replica
-	seen            map[string]int // how often something was told
+	seen            map[string]int // how often each reply was given
 }
 
 func newRace(t *testing.T, mode, url string) *race {
@@ -74,8 +73,8 @@ func newRace(t *testing.T, mode, url string) *race {
 	r.must(r.client.Set(t.Context(), "relay:schema", "2", 0).Err())
 	for n := range linearReplicas + 1 {
 		// A slow machine must not make the client give up: only the line loses
-		// answers, so that it is known which ones. Every other replica's client
-		// does not repeat what was lost.
+		// replies, so that the test knows which. The client of every other replica
+		// does not repeat lost commands.
 		address := patiently(url)
 		if n%2 == 1 {
 			address += "&max_retries=-1"
@@ -103,8 +102,8 @@ type contested struct {
 	asked settings
 }
 
-// round lets the replicas loose on fresh callbacks, brings these to their end,
-// and judges.
+// round lets the replicas race on new callbacks, ends these, and judges the
+// histories.
 func (r *race) round(n int) {
 	rng := rand.New(rand.NewPCG(*linearSeed, uint64(n)))
 	var over []*contested
@@ -139,7 +138,7 @@ func (r *race) round(n int) {
 	r.judge(n, over)
 }
 
-// judge looks for an order of what the replicas were told.
+// judge searches for an order that explains the replies.
 func (r *race) judge(n int, over []*contested) {
 	expired, ended, unsure := 0, 0, false
 	for _, one := range r.replicas {
@@ -155,7 +154,7 @@ func (r *race) judge(n int, over []*contested) {
 		for _, one := range r.replicas {
 			for _, o := range one.calls[i] {
 				if o.lost && o.what == "create" {
-					// It can only have been at the time at which it was created.
+					// This can only have happened when the callback was created.
 					o.said = now.CreatedAt.UnixMilli()
 				}
 				r.seen[o.kind()]++
@@ -185,8 +184,8 @@ func (r *race) judge(n int, over []*contested) {
 	}
 }
 
-// checkVariety makes sure that the rounds have put the store to the test, as
-// the default number of them always does.
+// checkVariety checks that every important reply occurred, as it always does with
+// the default number of rounds.
 func (r *race) checkVariety() {
 	for _, kind := range slices.Sorted(maps.Keys(r.seen)) {
 		r.t.Logf("%6d × %s", r.seen[kind], kind)
@@ -204,20 +203,21 @@ func (r *race) checkVariety() {
 	}
 }
 
-// call is one call of the store, as far as one callback is concerned.
+// call is the part of a call of the store that concerns one callback.
 type call struct {
 	what string
 	step func(m model, now int64) (model, string)
 	told string
-	// said is the time at which Redis says that it judged, in milliseconds;
-	// 0 where it does not say.
+	// said is the time at which Redis ran the script, in milliseconds; 0 if the
+	// reply does not say.
 	said        int64
 	begun, over time.Time
-	// maybe: whether it happened is not known. lost: nor is until when it can.
+	// maybe says that the call may not have happened; lost says that it may also
+	// still happen later.
 	maybe, lost bool
 }
 
-// kind is what was asked and told, without the details.
+// kind is the call and its reply, without the details.
 func (c call) kind() string {
 	words, _, _ := strings.Cut(c.told, ":")
 	if c.maybe {
@@ -230,10 +230,10 @@ func (c call) kind() string {
 	return what + ": " + words
 }
 
-// after returns what the callback can be after the call, given what was told.
-// Redis and the replicas of a test have one clock, so a time that Redis gives
-// lies between beginning and end. Where it gives none, it judged at one of the
-// times at which the model's answer changes.
+// after returns the possible states of the callback after the call, given its
+// reply. Redis and the replicas of a test share one clock, so a time in a reply
+// lies between the call's beginning and end. If the reply has no time, it is enough
+// to try the times at which the model's reply changes.
 func (c call) after(m model) []any {
 	begun, over := c.begun.UnixMilli(), c.over.UnixMilli()
 	times := []int64{c.said}
@@ -255,7 +255,7 @@ func (c call) after(m model) []any {
 	return after
 }
 
-// sequential is the model, as porcupine wants it.
+// sequential is the model in the form that porcupine needs.
 var sequential = (&porcupine.NondeterministicModel{
 	Init:              func() []any { return []any{model{lease: linearLease.Milliseconds()}} },
 	Step:              func(state, input, _ any) []any { return input.(call).after(state.(model)) },

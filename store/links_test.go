@@ -13,7 +13,7 @@ import (
 	"callback-relay/relay"
 )
 
-// add adds a link that nobody objects to.
+// add adds a link without objections.
 func (r *redisUnderTest) add(cb relay.Callback, name string, l relay.LinkRequest) relay.View {
 	r.t.Helper()
 	v, err := r.AddLink(r.t.Context(), cb.ID, name, l, func(relay.Callback, *relay.Approval) error { return nil })
@@ -34,12 +34,12 @@ var (
 	approvalLink = relay.LinkRequest{LinkKind: relay.LinkKind{Type: relay.LinkApproval, Page: true}}
 )
 
-// Row 82: a link that leaked is replaced by one of the same name. The old one
-// never works again, the new one does at once, and the rest stays as it was.
+// Row 82: a leaked link is replaced by one of the same name. The old link never
+// works again, the new one works immediately, and the others are unchanged.
 func testReplaceLink(t *testing.T, r *redisUnderTest) {
 	for _, generation := range []bool{true, false} {
 		r.must(r.client.Del(t.Context(), "relay:v1:replicas").Err())
-		if !generation { // registered beside the release before
+		if !generation { // registered while a replica of the previous release is alive
 			r.must(r.client.ZAdd(t.Context(), "relay:v1:replicas", redis.Z{Member: "4JZBHC6VK2YQ7PXW3NTL5MRSDA"}).Err())
 		}
 		r.useKeys(r.keys)
@@ -87,7 +87,7 @@ func testReplaceLink(t *testing.T, r *redisUnderTest) {
 			t.Errorf("by %s, number %d", got.Outcome.By, got.Outcome.Number)
 		}
 		r.settle(*got.Delivery, relay.Settlement{State: relay.StateDelivered, Confirmed: true})
-		// What the links do is gone; what is said of them is not.
+		// What the links do is deleted; their titles and responses remain.
 		if _, kept := r.hash(cb)["content"]; kept {
 			t.Error("the content is kept")
 		}
@@ -104,8 +104,8 @@ func testReplaceLink(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// A link can be added where there was nothing but webhooks, with as many numbers
-// as there are and no more.
+// Links can be added to a callback that has only webhooks, until all numbers are
+// used.
 func testAddLinks(t *testing.T, r *redisUnderTest) {
 	ctx, fine := t.Context(), func(relay.Callback, *relay.Approval) error { return nil }
 	cb := r.register("task")
@@ -138,8 +138,8 @@ func testAddLinks(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// What stands in the way of another deadline stands in the way of another link,
-// and what is not accepted changes nothing.
+// A callback that cannot get another deadline cannot get another link either, and
+// a refused link changes nothing.
 func testAddLinkRefused(t *testing.T, r *redisUnderTest) {
 	fine := func(relay.Callback, *relay.Approval) error { return nil }
 	refused := func(name string, cb relay.Callback, want error, judge func(relay.Callback, *relay.Approval) error) {
@@ -183,8 +183,8 @@ func testAddLinkRefused(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// Links that several callers add at once do not take each other's number, and
-// one that is replaced at the moment of an answer either answered or is closed.
+// Links that several callers add at once get different numbers. A link that is
+// replaced at the moment of its answer has either answered or is closed.
 func testAddLinksAtOnce(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	cb := r.register("task", approvals)
@@ -232,8 +232,8 @@ func testAddLinksAtOnce(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// Row 83: what was answered or decided through a link that is closed since can
-// be repeated, and nothing else.
+// Row 83: an answer or decision can be repeated after its link was closed. Nothing
+// else can be done with a closed link.
 func testRepeatedAfterRevocation(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	cb := r.register("webhook", func(reg *relay.Registration) {
@@ -265,7 +265,7 @@ func testRepeatedAfterRevocation(t *testing.T, r *redisUnderTest) {
 		t.Errorf("what it answered: %+v, %v", v, err)
 	}
 
-	// A decision that did not end it, through a link that was replaced since.
+	// A decision that did not end the callback, with a link that was replaced later.
 	cb = r.register("quorum", approvals)
 	dana := r.link(cb, "dana")
 	mine := decision(true, "dana", "Dana Okafor")
@@ -276,24 +276,24 @@ func testRepeatedAfterRevocation(t *testing.T, r *redisUnderTest) {
 	kim.Approver = "Kim Sato"
 	v := r.add(cb, "dana", kim)
 	seen, err := r.View(ctx, dana)
-	if got, ok := seen.Mine(); err != nil || !seen.Link.Closed || !ok || got.Approver != "Dana Okafor" {
+	if got, ok := seen.OwnDecision(); err != nil || !seen.Link.Closed || !ok || got.Approver != "Dana Okafor" {
 		t.Errorf("what Dana decided: %+v, %v", seen.Decisions, err)
 	}
-	if _, ok := r.view(relay.Callback{ID: cb.ID, Key: cb.Key, Links: []relay.Link{v.Link}}, "dana").Mine(); ok {
+	if _, ok := r.view(relay.Callback{ID: cb.ID, Key: cb.Key, Links: []relay.Link{v.Link}}, "dana").OwnDecision(); ok {
 		t.Error("Dana's decision is taken for Kim's")
 	}
 	if _, err := r.Decide(ctx, dana, []relay.Decision{mine, mine}, nil); !errors.Is(err, relay.ErrLinkClosed) {
 		t.Errorf("another decision: %v", err)
 	}
-	// The release before notes the name of the link alone.
+	// The previous release stores only the name of the link.
 	old := r.register("old", approvals)
 	r.must(r.client.HSet(ctx, r.key(old), "decided", "1", "decisions", r.keys.Seal(old.ID, "decisions",
 		[]byte(`[{"approved":true,"link":"dana","approver":"Dana Okafor","at":1700000000123}]`))).Err())
-	if got, ok := r.view(old, "dana").Mine(); !ok || got.Number != r.link(old, "dana").Number {
+	if got, ok := r.view(old, "dana").OwnDecision(); !ok || got.Number != r.link(old, "dana").Number {
 		t.Errorf("decided at the release before: %+v", got)
 	}
 
-	// The client repeats a call whose answer was lost: the caller is to look.
+	// The client repeats a call whose reply was lost: the caller must look.
 	if _, err := r.Decide(ctx, dana, []relay.Decision{mine}, nil); !errors.Is(err, relay.ErrMeanwhile) {
 		t.Errorf("the same once more: %v", err)
 	}

@@ -22,7 +22,7 @@ func testList(t *testing.T, r *redisUnderTest) {
 		cb := r.register(relay.TaskToken(fmt.Sprint("task", i)), func(reg *relay.Registration) {
 			reg.Tags = map[string]string{"n": fmt.Sprint(i % 3)}
 		})
-		// Many of the same millisecond, as a burst makes them.
+		// Many callbacks of the same millisecond, as in a burst.
 		created := float64(1_000_000 + i/50)
 		r.must(r.client.ZAdd(t.Context(), r.set(cb, "created"), redis.Z{Score: created, Member: string(cb.ID)}).Err())
 		want = append(want, cb.ID)
@@ -76,9 +76,9 @@ func (r *redisUnderTest) listAll(q relay.Query) []relay.CallbackID {
 	}
 }
 
-// seedCallbacks stores callbacks as the scripts leave them, without running
-// them: one for each state in turn. All times of a callback are the same and
-// grow by one millisecond every so many callbacks.
+// seedCallbacks stores callbacks as the scripts would, without running them. The
+// states take turns. All times of a callback are equal, and grow by one millisecond
+// every few callbacks.
 func (r *redisUnderTest) seedCallbacks(n, sameTime int, tags func(int) string) {
 	r.t.Helper()
 	ctx, far := r.t.Context(), time.Now().Add(time.Hour).UnixMilli()
@@ -107,7 +107,7 @@ func (r *redisUnderTest) seedCallbacks(n, sameTime int, tags func(int) string) {
 	}
 }
 
-// listed returns what seedCallbacks has made and a list by state shows.
+// listed returns those callbacks of seedCallbacks that a list by state shows.
 func (r *redisUnderTest) listed(n, sameTime int, state relay.State) (want []relay.CallbackID) {
 	type at struct {
 		time int
@@ -134,7 +134,7 @@ func (r *redisUnderTest) listed(n, sameTime int, state relay.State) (want []rela
 	return want
 }
 
-// byTurns is how callbacks of one time are listed: in turns among the partitions.
+// byTurns orders callbacks of one time as lists do: partitions take turns.
 func byTurns(a, b relay.CallbackID) int {
 	if a.In(0) != b.In(0) {
 		return strings.Compare(string(a.In(0)), string(b.In(0)))
@@ -144,11 +144,11 @@ func byTurns(a, b relay.CallbackID) int {
 
 func oneTag(int) string { return "x" }
 
-// everyState is each state, and "" for all of them.
+// everyState is each state, and "" for all states.
 var everyState = append([]relay.State{""}, relay.States...)
 
-// What waits is listed by what comes first, and what has ended by what ended
-// last, in pages of any size.
+// Waiting callbacks are listed with the next one first, and ended callbacks with
+// the latest first, in pages of any size.
 func testListByState(t *testing.T, r *redisUnderTest) {
 	const n, sameTime = 600, 7
 	r.seedCallbacks(n, sameTime, oneTag)
@@ -162,8 +162,8 @@ func testListByState(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// Callbacks with one deadline, as a batch that ends at midnight makes them, do
-// not make pages any dearer.
+// Many callbacks with the same deadline, such as midnight, do not make pages more
+// expensive.
 func testListOfEqualTimes(t *testing.T, r *redisUnderTest) {
 	const n = 1_500
 	r.seedCallbacks(n, n, oneTag)
@@ -191,7 +191,7 @@ func testListOfEqualTimes(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// cheap checks what one page of a hundred has cost.
+// cheap checks the cost of one page of a hundred callbacks.
 func (r *redisUnderTest) cheap(state relay.State, c reads) {
 	r.t.Helper()
 	if c.trips > 4 || c.members > 200 || c.hashes > 100 {
@@ -199,7 +199,7 @@ func (r *redisUnderTest) cheap(state relay.State, c reads) {
 	}
 }
 
-// A page costs the same whatever its state, and wherever in the list it is.
+// The cost of a page does not depend on its state or its place in the list.
 func testListCost(t *testing.T, r *redisUnderTest) {
 	r.seedCallbacks(12_000, 40, oneTag)
 	var told timings
@@ -227,7 +227,7 @@ func testListCost(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// A cursor is good for the list that returned it.
+// A cursor is valid only for the list that returned it.
 func testListCursors(t *testing.T, r *redisUnderTest) {
 	r.seedCallbacks(60, 1, oneTag)
 	refused := func(q relay.Query) {
@@ -258,8 +258,9 @@ func testListCursors(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// While callbacks that ended before an upgrade are in no set of their state,
-// lists search for them, also one that has begun when the migration ends.
+// Before the migration, callbacks that ended before the upgrade are in no set of
+// their state, so lists search for them. A list that began before the end of the
+// migration continues to do so.
 func testListWhileMigrating(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	const n = 300
@@ -270,7 +271,7 @@ func testListWhileMigrating(t *testing.T, r *redisUnderTest) {
 		for _, state := range everyState {
 			want := r.listed(n, 1, state)
 			if state.Final() {
-				// As the release before this one has left them.
+				// As the previous release left them.
 				for _, id := range want {
 					r.must(r.client.ZRem(ctx, r.set(relay.Callback{ID: id}, string(state)), string(id)).Err())
 				}
@@ -380,8 +381,7 @@ func testListUnevenly(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// A page by a tag that few callbacks have comes back short, and says how far it
-// has looked.
+// A page by a rare tag may be short, and says how far it has searched.
 func testListByTagIsBounded(t *testing.T, r *redisUnderTest) {
 	const n, most = 2_600, 1000
 	r.seedCallbacks(n, 1, func(i int) string {

@@ -10,8 +10,8 @@ import (
 	"callback-relay/relay"
 )
 
-// A marker that was read counts for a few seconds. Then it has to be read again,
-// whatever else of Redis can be reached: a migration may have begun.
+// The marker counts for a few seconds after it was read. Then it must be read
+// again, even if the rest of Redis answers, because a migration may have begun.
 func TestMarkerCountsForSeconds(t *testing.T) {
 	server := miniredis.RunT(t)
 	must := func(err error) {

@@ -7,14 +7,14 @@ import (
 	"callback-relay/relay"
 )
 
-// model is what must be kept of one callback: the rules of the design once
-// more, in plain Go, without a script and without concurrency. Each method is
-// one step at one instant (milliseconds since the epoch). It returns the
-// callback after the step and, in words, what the caller is told.
+// model is the state that one callback must have. It has the rules of the design
+// in plain Go, without scripts and without concurrency. Each method is one step at
+// one instant (milliseconds since 1970). It returns the callback after the step,
+// and the reply to the caller as text.
 //
-// Two tests judge by it. TestModel takes random steps one after another and
-// compares all that Redis holds. TestLinearizable lets replicas race, and asks
-// whether what they were told can have been told one after another.
+// Two tests use it. TestModel takes random steps one after another and compares
+// all data in Redis. TestLinearizable lets replicas race, and checks that their
+// replies are possible in some sequential order.
 type model struct {
 	lease    int64 // how long an attempt may take
 	kept     bool  // in Redis, if only as a tombstone
@@ -24,9 +24,9 @@ type model struct {
 	state    relay.State
 
 	closed  [2]bool // by the link's number
-	wrong   [2]int  // codes, likewise
-	decided int     // how many people have
-	remarks bool    // what they wrote is there
+	wrong   [2]int  // wrong codes, by the link's number
+	decided int     // how many people have decided
+	remarks bool    // their remarks are stored
 
 	outcome  outcome
 	by       string // a link's number, or relay.ByExpiry
@@ -34,9 +34,9 @@ type model struct {
 
 	attempts, unclear int
 	held              string // name of the lease, while one is held
-	released          string // of the one that was settled last
+	released          string // name of the lease that was settled last
 	due               int64  // while answered: when the next attempt may start
-	leases            int    // how many there were, which the release before needs
+	leases            int    // how many there were, which the previous release needs
 
 	lastError string
 	reason    string
@@ -44,7 +44,7 @@ type model struct {
 	ended     int64 // when it became final
 }
 
-// settings are what two registrations must have in common to be the same.
+// settings are the parts of a registration that a repetition must not change.
 type settings struct {
 	expires  string // how it was asked for
 	onExpiry relay.OnExpiry
@@ -62,7 +62,7 @@ func (o outcome) relay() relay.Outcome {
 	return relay.NewOutcome(o.kind, o.error, relay.Payload(o.payload))
 }
 
-// plain is the reverse, but for the cause of an expiry: it names the deadline.
+// plain is the reverse, except for the cause of an expiry, which names the deadline.
 func plain(o relay.Outcome) outcome {
 	if o.Error == relay.ErrorExpired {
 		return expiryOutcome
@@ -87,7 +87,7 @@ func (m model) create(now int64, asked settings, deadline int64) (model, string)
 }
 
 func (m model) answer(now int64, by string, o outcome, lease string) (model, string) {
-	// A closed link may still ask what became of its own answer (row 83).
+	// A closed link may still repeat its own answer (row 83).
 	if m.isClosed(by) && (m.by != by || m.outcome != o) {
 		return m, told(relay.ErrLinkClosed)
 	}
@@ -109,11 +109,11 @@ func (m model) record(now int64, by string, o outcome, lease string) model {
 	return m
 }
 
-// isClosed tells whether a link, by its number, is.
+// isClosed returns whether the link of this number is closed.
 func (m model) isClosed(link string) bool { return m.kept && link != "" && m.closed[link[0]-'0'] }
 
-// decide is one more decision of somebody who has seen so many before it. With
-// an outcome it ends it.
+// decide adds a decision by a person who has seen the given number of earlier
+// ones. A decision with an outcome ends the callback.
 func (m model) decide(now int64, by string, before int, o *outcome, lease string) (model, string) {
 	if m.isClosed(by) && m.decided == before {
 		return m, told(relay.ErrLinkClosed)
@@ -191,7 +191,7 @@ func (m model) cancel(now int64) (model, string) {
 	return m, "cancelled"
 }
 
-// refusal is why the callback takes no answer, or nil.
+// refusal returns why the callback takes no answer, or nil.
 func (m model) refusal(now int64) error {
 	switch m.state {
 	case "":
@@ -215,7 +215,7 @@ func (m model) refusal(now int64) error {
 	return relay.ErrAlreadyAnswered
 }
 
-// overdue tells whether the deadline watch would end it.
+// overdue returns whether the deadline watch would end the callback.
 func (m model) overdue(now int64) bool { return m.state == relay.StatePending && m.deadline <= now }
 
 func (m model) expire(now int64) (model, string) {
@@ -231,7 +231,7 @@ func (m model) expire(now int64) (model, string) {
 	return m, "ended"
 }
 
-// claimable tells whether an attempt may start.
+// claimable returns whether an attempt may start.
 func (m model) claimable(now int64) bool { return m.state == relay.StateAnswered && m.due <= now }
 
 func (m model) claim(now int64, lease string) (model, string) {
@@ -247,7 +247,7 @@ func (m model) leaseText() string {
 	return fmt.Sprintf("leased: attempt %d after %d unclear, %v", m.attempts, m.unclear-1, m.outcome)
 }
 
-// deliveryText is [model.leaseText] of what the store handed out.
+// deliveryText is [model.leaseText] for a delivery of the store.
 func deliveryText(d relay.Delivery) string {
 	return fmt.Sprintf("leased: attempt %d after %d unclear, %v", d.Attempt, d.EarlierUnclear, plain(d.Outcome))
 }
@@ -274,7 +274,7 @@ func (m model) settle(now int64, lease string, end relay.Settlement) (model, str
 	return m, "held"
 }
 
-// forget drops a tombstone whose time is over.
+// forget drops a tombstone whose retention has ended.
 func (m model) forget(now int64) model {
 	if m.state.Final() && m.kept && now >= m.ended+retention.Milliseconds() {
 		return model{lease: m.lease}
@@ -282,7 +282,7 @@ func (m model) forget(now int64) model {
 	return m
 }
 
-// get is what the owner is shown, but for the times.
+// get returns what the owner sees, except the times.
 func (m model) get() (model, string) {
 	if !m.kept {
 		return m, told(relay.ErrNotFound)
@@ -295,7 +295,7 @@ func (m model) get() (model, string) {
 		m.state, m.outcome.kind, m.outcome.error, m.by, m.attempts, m.confirmed, last)
 }
 
-// callbackText is [model.get] of what the store showed.
+// callbackText is [model.get] for a callback of the store.
 func callbackText(cb relay.Callback) string {
 	var o relay.OutcomeView
 	var d relay.DeliveryView
@@ -311,7 +311,7 @@ func callbackText(cb relay.Callback) string {
 		cb.State, o.Type, o.Error, o.By, d.Attempts, d.Confirmed, d.LastError)
 }
 
-// told is an error as the caller knows it.
+// told returns the text of an error as the caller sees it.
 func told(err error) string {
 	for _, known := range []error{
 		relay.ErrNotFound, relay.ErrAlreadyAnswered, relay.ErrExpired, relay.ErrCancelled,

@@ -36,7 +36,7 @@ func approvals(reg *relay.Registration) {
 	}
 }
 
-// view is what the link of the name shows.
+// view returns what the named link shows.
 func (r *redisUnderTest) view(cb relay.Callback, name string) relay.View {
 	r.t.Helper()
 	v, err := r.View(r.t.Context(), r.link(cb, name))
@@ -46,7 +46,7 @@ func (r *redisUnderTest) view(cb relay.Callback, name string) relay.View {
 	return v
 }
 
-// A view shows what was registered, to the byte, whatever became of it since.
+// A view shows what was registered, byte for byte, whatever has happened since.
 func testView(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task", approvals)
 	asked := registration("task", approvals)
@@ -78,15 +78,14 @@ func testView(t *testing.T, r *redisUnderTest) {
 	if _, err := r.View(t.Context(), r.link(other, "dana")); !errors.Is(err, relay.ErrNotFound) {
 		t.Errorf("of no callback: %v, want ErrNotFound", err)
 	}
-	// The ring can make keys of links that the registration does not have.
+	// The key ring can make valid keys for links that were never registered.
 	cb.Links[0].Number = 31
 	if _, err := r.View(t.Context(), r.link(cb, cb.Links[0].Name)); !errors.Is(err, relay.ErrNotFound) {
 		t.Errorf("of no link: %v, want ErrNotFound", err)
 	}
 }
 
-// A registration that gives the links something else to do or to show is
-// another one, whatever the difference.
+// A registration whose links do or show anything else is not a repetition.
 func testOtherContent(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task", approvals)
 	if again := r.register("task", approvals); again.ID != cb.ID {
@@ -138,7 +137,8 @@ func testDecide(t *testing.T, r *redisUnderTest) {
 	if v := r.view(cb, "lee"); !cmp.Equal(v.Decisions, []relay.Decision{first}) {
 		t.Errorf("after one: %+v", v.Decisions)
 	}
-	// Who has not seen the first cannot take its place, whether it ends it or not.
+	// A decision made without seeing the first one is refused, whether it would end
+	// the callback or not.
 	outcome := success(`{"both":true}`)
 	for _, o := range []*relay.Outcome{nil, &outcome} {
 		if _, err := r.Decide(ctx, r.link(cb, "open"), []relay.Decision{second}, o); !errors.Is(err, relay.ErrMeanwhile) {
@@ -149,7 +149,7 @@ func testDecide(t *testing.T, r *redisUnderTest) {
 	if err != nil || got.State != relay.StateAnswered || got.Delivery == nil || got.Delivery.TaskToken != "task" {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	// Who decided stays; what they wrote is in the outcome alone.
+	// The names of those who decided stay; their remarks are only in the outcome.
 	v := r.view(cb, "lee")
 	for i := range v.Decisions {
 		if d := v.Decisions[i]; d.Comment != nil || d.Fields != nil {
@@ -187,8 +187,8 @@ func testDecide(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// However many decide at the same instant, every decision is kept, once, and
-// one alone is the last.
+// However many people decide at the same instant, every decision is stored once,
+// and only one is the last.
 func testDecideAtOnce(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task", func(reg *relay.Registration) {
 		approvals(reg)
@@ -237,7 +237,7 @@ func testDecideAtOnce(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// Five wrong codes close one link, however they are mixed with others'.
+// Five wrong codes close a link, even if other links get wrong codes in between.
 func testGuess(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	cb := r.register("task", approvals)
@@ -269,7 +269,7 @@ func testGuess(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// A link that is closed does nothing and shows nothing; the others do.
+// A closed link does nothing and shows nothing; the other links still work.
 func testRevoke(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	cb := r.register("task", approvals)
@@ -335,11 +335,11 @@ func testReschedule(t *testing.T, r *redisUnderTest) {
 			t.Errorf("%s: %v, want a mistake in a field", name, err)
 		}
 	}
-	// The deadline watch goes by the new one.
+	// The deadline watch uses the new deadline.
 	early := r.register("early")
 	_, err = r.Reschedule(ctx, early.ID, relay.Expires{In: time.Millisecond}, maxExpiry)
 	r.must(err)
-	for n := 0; n == 0; { // a millisecond of Redis' own clock
+	for n := 0; n == 0; { // until the millisecond has passed by the clock of Redis
 		n, err = r.Expire(ctx, 10)
 		r.must(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"callback-relay/relay"
 )
 
-// previous is a script of the previous release: testdata/previous has what
-// commit f172353 had in store/scripts.
+// previous is a script of the previous release: testdata/previous is a copy of
+// store/scripts at commit f172353.
 func (r *redisUnderTest) previous(name string, cb relay.Callback, args ...any) []any {
 	r.t.Helper()
 	source := ""
@@ -36,8 +36,8 @@ func (r *redisUnderTest) previous(name string, cb relay.Callback, args ...any) [
 }
 
 // Row 68: during a rollout two releases lease and settle the same delivery. The
-// previous one compares the field fence too. Whichever lost its lease changes
-// nothing, and whichever holds it can settle, also twice.
+// previous one also compares the field fence. The release that lost its lease
+// changes nothing, and the one that holds it can settle, even twice.
 func testLeasesBesideThePreviousRelease(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task")
 	claim := func(name string) (fence any) {
@@ -109,7 +109,7 @@ func testLeasesBesideThePreviousRelease(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// everything registers what there is to register.
+// everything registers a callback with every member that a registration can have.
 func everything(reg *relay.Registration) {
 	approvals(reg)
 	reg.Expires = relay.Expires{In: 24 * time.Hour}
@@ -127,9 +127,9 @@ func singleButton(reg *relay.Registration) {
 	}
 }
 
-// use does with a callback of [everything] what was done with those that the
-// previous release left in testdata/previous: somebody decides, a link is added,
-// one is guessed at, one closed; and as far as its name says, it is answered.
+// use repeats on a callback of [everything] what was done with those that the
+// previous release left in testdata/previous: a decision, an added link, a wrong
+// code and a closed link; and an answer or delivery if its name says so.
 func (r *redisUnderTest) use(cb relay.Callback) {
 	ctx := r.t.Context()
 	number := func(name string) byte {
@@ -153,9 +153,9 @@ func (r *redisUnderTest) use(cb relay.Callback) {
 	r.must(err)
 }
 
-// Row 72: what the previous release has stored is shown as what this one stores,
-// is found when its registration is repeated, and is, opened, the same JSON: so
-// the previous release can read what this one writes.
+// Row 72: a callback that the previous release has stored is shown like one of this
+// release, and is found when its registration is repeated. Its sealed JSON is the
+// same, so the previous release can also read what this one writes.
 func testWhatThePreviousReleaseStored(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	var stored map[string]map[string][]byte
@@ -198,7 +198,7 @@ func testWhatThePreviousReleaseStored(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// shown is what a callback and its links show, times and generation aside.
+// shown is what a callback and its links show, except times and generation.
 func (r *redisUnderTest) shown(cb relay.Callback) map[string]relay.View {
 	cb, err := r.Get(r.t.Context(), cb.ID)
 	r.must(err)
@@ -217,8 +217,8 @@ func (r *redisUnderTest) shown(cb relay.Callback) map[string]relay.View {
 	return views
 }
 
-// opened returns what is in the sealed fields of a callback. The order of members
-// counts in none of them but the digest.
+// opened returns the contents of a callback's sealed fields. The order of members
+// matters only for the digest.
 func (r *redisUnderTest) opened(cb relay.Callback) map[string]any {
 	all := map[string]any{}
 	for _, field := range []string{"content", "summary", "approvers", "added", "decisions", "remarks"} {

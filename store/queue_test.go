@@ -30,7 +30,7 @@ func testClaimTakesWhatNobodyHolds(t *testing.T, r *redisUnderTest) {
 	}
 	r.claimNone()
 
-	// Row 57: the first one wakes up. Its result changes nothing.
+	// Row 57: the first process wakes up. Its result changes nothing.
 	before := r.hash(cb)
 	held, err := r.Settle(t.Context(), first, relay.Settlement{State: relay.StateRefused, Reason: "TaskTimedOut"})
 	if held || err != nil {
@@ -74,8 +74,8 @@ func testSettleForAnotherAttempt(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// Row 18: the client repeats a script whose answer was lost. A pipe to Redis
-// that is cut after the script ran does the same.
+// Row 18: the client repeats a script whose reply was lost, as when a connection to
+// Redis breaks after the script ran.
 func testScriptsCanBeRepeated(t *testing.T, r *redisUnderTest) {
 	r.client.AddHook(repeat{})
 	cb := r.register("task")
@@ -162,8 +162,8 @@ func testClaimTakesTheOldestOfAllPartitions(t *testing.T, r *redisUnderTest) {
 	r.claimNone()
 }
 
-// Row 14, and invariant 12 as far as Redis goes: whoever comes at the same
-// time, one answer is recorded, and one worker has each delivery.
+// Row 14, and the part of invariant 12 that concerns Redis: of all concurrent
+// callers, one records the answer, and one worker gets each delivery.
 func testOnlyOneWins(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task")
 	link := r.link(cb, "default")
@@ -215,8 +215,8 @@ func atOnce(n int, do func(int) error) []error {
 	return errs
 }
 
-// A member that has no business in a queue, such as a restored backup could
-// leave there, is taken out, and its callback is left alone.
+// A member that does not belong in a queue, perhaps from a restored backup, is
+// removed, and its callback is not changed.
 func testStrayMembers(t *testing.T, r *redisUnderTest) {
 	ctx, past := t.Context(), float64(time.Now().Add(-time.Minute).UnixMilli())
 	early := r.register("too early")
@@ -258,12 +258,12 @@ func testReplicas(t *testing.T, r *redisUnderTest) {
 	announce("a", 2)
 	r.must(r.Leave(ctx, "b"))
 	announce("a", 1)
-	// One that has not been heard of for too long does not count.
+	// A replica that has not announced itself for too long does not count.
 	r.must(r.client.ZAdd(ctx, "relay:v1:replicas", redis.Z{Score: float64(time.Now().Add(-2 * time.Minute).UnixMilli()), Member: "c"}).Err())
 	announce("a", 1)
 }
 
-// A callback whose retention is over leaves all sets, and nothing else does.
+// A callback whose retention has ended leaves all sets; all others stay.
 func testTrim(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	var gone, kept []relay.Callback
@@ -291,7 +291,7 @@ func testTrim(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// inNoSet checks that nothing is left of a callback.
+// inNoSet checks that a callback is in no set any more.
 func (r *redisUnderTest) inNoSet(cb relay.Callback) {
 	r.t.Helper()
 	for _, set := range []string{"created", "deadline", "due", "delivered", "refused", "expired", "cancelled"} {
@@ -301,8 +301,8 @@ func (r *redisUnderTest) inNoSet(cb relay.Callback) {
 	}
 }
 
-// More callbacks than one step takes are trimmed, and what is registered again
-// or kept for longer, at any moment, stays.
+// More callbacks than one step handles are trimmed. A callback that is registered
+// again or kept for longer stays, whenever that happens.
 func testTrimMany(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	cancelled := func(task string) relay.Callback {
@@ -343,8 +343,8 @@ func testTrimMany(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// A callback whose hash is gone before it ended, which no script of the relay
-// does, leaves all sets once its time has come.
+// No script deletes the hash of a callback that has not ended. If one is gone
+// anyway, the callback leaves all sets when it is due.
 func testHashIsGone(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	pending, answered := r.register("pending"), r.register("answered")
@@ -361,10 +361,9 @@ func testHashIsGone(t *testing.T, r *redisUnderTest) {
 	r.inNoSet(answered)
 }
 
-// A failover to a replica that had not got a claim takes the claim back, and
-// with it everything that was counted. The next claim counts the same, and still
-// is another lease: the lost one settles nothing (row 57), neither while the
-// other is held nor afterwards.
+// A failover to a replica without the last claim undoes the claim, and its counts.
+// The next claim has the same counts but is a different lease: the lost lease
+// settles nothing (row 57), neither while the new one is held nor afterwards.
 func testLostClaim(t *testing.T, r *redisUnderTest) {
 	for _, end := range []relay.Settlement{
 		{State: relay.StateDelivered}, {State: relay.StateAnswered, RetryIn: time.Hour},
@@ -395,8 +394,8 @@ func testLostClaim(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// Row 18: a settlement whose reply was lost is repeated, and its holder is told
-// that it counts, until somebody else has the delivery.
+// Row 18: a settlement whose reply was lost is repeated, and reported as settled,
+// until another worker has the delivery.
 func testSettledTwice(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task")
 	first := r.answer(cb, `1`)

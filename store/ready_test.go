@@ -19,8 +19,8 @@ import (
 	"callback-relay/store/redistest"
 )
 
-// Rows 62 and 68: on a Redis that lost everything, or that a newer release has
-// changed, nothing is written and nothing is taken for the truth.
+// Rows 62 and 68: nothing is written to, and nothing is believed of, a Redis that
+// has lost everything or that a newer release has changed.
 func testWatch(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task")
 	link := r.link(cb, "default")
@@ -54,7 +54,7 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 				t.Errorf("schema %q: %s: %v, want ErrUnavailable", version, name, err)
 			}
 		}
-		// A process that has just started has not looked yet.
+		// A process that has just started has not checked Redis yet.
 		fresh := store.New(r.client, store.Options{Keys: r.keys, Lease: lease, Retention: retention})
 		if _, _, err := fresh.Create(ctx, relay.Prepare(r.keys, registration("fresh"), maxExpiry)); !errors.Is(err, relay.ErrUnavailable) {
 			t.Errorf("schema %q: create, before the first look: %v, want ErrUnavailable", version, err)
@@ -68,13 +68,13 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 	r.answer(cb, `1`)
 }
 
-// until waits for what another goroutine does in its own time.
+// until waits until a condition holds.
 func (r *redisUnderTest) until(what string, holds func() bool) {
 	r.t.Helper()
 	until(r.t, what, holds)
 }
 
-// until waits for what cannot tell when it is so.
+// until polls a condition until it holds.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -87,7 +87,7 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// Row 64: a server that would evict is no place for callbacks.
+// Row 64: a store on a server that would evict callbacks is not ready.
 func TestEvictionPolicy(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -104,8 +104,8 @@ func TestEvictionPolicy(t *testing.T) {
 	}
 }
 
-// Rows 63 and 72: when memory runs low registrations stop first. What is there
-// already is found, answered, delivered and cancelled.
+// Rows 63 and 72: when memory runs low, registrations stop first. Existing
+// callbacks are still found, answered, delivered and cancelled.
 func TestLowMemory(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -118,7 +118,8 @@ func TestLowMemory(t *testing.T) {
 		r := prepared(t, mode, server.URL)
 		cb, other := r.register("task"), r.register("other")
 		shares := r.watch()
-		// What the server itself needs varies by more than one per cent of little.
+		// Fill the memory, since the server's own needs vary by more than one per cent
+		// of a small one.
 		r.must(r.client.SetRange(t.Context(), "filling", 50<<20, "x").Err())
 		limitTo := func(share float64) {
 			var used float64
@@ -152,8 +153,8 @@ func TestLowMemory(t *testing.T) {
 	}
 }
 
-// watch runs the store's watch until the test ends. What it returns tells the
-// share of memory that was last seen.
+// watch runs the store's watch until the test ends. It returns a function that
+// returns the share of memory that was last seen.
 func (r *redisUnderTest) watch() (share func() float64) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -170,7 +171,7 @@ func (r *redisUnderTest) watch() (share func() float64) {
 	return func() float64 { return seen.Load().(float64) }
 }
 
-// A server that takes no writes says so, however it came to that.
+// A server that accepts no writes is noticed, whatever the reason.
 func TestNotWritable(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -189,7 +190,7 @@ func TestNotWritable(t *testing.T) {
 	wantFailedChecks(t, r, store.CheckWritable)
 }
 
-// A durability that the server cannot give is said before anybody waits for it.
+// A durability that the server cannot give is reported before anybody waits for it.
 func TestDurabilityThatCannotBe(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -200,7 +201,7 @@ func TestDurabilityThatCannotBe(t *testing.T) {
 	wantFailedChecks(t, prepared(t, store.ModeStandalone, server.URL, store.Durability{AOF: true, Local: 1}), store.CheckDurability)
 }
 
-// Row 41: a wrong clock of ours moves no deadline, and is noticed.
+// Row 41: a wrong clock of the relay changes no deadline, and is noticed.
 func TestWrongClock(t *testing.T) {
 	const far = 20 * time.Minute
 	for _, wrong := range []time.Duration{far, -far} {
@@ -230,7 +231,7 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
-// wantFailedChecks checks what keeps a store from being ready.
+// wantFailedChecks checks which checks of a store fail.
 func wantFailedChecks(t *testing.T, r *redisUnderTest, checks ...string) {
 	t.Helper()
 	var found []string
@@ -242,8 +243,7 @@ func wantFailedChecks(t *testing.T, r *redisUnderTest, checks ...string) {
 	}
 }
 
-// Row 62: that the keyspace is wrong counts also when the rest of Redis cannot
-// be looked at.
+// Row 62: a wrong keyspace is reported even if the rest of Redis cannot be checked.
 func TestWrongKeyspaceInABrokenCluster(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -283,8 +283,8 @@ func TestInfoForbidden(t *testing.T) {
 	wantFailedChecks(t, r, store.CheckEviction)
 }
 
-// What was read and is gone by the time that copies of it are asked for, in a
-// failover, is not acknowledged.
+// A callback that is lost in a failover, after it was read and before its copies
+// are counted, is not acknowledged.
 func TestConfirmingWhatIsGone(t *testing.T) {
 	if !redistest.Available(t) {
 		return

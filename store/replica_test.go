@@ -16,8 +16,8 @@ import (
 	"callback-relay/store"
 )
 
-// replica is one process of the relay, as far as the store goes. It asks one
-// thing at a time and writes down what it was told.
+// replica is the store of one process of the relay. It makes one call at a time and
+// records the replies.
 type replica struct {
 	*store.Store
 	n    int
@@ -29,8 +29,8 @@ type replica struct {
 	over          []*contested
 	calls         [][]call
 	leases        [][]relay.Delivery
-	expired       int  // deadlines it was told of
-	expiredUnsure bool // there can have been more
+	expired       int  // deadlines that were reported to it
+	expiredUnsure bool // there may have been more
 }
 
 func (p *replica) begin(r *redisUnderTest, over []*contested, rng *rand.Rand) {
@@ -38,9 +38,9 @@ func (p *replica) begin(r *redisUnderTest, over []*contested, rng *rand.Rand) {
 	p.calls, p.leases = make([][]call, len(over)), make([][]relay.Delivery, len(over))
 }
 
-// ask makes a call and writes it down. The function tells what it was told,
-// and whether that holds even when the client had to repeat the call: of a
-// call that was repeated "somebody was faster" can mean this call itself.
+// ask makes a call and records it. The function returns the reply, and whether it
+// counts even if the client repeated the call. After a repetition, "another caller
+// was first" may refer to the same call.
 func (p *replica) ask(i int, c call, do func(ctx context.Context, c *call) (certain bool, err error)) {
 	breaks := p.line.breaksSoFar()
 	c.begun = time.Now()
@@ -52,13 +52,13 @@ func (p *replica) ask(i int, c call, do func(ctx context.Context, c *call) (cert
 	p.calls[i] = append(p.calls[i], c)
 }
 
-// asLost is a call of which nobody knows whether, and when, it happened.
+// asLost returns the call as one that happened at an unknown time, or never.
 func (c call) asLost() call {
 	c.maybe, c.lost, c.said, c.over = true, true, 0, c.begun.Add(time.Hour)
 	return c
 }
 
-// step does something to something.
+// step makes a random call for a random callback.
 func (p *replica) step() {
 	i := p.rng.IntN(len(p.over))
 	switch n := p.rng.IntN(100); {
@@ -126,8 +126,8 @@ func (p *replica) answer(i int) {
 	})
 }
 
-// link looks a link up past the line, and reports false while there is none:
-// its key is not known before the callback is made.
+// link looks up a link without using the line. It returns false before the callback
+// exists, since the link's key is not known until then.
 func (p *replica) link(i int, name string) (link relay.LinkRef, ok bool) {
 	cb, err := p.r.Get(context.Background(), p.over[i].ID)
 	if errors.Is(err, relay.ErrNotFound) {
@@ -185,11 +185,11 @@ func (p *replica) get(i int) {
 	})
 }
 
-// unheard is a lease whose name no replica was told, so that none settles it.
+// unheard is a lease whose name no replica knows, so that none settles it.
 const unheard = "?"
 
-// expire and claim are about all callbacks: one call of each callback that
-// they touched, or may have.
+// expire and claim concern all callbacks. They are recorded as one call for each
+// callback that they changed, or may have changed.
 func (p *replica) expire() {
 	o := call{what: "expire", step: model.expire, maybe: true}
 	breaks := p.line.breaksSoFar()
@@ -202,7 +202,7 @@ func (p *replica) expire() {
 	} else if n == 0 {
 		return
 	}
-	for i := range p.over { // which ones it does not say
+	for i := range p.over { // the reply does not say which
 		p.calls[i] = append(p.calls[i], o)
 	}
 }
@@ -214,7 +214,7 @@ func (p *replica) claim() {
 	o := call{what: "claim", step: as(unheard)}
 	breaks := p.line.breaksSoFar()
 	o.begun = time.Now()
-	// What it claimed is returned also when the rest failed.
+	// Claims that succeeded are returned even if others failed.
 	claimed, _ := p.Claim(context.Background(), 100)
 	o.over = time.Now()
 	breaks = p.line.breaksSoFar() - breaks
@@ -225,21 +225,21 @@ func (p *replica) claim() {
 			}
 			sure := o
 			sure.step, sure.told = as(d.Lease), deliveryText(d)
-			if breaks == 0 { // a repeated claim says when it was repeated
+			if breaks == 0 { // the time in a repeated claim is that of the repetition
 				sure.said = d.LeasedAt.UnixMilli()
 			}
 			p.calls[i] = append(p.calls[i], sure)
 			p.leases[i] = append(p.leases[i], d)
 		}
-		// What was claimed without anybody hearing of it can be claimed again
-		// by the repetition, when another replica had it in between.
+		// A repetition may claim again what was claimed without a reply, if another
+		// replica had it in between.
 		for range breaks {
 			p.calls[i] = append(p.calls[i], o.asLost())
 		}
 	}
 }
 
-// settle settles a lease that it was given: the last one or one before.
+// settle settles one of the replica's leases: the last one or an earlier one.
 func (p *replica) settle(i int) {
 	held := p.leases[i]
 	if len(held) == 0 {
@@ -265,8 +265,8 @@ func (p *replica) settleAs(i int, d relay.Delivery, end relay.Settlement) {
 	})
 }
 
-// clearUp brings every callback to its end: nothing may be left behind that no
-// replica finds. Callbacks whose deadline is far stay pending.
+// clearUp ends every callback, which shows that replicas find all of them.
+// Callbacks whose deadline is far away stay pending.
 func (p *replica) clearUp() {
 	p.r.t.Helper()
 	p.createAll()
@@ -297,8 +297,8 @@ func (p *replica) clearUp() {
 	}
 }
 
-// line is a replica's way to Redis. Now and then it breaks: before a command
-// is sent or, which is worse, while its answer is on the way back.
+// line is a replica's connection to Redis. Now and then it breaks, either before a
+// command is sent or, which is worse, before its reply arrives.
 type line struct {
 	chance float64
 
@@ -323,7 +323,7 @@ func (l *line) DialHook(next redis.DialHook) redis.DialHook {
 	}
 }
 
-// breaks tells whether the line breaks now.
+// breaks returns whether the line breaks now.
 func (l *line) breaks() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -353,7 +353,7 @@ func (c *lineConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// Read waits for the answer, so that what was asked has happened, and loses it.
+// Read may lose the reply. It first waits for it, so that the command has run.
 func (c *lineConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if err == nil && c.line.breaks() {

@@ -14,7 +14,7 @@ import (
 	"callback-relay/relay"
 )
 
-// uses is everything that a link can be used for.
+// uses are all uses of a link.
 func (r *redisUnderTest) uses(link relay.LinkRef) map[string]error {
 	ctx, o := r.t.Context(), success(`{"by":"a thief"}`)
 	decisions := []relay.Decision{decision(true, "default", "A Thief")}
@@ -29,7 +29,7 @@ func (r *redisUnderTest) uses(link relay.LinkRef) map[string]error {
 	return uses
 }
 
-// worksNot checks that no use of a link is one: 404, and nothing is stored.
+// worksNot checks that every use of a link fails with 404 and stores nothing.
 func (r *redisUnderTest) worksNot(what string, cb relay.Callback, link relay.LinkRef) {
 	r.t.Helper()
 	before := r.hash(cb)
@@ -43,7 +43,7 @@ func (r *redisUnderTest) worksNot(what string, cb relay.Callback, link relay.Lin
 	}
 }
 
-// forget makes retention pass, which takes the hash and leaves the rest.
+// forget lets retention end, which deletes the hash and nothing else.
 func (r *redisUnderTest) forget(cb relay.Callback) {
 	r.t.Helper()
 	ctx, past := r.t.Context(), float64(time.Now().Add(-time.Second).UnixMilli())
@@ -53,8 +53,8 @@ func (r *redisUnderTest) forget(cb relay.Callback) {
 	r.must(r.client.Del(ctx, r.key(cb)).Err())
 }
 
-// Row 75: a link of an earlier registration of the same task token is none of
-// the present one, whether that has such a link or not.
+// Row 75: a link of an earlier registration of the same task token is not valid for
+// the current one, whether that has such a link or not.
 func testEarlierRegistration(t *testing.T, r *redisUnderTest) {
 	all := func(reg *relay.Registration) {
 		approvals(reg)
@@ -84,8 +84,8 @@ func testEarlierRegistration(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// A callback that the release before this one made has no generation: its
-// links, and the codes of its pages, stay as they were.
+// A callback that the previous release created has no generation. Its links, and
+// the codes of its pages, do not change.
 func testWithoutGeneration(t *testing.T, r *redisUnderTest) {
 	beside := func() { // a replica of that release, as it names itself
 		r.must(r.client.ZAdd(t.Context(), "relay:v1:replicas", redis.Z{Score: float64(time.Now().UnixMilli()), Member: "4JZBHC6VK2YQ7PXW3NTL5MRSDA"}).Err())
@@ -107,7 +107,7 @@ func testWithoutGeneration(t *testing.T, r *redisUnderTest) {
 	_, err := r.Answer(t.Context(), r.link(cb, "yes"), success(`1`))
 	r.must(err)
 
-	// Where neither has one, kind and number still tell links apart.
+	// If neither has a generation, kind and number still distinguish links.
 	r.forget(cb)
 	pages := r.register("task", func(reg *relay.Registration) {
 		approvals(reg)
@@ -120,7 +120,7 @@ func testWithoutGeneration(t *testing.T, r *redisUnderTest) {
 		}
 	}
 
-	// Registered anew with a generation, none of these links is left.
+	// After a new registration with a generation, none of these links is valid.
 	r.forget(cb)
 	r.must(r.client.Del(t.Context(), "relay:v1:replicas").Err())
 	r.useKeys(r.keys)
@@ -128,7 +128,7 @@ func testWithoutGeneration(t *testing.T, r *redisUnderTest) {
 	for _, link := range cb.Links {
 		r.worksNot("made without a generation, link "+link.Name, next, r.link(cb, link.Name))
 	}
-	// And the other way round, as when a rollout is reversed.
+	// The same in the other direction, as when a rollout is reversed.
 	r.forget(next)
 	beside()
 	r.useKeys(r.keys)
@@ -138,9 +138,8 @@ func testWithoutGeneration(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// Registrations have a generation while every live replica knows what that is:
-// from the first one on where no other is alive, and as soon as the last one is
-// gone that does not.
+// Registrations have a generation while every live replica knows generations: from
+// the beginning if all do, otherwise as soon as the last older replica is gone.
 func testGenerationsInARollout(t *testing.T, r *redisUnderTest) {
 	ctx, made := t.Context(), 0
 	check := func(when string, want bool) {
@@ -185,8 +184,8 @@ func testGenerationsInARollout(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// A key proves the kind of a link along with its number: one of another kind is
-// none of this registration, whatever it is used for, and shows no page.
+// A key proves the kind of a link along with its number. A key of another kind is
+// not valid for this registration, whatever its use, and shows no page.
 func testOtherKind(_ *testing.T, r *redisUnderTest) {
 	cb := r.register("task", approvals)
 	for _, link := range cb.Links {

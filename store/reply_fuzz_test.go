@@ -19,8 +19,8 @@ import (
 	"callback-relay/relay"
 )
 
-// anything is a Redis that answers every command at once, and scripts with
-// whatever it was told to.
+// anything is a Redis that answers every command immediately. To scripts it gives
+// whatever reply the test has set.
 type anything struct {
 	script any       // what a script returns; an error is one
 	copies any       // what WAIT and WAITAOF return
@@ -80,12 +80,12 @@ func (a *anything) answer(cmd redis.Cmder) error {
 	return nil
 }
 
-// bench is a store on such a Redis, and what its replies are made of.
+// bench is a store on such a Redis, and the parts from which replies are made.
 type bench struct {
 	*Store
 	redis *anything
 	link  relay.LinkRef
-	words map[string]string // what a reply of the fuzzer can name and not guess
+	words map[string]string // values that the fuzzer can name but not guess
 }
 
 var answered = relay.Outcome{Type: relay.OutcomeSuccess, Output: relay.Payload(`{"a":1}`)}
@@ -103,7 +103,7 @@ func newBench(t testing.TB, d Durability) *bench {
 	b.Store = New(client, Options{Keys: keys, Lease: time.Minute, Retention: time.Hour, Durability: d})
 	id := keys.Identify("task")[0].ID
 	b.redis.set = fmt.Sprint(id.Partition() + 1)
-	if d.waits() { // that client has hooks of its own
+	if d.waits() { // that client has its own hooks
 		patient, err := b.primaryOf(context.Background(), callbackKey(id))
 		if err != nil {
 			t.Fatal(err)
@@ -150,8 +150,7 @@ func (b *bench) list(lines string) []any {
 	return values
 }
 
-// fieldsOf reads the values of viewFields as list does, as many as HMGET is
-// asked for.
+// fieldsOf reads the values of viewFields as list does, as many as HMGET returns.
 func (b *bench) fieldsOf(lines string) []any {
 	return append(b.list(lines), make([]any, len(viewFields))...)[:len(viewFields)]
 }
@@ -166,9 +165,9 @@ func isDefinite(err error) bool {
 	return slices.ContainsFunc(definite, func(d error) bool { return errors.Is(err, d) })
 }
 
-// Whatever a server answers a script with, nothing is taken for done, and no
-// sender is turned away for good, unless the script has said so: anything else
-// is trouble with Redis.
+// Whatever reply a server gives to a script, nothing counts as done and no sender
+// is turned away for good, unless the script says so. Any other reply counts as a
+// failure of Redis.
 func FuzzReplies(f *testing.F) {
 	const lease = "\nattempts\n1\nunclear\n0\ncreated\n1000\nanswered\n2000\nnow\n2000\ntaskToken\n"
 	for _, lines := range []string{
@@ -190,7 +189,7 @@ func FuzzReplies(f *testing.F) {
 		ctx := t.Context()
 		b.redis.fields = b.fieldsOf("delivered\n1000 2000 @spec\nsuccess\n\n0\n1500\n1\n\n\n1\n1600")
 		b.redis.sets = []redis.Z{{Score: 1000, Member: b.words["@id"]}}
-		// As a rule the lines are what follows the name of the verdict.
+		// Usually the lines are what follows the name of the verdict.
 		rest, plain := strings.CutPrefix(lines, "plain ")
 		if !plain {
 			rest = "verdict\n" + lines
@@ -216,7 +215,7 @@ func FuzzReplies(f *testing.F) {
 			}
 			return ""
 		}
-		// A reply that holds anything but texts is none.
+		// A reply with anything but texts is invalid.
 		if slices.ContainsFunc(reply, func(v any) bool { _, ok := v.(string); return !ok && v != nil }) {
 			reply = nil
 		}
@@ -279,7 +278,7 @@ func FuzzReplies(f *testing.F) {
 		held, err := b.Settle(ctx, relay.Delivery{ID: b.link.ID, Lease: "A"}, relay.Settlement{State: relay.StateDelivered})
 		check("settle", err, held && said("settled") || !held && said("lease lost"), false)
 
-		// Once as what becomes of a callback that is due, once as what is due.
+		// Once as the result for a due callback, once as the list of what is due.
 		for _, due := range []any{[]any{b.redis.set, b.words["@id"], "1000"}, b.redis.script} {
 			b.redis.due = due
 			claimed, err := b.Claim(ctx, 5)
@@ -299,8 +298,8 @@ func FuzzReplies(f *testing.F) {
 	})
 }
 
-// undamaged checks that a delivery which says that it can be read holds what
-// was sealed, and one that cannot holds nothing to send.
+// undamaged checks that a readable delivery has what was sealed, and that an
+// unreadable one has nothing to send.
 func undamaged(t *testing.T, d relay.Delivery) {
 	t.Helper()
 	switch {
@@ -311,8 +310,8 @@ func undamaged(t *testing.T, d relay.Delivery) {
 	}
 }
 
-// Whatever the hash of a callback holds, it is shown or refused, and never
-// taken for one that is not there.
+// Whatever the hash of a callback contains, the callback is shown or refused, and
+// never taken for a missing one.
 func FuzzView(f *testing.F) {
 	for _, lines := range []string{
 		"pending\n1000 2000 @spec", "delivered\n1000 2000 @spec\nsuccess\n\n0\n1500\n1\n\n\n1\n1600",
@@ -353,7 +352,7 @@ func FuzzView(f *testing.F) {
 				t.Errorf("%q is seen as %+v", lines, cb)
 			}
 			names := map[string]bool{}
-			for i, link := range cb.Links { // of each name the last one
+			for i, link := range cb.Links { // the newest link of each name
 				if names[link.Name] || i > 0 && link.Number <= cb.Links[i-1].Number && len(cb.Links) <= relay.MaxLinkNumbers {
 					t.Errorf("link %d is named %q and has the number %d", i, link.Name, link.Number)
 				}
@@ -363,8 +362,8 @@ func FuzzView(f *testing.F) {
 	})
 }
 
-// Whatever the sets hold, a list ends, and shows what they hold and nothing
-// else; a cursor from outside is one that a list made, or refused unquoted.
+// Whatever the sets contain, a list ends, and shows exactly what they contain. A
+// cursor that no list has made is refused, and not quoted.
 func FuzzList(f *testing.F) {
 	b := newBench(f, Durability{})
 	id := b.words["@id"]
@@ -394,7 +393,7 @@ func FuzzList(f *testing.F) {
 		}
 		for _, text := range []string{cursor, page.Next} {
 			if text == "" || strings.HasPrefix(text, "-") {
-				continue // a time before 1970 is none of ours
+				continue // the relay writes no time before 1970
 			}
 			o, p, err := parseCursor(text, "")
 			if _, again, againErr := parseCursor(o.cursor(p), ""); err != nil || againErr != nil || again.id != p.id || again.score != p.score {
@@ -404,8 +403,8 @@ func FuzzList(f *testing.F) {
 	})
 }
 
-// Whatever a server answers a WAIT or a WAITAOF with, an answer is acknowledged
-// only if that says that there are enough copies.
+// Whatever reply a server gives to WAIT or WAITAOF, an answer is acknowledged only
+// if the reply says that there are enough copies.
 func FuzzCopies(f *testing.F) {
 	for _, lines := range []string{"", "nil", "int 0", "int 1", "int 2", "int -1", "1", "int 1\nint 1", "int 0\nint 1", "int 1\nint 0", "int 1\nint 1\nint 1", "OK", "float 1"} {
 		f.Add(true, false, lines)

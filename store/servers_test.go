@@ -22,8 +22,8 @@ const (
 	lease     = time.Minute
 )
 
-// redisUnderTest is one server with a store on it, and what a test needs to
-// look behind it.
+// redisUnderTest is one server with a store on it, and what a test needs to inspect
+// the server itself.
 type redisUnderTest struct {
 	*store.Store
 	t      *testing.T
@@ -33,7 +33,7 @@ type redisUnderTest struct {
 	durability store.Durability // of the stores that are made from now on
 }
 
-// conformance is what every kind of Redis must do alike.
+// conformance are the tests that every kind of Redis must pass.
 var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"EarlierRegistration":                testEarlierRegistration,
 	"GuardedLink":                        testGuardedLink,
@@ -115,14 +115,15 @@ func TestOnSentinel(t *testing.T) {
 	}
 }
 
-// A cluster of one node refuses what crosses slots; miniredis does not notice.
+// A cluster of one node refuses scripts whose keys are in several slots; miniredis
+// does not.
 func TestOnCluster(t *testing.T) {
 	if redistest.Available(t) {
 		conform(t, store.ModeCluster, redistest.StartCluster(t).URL)
 	}
 }
 
-// A durable store promises more, and does the same.
+// A durable store promises more, and must pass the same tests.
 func TestOnReplicated(t *testing.T) {
 	if redistest.Available(t) {
 		primary := redistest.Start(t)
@@ -152,8 +153,8 @@ func conform(t *testing.T, mode, url string, durability ...store.Durability) {
 	}
 }
 
-// patiently keeps a client from giving up on a slow machine, and repeating a
-// command of which nobody knows whether it ran.
+// patiently gives a client long timeouts. Otherwise, on a slow machine, it could
+// repeat a command that has already run.
 func patiently(url string) string {
 	separator := "?"
 	if strings.Contains(url, separator) {
@@ -184,8 +185,8 @@ func (r *redisUnderTest) useKeys(keys *relay.KeyRing) {
 	r.Store = store.New(r.client, store.Options{Keys: keys, Lease: lease, Retention: retention, Durability: r.durability})
 }
 
-// newKeys makes a ring of keys with the names, newest first; the same name is
-// the same key.
+// newKeys makes a key ring with these names, newest first. The same name gives the
+// same key.
 func newKeys(t *testing.T, names ...string) *relay.KeyRing {
 	t.Helper()
 	var entries []string
@@ -200,12 +201,12 @@ func newKeys(t *testing.T, names ...string) *relay.KeyRing {
 	return keys
 }
 
-// Create makes a registration ready, and keeps it.
+// Create prepares a registration, and stores it.
 func (r *redisUnderTest) Create(ctx context.Context, reg relay.Registration, maxExpiry time.Duration) (relay.Callback, bool, error) {
 	return r.Store.Create(ctx, relay.Prepare(r.keys, reg, maxExpiry))
 }
 
-// register keeps a callback with default settings and the given task token.
+// register stores a callback with default settings and the given task token.
 func (r *redisUnderTest) register(task relay.TaskToken, change ...func(*relay.Registration)) relay.Callback {
 	r.t.Helper()
 	reg := registration(task, change...)
@@ -234,7 +235,7 @@ func registration(task relay.TaskToken, change ...func(*relay.Registration)) rel
 
 func ignoring(reg *relay.Registration) { reg.OnExpiry = relay.OnExpiryIgnore }
 
-// link resolves the callback's link of the name, as its URL would.
+// link resolves the callback's link of this name, as its URL would.
 func (r *redisUnderTest) link(cb relay.Callback, name string) relay.LinkRef {
 	r.t.Helper()
 	for _, l := range cb.Links {
@@ -264,7 +265,7 @@ func (r *redisUnderTest) answer(cb relay.Callback, output string) relay.Delivery
 	return *got.Delivery
 }
 
-// withOutcome puts an outcome to the lease that the store returned for it.
+// withOutcome adds an outcome to the lease that the store returned for it.
 func withOutcome(o relay.Outcome) func(relay.Recorded, error) (relay.Recorded, error) {
 	return func(got relay.Recorded, err error) (relay.Recorded, error) {
 		if got.Delivery != nil {
@@ -300,8 +301,8 @@ func (r *redisUnderTest) claimNone() {
 	}
 }
 
-// pass makes time pass for one callback: its deadline, next attempt or end of
-// lease is now over. Redis' own clock cannot be moved.
+// pass makes a callback's deadline, next attempt or end of lease a past one. Redis's
+// own clock cannot be moved.
 func (r *redisUnderTest) pass(cb relay.Callback) {
 	r.t.Helper()
 	ctx, past := r.t.Context(), float64(time.Now().Add(-time.Second).UnixMilli())
@@ -315,7 +316,8 @@ func (r *redisUnderTest) pass(cb relay.Callback) {
 	r.must(r.client.ZAddXX(ctx, r.set(cb, "due"), redis.Z{Score: past, Member: string(cb.ID)}).Err())
 }
 
-// key and set spell the keyspace out, so that changing it is noticed.
+// key and set repeat the names of keys, so that a change of the keyspace fails a
+// test.
 func (r *redisUnderTest) key(cb relay.Callback) string { return r.set(cb, "cb:"+string(cb.ID)) }
 
 func (r *redisUnderTest) set(cb relay.Callback, name string) string {
@@ -329,7 +331,7 @@ func (r *redisUnderTest) hash(cb relay.Callback) map[string]string {
 	return fields
 }
 
-// inSet tells whether a callback is in one of its partition's sorted sets.
+// inSet returns whether a callback is in one of its partition's sorted sets.
 func (r *redisUnderTest) inSet(cb relay.Callback, name string) bool {
 	r.t.Helper()
 	_, err := r.client.ZScore(context.Background(), r.set(cb, name), string(cb.ID)).Result()

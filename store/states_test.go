@@ -7,8 +7,8 @@ import (
 	"callback-relay/relay"
 )
 
-// Every state and every event: Redis moves as the table in relay/state.go
-// says, and not otherwise.
+// For every state and every event, a callback in Redis changes exactly as the
+// table in relay/state.go says.
 func testEveryStateAndEvent(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	for _, state := range relay.States {
@@ -53,7 +53,7 @@ func testEveryStateAndEvent(t *testing.T, r *redisUnderTest) {
 func (r *redisUnderTest) bring(cb relay.Callback, state relay.State) relay.Delivery {
 	r.t.Helper()
 	ctx := r.t.Context()
-	d := relay.Delivery{ID: cb.ID, Lease: "lost"} // as a late worker would have it
+	d := relay.Delivery{ID: cb.ID, Lease: "lost"} // as a late worker has it
 	switch state {
 	case relay.StateAnswered:
 		d = r.answer(cb, `1`)
@@ -71,7 +71,7 @@ func (r *redisUnderTest) bring(cb relay.Callback, state relay.State) relay.Deliv
 	return d
 }
 
-// checkInvariants checks what must hold of a stored callback in any state.
+// checkInvariants checks what must be true of a stored callback in any state.
 func (r *redisUnderTest) checkInvariants(when string, cb relay.Callback) {
 	r.t.Helper()
 	hash := r.hash(cb)

@@ -29,7 +29,7 @@ func testCreate(t *testing.T, r *redisUnderTest) {
 		t.Errorf("expires after %v, want 1h", got)
 	}
 
-	// Row 72: create repeated after a lost answer gives the same callback.
+	// Row 72: a create repeated after a lost reply gives the same callback.
 	again, created, err := r.Create(ctx, registration("task"), maxExpiry)
 	if err != nil || created {
 		t.Fatalf("again: created %v, %v", created, err)
@@ -100,7 +100,7 @@ func testKeyRotation(t *testing.T, r *redisUnderTest) {
 		t.Errorf("delivery has %q, %v", d.TaskToken.Reveal(), d.Unreadable)
 	}
 
-	// Row 69: the key that sealed is gone. The answer stays where it is.
+	// Row 69: the key of the seal is gone. The answer stays stored.
 	lost := r.register("third")
 	r.answer(lost, `{"b":2}`)
 	r.pass(lost)
@@ -203,8 +203,8 @@ func testMissingAndUnprepared(t *testing.T, r *redisUnderTest) {
 			t.Errorf("%s: %v, want ErrNotFound", name, err)
 		}
 	}
-	// Row 62: a Redis that lost everything, or holds another release's data,
-	// is no reason to tell a sender that the link does not exist.
+	// Row 62: if Redis has lost everything, or has another release's data, senders
+	// must not be told that the link does not exist.
 	for _, version := range []string{"", "3"} {
 		if version == "" {
 			r.must(r.client.Del(ctx, "relay:schema").Err())
@@ -235,7 +235,8 @@ func testNothingInTheClear(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// idChars is how much of a link key is the callback's id, which is no secret.
+// idChars is the length of the part of a link key that is the callback's id, which
+// is not secret.
 const idChars = 26
 
 func TestOpenSaysWhatIsWrongWithoutTheURL(t *testing.T) {

@@ -27,9 +27,9 @@ func (tr *tracing) Link(ctx context.Context, kept string) {
 	tr.links = append(tr.links, kept+" from "+tr.Trace(ctx))
 }
 
-// The trace context of a registration is kept for its answer, and that of the
-// answer for its deliveries, until all is over. Without traces nothing is kept,
-// and what was kept by somebody else is passed on.
+// The trace context of a registration is stored for its answer, and that of the
+// answer for its deliveries, until the callback ends. Without tracing no context is
+// stored, but one that another replica has stored is passed on.
 func testTraceContexts(t *testing.T, r *redisUnderTest) {
 	var tr tracing
 	s := store.New(r.client, store.Options{

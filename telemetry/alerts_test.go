@@ -25,8 +25,8 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// TestAlerts has Prometheus' own tool judge the rules: each alert fires when it
-// should, and not when it should not.
+// TestAlerts tests the rules with promtool: each alert fires when it should, and
+// only then.
 func TestAlerts(t *testing.T) {
 	programs.Need(t, "promtool")
 	for _, args := range [][]string{{"check", "rules", rulesFile}, {"test", "rules", rulesTestFile}} {
@@ -46,8 +46,8 @@ var (
 	}
 )
 
-// Every alert says how bad it is, what it means and where to read on, and is
-// shown to fire.
+// Every alert has a severity, a description and a link to the runbook, and a test
+// in which it fires.
 func TestAlertsAreComplete(t *testing.T) {
 	rules, tested := read(t, rulesFile), read(t, rulesTestFile)
 	starts := alertName.FindAllStringSubmatchIndex(rules, -1)
@@ -72,7 +72,7 @@ func TestAlertsAreComplete(t *testing.T) {
 
 var metricName = regexp.MustCompile(`\bcallback_relay_\w+`)
 
-// What the dashboard and the alerts ask for is there.
+// All metrics that the dashboard and the alerts query exist.
 func TestMetricsInUseExist(t *testing.T) {
 	known := map[string]bool{}
 	for line := range strings.Lines(read(t, golden)) {

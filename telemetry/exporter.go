@@ -20,7 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Collector is where spans go, by OTLP over HTTP with protobuf.
+// Collector is the receiver of spans, by OTLP over HTTP with protobuf.
 type Collector struct {
 	URL     string            // of the traces, such as http://collector:4318/v1/traces; may hold a secret
 	Headers map[string]string // sent along; may hold a secret
@@ -29,11 +29,11 @@ type Collector struct {
 	Roots   *x509.CertPool // nil trusts those of the system
 }
 
-// complainEvery is how often a collector that cannot be reached is logged.
+// complainEvery is how often lost spans are logged.
 const complainEvery = time.Minute
 
-// exporter sends spans to a collector, each batch once. One that is not taken
-// is lost: tracing promises nothing, and must hold nothing up.
+// exporter sends each batch of spans to a collector once. A batch that fails is
+// lost: tracing has no guarantees, and must not delay anything.
 type exporter struct {
 	collector Collector
 	client    *http.Client
@@ -41,8 +41,8 @@ type exporter struct {
 
 	mu         sync.Mutex
 	complained time.Time
-	lost       int   // spans, since then
-	failure    error // with which the last of them were lost
+	lost       int   // spans lost since then
+	failure    error // the reason for the last loss
 }
 
 func newExporter(c Collector, logger *slog.Logger) *exporter {
@@ -50,14 +50,14 @@ func newExporter(c Collector, logger *slog.Logger) *exporter {
 	transport.TLSClientConfig = &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12}
 	client := &http.Client{
 		Transport: transport, Timeout: c.Timeout,
-		// The headers are for this collector, and for no other server.
+		// A redirect would send the headers to another server.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return &exporter{collector: c, client: client, logger: logger}
 }
 
-// ExportSpans implements [sdktrace.SpanExporter]. It reports to the log and not
-// to its caller, which has only the process' standard error.
+// ExportSpans implements [sdktrace.SpanExporter]. It logs errors instead of
+// returning them, since the SDK would only print them to standard error.
 func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	err := e.send(ctx, spans)
 	e.mu.Lock()
@@ -75,12 +75,13 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpa
 	return nil
 }
 
-// complain logs what was lost since it last did, also if the collector is back.
+// complain logs the spans lost since its last line, even if the collector works
+// again.
 func (e *exporter) complain() {
 	if e.lost == 0 {
 		return
 	}
-	e.logger.Warn("traces are lost: the collector does not take them", "spans", e.lost, "error", e.failure)
+	e.logger.Warn("traces are lost: the collector does not accept them", "spans", e.lost, "error", e.failure)
 	e.complained, e.lost = time.Now(), 0
 }
 
@@ -94,7 +95,7 @@ func (e *exporter) send(ctx context.Context, spans []sdktrace.ReadOnlySpan) erro
 	if e.collector.Gzip {
 		var packed bytes.Buffer
 		w := gzip.NewWriter(&packed)
-		_, _ = w.Write(body) // a buffer takes everything
+		_, _ = w.Write(body) // writing to a buffer never fails
 		_ = w.Close()
 		body = packed.Bytes()
 		header.Set("Content-Encoding", "gzip")

@@ -8,9 +8,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// NewLogger returns a logger that writes lines of that level and above to w:
-// as text when the format is "text", else as JSON. A line that is written
-// within a span has the id of its trace.
+// NewLogger returns a logger that writes lines of at least this level to w, as
+// text if the format is "text", otherwise as JSON. A line written within a span
+// has the id of its trace.
 func NewLogger(w io.Writer, level slog.Level, format string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "text" {

@@ -14,35 +14,34 @@ import (
 const namespace = "callback_relay"
 
 var (
-	// callBuckets, in seconds, suit requests and calls to Step Functions: a
-	// few milliseconds when all is well, and cut off after seconds.
+	// callBuckets, in seconds, suit requests and calls to Step Functions, which
+	// usually take a few milliseconds and time out after seconds.
 	callBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-	// redisBuckets, in seconds, end where commands are cut off, after a second
-	// and a repetition; with a wait for copies it is two more.
+	// redisBuckets, in seconds, end at the timeout of commands: a second for each
+	// of two tries, and two more seconds for a wait for copies.
 	redisBuckets = []float64{.00025, .0005, .001, .0025, .005, .01, .025, .1, .25, 1, 2.5, 5}
 
-	// permitBuckets, in seconds, end where a fresh answer goes back into the
-	// queue, and a little after.
+	// permitBuckets, in seconds, end shortly after the time at which a fresh answer
+	// goes back into the queue.
 	permitBuckets = []float64{.001, .01, .05, .1, .25, .5, 1, 2.5}
 
-	// lagBuckets, in seconds, reach from a delivery made at once to one that
-	// waited a day for somebody to mend a permission.
+	// lagBuckets, in seconds, range from an immediate delivery to one that waited a
+	// day for an operator to fix a permission.
 	lagBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800, 3600, 21600, 86400}
 )
 
-// MetricsOptions are what only others know.
+// MetricsOptions are the values that other packages define.
 type MetricsOptions struct {
 	Version string
-	// Classes are those of attempts to deliver that failed, Refusals the reasons
-	// for which Step Functions refuses an outcome, and Checks what is looked at
-	// for readiness, Warnings what is looked at besides. Their series begin at 0,
-	// since an increase from nothing is none to Prometheus.
+	// Classes are the classes of failed delivery attempts, Refusals the reasons for
+	// which Step Functions refuses an outcome, Checks the readiness checks, and
+	// Warnings the other checks. Their series begin at 0, since Prometheus does not
+	// see an increase from no value.
 	Classes, Refusals, Checks, Warnings []string
 }
 
-// Metrics counts and times what the relay does. Its methods may be called from
-// many goroutines.
+// Metrics counts and times what the relay does. It is safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -63,9 +62,8 @@ type Metrics struct {
 	memory, skew           prometheus.Gauge
 }
 
-// NewMetrics returns metrics in a registry of their own, together with those
-// of the Go runtime, the process and the build. Each is registered as it is
-// made.
+// NewMetrics returns metrics in their own registry, which also has those of the Go
+// runtime, the process and the build.
 func NewMetrics(o MetricsOptions) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	m.registry.MustRegister(
@@ -97,17 +95,17 @@ func NewMetrics(o MetricsOptions) *Metrics {
 
 func (m *Metrics) makeCallbacks(f maker) {
 	m.registrations = f.counters("registrations_total",
-		"Registrations of task tokens, by what became of them.", "result", "reason")
+		"Registrations of task tokens, by result and reason.", "result", "reason")
 	m.answers = f.counters("answers_total",
-		"Answers and heartbeats posted to links, by what became of them.", "result", "reason")
+		"Answers and heartbeats posted to links, by result and reason.", "result", "reason")
 	m.cancellations = f.counter("cancellations_total",
-		"Cancellations that were acknowledged, repeated ones included.")
+		"Acknowledged cancellations, including repeated ones.")
 	m.expired = f.counter("deadlines_passed_total",
 		"Callbacks that nobody answered before their deadline.")
 	m.callbacks = f.gauges("callbacks",
-		"Callbacks that are kept, of all replicas, by state. Those in a final state are kept until their retention ends.", "state")
+		"Stored callbacks, of all replicas, by state. Those in a final state are kept until their retention ends.", "state")
 	m.oldest = f.gauges("callbacks_oldest_age_seconds",
-		"Age of the oldest callback, of those that are next: pending since its registration, answered since its answer.", "state")
+		"Age of the oldest callback among those that are next: since its registration if pending, since its answer if answered.", "state")
 	m.nearDeadline = f.gauge("callbacks_near_deadline",
 		"Pending callbacks with less than an hour left until their deadline, of all replicas.")
 	m.setAside = f.gauge("entries_set_aside",
@@ -116,15 +114,15 @@ func (m *Metrics) makeCallbacks(f maker) {
 
 func (m *Metrics) makeDeliveries(f maker) {
 	m.attempts = f.counters("delivery_attempts_total",
-		"Attempts to tell Step Functions an outcome, by class of result.", "class")
+		"Attempts to deliver an outcome to Step Functions, by class of result.", "class")
 	m.settled = f.counters("deliveries_settled_total",
-		"Deliveries that came to an end, by final state and reason.", "state", "reason")
+		"Deliveries that have ended, by final state and reason.", "state", "reason")
 	m.lag = f.histograms("delivery_lag_seconds",
 		"Time from recording an outcome to settling its delivery, by final state.", lagBuckets, "state")
 	m.permits = f.histogram("rate_limit_wait_seconds",
 		"Time waited for permits of the rate limit, by one delivery or for a batch.", permitBuckets)
 	m.steps = f.histograms("step_functions_call_duration_seconds",
-		"Time of each call of Step Functions, by call and class of result.", callBuckets, "call", "class")
+		"Time of each call to Step Functions, by call and class of result.", callBuckets, "call", "class")
 	m.redis = f.histograms("redis_call_duration_seconds",
 		"Time of each round trip to Redis, by the script or command it begins with, and result.", redisBuckets, "operation", "result")
 }
@@ -136,18 +134,18 @@ func (m *Metrics) makeProcess(f maker) {
 	m.inFlight = f.gauges("http_requests_in_flight",
 		"HTTP requests that are being handled, by listener.", "listener")
 	m.bytes = f.gauges("http_body_bytes_in_flight",
-		"Bytes set aside for the bodies that are being handled, by listener.", "listener")
+		"Bytes reserved for the bodies that are being handled, by listener.", "listener")
 	m.failedChecks = f.gauges("check_failed",
-		"1 while a check for readiness fails, or registrations are stopped.", "check")
+		"1 while a readiness check fails, or registrations are stopped.", "check")
 	m.warnings = f.gauges("warning",
-		"1 while something may be wrong that does not keep this process from being ready.", "check")
+		"1 while a check fails that does not affect readiness.", "check")
 	m.memory = f.gauge("redis_memory_ratio",
 		"Share of its memory limit that Redis has in use, of the fullest server; 0 without a limit.")
 	m.skew = f.gauge("clock_skew_seconds",
 		"How far the clock of this process is ahead of that of Redis.")
 }
 
-// maker makes metrics and registers them.
+// maker creates and registers metrics.
 type maker struct{ promauto.Factory }
 
 func (f maker) counter(name, help string) prometheus.Counter {

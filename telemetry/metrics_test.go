@@ -30,7 +30,7 @@ var options = telemetry.MetricsOptions{
 	Refusals: []string{"InvalidToken"}, Checks: []string{"clock", "memory"}, Warnings: []string{"aws", "public-url"},
 }
 
-// exercised returns metrics of which every series family has been used once.
+// exercised returns metrics in which every family of series has been used once.
 func exercised() *telemetry.Metrics {
 	m := telemetry.NewMetrics(options)
 	m.Registered("created", "")
@@ -57,7 +57,7 @@ func exercised() *telemetry.Metrics {
 	return m
 }
 
-// scrape returns what Prometheus gets to see.
+// scrape returns what Prometheus reads.
 func scrape(t *testing.T, m *telemetry.Metrics) string {
 	t.Helper()
 	recorder := httptest.NewRecorder()
@@ -86,7 +86,7 @@ func list(page string) string {
 			}
 		}
 		slices.Sort(names)
-		name := strings.TrimSuffix(series[1], "_count") // where a histogram's own labels are
+		name := strings.TrimSuffix(series[1], "_count") // this series has a histogram's own labels
 		labels[name] = strings.Join(names, ",")
 	}
 	lines := map[string]string{}
@@ -98,7 +98,8 @@ func list(page string) string {
 	return strings.Join(slices.Sorted(maps.Values(lines)), "\n") + "\n"
 }
 
-// TestListOfMetrics holds what dashboards and alerts rely on.
+// TestListOfMetrics compares the metrics with the list on which dashboards and
+// alerts rely.
 func TestListOfMetrics(t *testing.T) {
 	got := list(scrape(t, exercised()))
 	if *update {
@@ -115,8 +116,7 @@ func TestListOfMetrics(t *testing.T) {
 	}
 }
 
-// TestValues shows that each method reaches its metric, with the unit that the
-// name promises.
+// TestValues checks that each method changes its metric, in the unit of its name.
 func TestValues(t *testing.T) {
 	page := scrape(t, exercised())
 	for _, line := range []string{
@@ -148,8 +148,8 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestFirstScrape needs nothing to have happened yet. What an alert waits for
-// begins at 0.
+// TestFirstScrape reads metrics before anything has happened. Series for alerts
+// begin at 0.
 func TestFirstScrape(t *testing.T) {
 	page := scrape(t, telemetry.NewMetrics(options))
 	for _, name := range []string{
@@ -176,7 +176,7 @@ func TestMadeUpMethodsShareALabel(t *testing.T) {
 	}
 }
 
-// TestConventions asks Prometheus's own linter about names, units and helps.
+// TestConventions checks names, units and help texts with Prometheus's own linter.
 func TestConventions(t *testing.T) {
 	problems, err := promlint.New(strings.NewReader(scrape(t, exercised()))).Lint()
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Registered counts a registration of a task token. The reason is empty where
-// the result says it all.
+// Registered counts a registration of a task token. The reason is empty if the
+// result needs none.
 func (m *Metrics) Registered(result, reason string) {
 	m.registrations.WithLabelValues(result, reason).Inc()
 }
@@ -41,22 +41,22 @@ func (m *Metrics) SetAside(n int64) { m.setAside.Set(float64(n)) }
 // Attempted counts an attempt to deliver an outcome.
 func (m *Metrics) Attempted(class string) { m.attempts.WithLabelValues(class).Inc() }
 
-// Settled notes the end of a delivery, lag after its outcome was recorded. The
-// reason is empty where the state says it all.
+// Settled counts the end of a delivery, lag after its outcome was recorded. The
+// reason is empty if the state needs none.
 func (m *Metrics) Settled(state, reason string, lag time.Duration) {
 	m.settled.WithLabelValues(state, reason).Inc()
 	m.lag.WithLabelValues(state).Observe(lag.Seconds())
 }
 
-// WaitedForPermit notes a wait for the rate limit.
+// WaitedForPermit observes a wait for the rate limit.
 func (m *Metrics) WaitedForPermit(took time.Duration) { m.permits.Observe(took.Seconds()) }
 
-// StepFunctionsCalled notes a call of Step Functions.
+// StepFunctionsCalled observes a call to Step Functions.
 func (m *Metrics) StepFunctionsCalled(call, class string, took time.Duration) {
 	m.steps.WithLabelValues(call, class).Observe(took.Seconds())
 }
 
-// RedisCalled notes a round trip to Redis.
+// RedisCalled observes a round trip to Redis.
 func (m *Metrics) RedisCalled(operation string, failed bool, took time.Duration) {
 	result := "ok"
 	if failed {
@@ -65,13 +65,12 @@ func (m *Metrics) RedisCalled(operation string, failed bool, took time.Duration)
 	m.redis.WithLabelValues(operation, result).Observe(took.Seconds())
 }
 
-// CheckFailed sets whether a check failed.
+// CheckFailed sets whether a readiness check fails.
 func (m *Metrics) CheckFailed(check string, failed bool) {
 	m.failedChecks.WithLabelValues(check).Set(flag(failed))
 }
 
-// Warning sets whether a check fails that does not keep the process from being
-// ready.
+// Warning sets whether a check fails that does not affect readiness.
 func (m *Metrics) Warning(check string, fails bool) {
 	m.warnings.WithLabelValues(check).Set(flag(fails))
 }
@@ -83,7 +82,7 @@ func flag(set bool) float64 {
 	return 0
 }
 
-// Redis sets how Redis was found.
+// Redis sets the memory in use and the clock skew of Redis.
 func (m *Metrics) Redis(memory float64, skew time.Duration) {
 	m.memory.Set(memory)
 	m.skew.Set(skew.Seconds())
@@ -92,7 +91,7 @@ func (m *Metrics) Redis(memory float64, skew time.Duration) {
 // RequestBegun counts an HTTP request as being handled, until RequestDone.
 func (m *Metrics) RequestBegun(listener string) { m.inFlight.WithLabelValues(listener).Inc() }
 
-// BodyBytes changes how many bytes are set aside for bodies.
+// BodyBytes changes how many bytes are reserved for bodies.
 func (m *Metrics) BodyBytes(listener string, change int64) {
 	m.bytes.WithLabelValues(listener).Add(float64(change))
 }
@@ -103,8 +102,8 @@ var methods = []string{
 	http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodTrace,
 }
 
-// knownMethod names a method; one that HTTP does not define is "other", since
-// callers may make up as many as they like.
+// knownMethod returns the name of a method, or "other" if HTTP does not define it,
+// since callers can invent any number of methods.
 func knownMethod(method string) string {
 	if slices.Contains(methods, method) {
 		return method
@@ -112,7 +111,7 @@ func knownMethod(method string) string {
 	return "other"
 }
 
-// RequestDone notes one HTTP request and how long it took. The route is a
+// RequestDone observes one HTTP request and how long it took. The route is a
 // pattern, not a path.
 func (m *Metrics) RequestDone(listener, route, method string, status int, took time.Duration) {
 	m.inFlight.WithLabelValues(listener).Dec()

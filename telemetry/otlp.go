@@ -12,8 +12,8 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 )
 
-// resourceSpans writes spans as OTLP has them. They are all of one process, and
-// of one tracer.
+// resourceSpans encodes spans as OTLP. All spans must come from one process and
+// one tracer.
 func resourceSpans(spans []sdktrace.ReadOnlySpan) []*tracepb.ResourceSpans {
 	if len(spans) == 0 {
 		return nil
@@ -37,7 +37,7 @@ var kinds = map[trace.SpanKind]tracepb.Span_SpanKind{
 	trace.SpanKindClient: tracepb.Span_SPAN_KIND_CLIENT,
 }
 
-// span leaves out the trace state: it is whatever a caller wrote into it.
+// span encodes a span without its trace state, since callers choose its text.
 func span(s sdktrace.ReadOnlySpan) *tracepb.Span {
 	traceID, spanID := s.SpanContext().TraceID(), s.SpanContext().SpanID()
 	out := &tracepb.Span{
@@ -69,7 +69,7 @@ func attributes(all []attribute.KeyValue) []*commonpb.KeyValue {
 	return out
 }
 
-// value writes a value; other kinds than numbers and texts as text.
+// value encodes a value. Values that are neither numbers nor texts become texts.
 func value(v attribute.Value) *commonpb.AnyValue {
 	if v.Type() == attribute.INT64 {
 		return &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: v.AsInt64()}}

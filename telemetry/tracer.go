@@ -13,27 +13,26 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Tracer makes spans of requests and deliveries. A nil Tracer makes none: that
-// is how tracing is off.
+// Tracer makes spans of requests and deliveries. A nil Tracer makes none, which
+// turns tracing off.
 //
-// A registration, its answer and its delivery are minutes, days and processes
-// apart, and are traces of their own, linked by what the store keeps of each: a
-// W3C traceparent. Spans carry the callback id and the pattern of the route, and
-// nothing else that was asked for.
+// A registration, its answer and its delivery may be days apart and in different
+// processes. So each is its own trace; they are linked by the W3C traceparents
+// that the store keeps. Of a request, spans have only the callback id and the
+// pattern of the route.
 type Tracer struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
 }
 
-// NewTracer returns a tracer that exports to a collector. The sampler and the
-// pace are those of OTEL_TRACES_SAMPLER, OTEL_BSP_SCHEDULE_DELAY and their
-// kind, which the SDK reads itself, as it does OTEL_SERVICE_NAME and
-// OTEL_RESOURCE_ATTRIBUTES. The caller closes it.
+// NewTracer returns a tracer that exports to a collector. The SDK itself reads
+// OTEL_TRACES_SAMPLER, OTEL_BSP_SCHEDULE_DELAY and similar variables, and also
+// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES. The caller closes the tracer.
 func NewTracer(ctx context.Context, collector Collector, version string, logger *slog.Logger) (*Tracer, error) {
 	about, err := resource.New(ctx,
 		resource.WithAttributes(attribute.String("service.name", "callback-relay"), attribute.String("service.version", version)),
 		resource.WithTelemetrySDK(),
-		resource.WithFromEnv()) // which wins
+		resource.WithFromEnv()) // the last one wins
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +41,7 @@ func NewTracer(ctx context.Context, collector Collector, version string, logger 
 	return &Tracer{provider, provider.Tracer("callback-relay")}, nil
 }
 
-// Close exports what is left, until ctx ends.
+// Close exports the remaining spans, until ctx ends.
 func (t *Tracer) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
@@ -50,10 +49,9 @@ func (t *Tracer) Close(ctx context.Context) error {
 	return t.provider.Shutdown(ctx)
 }
 
-// Request begins the span of a request to a route. The trace goes on from the
-// caller's only if the caller is trusted with that. The request that is returned
-// has the span in its context; end is called with what came of it, and without
-// that the span is not exported.
+// Request begins the span of a request to a route. It continues the caller's trace
+// only if the caller is trusted. The returned request has the span in its context.
+// The caller must call end with the result, or the span is not exported.
 func (t *Tracer) Request(r *http.Request, listener, route string, trusted bool) (_ *http.Request, end func(status int, callback string)) {
 	if t == nil {
 		return r, func(int, string) {}
@@ -81,8 +79,8 @@ func (t *Tracer) Request(r *http.Request, listener, route string, trusted bool) 
 }
 
 // Delivery begins the span of an attempt to deliver an outcome, linked to the
-// answer whose context was stored. end is called with the state that the
-// callback is in then, and the reason.
+// stored trace context of the answer. The caller calls end with the callback's
+// state after the attempt, and the reason.
 func (t *Tracer) Delivery(callback string, attempt int, answer string) (_ context.Context, end func(state, reason string)) {
 	ctx := context.Background()
 	if t == nil {
@@ -102,8 +100,8 @@ func (t *Tracer) Delivery(callback string, attempt int, answer string) (_ contex
 	}
 }
 
-// Trace returns the context of the span in ctx as a traceparent, to be stored;
-// "" where there is none that is recorded.
+// Trace returns the context of the span in ctx as a traceparent to store, or "" if
+// there is no recorded span.
 func (t *Tracer) Trace(ctx context.Context) string {
 	if t == nil || !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ""
@@ -113,7 +111,7 @@ func (t *Tracer) Trace(ctx context.Context) string {
 	return stored["traceparent"]
 }
 
-// Link links the span in ctx to one whose context was stored.
+// Link links the span in ctx to the span of a stored context.
 func (t *Tracer) Link(ctx context.Context, stored string) {
 	if t == nil {
 		return
@@ -123,7 +121,7 @@ func (t *Tracer) Link(ctx context.Context, stored string) {
 	}
 }
 
-// links returns a link to what a stored context names, if it can be read.
+// links returns a link to the span of a stored context, if it can be parsed.
 func links(stored string) []trace.Link {
 	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": stored})
 	if to := trace.SpanContextFromContext(ctx); to.IsValid() {

@@ -20,13 +20,13 @@ import (
 	"callback-relay/telemetry"
 )
 
-// taken is what one export brought.
+// taken is the content of one export.
 type taken struct {
 	header http.Header
 	traces tracepb.TracesData
 }
 
-// startCollector takes traces, and answers with a status.
+// startCollector starts a collector that accepts traces and answers with a status.
 func startCollector(t *testing.T, status int) (url string, exports chan *taken) {
 	t.Helper()
 	exports = make(chan *taken, 10)
@@ -102,7 +102,7 @@ func TestExport(t *testing.T) {
 	}
 }
 
-// A collector that refuses is said once, and holds up nothing.
+// A collector that refuses is logged once, and delays nothing.
 func TestExportFails(t *testing.T) {
 	url, exports := startCollector(t, http.StatusForbidden)
 	var log bytes.Buffer
@@ -122,7 +122,8 @@ func TestExportFails(t *testing.T) {
 
 var lostSpans = regexp.MustCompile(`traces are lost.* spans=(\d+) `)
 
-// While it lasts, it is said once a minute, and at the end what was not said yet.
+// A lasting failure is logged once a minute. Close logs the losses that were not
+// logged yet.
 func TestExportKeepsFailing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -161,7 +162,8 @@ func TestExportSaysNoAddress(t *testing.T) {
 	}
 }
 
-// A collector that sends elsewhere is not followed: the headers are for it alone.
+// Redirects of a collector are not followed, since the headers are only for that
+// collector.
 func TestExportIsNotRedirected(t *testing.T) {
 	elsewhere, exports := startCollector(t, http.StatusOK)
 	server := httptest.NewServer(http.RedirectHandler(elsewhere+"?key=CANARY", http.StatusTemporaryRedirect))
@@ -178,7 +180,7 @@ func TestExportIsNotRedirected(t *testing.T) {
 	}
 }
 
-// What was lost since it was last said is said when the collector is back.
+// When the collector works again, the losses since the last line are logged.
 func TestExportRecovers(t *testing.T) {
 	statuses := make(chan int, 3)
 	for _, status := range []int{http.StatusServiceUnavailable, http.StatusServiceUnavailable, http.StatusOK} {
@@ -207,7 +209,7 @@ func TestExportRecovers(t *testing.T) {
 	})
 }
 
-// Without a tracer nothing is made, and nothing changes.
+// A nil tracer makes no spans and changes nothing.
 func TestNoTracer(t *testing.T) {
 	var tracer *telemetry.Tracer
 	request := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -224,7 +226,7 @@ func TestNoTracer(t *testing.T) {
 	}
 }
 
-// A caller that does not sample is heeded: nothing is exported, nor kept.
+// If the caller does not sample its trace, nothing is exported or stored.
 func TestUnsampled(t *testing.T) {
 	url, exports := startCollector(t, http.StatusOK)
 	tracer := newTracer(t, telemetry.Collector{URL: url}, io.Discard)
@@ -240,7 +242,7 @@ func TestUnsampled(t *testing.T) {
 	}
 }
 
-// What was kept may be anything, and is then no link.
+// A stored context that cannot be parsed makes no link.
 func TestLinksThatCannotBeRead(t *testing.T) {
 	url, exports := startCollector(t, http.StatusOK)
 	tracer := newTracer(t, telemetry.Collector{URL: url}, io.Discard)

@@ -23,8 +23,8 @@ import (
 const aclPassword = "acl-password"
 
 // TestRedisRights runs relays whose Redis user has the rights that SECURITY.md
-// prints, and no others: nothing is refused, nothing is granted that is not
-// used, and what an operator would not want is refused.
+// prints, and no others: nothing is refused, every granted right is used, and
+// dangerous commands are refused.
 func TestRedisRights(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) || !redistest.AvailableValkey(t) {
@@ -168,9 +168,8 @@ func createdKey(w *world, t task) string {
 	return fmt.Sprintf("relay:v1:{%02d}:created", id.Partition())
 }
 
-// wantNothingRefused checks that the server noted no command, key or channel
-// that was asked for without the right to it. What the client tells about
-// itself is not needed.
+// wantNothingRefused checks that the server refused no command, key or channel,
+// except what the client tells about itself, which is not needed.
 func wantNothingRefused(w *world, admin *redis.Client) {
 	w.Helper()
 	refused, err := admin.ACLLog(w.Context(), 100).Result()
@@ -198,7 +197,7 @@ func wantAllUsed(w *world, admin *redis.Client, granted []string, durability str
 	}
 }
 
-// wantRefused checks what an intruder with the relay's password cannot do.
+// wantRefused checks commands that an intruder with the relay's password cannot use.
 func wantRefused(w *world) {
 	w.Helper()
 	for _, command := range []string{

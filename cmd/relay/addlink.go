@@ -13,12 +13,12 @@ import (
 type addLinkCommand struct {
 	remote
 	ID       string `arg:"" help:"The callback's id."`
-	Link     string `arg:"" help:"The link's name. A link that has it already is closed, and this one takes its place."`
+	Link     string `arg:"" help:"The link's name. It replaces an existing link of this name, which is closed."`
 	Type     string `help:"webhook, success, failure, heartbeat or approval." placeholder:"TYPE"`
-	Page     bool   `help:"Open a page for a person, where machines could call the type too."`
-	Approver string `help:"Who decides, of an approval; the page asks for a name otherwise." placeholder:"NAME"`
-	Title    string `help:"What its page is about, where that is not the approval's title." placeholder:"TEXT"`
-	From     string `help:"File with the link as JSON, in the form that it has in a registration. Other flags win." placeholder:"PATH"`
+	Page     bool   `help:"Make the link a page for a person, for types that machines can use too."`
+	Approver string `help:"Who decides, for an approval. Without it, the page asks for a name." placeholder:"NAME"`
+	Title    string `help:"Title of the link's page, if it is not the approval's." placeholder:"TEXT"`
+	From     string `help:"File with the link as JSON, in the form of a registration. Other flags take precedence." placeholder:"PATH"`
 }
 
 // Run implements the command.

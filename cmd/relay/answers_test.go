@@ -12,8 +12,8 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestEveryAnswer sees every row of the table of public answers, with two
-// replicas behind one Redis: no two requests in a row ask the same one.
+// TestEveryAnswer checks every row of the table of public answers, with two replicas
+// on one Redis. Consecutive requests go to different replicas.
 func TestEveryAnswer(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, r redisServer) {
 		w := newWorld(t, r, 2)
@@ -40,7 +40,7 @@ func TestEveryAnswer(t *testing.T) {
 	})
 }
 
-// under returns the same world for a part of a test.
+// under returns the same world for a subtest.
 func (w *world) under(t *testing.T) *world {
 	part := *w
 	part.T = t
@@ -261,7 +261,7 @@ func redisAway(w *world) {
 	if _, err := w.next().client.Get(w.Context(), task.ID); !isProblem(err, api.CodeUnavailable) {
 		w.Errorf("get: %v, want %s", err, api.CodeUnavailable)
 	}
-	// What needs no Redis is answered as ever.
+	// Requests that need no Redis get the usual responses.
 	w.wantProblem(w.post(publicURL+"/c/"+strings.Repeat("a", 52), `{}`), api.CodeNotFound)
 	w.wantNothing(task)
 }
@@ -273,7 +273,7 @@ func otherThan(c byte) byte {
 	return 'a'
 }
 
-// isProblem tells whether the client was told the problem of a code.
+// isProblem reports whether an error of the client is the problem of a code.
 func isProblem(err error, code api.Code) bool {
 	answer, ok := errors.AsType[*client.Error](err)
 	return ok && answer.Problem.Type == code

@@ -22,20 +22,20 @@ import (
 
 // callbackCommand uses a running relay through its private API.
 type callbackCommand struct {
-	Create  createCommand  `cmd:"" help:"Register a task token, read from standard input, and print its URLs."`
+	Create  createCommand  `cmd:"" help:"Register a task token, read from standard input, and print the URLs."`
 	Get     getCommand     `cmd:"" help:"Show one callback."`
-	List    listCommand    `cmd:"" help:"List callbacks: the newest first, or by what comes next in a state."`
+	List    listCommand    `cmd:"" help:"List callbacks, newest first; with --state, by deadline, next attempt or end."`
 	Extend  extendCommand  `cmd:"" help:"Give a pending callback another deadline."`
-	AddLink addLinkCommand `cmd:"" help:"Give a pending callback one more link, or replace one that leaked."`
+	AddLink addLinkCommand `cmd:"" help:"Give a pending callback another link, or replace one that leaked."`
 	Revoke  revokeCommand  `cmd:"" help:"Close one link of a callback."`
 	Cancel  cancelCommand  `cmd:"" help:"Cancel a pending callback."`
-	Try     tryCommand     `cmd:"" help:"Register a callback for no task and cancel it, to see that the relay works."`
+	Try     tryCommand     `cmd:"" help:"Register a callback without a task and cancel it, to check that the relay works."`
 }
 
-// remote is how to reach the relay, and how to show its answers.
+// remote is how to reach the relay, and how to show its responses.
 type remote struct {
 	APIURL     string        `name:"api-url" env:"RELAY_API_URL" default:"http://127.0.0.1:8081" help:"Address of the relay's private API."`
-	APIKey     config.Secret `name:"api-key" env:"RELAY_API_KEY" help:"API key. Prefer the environment or a file: a command line can be seen by others."`
+	APIKey     config.Secret `name:"api-key" env:"RELAY_API_KEY" help:"API key. Prefer the environment or a file: others can see a command line."`
 	APIKeyFile string        `name:"api-key-file" env:"RELAY_API_KEY_FILE" help:"File that holds the API key." placeholder:"PATH"`
 	Output     string        `short:"o" enum:"table,json" default:"table" help:"table for people, json for programs."`
 }
@@ -45,7 +45,7 @@ func (r *remote) connect() (*client.Client, error) {
 	key := r.APIKey.Reveal()
 	if r.APIKeyFile != "" {
 		if key != "" {
-			return nil, &config.Mistake{Setting: "RELAY_API_KEY_FILE", Problem: "is set beside RELAY_API_KEY; give one of them"}
+			return nil, &config.Mistake{Setting: "RELAY_API_KEY_FILE", Problem: "is set, and so is RELAY_API_KEY; keep one of them"}
 		}
 		text, err := os.ReadFile(r.APIKeyFile)
 		if err != nil {
@@ -54,7 +54,7 @@ func (r *remote) connect() (*client.Client, error) {
 		key = strings.TrimSpace(string(text))
 	}
 	if key == "" {
-		return nil, &config.Mistake{Setting: "RELAY_API_KEY", Problem: "is missing; it is the key that 'relay keys api' printed"}
+		return nil, &config.Mistake{Setting: "RELAY_API_KEY", Problem: "is missing; set it to the key that 'relay keys api' printed"}
 	}
 	c, err := client.New(r.APIURL, key)
 	if err != nil {
@@ -63,7 +63,7 @@ func (r *remote) connect() (*client.Client, error) {
 	return c, nil
 }
 
-// explain marks the client's errors that mean that no relay answered.
+// explain marks the client's errors that mean that no relay responded.
 func explain(err error) error {
 	if _, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("the relay %w: %w", errUnreachable, err)
@@ -71,11 +71,11 @@ func explain(err error) error {
 	return err
 }
 
-// explainCollection is [explain] for what names no callback: if it is not
-// found there is no private API there, and not no such callback.
+// explainCollection is [explain] for requests that name no callback: a 404 then
+// means that there is no private API at this address.
 func explainCollection(err error) error {
 	if answer, ok := errors.AsType[*client.Error](err); ok && answer.StatusCode == http.StatusNotFound {
-		return &config.Mistake{Setting: "RELAY_API_URL", Problem: "want the address of the private listener, found none: " + err.Error()}
+		return &config.Mistake{Setting: "RELAY_API_URL", Problem: "want the address of the private listener, but there is no private API at this address: " + err.Error()}
 	}
 	return explain(err)
 }
@@ -84,8 +84,8 @@ func explainCollection(err error) error {
 type extendCommand struct {
 	remote
 	ID string `arg:"" help:"The callback's id."`
-	In string `help:"How long it may wait from now, such as 90m, 24h or 7d." placeholder:"DURATION" xor:"deadline" required:""`
-	At string `help:"Until when it may wait, such as 2030-01-31T12:00:00Z." placeholder:"TIME" xor:"deadline" required:""`
+	In string `help:"How long the callback may wait from now, such as 90m, 24h or 7d." placeholder:"DURATION" xor:"deadline" required:""`
+	At string `help:"Until when the callback may wait, such as 2030-01-31T12:00:00Z." placeholder:"TIME" xor:"deadline" required:""`
 }
 
 // Run implements the command.
@@ -153,7 +153,7 @@ func (c *listCommand) Run(ctx context.Context, t terminal) error {
 		if !ok {
 			return &config.Mistake{Setting: "--tag", Problem: "is not key=value"}
 		}
-		query.Tag = key + ":" + value // a key has neither sign in it
+		query.Tag = key + ":" + value // a key has neither = nor :
 	}
 	if c.Limit != 0 {
 		query.Limit = min(c.Limit, query.Limit)
@@ -174,8 +174,8 @@ func (c *listCommand) Run(ctx context.Context, t terminal) error {
 	return w.Flush()
 }
 
-// find collects as many callbacks as were asked for. What it has to search long
-// for, it tells a terminal about.
+// find collects as many callbacks as were requested. If the search takes long,
+// it shows its progress on a terminal.
 func (c *listCommand) find(ctx context.Context, t terminal, relay *client.Client, query client.Query) ([]api.Callback, error) {
 	found, examined := []api.Callback{}, 0
 	shown := newSearchView(t, c.State)
@@ -231,7 +231,7 @@ func (r *remote) show(out io.Writer, cb api.Callback) error {
 	for _, d := range cb.Decisions {
 		name := d.By.Approver
 		if d.By.Typed {
-			name += " (as typed)"
+			name += " (not verified)"
 		}
 		row(d.Decision, "by %s on link %s, %s", name, d.By.Link, d.At.Format(time.RFC3339))
 	}
@@ -256,10 +256,10 @@ func (r *remote) show(out io.Writer, cb api.Callback) error {
 	return w.Flush()
 }
 
-// showLink prints a link as one row of a table, and its code as another.
+// showLink prints a link as one table row, and its code as another.
 func showLink(w io.Writer, name string, link api.Link) {
 	about := link.Type
-	if link.Page && link.Type != api.LinkApproval { // which is always one
+	if link.Page && link.Type != api.LinkApproval { // an approval is always a page
 		about += " page"
 	}
 	if link.Approver != "" {
@@ -270,7 +270,7 @@ func showLink(w io.Writer, name string, link api.Link) {
 	}
 	fmt.Fprintf(w, "%s (%s)\t%s\n", name, about, link.URL)
 	if link.Code != "" {
-		fmt.Fprintf(w, "%s's code\t%s (send it by another way than the link)\n", name, link.Code)
+		fmt.Fprintf(w, "%s's code\t%s (send it separately from the link)\n", name, link.Code)
 	}
 }
 

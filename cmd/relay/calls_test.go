@@ -14,9 +14,9 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestFaultyCalls answers tasks whose first call of Step Functions goes wrong,
-// in every way that it can: the answer is delivered all the same, with one
-// effect, and the relay says how sure it is of that.
+// TestFaultyCalls answers tasks whose first call to Step Functions fails, in every
+// possible way. The answer is still delivered, with one effect, and the relay says
+// whether this is confirmed.
 func TestFaultyCalls(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 0)
@@ -57,8 +57,8 @@ func TestFaultyCalls(t *testing.T) {
 	}
 }
 
-// TestCallsThatWillNeverWork answers tasks that Step Functions refuses for
-// good, or no longer has: the relay says so, and makes no second call.
+// TestCallsThatWillNeverWork answers tasks that Step Functions refuses permanently,
+// or no longer has: the relay says so, and makes no second call.
 func TestCallsThatWillNeverWork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 2)
@@ -98,9 +98,9 @@ func TestCallsThatWillNeverWork(t *testing.T) {
 }
 
 // TestCallsThatNeedAnOperator answers tasks while the relay's own permissions
-// are missing (row 50): nothing is given up, the metric that pages counts, and
-// when they are back the deliveries go on without any help. The pause between
-// the attempts, half a minute at least, is taken out here.
+// are missing (row 50): nothing is given up, and the metric that raises the alert
+// counts. When the permissions are back, deliveries continue by themselves. The test
+// skips the pause between the attempts, which is at least half a minute.
 func TestCallsThatNeedAnOperator(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)
@@ -114,14 +114,14 @@ func TestCallsThatNeedAnOperator(t *testing.T) {
 			w.steps.SetFault(standin.Fault{Kind: standin.Refuse, Code: code, TaskToken: task.token})
 			w.wantTaken(w.post(task.URL, `1`), task, api.StatusAccepted, false)
 			cb := w.get(task)
-			// From the answer on, so that a slow machine makes no difference.
+			// Counted from the answer, so that a slow machine makes no difference.
 			if wait := cb.Delivery.NextAttemptAt.Sub(cb.Outcome.At); cb.State != api.StateAnswered ||
 				cb.Delivery.LastError != code || wait < 30*time.Second {
 				t.Errorf("state %s, delivery %+v, next attempt in %s", cb.State, cb.Delivery, wait)
 			}
 			metric := fmt.Sprintf(`delivery_attempts_total{class="needs-operator"} %d`+"\n", i+1)
 			if _, body := w.private(w.replicas[0], "/metrics"); !strings.Contains(body, metric) {
-				t.Errorf("no metric for what an operator must mend: %s", metric)
+				t.Errorf("no metric for deliveries that need an operator: %s", metric)
 			}
 			w.wantNothing(task)
 			w.steps.SetFault()
@@ -142,8 +142,8 @@ func (w *world) hurry(t task) {
 }
 
 // TestClosedBehindTheSender closes a task whose answer was accepted and not yet
-// delivered (row 39): the sender was told 200, and it is on record why nothing
-// came of it.
+// delivered (row 39): the sender got 200, and the callback records why the answer
+// had no effect.
 func TestClosedBehindTheSender(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)

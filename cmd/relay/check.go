@@ -17,7 +17,7 @@ import (
 	"callback-relay/telemetry"
 )
 
-// checkCommand looks at everything that a relay with these settings depends on.
+// checkCommand checks everything that a relay with these settings depends on.
 type checkCommand struct {
 	Output string `short:"o" enum:"table,json" default:"table" help:"table for people, json for programs."`
 
@@ -26,9 +26,9 @@ type checkCommand struct {
 
 // Help implements [kong.HelpProvider].
 func (*checkCommand) Help() string {
-	return `Takes the settings of 'relay serve', and looks at Redis, at the public URL, and
-at AWS, with one heartbeat for a task that cannot exist. It changes nothing.
-Each check is a line: ok, warning or failed, and what to do. Exits with 1 if a
+	return `Reads the same settings as 'relay serve', and checks Redis, the public URL and
+AWS (with one heartbeat for a task that cannot exist). It changes nothing. Prints
+one line for each check: ok, warning or failed, and what to do. Exits with 1 if a
 check failed.`
 }
 
@@ -39,7 +39,7 @@ const (
 	checkFailed  = "failed"
 )
 
-// finding is what came of one check.
+// finding is the result of one check.
 type finding struct {
 	Check  string `json:"check"`
 	Status string `json:"status"`
@@ -92,7 +92,7 @@ func (c *checkCommand) show(out io.Writer, findings []finding) error {
 	return table.Flush()
 }
 
-// checkStore looks at Redis as readiness does.
+// checkStore checks Redis as readiness does.
 func checkStore(ctx context.Context, cfg config.Config, keys *relay.KeyRing) ([]finding, error) {
 	client, err := openRedis(cfg.Redis)
 	if err != nil {
@@ -108,30 +108,30 @@ func checkStore(ctx context.Context, cfg config.Config, keys *relay.KeyRing) ([]
 	for _, check := range store.Checks {
 		if reason, fails := reasons[check]; fails {
 			findings = append(findings, finding{check, checkFailed, reason})
-		} else if reasons[store.CheckRedis] == "" { // or nothing is known of the rest
+		} else if reasons[store.CheckRedis] == "" { // otherwise the other checks could not be made
 			findings = append(findings, finding{check, checkOK, storeChecked[check]})
 		}
 	}
 	if found.Low() {
-		findings = append(findings, finding{checkRegistrations, checkWarning, "stopped, since redis has little of its memory left: give it more"})
+		findings = append(findings, finding{checkRegistrations, checkWarning, "stopped, since redis has little memory left: give it more"})
 	}
 	return findings, nil
 }
 
-// storeChecked says of each check of the store what is right.
+// storeChecked says for each check of the store what is right.
 var storeChecked = map[string]string{
 	store.CheckRedis:      "answers",
-	store.CheckKeyspace:   "is the one that this release knows",
+	store.CheckKeyspace:   "has a version that this release knows",
 	store.CheckEviction:   "redis does not evict callbacks",
 	store.CheckMemory:     "redis has memory left",
-	store.CheckWritable:   "redis takes writes",
-	store.CheckDurability: "as many copies can be made as RELAY_REDIS_DURABILITY asks for",
-	store.CheckClock:      "agrees with that of redis",
+	store.CheckWritable:   "redis accepts writes",
+	store.CheckDurability: "redis can make the copies that RELAY_REDIS_DURABILITY requires",
+	store.CheckClock:      "agrees with the clock of redis",
 }
 
-// checkAddress looks at the public URL. That it cannot be reached from here does
-// not say that it cannot be reached from outside, and that there is too much to
-// do there does not say who answers.
+// checkAddress checks the public URL. If the URL cannot be reached from here, it
+// may still be reachable from outside; if the server there is busy, it does not
+// say whether it is this relay. Both are warnings.
 func checkAddress(ctx context.Context, address publicAddress) finding {
 	ctx, cancel := context.WithTimeout(ctx, lookOutsideFor)
 	defer cancel()
@@ -145,16 +145,17 @@ func checkAddress(ctx context.Context, address publicAddress) finding {
 	}
 }
 
-// noTask is a task token that AWS never gave out. Whether Step Functions says
-// so is the whole question.
+// noTask is a task token that AWS never issued. The check is whether Step
+// Functions says so.
 const noTask relay.TaskToken = "relay-check-of-no-task"
 
-// checkTries is how often a call is made that failed for a reason that may have
-// passed already: a clock that was wrong, credentials that were too old.
+// checkTries is how often a call is made if it fails for a reason that may have
+// passed already, such as a wrong clock or old credentials.
 const checkTries = 3
 
-// checkCalls makes one heartbeat for no task. That Step Functions does not know
-// the task means that the way, the credentials, the role and the clock are right.
+// checkCalls makes one heartbeat for a task that does not exist. If Step
+// Functions says that it does not know the task, then the network path, the
+// credentials, the role and the clock are right.
 func checkCalls(ctx context.Context, sender *stepfunctions.Sender) finding {
 	setup := sender.Setup()
 	where := fmt.Sprintf("%s (region %s, credentials from %s)", setup.Endpoint, setup.Region, setup.Credentials)
@@ -162,7 +163,7 @@ func checkCalls(ctx context.Context, sender *stepfunctions.Sender) finding {
 	for try := range checkTries {
 		err := sender.Heartbeat(ctx, noTask)
 		if err == nil {
-			return finding{checkAWS, checkWarning, where + " took a heartbeat for a task that does not exist: it is not Step Functions"}
+			return finding{checkAWS, checkWarning, where + " accepted a heartbeat for a task that does not exist, so it is not Step Functions"}
 		}
 		if !errors.As(err, &failure) {
 			return finding{checkAWS, checkFailed, where + ": " + err.Error()}
@@ -185,18 +186,18 @@ func checkCalls(ctx context.Context, sender *stepfunctions.Sender) finding {
 	return finding{checkAWS, checkFailed, text}
 }
 
-// adviceOn says what to do about a code. docs/runbook.md has more.
-var adviceOn = map[string]string{ //nolint:gosec // codes and words, and no credentials
+// adviceOn says what to do about an error code. docs/runbook.md has more.
+var adviceOn = map[string]string{ //nolint:gosec // codes and advice, no credentials
 	"AccessDenied":                allowCalls,
 	"AccessDeniedException":       allowCalls,
 	"ExpiredToken":                "renew the credentials",
 	"ExpiredTokenException":       "renew the credentials",
-	"InvalidClientTokenId":        "these credentials are not, or no longer, known to AWS: are they for this partition?",
-	"UnrecognizedClientException": "these credentials are not, or no longer, known to AWS: are they for this partition?",
+	"InvalidClientTokenId":        "AWS does not know these credentials, or no longer: are they for this partition?",
+	"UnrecognizedClientException": "AWS does not know these credentials, or no longer: are they for this partition?",
 	"InvalidSignatureException":   "access key and secret do not belong together, or the clock is wrong",
-	"no-connection":               "does the region exist, and is there a way to it: a NAT, a VPC endpoint, HTTPS_PROXY?",
-	"timeout":                     "is there a way to it: a NAT, a VPC endpoint, HTTPS_PROXY?",
+	"no-connection":               "does the region exist, and is there a network path to it: a NAT, a VPC endpoint, HTTPS_PROXY?",
+	"timeout":                     "is there a network path to it: a NAT, a VPC endpoint, HTTPS_PROXY?",
 }
 
 const allowCalls = "allow the role states:SendTaskSuccess, states:SendTaskFailure and states:SendTaskHeartbeat " +
-	"(a policy that names state machines may refuse this check, which is for none of them, and no delivery)"
+	"(a policy that allows only some state machines may deny this check, and still allow deliveries)"

@@ -27,8 +27,8 @@ func (w *world) check(args ...string) (code int, out string) {
 	return code, stdout.String()
 }
 
-// TestCheck (row 86): 'relay check' says of Redis, of the public URL and of AWS
-// what is right, what is wrong, and what to do.
+// TestCheck (row 86): 'relay check' says what is right or wrong with Redis, the
+// public URL and AWS, and what to do.
 func TestCheck(t *testing.T) {
 	w := newWorld(t, startStandalone(t), 1)
 	here := "http://" + w.replicas[0].ports.public.Addr().String()
@@ -53,7 +53,7 @@ func TestCheck(t *testing.T) {
 		environment map[string]string
 		fault       standin.Fault
 		code        int
-		lines       []string // what the output has, as patterns
+		lines       []string // patterns of the output
 	}{
 		{"all is well", nil, standin.Fault{}, exitOK, []string{
 			`(?m)^ok +redis `, `(?m)^ok +keyspace `, `(?m)^ok +eviction `, `(?m)^ok +durability `,
@@ -77,7 +77,7 @@ func TestCheck(t *testing.T) {
 		{"not allowed", nil, refuse("AccessDeniedException", "User: "+role+" is not authorized to perform: states:SendTaskHeartbeat"), exitFailed,
 			[]string{`(?m)^failed +aws .*AccessDeniedException.*` + regexp.QuoteMeta(role) + `.*allow the role states:SendTaskSuccess`}},
 		{"credentials of nobody", nil, refuse("UnrecognizedClientException", "The security token included in the request is invalid."), exitFailed,
-			[]string{`(?m)^failed +aws .*UnrecognizedClientException.*is invalid.*known to AWS`}},
+			[]string{`(?m)^failed +aws .*UnrecognizedClientException.*is invalid.*AWS does not know`}},
 		{"no way to AWS", map[string]string{"AWS_ENDPOINT_URL_SFN": "http://" + closed.Addr().String()}, standin.Fault{}, exitFailed,
 			[]string{`(?m)^failed +aws .*` + regexp.QuoteMeta(closed.Addr().String()) + `.*no-connection.*refused`}},
 		{"Redis is away", map[string]string{"RELAY_REDIS_URL": "redis://" + closed.Addr().String()}, standin.Fault{}, exitFailed,

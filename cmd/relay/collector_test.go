@@ -16,7 +16,7 @@ import (
 	"callback-relay/telemetry"
 )
 
-// collector takes traces as an OpenTelemetry collector does.
+// collector accepts traces as an OpenTelemetry collector does.
 type collector struct {
 	url string
 
@@ -51,7 +51,7 @@ func newCollector(t *testing.T) *collector {
 	return c
 }
 
-// tracer returns one for a replica; nil without a collector.
+// tracer returns a replica's tracer; nil without a collector.
 func (w *world) tracer() *telemetry.Tracer {
 	w.Helper()
 	if w.collector == nil {
@@ -63,14 +63,14 @@ func (w *world) tracer() *telemetry.Tracer {
 	return made
 }
 
-// text returns all that came, as it came.
+// text returns all received data, unchanged.
 func (c *collector) text() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return strings.Join(c.raw, "\n")
 }
 
-// of returns the spans of a callback whose names begin so, the oldest first.
+// of returns the spans of a callback whose names begin with a prefix, oldest first.
 func (c *collector) of(id, name string) []*tracepb.Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,7 +84,7 @@ func (c *collector) of(id, name string) []*tracepb.Span {
 	return found
 }
 
-// attributes returns what a span says of itself.
+// attributes returns the attributes of a span.
 func attributes(s *tracepb.Span) map[string]any {
 	all := map[string]any{}
 	for _, a := range s.Attributes {

@@ -10,15 +10,15 @@ import (
 	"callback-relay/api"
 )
 
-// What a browser sends with a page's form, and when it opens a page; and what a
-// program sends that wants no page.
+// Headers of a browser that sends a page's form, of a browser that opens a page,
+// and of a program that wants no page.
 var (
 	asForm  = []string{"Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html,application/xml;q=0.9,*/*;q=0.8"}
 	asPage  = asForm[2:]
 	program = []string{"Accept", api.ProblemMediaType}
 )
 
-// submit sends the form of a page. More headers come on top of a browser's.
+// submit sends the form of a page, with further headers besides a browser's.
 func (c *contract) submit(t task, link, form string, want int, header ...string) exchange {
 	return stranger(exchange{
 		method: "POST", target: t.Links[link].URL, body: form, want: want,
@@ -86,7 +86,7 @@ func (c *contract) pageRequests() []exchange {
 	return rows
 }
 
-// requestsInAFlood are to links that lead nowhere.
+// requestsInAFlood go to unknown links.
 func (c *contract) requestsInAFlood() []exchange {
 	nowhere := forged(c.asked.Links["dana"].URL)
 	return []exchange{

@@ -16,7 +16,7 @@ var (
 	asImage = []string{"Content-Type", "image/png"}
 )
 
-// requests are the exchanges while all is well.
+// requests are the exchanges while everything works.
 func (c *contract) requests() []exchange {
 	const callbacks = "/v1/callbacks"
 	known := callbacks + "/" + c.pending.ID
@@ -87,8 +87,8 @@ func (c *contract) requests() []exchange {
 	return append(rows, c.pageRequests()...)
 }
 
-// examples are the registrations that the document shows, each for a task of
-// its own. Authors of workflows copy them.
+// examples are the registrations in the document, each for its own task. Authors of
+// workflows copy them.
 func (c *contract) examples() []exchange {
 	c.Helper()
 	var rows []exchange
@@ -230,7 +230,7 @@ func forged(link string) string {
 	return link[:at] + string(otherThan(link[at])) + link[at+1:]
 }
 
-// requestsWithoutRedis are the exchanges while Redis is away.
+// requestsWithoutRedis are the exchanges while Redis is unavailable.
 func (c *contract) requestsWithoutRedis() []exchange {
 	known := "/v1/callbacks/" + c.pending.ID
 	return []exchange{

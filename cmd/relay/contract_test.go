@@ -21,8 +21,8 @@ import (
 	"callback-relay/api"
 )
 
-// notProvoked are the documented answers that no request can bring about, with
-// the reason.
+// notProvoked are the documented responses that the test cannot provoke, with the
+// reason.
 var notProvoked = map[string]string{
 	"createCallback 500": "a fault of ours: the handlers' own tests cause a panic",
 	"listCallbacks 500":  "as above",
@@ -37,8 +37,8 @@ var notProvoked = map[string]string{
 	"submitPage 500":     "as above",
 }
 
-// TestContract drives every operation of both listeners to every answer that
-// the OpenAPI document has for it, and checks requests and answers against it.
+// TestContract makes every operation of both listeners give every response in the
+// OpenAPI document, and checks requests and responses against the document.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)
@@ -62,7 +62,7 @@ func TestContract(t *testing.T) {
 	c.wantAllSeen()
 }
 
-// contract is the OpenAPI document, and what of it has been seen.
+// contract is the OpenAPI document, and which responses have been seen.
 type contract struct {
 	*world
 	doc    *openapi3.T
@@ -106,7 +106,7 @@ func newContract(w *world) *contract {
 	return c
 }
 
-// asking makes a callback that people decide on.
+// asking registers a callback with an approval.
 func asking(r *api.CreateRequest) {
 	r.Links = map[string]api.LinkRequest{
 		"dana": {Type: api.LinkApproval, Approver: "Dana Okafor"},
@@ -120,17 +120,17 @@ func asking(r *api.CreateRequest) {
 	}
 }
 
-// exchange is a request and the status it is answered with.
+// exchange is a request and the expected status.
 type exchange struct {
 	method, target string // a path of the private listener, or a link
 	body           string
 	header         []string // pairs
-	want, or       int      // the status; or, if not 0, another one that will do
+	want, or       int      // the status; or, if not 0, another permitted one
 	invalid        bool     // the request breaks the document, on purpose
 	stranger       bool     // no API key is sent
 }
 
-// drive sends a request and holds it and its answer against the document.
+// drive sends a request, and checks it and its response against the document.
 func (c *contract) drive(x exchange) {
 	c.Helper()
 	name := x.method + " " + x.target
@@ -183,9 +183,9 @@ func (c *contract) drive(x exchange) {
 	c.seen[route.Operation.OperationID+" "+strconv.Itoa(response.StatusCode)] = true
 }
 
-// checkForm checks that an error is a page for a browser that opened one, and a
-// problem document for everybody else; and that a machine's link answers as it
-// was asked to.
+// checkForm checks that an error is a page for a browser that opened a page, and a
+// problem document otherwise; and that a machine's link responds in the requested
+// type.
 func (c *contract) checkForm(name string, req *http.Request, response *http.Response) {
 	c.Helper()
 	accept, want := req.Header.Get("Accept"), api.ProblemMediaType
@@ -202,8 +202,8 @@ func (c *contract) checkForm(name string, req *http.Request, response *http.Resp
 	}
 }
 
-// checkHeaders checks what the library does not: that answers to HEAD have
-// their headers too.
+// checkHeaders checks what the library does not: that responses to HEAD have their
+// headers too.
 func (c *contract) checkHeaders(name string, response *http.Response) {
 	c.Helper()
 	want := []string{"X-Request-Id", "Cache-Control", "Content-Type"}
@@ -225,7 +225,7 @@ func (c *contract) checkHeaders(name string, response *http.Response) {
 	}
 }
 
-// wantAllSeen checks that no documented answer is left out.
+// wantAllSeen checks that every documented response was seen.
 func (c *contract) wantAllSeen() {
 	c.Helper()
 	for path, item := range c.doc.Paths.Map() {

@@ -20,13 +20,13 @@ import (
 // createCommand registers a task token.
 type createCommand struct {
 	remote
-	ExpiresIn string            `help:"How long it may wait, such as 90m, 24h or 7d; the relay's default otherwise." placeholder:"DURATION"`
-	ExpiresAt string            `help:"Until when it may wait, such as 2030-01-31T12:00:00Z." placeholder:"TIME"`
-	OnExpiry  string            `help:"What happens then: fail the task, or ignore." placeholder:"fail|ignore"`
-	Tag       map[string]string `help:"Tag to find it by, as key=value. May be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
-	Link      map[string]string `help:"Link to make, as name=webhook, name=heartbeat or name=approval. May be repeated; one webhook named default otherwise." placeholder:"NAME=TYPE" mapsep:"none"`
-	Title     string            `help:"What the pages are about, such as \"Deploy 4.2.0?\". Each needs a title, this or one of its own." placeholder:"TEXT"`
-	From      string            `help:"File with the registration as JSON, in the form of POST /v1/callbacks without the task token. Other flags win." placeholder:"PATH"`
+	ExpiresIn string            `help:"How long the callback may wait, such as 90m, 24h or 7d. Without it, the relay's default." placeholder:"DURATION"`
+	ExpiresAt string            `help:"Until when the callback may wait, such as 2030-01-31T12:00:00Z." placeholder:"TIME"`
+	OnExpiry  string            `help:"What happens then: fail fails the task, ignore sends nothing to it." placeholder:"fail|ignore"`
+	Tag       map[string]string `help:"Tag for finding the callback, as key=value. May be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
+	Link      map[string]string `help:"Link to make, as name=webhook, name=heartbeat or name=approval. May be repeated. Without it, one webhook named default." placeholder:"NAME=TYPE" mapsep:"none"`
+	Title     string            `help:"What the pages are about, such as \"Deploy 4.2.0?\". Each page needs a title, this one or its own." placeholder:"TEXT"`
+	From      string            `help:"File with the registration as JSON, in the form of POST /v1/callbacks without the task token. Other flags take precedence." placeholder:"PATH"`
 }
 
 // Run implements the command.
@@ -35,7 +35,7 @@ func (c *createCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	// Not an argument: command lines are seen by others and kept by shells.
+	// Not an argument: others can see command lines, and shells keep them.
 	line, err := bufio.NewReader(io.LimitReader(t.in, 64<<10)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the task token from standard input: %w", err)
@@ -52,7 +52,7 @@ func (c *createCommand) Run(ctx context.Context, t terminal) error {
 	return c.show(t.out, cb)
 }
 
-// request is what the flags and the file ask for.
+// request returns the registration that the file and the flags describe.
 func (c *createCommand) request() (api.CreateRequest, error) {
 	var request api.CreateRequest
 	if c.From != "" {
@@ -86,8 +86,8 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 	return request, nil
 }
 
-// readRequest reads a file that has to be what is wanted. What a mistake is in is
-// named, and nothing that the file says is shown.
+// readRequest reads a JSON file into a value; wanted describes the value for
+// errors. An error names the wrong field, and shows no content of the file.
 func readRequest(path string, into any, wanted string) error {
 	text, err := os.ReadFile(path) //nolint:gosec // whoever runs the command names the file
 	if err != nil {
@@ -98,24 +98,24 @@ func readRequest(path string, into any, wanted string) error {
 	err = decoder.Decode(into)
 	if err == nil {
 		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-			return errors.New("has more in it than " + wanted)
+			return errors.New("has more than " + wanted)
 		}
 		return nil
 	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("has the wrong type of value for %s", cmp.Or(wrong.Field, "the whole"))
+		return fmt.Errorf("has the wrong type of value for %s", cmp.Or(wrong.Field, "the whole file"))
 	}
 	if _, ok := errors.AsType[*time.ParseError](err); ok {
 		return errors.New("has an expiresAt that is not a time such as 2030-01-31T12:00:00Z")
 	}
 	// The one error of the decoder that has no type.
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("has a field that is not known: %s", name)
+		return fmt.Errorf("has an unknown field: %s", name)
 	}
 	return errors.New("is not " + wanted)
 }
 
-// parseTime reads a time that was given with a flag; nil for none.
+// parseTime reads the time of a flag; nil for none.
 func parseTime(flag, text string) (*time.Time, error) {
 	if text == "" {
 		return nil, nil

@@ -15,7 +15,7 @@ import (
 	"callback-relay/config"
 )
 
-// registrationFile returns the path of a file with that content.
+// registrationFile returns the path of a file with the content.
 func registrationFile(t *testing.T, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "registration.json")
@@ -25,8 +25,8 @@ func registrationFile(t *testing.T, content string) string {
 	return path
 }
 
-// TestFromMistakes: what is wrong with a file is said, and nothing of what it
-// says is shown.
+// TestFromMistakes: an error says what is wrong with a file, and shows nothing of
+// its content.
 func TestFromMistakes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, content, want string }{
@@ -34,10 +34,10 @@ func TestFromMistakes(t *testing.T) {
 		{"not JSON", `links: CANARY`, "is not a registration in JSON"},
 		{"cut off", `{"links":{"CANARY":`, "is not a registration in JSON"},
 		{"a list", `["CANARY"]`, "has the wrong type of value for the whole"},
-		{"another registration behind it", `{"onExpiry":"fail"} {"onExpiry":"CANARY"}`, "has more in it than a registration in JSON"},
-		{"a brace behind it", `{"onExpiry":"CANARY"}}`, "has more in it than a registration in JSON"},
-		{"field that is not known", `{"approvals":{"title":"CANARY"}}`, `has a field that is not known: "approvals"`},
-		{"field of a link that is not known", `{"links":{"a":{"type":"approval","aprover":"CANARY"}}}`, `has a field that is not known: "aprover"`},
+		{"another registration behind it", `{"onExpiry":"fail"} {"onExpiry":"CANARY"}`, "has more than a registration in JSON"},
+		{"a brace behind it", `{"onExpiry":"CANARY"}}`, "has more than a registration in JSON"},
+		{"field that is not known", `{"approvals":{"title":"CANARY"}}`, `has an unknown field: "approvals"`},
+		{"field of a link that is not known", `{"links":{"a":{"type":"approval","aprover":"CANARY"}}}`, `has an unknown field: "aprover"`},
 		{"field of the wrong type", `{"approval":{"required":"CANARY"}}`, "has the wrong type of value for approval.required"},
 		{"time that is none", `{"expiresAt":"CANARY"}`, "has an expiresAt that is not a time such as 2030-01-31T12:00:00Z"},
 	} {
@@ -55,8 +55,8 @@ func TestFromMistakes(t *testing.T) {
 	}
 }
 
-// TestFlagsWin: what is given with flags takes the place of what a file says,
-// and of a deadline both ways of giving it.
+// TestFlagsWin: flags take precedence over the file, and a deadline flag of either
+// form replaces the file's deadline.
 func TestFlagsWin(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC)
@@ -111,8 +111,8 @@ func TestFlagsWin(t *testing.T) {
 	}
 }
 
-// TestShow: people see who decided, whose link it is, what is closed and what
-// to send by another way.
+// TestShow: people see who decided, whose link it is, which links are closed, and
+// which codes to send separately.
 func TestShow(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
@@ -134,9 +134,9 @@ state                               pending
 created                             2026-03-01T09:30:00Z
 expires                             2026-03-01T10:30:00Z (then: fail)
 approved                            by Dana Okafor on link dana, 2026-03-01T09:30:00Z
-rejected                            by Kim (as typed) on link open, 2026-03-01T09:31:00Z
+rejected                            by Kim (not verified) on link open, 2026-03-01T09:31:00Z
 dana (approval, Dana Okafor)        https://r/a/1
-dana's code                         012345 (send it by another way than the link)
+dana's code                         012345 (send it separately from the link)
 lee (approval, Lee Brandt, closed)  https://r/a/2
 open (approval)                     https://r/a/3
 skip (success page)                 https://r/a/4

@@ -14,7 +14,7 @@ import (
 
 const dashboardFile = "../../deploy/grafana/callback-relay.json"
 
-// dashboard is what of Grafana's model is looked at here.
+// dashboard is the part of Grafana's model that the test uses.
 type dashboard struct {
 	Panels []struct {
 		Type, Title, Description string
@@ -26,12 +26,12 @@ type dashboard struct {
 	}
 }
 
-// asked puts values into a query for the variables that Grafana would fill in.
+// asked replaces Grafana's variables in a query with values.
 var asked = strings.NewReplacer("$__rate_interval", "10s", "$namespace", ".*", "$job", ".*")
 
-// TestDashboard asks every query of the dashboard of a real Prometheus, which
-// watches two replicas under load: every panel has data. So have the alerts:
-// the one that needs no time to pass fires.
+// TestDashboard runs every query of the dashboard on a real Prometheus, which
+// watches two replicas under load: every panel has data. The alerts have data too:
+// the one without a waiting time fires.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(dashboardFile)
@@ -78,8 +78,8 @@ func TestDashboard(t *testing.T) {
 	w.eventually("the alert for InvalidToken fires", func() bool { return p.firing()["CallbackRelayInvalidToken"] })
 }
 
-// hasData tells whether a graph would show something. A quantile of nothing is
-// no number.
+// hasData reports whether a graph would show something. A quantile without data is
+// NaN.
 func hasData(samples []sample) bool {
 	for _, s := range samples {
 		if s.Value[1] != "NaN" {
@@ -89,7 +89,7 @@ func hasData(samples []sample) bool {
 	return false
 }
 
-// load makes everything happen that the metrics tell of.
+// load makes everything happen that the metrics count.
 func (w *world) load() {
 	w.Helper()
 	var posts []func() (answer, error)
@@ -120,8 +120,8 @@ func (w *world) load() {
 	}
 }
 
-// breakBeats makes round trips to Redis fail until a replica has noticed, and
-// mends what it broke.
+// breakBeats makes round trips to Redis fail until a replica has noticed, and then
+// lets them succeed again.
 func (w *world) breakBeats() {
 	w.Helper()
 	const replicas = "relay:v1:replicas"

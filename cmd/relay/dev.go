@@ -32,7 +32,7 @@ type devCommands struct {
 
 // devCommand runs everything in one process.
 type devCommand struct {
-	PublicListen  string `default:"127.0.0.1:8080" help:"Address and port of the public links. If one of the two is taken, other ports are used."`
+	PublicListen  string `default:"127.0.0.1:8080" help:"Address and port of the public links. If this or the private port is in use, other ports are used."`
 	PrivateListen string `default:"127.0.0.1:8081" help:"Address and port of the private API."`
 	LogLevel      string `default:"warn" help:"debug, info, warn or error."`
 }
@@ -92,7 +92,7 @@ func (c *devCommand) Run(ctx context.Context, t terminal) error {
 	return n.run(ctx)
 }
 
-// sampleLinks are the links of the tasks that wait from the start.
+// sampleLinks are the links of the two sample tasks.
 type sampleLinks struct{ webhook, approval string }
 
 // samples registers a task for a machine and one for a person.
@@ -131,7 +131,7 @@ func (c *devCommand) samples(ctx context.Context, n *node, world *devmode.World)
 	return sampleLinks{webhook, approval}, err
 }
 
-// config makes the settings that the world asks for, as an operator would.
+// config makes the settings for this world, as an operator would.
 func (c *devCommand) config(world *devmode.World, listening ports, master, apiKey string) (config.Config, error) {
 	public, private := dialable(listening.public), dialable(listening.private)
 	hash := sha256.Sum256([]byte(apiKey))
@@ -147,8 +147,8 @@ func (c *devCommand) config(world *devmode.World, listening ports, master, apiKe
 	}.Parse()
 }
 
-// dialable returns the address at which this machine reaches a listener. One
-// on all interfaces is at [::], which is no place to go to.
+// dialable returns the address at which this machine reaches a listener. A
+// listener on all interfaces has the address [::], which cannot be dialled.
 func dialable(l net.Listener) string {
 	address, ok := l.Addr().(*net.TCPAddr)
 	if !ok || !address.IP.IsUnspecified() {
@@ -157,7 +157,7 @@ func dialable(l net.Listener) string {
 	return net.JoinHostPort("localhost", strconv.Itoa(address.Port))
 }
 
-// bindNear is [bind], with other ports of the same hosts if one is taken.
+// bindNear is [bind], with other ports of the same hosts if a port is in use.
 func bindNear(public, private string) (ports, error) {
 	listening, err := bind(public, private)
 	if !errors.Is(err, syscall.EADDRINUSE) {
@@ -174,8 +174,8 @@ func bindNear(public, private string) (ports, error) {
 }
 
 func (t terminal) printWelcome(cfg config.Config, apiKey string, links sampleLinks) {
-	fmt.Fprintf(t.out, `The callback relay runs in development mode. Redis and Step Functions are inside
-this process, on loopback and in memory: nothing is kept when it stops.
+	fmt.Fprintf(t.out, `The callback relay is running in development mode. Redis and Step Functions run
+inside this process, in memory: nothing is kept when it stops.
 
   public links  http://%[1]s
   private API   http://%[2]s  (openapi.yaml, metrics and readyz are there too)

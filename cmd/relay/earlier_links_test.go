@@ -20,8 +20,8 @@ func manyKinds(r *api.CreateRequest) {
 	})
 }
 
-// Row 75: a task token is registered, cancelled, forgotten, and registered
-// anew: links of before lead nowhere, whether there is such a link now or not.
+// Row 75: a task token is registered, cancelled, forgotten, and registered again.
+// The earlier links get 404, whether or not there is such a link now.
 func TestEarlierRegistration(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, r redisServer) {
 		w := newWorld(t, r, 2)
@@ -54,7 +54,7 @@ func TestEarlierRegistration(t *testing.T) {
 	})
 }
 
-// again is the registration of a task token that was registered before.
+// again registers a task token that was registered before.
 func again(first task, change func(*api.CreateRequest)) api.CreateRequest {
 	request := api.CreateRequest{TaskToken: first.token}
 	change(&request)
@@ -69,7 +69,7 @@ func (w *world) wipe() {
 	w.must(err)
 }
 
-// hash is all that Redis holds of a callback.
+// hash is everything that Redis holds of a callback.
 func (w *world) hash(t task) map[string]string {
 	w.Helper()
 	keys, err := w.redis.Keys(w.Context(), "*:cb:"+t.ID).Result()
@@ -82,8 +82,7 @@ func (w *world) hash(t task) map[string]string {
 	return fields
 }
 
-// leadsNowhere checks that whatever is done with a link gets 404, as a forged
-// one does.
+// leadsNowhere checks that every use of a link gets 404, like a forged link.
 func (w *world) leadsNowhere(what, link string) {
 	w.Helper()
 	page := strings.Contains(link, "/a/")

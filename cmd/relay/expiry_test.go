@@ -7,8 +7,8 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestExpiry lets deadlines pass with two replicas that both watch them: each
-// workflow gets Callback.Expired, soon and once (row 36).
+// TestExpiry lets deadlines pass while two replicas watch them: each workflow gets
+// Callback.Expired, soon and once (row 36).
 func TestExpiry(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, r redisServer) {
 		w := newWorld(t, r, 2)
@@ -19,7 +19,7 @@ func TestExpiry(t *testing.T) {
 		for _, task := range tasks {
 			w.eventually("the workflow is told", func() bool { return len(w.effects(task)) > 0 })
 		}
-		// More looks at the queues, by both replicas, change nothing any more.
+		// When both replicas read the queues again, nothing changes.
 		for _, r := range w.replicas {
 			seen := r.trips.pipelined.Load()
 			w.eventually("a replica has looked again", func() bool { return r.trips.pipelined.Load() >= seen+8 })

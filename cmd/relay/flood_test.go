@@ -10,8 +10,8 @@ import (
 	"callback-relay/api"
 )
 
-// flood posts to links that lead nowhere from many sides until stop is called.
-// It returns when the relay has had enough.
+// flood posts to unknown links from many goroutines until stop is called. It
+// returns when the relay answers 429.
 func (w *world) flood(t task) (stop func()) {
 	w.Helper()
 	var senders sync.WaitGroup
@@ -46,9 +46,9 @@ func (w *world) flood(t task) (stop func()) {
 	return stop
 }
 
-// TestFlood sends many forged links (row 10). None costs a command of Redis,
-// those over the rate get 429, all alike, and the log stays short; genuine
-// links work all the while.
+// TestFlood sends many forged links (row 10). None causes a command to Redis, those
+// above the rate get the same 429, and the log stays short. Genuine links keep
+// working.
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	const size = 2000

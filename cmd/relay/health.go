@@ -14,25 +14,25 @@ import (
 	"callback-relay/config"
 )
 
-// healthPatience bounds a question about health. A relay that looks for a
-// Redis which hangs says so within 3 s.
+// healthPatience is how long to wait for a health response. A relay whose Redis
+// hangs says so within 3 s.
 const healthPatience = 4 * time.Second
 
-// maxHealth bounds the answer, in bytes. It names a handful of failed checks.
+// maxHealth is the longest health response, in bytes. It names a few checks.
 const maxHealth = 64 << 10
 
-// healthCommand asks the relay on this machine how it is.
+// healthCommand asks the relay on this machine for its health.
 type healthCommand struct {
-	PrivateListen string `env:"RELAY_PRIVATE_LISTEN" placeholder:"ADDRESS" help:"Address and port of the private listener, as 'relay serve' has it."`
-	Live          bool   `help:"Ask only whether the process runs and answers. For what restarts a container: a restart does not bring Redis back."`
+	PrivateListen string `env:"RELAY_PRIVATE_LISTEN" placeholder:"ADDRESS" help:"Address and port of the private listener, as for 'relay serve'."`
+	Live          bool   `help:"Ask only whether the process runs and responds. Use this to decide about restarts: a restart does not bring Redis back."`
 }
 
 // Help implements [kong.HelpProvider].
 func (*healthCommand) Help() string {
 	return `Asks the private listener of this machine for /readyz: can the relay serve now?
-If not, it prints each failed check and exits with 5. What may be wrong besides is
-printed as a warning. With --live it asks for /healthz, which depends on nothing
-but the process.`
+If not, the command prints each failed check and exits with 5. Other possible
+problems are printed as warnings. With --live it asks for /healthz, which depends
+only on the process.`
 }
 
 // Run implements the command.
@@ -42,7 +42,7 @@ func (c *healthCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	if strings.HasSuffix(address, ":0") {
-		return &config.Mistake{Setting: "RELAY_PRIVATE_LISTEN", Problem: "port 0 stands for any free one, so that nobody can tell which one to ask; give a port"}
+		return &config.Mistake{Setting: "RELAY_PRIVATE_LISTEN", Problem: "port 0 means any free port, so the command cannot know which one to ask; give the port of the relay"}
 	}
 	path := "/readyz"
 	if c.Live {
@@ -58,9 +58,9 @@ func (c *healthCommand) Run(ctx context.Context, t terminal) error {
 	return err
 }
 
-// askHealth asks a listener for its health. One that listens on all addresses
-// is asked on loopback: the dialer reads an address without a host so, such as
-// :8081 or 0.0.0.0:8081, which no URL could hold.
+// askHealth asks a listener for its health. If it listens on all addresses, such
+// as :8081 or 0.0.0.0:8081, it is asked on loopback: the dialer does that for
+// addresses that no URL can hold.
 func askHealth(ctx context.Context, listener, path string) (status string, err error) {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
@@ -84,7 +84,7 @@ func askHealth(ctx context.Context, listener, path string) (status string, err e
 	return readHealth(response.StatusCode, body)
 }
 
-// readHealth reads what the relay answered.
+// readHealth reads the relay's response.
 func readHealth(statusCode int, body []byte) (status string, err error) {
 	var health api.Health
 	if statusCode == http.StatusOK && json.Unmarshal(body, &health) == nil && health.Status != "" {
@@ -100,7 +100,7 @@ func readHealth(statusCode int, body []byte) (status string, err error) {
 	}
 	return "", &config.Mistake{
 		Setting: "RELAY_PRIVATE_LISTEN",
-		Problem: fmt.Sprintf("want the private listener of a relay, found none: what listens there answers with status %d", statusCode),
+		Problem: fmt.Sprintf("want the private listener of a relay, but the server at this address responds with status %d", statusCode),
 	}
 }
 
@@ -116,5 +116,5 @@ func (n notReady) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap is for the exit code: what the relay needs cannot be reached.
+// Unwrap is for the exit code: something that the relay needs is unavailable.
 func (n notReady) Unwrap() error { return errUnreachable }

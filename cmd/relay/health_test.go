@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestHealthHasAnEnd asks a listener that takes connections and says nothing.
+// TestHealthHasAnEnd asks a listener that accepts connections and never responds.
 func TestHealthHasAnEnd(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

@@ -8,8 +8,8 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// serveOnly starts a replica without its background loops, so that every round
-// trip is a request's.
+// serveOnly starts a replica without its background loops, so that every round trip
+// belongs to a request.
 func (w *world) serveOnly() *replica {
 	w.Helper()
 	r := w.build()
@@ -24,7 +24,7 @@ func (w *world) serveOnly() *replica {
 	return r
 }
 
-// TestHotPath counts what the common case costs.
+// TestHotPath counts the round trips of the common case.
 func TestHotPath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 0)

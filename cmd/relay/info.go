@@ -7,7 +7,7 @@ import (
 	"callback-relay/config"
 )
 
-// configCommand tells about the settings.
+// configCommand describes the settings.
 type configCommand struct {
 	Doc configDocCommand `cmd:"" help:"Print docs/configuration.md."`
 }

@@ -38,14 +38,15 @@ type apiKeyCommand struct {
 	Name string `arg:"" help:"Who will use the key, such as orders-workflow."`
 }
 
-// Run implements the command. Only the hash can be had again, from the key.
+// Run implements the command. The key is shown only once; the hash can be
+// computed from it again.
 func (c *apiKeyCommand) Run(t terminal) error {
 	if !config.IsAPIKeyName(c.Name) {
-		return &config.Mistake{Setting: "NAME", Problem: "want 1 to 64 letters, digits and ._-, a letter or digit first"}
+		return &config.Mistake{Setting: "NAME", Problem: "want 1 to 64 letters, digits and ._-, beginning with a letter or digit"}
 	}
 	key := "relay_" + rand.Text() // 130 bits
 	hash := sha256.Sum256([]byte(key))
-	_, err := fmt.Fprintf(t.out, `API key, shown this once. Give it to the caller:
+	_, err := fmt.Fprintf(t.out, `API key, shown only once. Give it to the caller:
   %s
 Entry for RELAY_API_KEYS:
   %s:%s

@@ -27,15 +27,15 @@ import (
 
 const (
 	testAPIKey = "relay_TESTKEYTESTKEYTESTKEYTEST"
-	// publicURL has a path, which every link then has too. No test connects to
-	// it: each asks the replica it wants.
+	// publicURL has a path, and so has every link. No test connects to it: each
+	// chooses a replica.
 	publicURL = "https://relay.example.com/base"
 
 	patience  = 30 * time.Second
 	pollEvery = 5 * time.Millisecond
 )
 
-// masterKey is the ring that all relays of the tests share.
+// masterKey is the key that all relays in the tests share.
 var masterKey = "k1:" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
 
 func apiKeyEntry() string {
@@ -63,14 +63,14 @@ func serveEnv(redisURL, stepsURL string) map[string]string {
 	}
 }
 
-// redisServer is a Redis that can go away.
+// redisServer is a Redis that can be stopped.
 type redisServer struct {
 	mode, url string
 	kill      func()
 }
 
-// startStandalone starts a redis-server, or the in-process one where there is
-// none.
+// startStandalone starts a redis-server, or an in-process Redis if none is
+// installed.
 func startStandalone(t testing.TB) redisServer {
 	t.Helper()
 	if !redistest.Available(t) {
@@ -81,7 +81,7 @@ func startStandalone(t testing.TB) redisServer {
 	return redisServer{store.ModeStandalone, s.URL, s.Kill}
 }
 
-// onEachRedis runs a test on the ways in which Redis is run.
+// onEachRedis runs a test on each mode of Redis.
 func onEachRedis(t *testing.T, test func(t *testing.T, r redisServer)) {
 	t.Helper()
 	t.Parallel() // a cluster takes two seconds to come up
@@ -99,11 +99,11 @@ func onEachRedis(t *testing.T, test func(t *testing.T, r redisServer)) {
 	})
 }
 
-// world is what relays share, and the replicas among which requests alternate.
+// world is what the relays share, and the replicas, among which requests alternate.
 type world struct {
 	*testing.T
 	server   redisServer
-	redis    redis.UniversalClient // to look behind the relays
+	redis    redis.UniversalClient // to see what the relays store
 	steps    *standin.Server
 	stepsURL string
 	http     *http.Transport
@@ -146,8 +146,8 @@ type replica struct {
 	stop   func() error // as SIGTERM does
 }
 
-// patientSettings never let a sender go before its answer is delivered, so
-// that what it is told does not depend on how busy the machine is.
+// patientSettings make senders wait until their answer is delivered, so that
+// responses do not depend on how busy the machine is.
 func (w *world) patientSettings() config.Settings {
 	return config.Settings{
 		PublicURL: publicURL, PublicListen: "127.0.0.1:0", PrivateListen: "127.0.0.1:0",
@@ -157,7 +157,7 @@ func (w *world) patientSettings() config.Settings {
 	}
 }
 
-// hasty answers senders at once.
+// hasty does not let senders wait.
 func hasty(s *config.Settings) { s.AnswerWait = "0s" }
 
 // start runs a replica until the test ends.
@@ -175,7 +175,7 @@ func (w *world) start(change ...func(*config.Settings)) *replica {
 	return r
 }
 
-// run lets a replica serve until it is stopped.
+// run serves with a replica until it is stopped.
 func (w *world) run(r *replica) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -186,13 +186,13 @@ func (w *world) run(r *replica) {
 	})
 }
 
-// build makes a replica that does not run yet.
+// build makes a replica without running it.
 func (w *world) build(change ...func(*config.Settings)) *replica {
 	w.Helper()
 	return w.buildWith(nil, change...)
 }
 
-// buildWith is build of parts that are changed.
+// buildWith is build with changed parts.
 func (w *world) buildWith(parts func(*nodeOptions), change ...func(*config.Settings)) *replica {
 	w.Helper()
 	settings := w.patientSettings()
@@ -228,7 +228,7 @@ func (w *world) buildWith(parts func(*nodeOptions), change ...func(*config.Setti
 	return r
 }
 
-// ingress brings whatever is asked of any address to a public listener.
+// ingress sends all requests to a public listener, whatever their address.
 type ingress struct{ to string }
 
 // RoundTrip implements [http.RoundTripper].
@@ -244,7 +244,7 @@ func (w *world) next() *replica {
 	return w.replicas[w.turn%len(w.replicas)]
 }
 
-// eventually waits for a condition of something that cannot tell when it holds.
+// eventually polls a condition until it holds.
 func (w *world) eventually(what string, holds func() bool) {
 	w.Helper()
 	deadline := time.After(patience)

@@ -18,7 +18,7 @@ import (
 )
 
 // TestBodyAcrossTheDeadline sends half of a body before the deadline and the
-// rest after it (row 37): what counts is when it could be recorded.
+// rest after it (row 37): the time of recording decides.
 func TestBodyAcrossTheDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)
@@ -53,8 +53,8 @@ func TestBodyAcrossTheDeadline(t *testing.T) {
 	}
 }
 
-// TestForgotten asks for a callback after its retention (row 42): it is as if
-// it had never been.
+// TestForgotten looks a callback up after its retention (row 42): it no longer
+// exists.
 func TestForgotten(t *testing.T) {
 	t.Parallel()
 	programs.Need(t, "redis-server") // the in-process Redis removes nothing by itself
@@ -68,8 +68,8 @@ func TestForgotten(t *testing.T) {
 	w.wantOutput(task, `{}`)
 }
 
-// TestRedisTooLate has a Redis that answers after the relay has given up on it
-// (row 58): the sender is told to come again, and finds its answer stored.
+// TestRedisTooLate has a Redis that responds after the relay has stopped waiting
+// (row 58): the sender gets 503, tries again, and finds its answer stored.
 func TestRedisTooLate(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) {
@@ -81,18 +81,18 @@ func TestRedisTooLate(t *testing.T) {
 	task := w.register()
 	server.Pause()
 	w.wantProblem(w.post(task.URL, `{"n": 1}`), api.CodeUnavailable)
-	server.Resume() // and now it runs the script, which it has long received
+	server.Resume() // now it runs the script that it received before
 	w.eventually("it is recorded", func() bool { return w.get(task).State != api.StatePending })
 	if got := w.post(task.URL, `{"n": 1}`); got.status != http.StatusOK || !got.Duplicate {
 		t.Errorf("the sender comes again: %d %s", got.status, got.body)
 	}
 	w.wantProblem(w.post(task.URL, `{"n": 2}`), api.CodeAlreadyAnswered)
-	w.untilState(task, api.StateDelivered) // when the lease that nobody knows of has ended
+	w.untilState(task, api.StateDelivered) // when the lease of the first try has ended
 	w.wantOutput(task, `{"n": 1}`)
 }
 
-// TestWithoutADisk runs a relay that can write no byte into any file, nor find
-// a folder for temporary ones (row 74): it needs none, whatever is posted.
+// TestWithoutADisk runs a relay that can write to no file, and has no folder for
+// temporary files (row 74): it needs none, whatever is posted.
 func TestWithoutADisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)
@@ -117,7 +117,7 @@ func TestWithoutADisk(t *testing.T) {
 			t.Errorf("%s: %d bytes delivered", contentType, size)
 		}
 	}
-	// The limit is in force: what does write a file fails.
+	// Check that the limit works: a command that writes a file fails.
 	if err := exec.Command("sh", "-c", "ulimit -f 0; echo x > "+t.TempDir()+"/x").Run(); err == nil {
 		t.Error("a file was written in spite of the limit")
 	}

@@ -36,7 +36,7 @@ func (w *world) register(change ...func(*api.CreateRequest)) task {
 	for _, c := range change {
 		c(&request)
 	}
-	// Where Redis is slow the client repeats the request, and finds its own callback.
+	// If Redis is slow, the client repeats the request, and finds its own callback.
 	cb, _, err := w.next().client.Create(w.Context(), request)
 	if err != nil {
 		w.Fatalf("register: %v", err)
@@ -74,12 +74,12 @@ func (w *world) untilOverdue(t task) {
 	w.eventually("the deadline has passed", func() bool { return time.Now().After(t.ExpiresAt) })
 }
 
-// effects returns what Step Functions took for a task.
+// effects returns what Step Functions accepted for a task.
 func (w *world) effects(t task) []standin.Effect {
 	return slices.DeleteFunc(w.steps.Effects(), func(e standin.Effect) bool { return e.TaskToken != t.token })
 }
 
-// wantOutput checks that a task succeeded, once, with these very bytes.
+// wantOutput checks that a task succeeded once, with exactly these bytes.
 func (w *world) wantOutput(t task, output string) {
 	w.Helper()
 	got := w.effects(t)
@@ -149,8 +149,7 @@ func (w *world) request(link, method, body string, headers ...string) answer {
 	return answer{status: response.StatusCode, header: response.Header, body: string(text)}
 }
 
-// trySend calls a link at an address. It may be used outside the test's own
-// goroutine.
+// trySend calls a link at an address. Any goroutine may use it.
 func (w *world) trySend(address string, c call) (answer, error) {
 	path, found := strings.CutPrefix(c.link, "https://relay.example.com")
 	if !found {
@@ -186,7 +185,7 @@ func (w *world) trySend(address string, c call) (answer, error) {
 	return got, json.Unmarshal(body, &got.problem)
 }
 
-// checkEvery checks what every answer of the public listener has.
+// checkEvery checks what every response of the public listener must have.
 func (w *world) checkEvery(got answer) {
 	w.Helper()
 	for name, want := range map[string]string{
@@ -209,7 +208,7 @@ func (w *world) checkEvery(got answer) {
 	}
 }
 
-// wantTaken checks that an answer was taken.
+// wantTaken checks that an answer was accepted.
 func (w *world) wantTaken(got answer, t task, status string, duplicate bool) {
 	w.Helper()
 	want := api.AnswerResponse{ID: t.ID, Status: status, Duplicate: duplicate}
@@ -218,7 +217,7 @@ func (w *world) wantTaken(got answer, t task, status string, duplicate bool) {
 	}
 }
 
-// wantProblem checks that an answer is the problem of a code.
+// wantProblem checks that a response is the problem of a code.
 func (w *world) wantProblem(got answer, code api.Code) {
 	w.Helper()
 	meaning := api.Codes[code]

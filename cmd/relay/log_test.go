@@ -11,7 +11,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// logLine is what of a line of the log is looked at.
+// logLine has the fields of a log line that the tests use.
 type logLine struct {
 	Time, Level, Msg, Route, Callback, State, Reason, Error string
 
@@ -35,8 +35,8 @@ func (w *world) lines(r *replica) []logLine {
 }
 
 // TestLogTellsOfEachOnce reads the log as an operator's tools do: one line for
-// each request and one for each delivery that came to its end, with the id of
-// the callback, whichever way the delivery took.
+// each request and one for each delivery that ended, with the id of the callback,
+// however the answer was delivered.
 func TestLogTellsOfEachOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 0)
@@ -91,9 +91,9 @@ func TestLogTellsOfEachOnce(t *testing.T) {
 	}
 }
 
-// TestLogHasTheWordsOfAWS: what Step Functions says when it refuses a call is in
-// the line of the delivery, and of the heartbeat, with the role, the action and
-// the key, and without the task token, the payload and the credentials (row 88).
+// TestLogHasTheWordsOfAWS: if Step Functions refuses a call, the log line of the
+// delivery or heartbeat has its reason, with the role, the action and the key, and
+// without the task token, the payload and the credentials (row 88).
 func TestLogHasTheWordsOfAWS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 0)

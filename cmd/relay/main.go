@@ -22,24 +22,24 @@ const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2 // the command line or a setting is wrong
-	exitNotFound    = 3 // there is no such callback
+	exitNotFound    = 3 // no such callback
 	exitConflict    = 4 // the callback's state does not allow it
-	exitUnavailable = 5 // the relay, or what it needs, cannot be reached: try again
+	exitUnavailable = 5 // the relay, or something that it needs, is unavailable: try again
 )
 
-const description = `Gives AWS Step Functions workflows opaque URLs for their waiting tasks.
+const description = `Turns a waiting AWS Step Functions task into a URL.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no such callback,
-4 the callback's state does not allow it, 5 cannot be reached now.`
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 no such callback,
+4 the callback's state does not allow it, 5 unavailable, try again.`
 
 // commands is the command line.
 type commands struct {
 	Serve    serveCommand    `cmd:"" help:"Run the relay."`
-	Check    checkCommand    `cmd:"" help:"Look at what a relay depends on: Redis, its public URL, AWS."`
+	Check    checkCommand    `cmd:"" help:"Check what a relay depends on: Redis, its public URL, AWS."`
 	Callback callbackCommand `cmd:"" help:"Register, look up, list and cancel callbacks, through a running relay."`
 	Health   healthCommand   `cmd:"" help:"Ask the relay on this machine whether it is ready, or alive."`
 	Keys     keysCommand     `cmd:"" help:"Make keys."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the Redis keyspace to the version this release needs."`
+	Migrate  migrateCommand  `cmd:"" help:"Migrate the Redis keyspace to the version that this release needs."`
 	Config   configCommand   `cmd:"" help:"Describe the settings."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 
@@ -86,12 +86,12 @@ func run(ctx context.Context, args []string, t terminal) int {
 	return exitOK
 }
 
-// longestWord is what a misspelt command or flag may have. Whatever is longer
-// is more likely a task token, a link or a key in a wrong place.
+// longestWord is the length up to which an argument may be a misspelt command.
+// A longer one is more likely a task token, a link or a key in the wrong place.
 const longestWord = 24
 
-// withoutSecrets leaves long arguments out of what is said about a command
-// line: what commands print ends up in the logs of build systems.
+// withoutSecrets removes long arguments from an error about the command line,
+// since the output of commands ends up in the logs of build systems.
 func withoutSecrets(problem string, args []string) string {
 	for _, arg := range args {
 		if len(arg) > longestWord && !strings.HasPrefix(arg, "-") {
@@ -101,7 +101,7 @@ func withoutSecrets(problem string, args []string) string {
 	return problem
 }
 
-// errUnreachable marks what gave no answer at all.
+// errUnreachable marks errors of servers that gave no response at all.
 var errUnreachable = errors.New("cannot be reached")
 
 // exitCode finds the exit code for an error.

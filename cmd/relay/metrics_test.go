@@ -13,7 +13,7 @@ import (
 
 var seriesLine = regexp.MustCompile(`(?m)^(callback_relay_\w+(?:\{[^}]*\})?) `)
 
-// series returns the relay's own series that a replica has, without values.
+// series returns the relay's own series at a replica, without values.
 func (w *world) series(r *replica) []string {
 	w.Helper()
 	_, page := w.private(r, "/metrics")
@@ -28,9 +28,9 @@ func (w *world) series(r *replica) []string {
 	return found
 }
 
-// TestLabelsAreBounded lets everyone who talks to a relay make things up:
-// senders, callers of the private API, Step Functions. The first time may add
-// series; whatever comes after it must not.
+// TestLabelsAreBounded sends invented values from everyone who talks to a relay:
+// senders, callers of the private API, Step Functions. The first round may add
+// series; later rounds must not.
 func TestLabelsAreBounded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)
@@ -39,7 +39,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	if mend := `callback_relay_delivery_attempts_total{class="needs-operator"} 0`; !strings.Contains(page, mend) {
 		t.Errorf("%s, on which an alert waits, is missing", mend)
 	}
-	calm := w.register() // series of what goes well, too
+	calm := w.register() // for the series of successes
 	w.wantTaken(w.post(calm.URL, `1`), calm, api.StatusDelivered, false)
 	makeUp := func(i int) {
 		name := "made-up-" + strings.Repeat("x", i)
@@ -52,7 +52,7 @@ func TestLabelsAreBounded(t *testing.T) {
 		w.request(publicURL+"/c/"+name, "POST", name)
 		w.request(task.URL, "POST", name+"\xff", "Content-Type", "application/"+name)
 		w.private(r, "/"+name+"?"+name+"="+name)
-		// A code of AWS that nobody knows, as an error of each kind.
+		// An unknown code of AWS, as each kind of error.
 		for _, status := range []int{400, 429, 500} {
 			w.steps.Inject(standin.Fault{
 				Kind: standin.Refuse, Action: standin.SendTaskHeartbeat, Status: status, Code: "MadeUp" + strings.Repeat("X", i), Message: name,
@@ -74,7 +74,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	}
 	after := w.series(r)
 	for _, s := range after {
-		slow := strings.Contains(s, `result="error"`) // of Redis on a slow machine: nobody made that up
+		slow := strings.Contains(s, `result="error"`) // of Redis on a slow machine: not an invented value
 		if _, known := slices.BinarySearch(before, s); !known && !slow {
 			t.Errorf("%s came with what was made up", s)
 		}
@@ -89,8 +89,8 @@ func TestLabelsAreBounded(t *testing.T) {
 	}
 }
 
-// untilMeasured waits until a replica has counted the callbacks, which the
-// outbox does every five seconds, and has been looked at once before.
+// untilMeasured waits until a replica has counted the callbacks, which the outbox
+// does every five seconds, and has served its metrics once.
 func (w *world) untilMeasured(r *replica) {
 	w.Helper()
 	w.series(r) // the request for the metrics has series too
@@ -100,8 +100,8 @@ func (w *world) untilMeasured(r *replica) {
 	})
 }
 
-// TestStatesAreCounted sees the fleet's callbacks by state in the metrics of
-// each replica.
+// TestStatesAreCounted checks the fleet's callbacks by state in the metrics of each
+// replica.
 func TestStatesAreCounted(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, server redisServer) {
 		w := newWorld(t, server, 2)

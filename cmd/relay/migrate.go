@@ -16,14 +16,14 @@ import (
 
 // migrateCommand changes the keyspace from release to release.
 type migrateCommand struct {
-	Up     migrateUpCommand     `cmd:"" help:"Apply what is missing, while relays serve. Safe to repeat, and to cut off."`
-	Status migrateStatusCommand `cmd:"" help:"Show the keyspace's version, what is missing and what is under way."`
-	Verify migrateVerifyCommand `cmd:"" help:"Look at every callback: is it as the keyspace's version has it?"`
+	Up     migrateUpCommand     `cmd:"" help:"Apply missing migrations, while relays serve. Safe to repeat, and to interrupt."`
+	Status migrateStatusCommand `cmd:"" help:"Show the keyspace's version, and missing and running migrations."`
+	Verify migrateVerifyCommand `cmd:"" help:"Check that every callback has the form of the keyspace's version."`
 }
 
 type migrateUpCommand struct {
 	DryRun bool          `help:"Only show what would be done, and to how many callbacks."`
-	Wait   time.Duration `default:"0" placeholder:"DURATION" help:"How long to wait until replicas of an older release have stopped, such as 5m. By default a migration that they do not know is left for the next run."`
+	Wait   time.Duration `default:"0" placeholder:"DURATION" help:"How long to wait until replicas of an older release have stopped, such as 5m. Without it, migrations that they do not know are left for the next run."`
 
 	config.RedisSettings
 }
@@ -49,12 +49,12 @@ func (c *migrateUpCommand) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-// lookForOlderEvery is how often older replicas are looked for while they are
-// waited for.
+// lookForOlderEvery is how often up looks for older replicas while it waits for
+// them to stop.
 const lookForOlderEvery = 2 * time.Second
 
-// up applies what is missing, and waits for older replicas as long as was asked
-// for.
+// up applies missing migrations, and waits for older replicas to stop, for as
+// long as --wait says.
 func (c *migrateUpCommand) up(ctx context.Context, client redis.UniversalClient, shown *progressView) (applied int, err error) {
 	waiting, stop := context.WithTimeout(ctx, c.Wait)
 	defer stop()
@@ -102,8 +102,8 @@ type migrateStatusCommand struct {
 	config.RedisSettings
 }
 
-// Run implements the command. What is missing is not an error: ask readyz for
-// that.
+// Run implements the command. A missing migration is not an error here; /readyz
+// reports it.
 func (c *migrateStatusCommand) Run(ctx context.Context, t terminal) error {
 	return withRedis(c.RedisSettings, func(client redis.UniversalClient) error {
 		state, err := migrations.Status(ctx, client)
@@ -119,13 +119,13 @@ func (c *migrateStatusCommand) Run(ctx context.Context, t terminal) error {
 			fmt.Fprintf(t.out, "missing %d: %s\n", m.Number, m.Name)
 		}
 		if state.Remains {
-			fmt.Fprintf(t.out, "to be cleaned up after %d\n", state.Current)
+			fmt.Fprintf(t.out, "to clean up after %d\n", state.Current)
 		}
 		switch {
 		case state.Holder != "":
-			fmt.Fprintf(t.out, "being worked on by %s\n", state.Holder)
+			fmt.Fprintf(t.out, "running on %s\n", state.Holder)
 		case state.Begun, state.Remains:
-			fmt.Fprintln(t.out, "nobody is working on it: run relay migrate up")
+			fmt.Fprintln(t.out, "not running: run relay migrate up")
 		}
 		return nil
 	})
@@ -144,12 +144,12 @@ func (c *migrateVerifyCommand) Run(ctx context.Context, t terminal) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t.out, "%d callbacks, all as they should be\n", n)
+		fmt.Fprintf(t.out, "%d callbacks, all correct\n", n)
 		return nil
 	})
 }
 
-// withRedis does something with the Redis that the settings name.
+// withRedis calls do with a client for the Redis in the settings.
 func withRedis(settings config.RedisSettings, do func(redis.UniversalClient) error) error {
 	cfg, err := settings.Parse()
 	if err != nil {

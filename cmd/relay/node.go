@@ -30,30 +30,30 @@ import (
 )
 
 const (
-	// leaseMargin is what a lease has beyond the call to Step Functions: time
-	// to wait for a permit before it, and to settle after it.
+	// leaseMargin is how much longer a lease lasts than the call to Step
+	// Functions: time to wait for the rate limit before, and to settle after.
 	leaseMargin = 5 * time.Second
-	// watchEvery is how often the keyspace is looked at: so long after a Redis
-	// lost its data could the relay still write to it.
+	// watchEvery is how often the relay checks the keyspace, and so how long it
+	// could still write to a Redis that has lost its data.
 	watchEvery = time.Second
-	// bytesInFlight bounds the bodies that are being handled, so that the
-	// process stays under 256 MiB whatever is posted: each is there several
-	// times over, as it came, sealed, and as JSON for AWS. Pages have a bound
-	// of their own, which package handlers sets.
+	// bytesInFlight limits the bodies that are being handled, so that the
+	// process stays under 256 MiB whatever is posted. Each body is in memory
+	// several times: as posted, sealed, and as JSON for AWS. Package handlers
+	// sets a separate limit for pages.
 	bytesInFlight = 32 << 20
-	// connections bounds the open connections of each listener. It is twice the
-	// number of requests that one handles at once, so that a health check finds
-	// a connection that can give way to it.
+	// connections limits the open connections of each listener. It is twice the
+	// number of requests that a listener handles at once, so that there is
+	// always an idle connection to close for a health check.
 	connections = 2048
-	// stopWithin is how long requests and deliveries that are under way may
-	// take to end, together. Orchestrators kill after 30 s, as a rule.
+	// stopWithin is how long current requests and deliveries may take to
+	// finish, together. Orchestrators usually kill after 30 s.
 	stopWithin = 25 * time.Second
-	// exportWithin is how long the last traces may take, after that.
+	// exportWithin is how long exporting the last traces may take after that.
 	exportWithin = 2 * time.Second
 )
 
-// checkRegistrations is what registrations are stopped by. It does not keep a
-// replica from being ready.
+// checkRegistrations is the check that fails while registrations are stopped.
+// The replica is still ready then.
 const checkRegistrations = "registrations"
 
 // node is one running relay.
@@ -75,13 +75,13 @@ type node struct {
 	ports        ports
 	stopWithin   time.Duration
 	stopping     atomic.Bool
-	failedChecks map[string]bool // checks that failed at the last look; of the watch alone
+	failedChecks map[string]bool // checks that failed last; only the watch uses it
 }
 
-// nodeOptions are what a node is made of. All are required, except where a
-// default is named.
+// nodeOptions are the parts of a node. All are required, unless a default is
+// named.
 type nodeOptions struct {
-	Config config.Config // its addresses are those of Ports
+	Config config.Config // its listen addresses are those of Ports
 	Keys   *relay.KeyRing
 	Pages  *pages.Pages
 	AWS    aws.Config
@@ -89,16 +89,16 @@ type nodeOptions struct {
 	Tracer *telemetry.Tracer // the node closes it; nil makes no traces
 	Log    io.Writer
 
-	Outside    http.RoundTripper // asks the public URL; default a new one, by the environment's proxies
+	Outside    http.RoundTripper // calls the public URL; default a new one, with the environment's proxies
 	StopWithin time.Duration     // how long stopping may take; default 25 s
 	Clock      func() time.Time  // compared with that of Redis; default [time.Now]
 
-	// Faults of tests are put around the real parts by these; nil puts none.
+	// Tests put faults around the real parts with these; nil changes nothing.
 	AroundStore  func(relay.Store) relay.Store
 	AroundSender func(outbox.Sender) outbox.Sender
 }
 
-// around returns a part with what is put around it.
+// around returns the part, wrapped if there is a wrapper.
 func around[Part any](part Part, wrap func(Part) Part) Part {
 	if wrap == nil {
 		return part
@@ -106,8 +106,8 @@ func around[Part any](part Part, wrap func(Part) Part) Part {
 	return wrap(part)
 }
 
-// newNode puts a relay together. It connects to nothing yet: Redis may be away
-// when it starts.
+// newNode assembles a relay. It connects to nothing yet, since Redis may be
+// unavailable when it starts.
 func newNode(o nodeOptions) (_ *node, err error) {
 	cfg, keys := o.Config, o.Keys
 	n := &node{
@@ -173,10 +173,10 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	return n, nil
 }
 
-// run serves until ctx ends, and then stops without losing anything: it is no
-// longer ready, takes no new answers, lets those under way finish, and waits
-// for the deliveries. It can be asked for its health until the last answer.
-// Stopping has an end whatever hangs: an answer that was taken is in Redis.
+// run serves until ctx ends, and then stops without losing anything: it stops
+// being ready, accepts no new answers, finishes current requests, and waits for
+// deliveries. Health checks are answered until the last response. Stopping ends
+// in time even if something hangs, since accepted answers are in Redis.
 func (n *node) run(ctx context.Context) error {
 	defer n.close()
 	n.logger.Info("serving", "public", n.ports.public.Addr().String(), "private", n.ports.private.Addr().String())
@@ -214,14 +214,14 @@ func (n *node) run(ctx context.Context) error {
 	select {
 	case <-delivered:
 	case <-stopping.Done():
-		n.logger.Warn("stopping before all is delivered: when the leases end, another process delivers the rest")
+		n.logger.Warn("stopping before all answers are delivered: another process delivers the rest when the leases end")
 	}
 	n.logger.Info("stopped")
 	return err
 }
 
-// shutDown lets a server's requests end until ctx does, and then cuts off the
-// rest: what their handlers use is about to be closed.
+// shutDown waits for a server's requests until ctx ends, and then cuts off the
+// rest, since everything their handlers use is about to be closed.
 func shutDown(ctx context.Context, server *http.Server) error {
 	err := server.Shutdown(ctx)
 	if err == nil {
@@ -230,7 +230,8 @@ func shutDown(ctx context.Context, server *http.Server) error {
 	return errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
 }
 
-// found records the condition of Redis, and logs the checks that begin or cease to fail.
+// found records the condition of Redis, and logs checks that have just failed or
+// passed again.
 func (n *node) found(c store.Condition) {
 	now := map[string]bool{}
 	note := func(check, reason string) {
@@ -250,7 +251,7 @@ func (n *node) found(c store.Condition) {
 		n.warn(checkMigration, c.Migration)
 	}
 	if c.Low() {
-		note(checkRegistrations, "stopped, since redis has little of its memory left")
+		note(checkRegistrations, "stopped, since redis has little memory left")
 	}
 	for check := range n.failedChecks {
 		if !now[check] {
@@ -261,10 +262,10 @@ func (n *node) found(c store.Condition) {
 	n.failedChecks = now
 }
 
-// ready says what keeps the node from serving.
+// ready returns the checks that keep the node from serving.
 func (n *node) ready(ctx context.Context) []api.FailedCheck {
 	if n.stopping.Load() {
-		return []api.FailedCheck{{Check: "process", Reason: "it is about to stop"}}
+		return []api.FailedCheck{{Check: "process", Reason: "the relay is stopping"}}
 	}
 	var all []api.FailedCheck
 	for _, found := range n.store.Ready(ctx) {
@@ -273,7 +274,7 @@ func (n *node) ready(ctx context.Context) []api.FailedCheck {
 	return all
 }
 
-// close releases what the node holds.
+// close releases all resources of the node.
 func (n *node) close() {
 	n.ports.close()
 	if n.sender != nil {

@@ -14,7 +14,7 @@ import (
 	"callback-relay/relay"
 )
 
-// TestPageConfirm has pages ask for more than a press.
+// TestPageConfirm tests pages that need a word or a code.
 func TestPageConfirm(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, 2)
@@ -102,8 +102,7 @@ func codeIsTyped(d *desk) {
 
 var sixDigits = regexp.MustCompile(`^[0-9]{6}$`)
 
-// codeIsTold looks for codes: the answer to a registration has them, and
-// nothing else.
+// codeIsTold checks that only the response to a registration has codes.
 func codeIsTold(d *desk) {
 	change := []func(*api.CreateRequest){forPeople, with(withCode),
 		adding("done", api.LinkRequest{Type: api.LinkSuccess, Page: true}),
@@ -174,8 +173,8 @@ func wrongCodesClose(d *desk) {
 	d.wantDecision(task, byLee)
 }
 
-// guessesAtOnce sends many codes at the same instant to two replicas: no more
-// than five are looked at, and then not even the right one works.
+// guessesAtOnce sends many codes at the same instant to two replicas: at most five
+// are checked, and then not even the right one works.
 func guessesAtOnce(d *desk) {
 	task := d.ask(with(withCode))
 	nonce := d.nonce(task, "dana", 0)
@@ -184,8 +183,8 @@ func guessesAtOnce(d *desk) {
 		form := url.Values{"nonce": {nonce}, "decision": {"approved"}, "confirm": {wrongCode(task, "dana", n)}}
 		target := d.at(n%2, task, "dana")
 		guesses = append(guesses, func() (got answer, err error) {
-			// A link may have only so many bodies in flight: whoever is turned away
-			// has made no guess, and comes again.
+			// A link may have only a few bodies in flight: a refused post is not a
+			// guess, and is tried again.
 			for got.status = http.StatusServiceUnavailable; err == nil && got.status == http.StatusServiceUnavailable; {
 				got, err = d.tryBrowse(http.MethodPost, target, form)
 			}
@@ -204,8 +203,8 @@ func guessesAtOnce(d *desk) {
 	d.wantNothing(task)
 }
 
-// notGuesses makes mistakes that use up no try: no code, an old page, a form
-// that is wrong in other places. Neither do they tell whether a code is right.
+// notGuesses makes mistakes that do not count as guesses: no code, an old page, a
+// form that is wrong elsewhere. They do not reveal whether a code is right either.
 func notGuesses(d *desk) {
 	task := d.ask(with(withCode), with(func(a *api.Approval) { a.Comment = api.CommentRequired }))
 	target := d.at(0, task, "dana")

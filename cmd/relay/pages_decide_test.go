@@ -9,7 +9,7 @@ import (
 	"callback-relay/browser"
 )
 
-// TestPageDecides has people decide, in a real browser.
+// TestPageDecides makes decisions in a real browser.
 func TestPageDecides(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, 2)
@@ -109,8 +109,8 @@ func commentIsAsked(d *desk) {
 			d.untilState(task, api.StateDelivered)
 		}
 	}
-	// A browser does not even send what is empty; except with the button that
-	// rejects, for a form that one turns down need not be filled in.
+	// A browser does not send a form with empty required inputs, except with the
+	// button that rejects, since they are not required then.
 	task := d.ask(with(func(a *api.Approval) { a.Comment = api.CommentRequired }))
 	d.visit(tab, task, "dana")
 	tab.Poke(approveButton)
@@ -172,7 +172,7 @@ func nameIsTyped(d *desk) {
 	d.wantDecision(task, decision{link: "open", name: "Kim <i>Sato", typed: true, comment: "mine"})
 }
 
-// decidesTwice clicks twice, goes back and sends again: it is one effect, and
+// decidesTwice clicks twice, goes back and sends again: there is one effect, and
 // the page says the same (row 17).
 func decidesTwice(d *desk) {
 	task := d.ask()
@@ -186,7 +186,7 @@ func decidesTwice(d *desk) {
 		d.Errorf("sent again the page says\n%s, and before\n%s", again, once)
 	}
 	d.wantPosts(tab, 3)
-	tab.Back() // the page was not to be kept, so it is asked for anew
+	tab.Back() // the page must not be cached, so it is loaded again
 	d.wantHeading(tab, "You approved this")
 	if tab.Has("form") {
 		d.Error("there is a form again")
@@ -204,8 +204,8 @@ func (d *desk) wantPosts(tab *browser.Tab, want int) {
 	}
 }
 
-// nothingByAccident presses Enter where people do. The event that sends a form
-// comes before the key's own answer, so there is nothing to wait for.
+// nothingByAccident presses Enter where people do. The browser sends a form before
+// it reports the key as handled, so there is nothing to wait for.
 func nothingByAccident(d *desk) {
 	const watch = `window.sent = 0; document.forms[0].addEventListener("submit", e => { window.sent++; e.preventDefault() })`
 	task := d.ask(with(func(a *api.Approval) { a.Confirm = api.ConfirmWord }))
@@ -226,7 +226,7 @@ func nothingByAccident(d *desk) {
 		d.Errorf("Enter sent the form %d times", sent)
 	}
 	d.wantNothing(task)
-	// It is the dead button in front that sees to it.
+	// The disabled button in front prevents it.
 	tab.Eval(`document.querySelector("form button[disabled]").remove()`, nil)
 	if sent := press(); sent == 0 {
 		d.Error("Enter sends nothing without the dead button either: this test proves nothing")
@@ -256,8 +256,8 @@ func decidesByKeyboard(d *desk) {
 	d.wantDecision(task, decision{link: "open", name: "Kim", typed: true})
 }
 
-// decidesInEveryLook goes all the way on a phone, in the dark, without scripts
-// and in German.
+// decidesInEveryLook decides on a phone, in dark mode, without scripts and in
+// German.
 func decidesInEveryLook(d *desk) {
 	for name, test := range map[string]struct {
 		look           browser.Look

@@ -31,7 +31,7 @@ var (
 	machine = adding("machine", api.LinkRequest{Type: api.LinkSuccess, Response: &api.LinkResponse{Text: "The import has begun."}})
 )
 
-// pageStates are all that a page can have to say, and how it comes to be shown.
+// pageStates are all states of a page, and how to reach them.
 var pageStates = []struct {
 	name    string
 	status  int
@@ -145,14 +145,14 @@ func mistaken(_ *desk, _ task, tab *browser.Tab) {
 
 func miscoded(_ *desk, t task, tab *browser.Tab) { tab.Fill("#confirm", wrongCode(t, "dana", 1)) }
 
-// hoursLater makes the page an old one.
+// hoursLater makes the page several hours old.
 func hoursLater(d *desk, t task, tab *browser.Tab) {
 	tab.Fill("#comment", "Typed two hours ago.")
 	tab.Eval(fmt.Sprintf(`document.querySelector("[name=nonce]").value = %q`, d.nonce(t, "dana", 2*time.Hour)), nil)
 }
 
-// undelivered shows something while Step Functions takes no outcome, at the
-// second replica, which does not wait for that.
+// undelivered shows a page while Step Functions accepts no outcome, at the second
+// replica, which does not wait for delivery.
 func undelivered(then func(*desk, task, *browser.Tab) int, change ...func(*api.CreateRequest)) show {
 	return func(d *desk, tab *browser.Tab) int {
 		d.steps.SetFault(standin.Fault{Kind: standin.Throttle})
@@ -161,8 +161,8 @@ func undelivered(then func(*desk, task, *browser.Tab) int, change ...func(*api.C
 	}
 }
 
-// whileCrowded shows something while others hold up a link at the first replica,
-// with bodies that they do not send.
+// whileCrowded shows a page while others keep a link busy at the first replica, with
+// bodies that never arrive.
 func whileCrowded(d *desk, t task, link string, then func() int) int {
 	d.Helper()
 	target, err := url.Parse(d.at(0, t, link))
@@ -180,7 +180,7 @@ func whileCrowded(d *desk, t task, link string, then func() int) int {
 	return then()
 }
 
-// whileRedisIsAway shows something while there is no Redis.
+// whileRedisIsAway shows a page while Redis is unavailable.
 func whileRedisIsAway(d *desk, then func() int) int {
 	d.process.Kill()
 	defer func() {

@@ -52,7 +52,7 @@ func everyFieldFilled(d *desk) {
 	d.wantQuiet(tab)
 }
 
-// formatsFilled fills in what browsers have inputs for (row 96).
+// formatsFilled fills in the inputs that browsers have for formats (row 96).
 func formatsFilled(d *desk) {
 	task := d.ask(with(func(a *api.Approval) {
 		a.Fields = raw(`{"type": "object", "properties": {
@@ -99,8 +99,8 @@ func requiredFieldsFilled(d *desk) {
 	d.wantDecision(task, approval)
 }
 
-// fieldsWrong sends what the browser itself would have turned down, as an old
-// one does: the relay does, with all that was typed.
+// fieldsWrong sends input that a modern browser would refuse: the relay refuses it,
+// and keeps everything that was typed.
 func fieldsWrong(d *desk) {
 	const careless = `document.forms[0].noValidate = true; for (const e of document.querySelectorAll("[type=date]")) e.type = "text"`
 	task := d.ask(with(withFields))
@@ -164,8 +164,8 @@ func (d *desk) wantKept(tab *browser.Tab, typed map[string]string) {
 	}
 }
 
-// fieldsLeftOut rejects without filling in the form; what is filled in has to
-// be right all the same.
+// fieldsLeftOut rejects without filling in the form; input that is filled in must
+// still be valid.
 func fieldsLeftOut(d *desk) {
 	task := d.ask(with(withFields))
 	tab := d.open(task, "dana")

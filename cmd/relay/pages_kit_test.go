@@ -26,22 +26,21 @@ const (
 	retryButton   = `form button.main`
 )
 
-// linkOrigin is where the links of the tests lead, before the path.
+// linkOrigin is the origin of the tests' links.
 const linkOrigin = "https://relay.example.com"
 
-// desk is a world in which people sit before a browser.
+// desk is a world with a browser.
 type desk struct {
 	*world
 	browser *browser.Browser
 	process *redistest.Server
 }
 
-// durable makes a Redis keep all that it acknowledged, also when it is killed.
+// durable makes a Redis keep everything that it acknowledged, even when killed.
 var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
 // newDesk starts replicas on a redis-server with further arguments, and a
-// browser for them. Without one or the other the test is skipped; in CI it
-// fails.
+// browser for them. If either is missing, the test is skipped; in CI it fails.
 func newDesk(t *testing.T, replicas int, args ...string) *desk {
 	t.Helper()
 	if !browser.Available(t) || !redistest.Available(t) {
@@ -52,7 +51,7 @@ func newDesk(t *testing.T, replicas int, args ...string) *desk {
 	return &desk{w, browser.Start(t), s}
 }
 
-// run runs a part of a test: a subtest that shares all there is.
+// run runs a subtest in the same world.
 func (d *desk) run(name string, part func(d *desk)) {
 	d.Helper()
 	d.Run(name, func(t *testing.T) {
@@ -78,7 +77,7 @@ func forPeople(r *api.CreateRequest) {
 	r.Approval = &api.Approval{Title: "Deploy 4.2.0 to production?"}
 }
 
-// with changes what a registration's pages show and ask.
+// with changes the approval of a registration.
 func with(change func(*api.Approval)) func(*api.CreateRequest) {
 	return func(r *api.CreateRequest) { change(r.Approval) }
 }
@@ -112,7 +111,7 @@ func (d *desk) open(t task, link string, look ...browser.Look) *browser.Tab {
 	return tab
 }
 
-// visit is open in a tab that is there already.
+// visit is open in an existing tab.
 func (d *desk) visit(tab *browser.Tab, t task, link string) {
 	d.Helper()
 	d.wantStatus(tab.Open(d.at(0, t, link)), http.StatusOK)
@@ -136,7 +135,7 @@ func (d *desk) wantText(tab *browser.Tab, texts ...string) {
 	}
 }
 
-// wantHeading checks what the page is headed by.
+// wantHeading checks the page's heading.
 func (d *desk) wantHeading(tab *browser.Tab, heading string) {
 	d.Helper()
 	if got := tab.Text("h1"); got != heading {
@@ -144,8 +143,8 @@ func (d *desk) wantHeading(tab *browser.Tab, heading string) {
 	}
 }
 
-// wantQuiet checks that a page asked for nothing but itself, keeps nothing, and
-// gave the browser nothing to complain of.
+// wantQuiet checks that a page loaded nothing but itself, stores nothing, and caused
+// no errors in the browser.
 func (d *desk) wantQuiet(tab *browser.Tab) {
 	d.Helper()
 	if problems := tab.Problems(); len(problems) > 0 {
@@ -161,7 +160,7 @@ func (d *desk) wantQuiet(tab *browser.Tab) {
 	}
 }
 
-// decision is what the workflow is told of one.
+// decision is one decision in the workflow's output.
 type decision struct {
 	rejected        bool
 	link, name      string
@@ -192,14 +191,14 @@ func (d decision) json() string {
 
 var decidedAt = regexp.MustCompile(`"decidedAt":"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ"`)
 
-// wantDecision checks that the workflow was told of one decision, once.
+// wantDecision checks that the workflow got one decision, once.
 func (w *world) wantDecision(t task, d decision) {
 	w.Helper()
 	w.wantOutputLike(t, "{"+d.json()+`,"callbackId":"`+t.ID+`"}`)
 }
 
-// wantDecisions checks that the workflow was told of the decisions of several
-// people, once: of the last one as if it were alone, and of all in a list.
+// wantDecisions checks that the workflow got the decisions of several people, once:
+// the last one at the top, and all of them in a list.
 func (w *world) wantDecisions(t task, decisions ...decision) {
 	w.Helper()
 	var all []string
@@ -210,7 +209,7 @@ func (w *world) wantDecisions(t task, decisions ...decision) {
 	w.wantOutputLike(t, "{"+last.json()+`,"callbackId":"`+t.ID+`","decisions":[`+strings.Join(all, ",")+"]}")
 }
 
-// wantOutputLike is wantOutput, whatever the time of decisions is.
+// wantOutputLike is wantOutput, ignoring the times of decisions.
 func (w *world) wantOutputLike(t task, want string) {
 	w.Helper()
 	got := w.effects(t)
@@ -232,8 +231,8 @@ func (w *world) wantFailure(t task, name, cause string) {
 	}
 }
 
-// browse sends what a browser sends, without one: for what none can be brought
-// to do. header are pairs.
+// browse sends a request as a browser would, for cases that a browser cannot be made
+// to produce. header are pairs.
 func (w *world) browse(method, target string, form url.Values, header ...string) answer {
 	w.Helper()
 	got, err := w.tryBrowse(method, target, form, header...)
@@ -281,7 +280,7 @@ func rejecting(form url.Values) url.Values {
 	return form
 }
 
-// winter is a day to come on which no clock in the north is put forward.
+// winter is a future day without daylight saving time in the north.
 var winter = func() time.Time {
 	now := time.Now()
 	day := time.Date(now.Year(), time.January, 15, 12, 0, 0, 0, time.UTC)

@@ -25,10 +25,10 @@ func fixedLinks(r *api.CreateRequest) {
 	}
 }
 
-// fixedOutput has no blanks: the Go client takes them out.
+// fixedOutput has no spaces, since the Go client removes them.
 const fixedOutput = `{"n":1.0,"n":12345678901234567890,"<":"&"}`
 
-// TestFixedLinks uses links whose outcome came with the registration.
+// TestFixedLinks uses links whose outcome is part of the registration.
 func TestFixedLinks(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, 2)
@@ -100,7 +100,7 @@ func heartbeatOnPage(d *desk) {
 	tab := d.open(task, "beat-page")
 	d.wantHeading(tab, "Is the kiln being fired?")
 	for n := range 3 {
-		// Within a second after another it is not passed on (row 78).
+		// Within a second after another, a heartbeat is not forwarded (row 78).
 		d.eventually("one more heartbeat is passed on", func() bool {
 			d.visit(tab, task, "beat-page")
 			d.wantStatus(tab.Click(confirmButton), http.StatusOK)
@@ -144,8 +144,8 @@ func fixedForMachines(d *desk) {
 	d.wantFailure(task, "Kiln.Cold", "The kiln is cold.")
 }
 
-// sameFromTwoLinks gives one outcome by two links: only the first one did it,
-// and only that one can repeat it.
+// sameFromTwoLinks sends the same outcome through two links: only the first counts,
+// and only the first can be repeated.
 func sameFromTwoLinks(d *desk) {
 	said := &api.LinkResponse{Text: "Thank you."}
 	task := d.ask(adding("one", api.LinkRequest{Type: api.LinkSuccess, Output: raw(`7`), Response: said}),
@@ -161,8 +161,8 @@ func sameFromTwoLinks(d *desk) {
 	d.wantOutput(task, `7`)
 }
 
-// linksInTheWrongPlace uses links of pages where machines' belong, and the
-// other way round; and one that was withdrawn.
+// linksInTheWrongPlace uses links of pages in place of machines' links, and the
+// other way round; and a revoked link.
 func linksInTheWrongPlace(d *desk) {
 	task := d.register(fixedLinks)
 	for link, l := range task.Links {
@@ -177,7 +177,7 @@ func linksInTheWrongPlace(d *desk) {
 	d.wantNothing(task)
 }
 
-// responsesByAccept asks for the answer in all the ways there are.
+// responsesByAccept asks for the response in all types.
 func responsesByAccept(d *desk) {
 	const asJSON, asHTML, asText = "application/json", "text/html; charset=utf-8", "text/plain; charset=UTF-8"
 	post := func(t task, link, accept string) answer {
@@ -207,15 +207,15 @@ func responsesByAccept(d *desk) {
 		}
 		d.wantOutput(task, fixedOutput)
 	}
-	// With nothing to say, a program is told as ever.
+	// Without a response text, a program gets the usual JSON.
 	task := d.register(fixedLinks)
 	if got := post(task, "quiet", "text/html"); got.status != http.StatusOK || got.header.Get("Content-Type") != asJSON {
 		d.Errorf("got %d %s", got.status, got.body)
 	}
 }
 
-// responseOfApproval is shown to who has decided, whatever else was sent: the
-// page goes on to what was registered, as a link, and never by itself.
+// responseOfApproval checks what is shown after a decision: the page offers the
+// registered address as a link, and never redirects by itself.
 func responseOfApproval(d *desk) {
 	task := d.ask(adding("dana", api.LinkRequest{
 		Type: api.LinkApproval, Approver: "Dana Okafor",

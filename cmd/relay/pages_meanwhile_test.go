@@ -13,7 +13,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestPageMeanwhile has something else happen between the look and the press.
+// TestPageMeanwhile lets something happen between opening a page and pressing.
 func TestPageMeanwhile(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, 2, durable...)
@@ -30,7 +30,7 @@ func TestPageMeanwhile(t *testing.T) {
 	d.run("Redis away", redisAwayMeanwhile) // the last: relays need a while to find it again
 }
 
-// looksChangeNothing looks at pages in all ways there are (row 4).
+// looksChangeNothing opens pages in all possible ways (row 4).
 func looksChangeNothing(d *desk) {
 	task := d.ask(adding("done", api.LinkRequest{Type: api.LinkSuccess, Page: true}))
 	stored := func() map[string]string {
@@ -67,8 +67,8 @@ func looksChangeNothing(d *desk) {
 	d.wantNothing(task)
 }
 
-// decidedMeanwhile presses when somebody else has decided: the page says when,
-// by whom, and what (row 16).
+// decidedMeanwhile presses after somebody else has decided: the page says what, when
+// and by whom (row 16).
 func decidedMeanwhile(d *desk) {
 	task := d.ask()
 	dana, lee := d.open(task, "dana"), d.tab()
@@ -87,14 +87,14 @@ func decidedMeanwhile(d *desk) {
 	rejection := byLee
 	rejection.rejected = true
 	d.wantDecision(task, rejection)
-	d.wantStatus(dana.Open(d.at(1, task, "dana")), http.StatusOK) // to look is no mistake
+	d.wantStatus(dana.Open(d.at(1, task, "dana")), http.StatusOK) // opening the page is allowed
 	d.wantHeading(dana, "This was rejected")
 	d.wantStatus(dana.Open(d.at(0, task, "open")), http.StatusOK)
 	d.wantHeading(dana, "This was rejected")
 }
 
-// decidedElsewhere has the same person press on several pages: the same
-// decision is taken as such, another one comes too late (row 16).
+// decidedElsewhere lets the same person press on several pages: the same decision is
+// accepted, a different one is too late (row 16).
 func decidedElsewhere(d *desk) {
 	task := d.ask()
 	var tabs []*browser.Tab
@@ -113,8 +113,8 @@ func decidedElsewhere(d *desk) {
 	d.wantDecision(task, byDana)
 }
 
-// twoAtOnce has two people press at the same instant, on two links at two
-// replicas: one decides, the other reads so (row 15).
+// twoAtOnce lets two people press at the same instant, on two links at two replicas:
+// one decides, and the other is shown that (row 15).
 func twoAtOnce(d *desk) {
 	for range rounds {
 		task := d.ask()
@@ -137,7 +137,7 @@ func twoAtOnce(d *desk) {
 	}
 }
 
-// answeredMeanwhile presses when a machine has answered by a link of its own.
+// answeredMeanwhile presses after a machine has answered through its own link.
 func answeredMeanwhile(d *desk) {
 	task := d.ask(adding("hook", api.LinkRequest{Type: api.LinkWebhook}))
 	tab := d.open(task, "dana")
@@ -147,7 +147,7 @@ func answeredMeanwhile(d *desk) {
 	d.wantOutput(task, `1`)
 }
 
-// failedMeanwhile presses when the task has failed because of its deadline.
+// failedMeanwhile presses after the task has failed because of its deadline.
 func failedMeanwhile(d *desk) {
 	task := d.ask()
 	tab := d.open(task, "dana")
@@ -246,8 +246,8 @@ func deliveryTakesTime(d *desk) {
 	d.wantDecision(task, byDana)
 }
 
-// redisAwayMeanwhile kills Redis while a page is open. What was typed goes
-// through the page that says so, unharmed.
+// redisAwayMeanwhile kills Redis while a page is open. The error page keeps
+// everything that was typed.
 func redisAwayMeanwhile(d *desk) {
 	task := d.ask(with(withFields))
 	tab := d.open(task, "open")

@@ -14,8 +14,8 @@ import (
 	"callback-relay/relay"
 )
 
-// TestPageNonce sends forms that the page of the link did not make, or made too
-// long ago (rows 7 and 8).
+// TestPageNonce sends forms that do not come from the link's page, or are too old
+// (rows 7 and 8).
 func TestPageNonce(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, 2)
@@ -55,7 +55,7 @@ func wrongNonces(d *desk) {
 		}
 		d.wantNothing(task)
 	}
-	// One that is nearly an hour old will do, at another replica too.
+	// A nonce that is nearly an hour old works, at another replica too.
 	form := url.Values{"nonce": {d.nonce(task, "dana", relay.NonceLife-time.Minute)}, "decision": {"approved"}}
 	d.wantStatus(d.browse(http.MethodPost, d.at(1, task, "dana"), form).status, http.StatusOK)
 	d.wantDecision(task, byDana)
@@ -84,8 +84,7 @@ func staleInBrowser(d *desk) {
 	d.wantQuiet(tab)
 }
 
-// foreignSites says with a right nonce what browsers say of forms that other
-// sites send.
+// foreignSites sends a valid nonce with the headers of a form from another site.
 func foreignSites(d *desk) {
 	task := d.ask()
 	target := d.at(0, task, "dana")
@@ -113,8 +112,8 @@ func foreignSites(d *desk) {
 	d.wantDecision(task, byDana)
 }
 
-// foreignSiteInBrowser has another site send a form of its own to a link, with
-// a nonce that it somehow got.
+// foreignSiteInBrowser lets another site send its own form to a link, with a valid
+// nonce.
 func foreignSiteInBrowser(d *desk) {
 	task := d.ask()
 	target := d.at(0, task, "dana")

@@ -8,7 +8,7 @@ import (
 	"callback-relay/browser"
 )
 
-// TestPageQuorum has several people decide together.
+// TestPageQuorum lets several people decide together.
 func TestPageQuorum(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, 2)
@@ -64,7 +64,7 @@ func twoOfThree(d *desk) {
 	}
 }
 
-// oneRejection ends it, whoever has approved before.
+// oneRejection checks that one rejection ends the approval, whoever has approved.
 func oneRejection(d *desk) {
 	task := d.ask(quorum(2, 0), with(func(a *api.Approval) { a.OnReject = api.OnRejectFailure }))
 	tab := d.tab()
@@ -79,7 +79,7 @@ func oneRejection(d *desk) {
 	d.wantHeading(tab, "This was rejected")
 	d.wantText(tab, "You approved (Dana Okafor)", "Lee Brandt rejected")
 
-	// The output has the list also where nobody else has decided.
+	// The output has the list even if nobody else has decided.
 	task = d.ask(quorum(2, 0))
 	d.visit(tab, task, "dana")
 	d.wantStatus(tab.Click(rejectButton), http.StatusOK)
@@ -146,7 +146,7 @@ func oneNameOnTwoLinks(d *desk) {
 	d.wantDecisions(task, decision{link: "open", name: "Kim Sato", typed: true}, decision{link: "second", name: "Noa", typed: true})
 }
 
-// machineEndsQuorum answers by a machine's link, which needs no others.
+// machineEndsQuorum answers through a machine's link, which needs no quorum.
 func machineEndsQuorum(d *desk) {
 	task := d.ask(quorum(2, 0), adding("yes", api.LinkRequest{Type: api.LinkSuccess, Output: raw(`7`)}))
 	d.wantStatus(d.open(task, "dana").Click(approveButton), http.StatusOK)
@@ -154,8 +154,8 @@ func machineEndsQuorum(d *desk) {
 	d.wantOutput(task, `7`)
 }
 
-// allAtOnce has three people approve at the same instant where three have to:
-// none is lost.
+// allAtOnce lets three people approve at the same instant, where three are required:
+// no decision is lost.
 func allAtOnce(d *desk) {
 	for range rounds {
 		task := d.ask(quorum(3, 0))
@@ -176,7 +176,7 @@ func allAtOnce(d *desk) {
 	}
 }
 
-// quorumSurvives kills the relay that took a decision: another one has it.
+// quorumSurvives kills the relay that accepted a decision: another relay has it.
 func quorumSurvives(d *desk) {
 	task := d.ask(quorum(2, 0))
 	victim := d.launch()

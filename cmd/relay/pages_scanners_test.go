@@ -11,8 +11,8 @@ import (
 	"callback-relay/relay"
 )
 
-// everyLink are links of every kind there is, by the names of the kinds, and an
-// approval for whoever types a name.
+// everyLink are links of every kind, by the names of the kinds, and an approval
+// without an approver.
 func everyLink(r *api.CreateRequest) {
 	r.Links = map[string]api.LinkRequest{"open": {Type: api.LinkApproval}}
 	for _, kind := range slices.Concat(relay.MachineLinks, relay.PageLinks) {
@@ -32,10 +32,10 @@ func everyLink(r *api.CreateRequest) {
 	}
 }
 
-// pageOf tells whether a link is to a page.
+// pageOf reports whether a link leads to a page.
 func pageOf(link api.Link) bool { return strings.Contains(link.URL, "/a/") }
 
-// scan asks a link of a task for something, by the link's name.
+// scan makes a request to a link of a task, by the link's name.
 type scan func(d *desk, t task, link string) answer
 
 func scanning(method, query string, header ...string) scan {
@@ -45,10 +45,9 @@ func scanning(method, query string, header ...string) scan {
 }
 
 // TestScanners does what mail gateways and chat programs do, before and after
-// they deliver: they open every link in what they carry (row 4). None of them decides
-// anything: the ledger of what Step Functions was told stays empty. What
-// machines post to a machine's link is what that link is for; what is tried
-// there is everything else.
+// they deliver: they open every link in a message (row 4). None of them decides
+// anything: the ledger of Step Functions stays empty. A machine's link is meant for
+// posts, so everything else is tried there.
 func TestScanners(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, 2)
@@ -95,8 +94,8 @@ func TestScanners(t *testing.T) {
 	d.run("an old form", func(d *desk) { replaysOld(d, task) })
 }
 
-// followsAll opens links in a browser with scripts, lets a minute of the page's
-// own time go by, and follows every link that is found.
+// followsAll opens links in a browser with scripts, lets a minute of the page's own
+// time pass, and follows every link on the page.
 func followsAll(d *desk, task task) {
 	tab := d.tab()
 	for link := range task.Links {
@@ -108,7 +107,7 @@ func followsAll(d *desk, task task) {
 			d.Errorf("%s: found no more than %q", link, found)
 		}
 		for _, to := range found {
-			// Elsewhere there is nothing to reach; what it would ask of us counts.
+			// Other hosts do not exist here; only requests to the relay count.
 			if strings.HasPrefix(to, "http://127.0.0.1") {
 				tab.Open(to)
 			}
@@ -120,7 +119,7 @@ func followsAll(d *desk, task task) {
 	d.wantUntouched(task)
 }
 
-// postsBlindly sends to pages what might do without having looked.
+// postsBlindly sends plausible posts to pages without opening them.
 func postsBlindly(d *desk, task task) {
 	for link, l := range task.Links {
 		if !pageOf(l) {
@@ -155,7 +154,7 @@ func replaysOld(d *desk, task task) {
 	d.wantUntouched(task)
 }
 
-// wantUntouched checks that nobody was told anything, and nothing is recorded.
+// wantUntouched checks that nothing was sent to the task, and nothing is recorded.
 func (d *desk) wantUntouched(task task) {
 	d.Helper()
 	if effects, beats := d.steps.Effects(), d.steps.Heartbeats(); len(effects)+len(beats) > 0 {
@@ -182,8 +181,8 @@ func TestBotThatPresses(t *testing.T) {
 					d.untilState(task, api.StateDelivered)
 					return
 				}
-				// The page itself lets nobody through, nor does the relay let through
-				// who does not care what the page says.
+				// The page itself prevents the post, and the relay refuses a program
+				// that ignores the page.
 				tab.Poke(approveButton)
 				tab.Eval(`document.forms[0].noValidate = true`, nil)
 				d.wantStatus(tab.Click(button), http.StatusBadRequest)

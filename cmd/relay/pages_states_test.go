@@ -14,7 +14,7 @@ import (
 
 var screenshots = flag.String("screenshots", "", "folder into which TestPagesAreAccessible writes a picture of every page")
 
-// looks are how each page is looked at. The first two have both schemes and
+// looks are the ways to show each page. The first two cover both colour schemes and
 // both widths; the others are for pictures.
 var looks = []struct {
 	name string
@@ -26,12 +26,12 @@ var looks = []struct {
 	{"phone-light", browser.Look{Phone: true}},
 }
 
-// pageBytes is the most that a page may have, all told.
+// pageBytes is the size limit of a page, with everything in it.
 const pageBytes = 30 << 10
 
-// TestPagesAreAccessible shows every page there is, in light and dark, on a
-// desktop and on a phone: without a mistake that axe-core finds, without one
-// that the browser reports, not wider than the screen, and small.
+// TestPagesAreAccessible shows every page, in light and dark, on a desktop and on a
+// phone. Neither axe-core nor the browser finds a mistake, and the page is small and
+// not wider than the screen.
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, 1, durable...)
@@ -81,7 +81,7 @@ func (d *desk) inspect(tab *browser.Tab, name string) {
 // show brings a tab to a page, and returns its status.
 type show func(d *desk, tab *browser.Tab) (status int)
 
-// after lets something happen to a task before one of its links is opened.
+// after changes a task before one of its links is opened.
 func after(happens func(*desk, task), link string, change ...func(*api.CreateRequest)) show {
 	return func(d *desk, tab *browser.Tab) int {
 		task := d.ask(change...)
@@ -94,7 +94,7 @@ func opened(link string, change ...func(*api.CreateRequest)) show {
 	return after(func(*desk, task) {}, link, change...)
 }
 
-// pressed opens a link, does something meanwhile, and presses a button.
+// pressed opens a link, changes something, and presses a button.
 func pressed(button string, meanwhile func(*desk, task, *browser.Tab), link string, change ...func(*api.CreateRequest)) show {
 	return func(d *desk, tab *browser.Tab) int {
 		task := d.ask(change...)
@@ -106,7 +106,7 @@ func pressed(button string, meanwhile func(*desk, task, *browser.Tab), link stri
 
 func atOnce(*desk, task, *browser.Tab) {}
 
-// decidedBy has somebody decide by a link.
+// decidedBy decides through a link.
 func decidedBy(link, decision string) func(*desk, task) {
 	return func(d *desk, t task) {
 		d.Helper()
@@ -117,8 +117,7 @@ func decidedBy(link, decision string) func(*desk, task) {
 	}
 }
 
-// fromElsewhere sends a form without inputs to a link, from a page that is not
-// ours.
+// fromElsewhere sends a form without inputs to a link, from another site's page.
 func fromElsewhere(link string, change ...func(*api.CreateRequest)) show {
 	return func(d *desk, tab *browser.Tab) int {
 		tab.Open(`data:text/html,<form method="post" action="` + d.at(0, d.ask(change...), link) + `"><button>Win a prize</button></form>`)
@@ -126,7 +125,7 @@ func fromElsewhere(link string, change ...func(*api.CreateRequest)) show {
 	}
 }
 
-// fullApproval shows and asks for all that can be.
+// fullApproval uses every feature of an approval.
 func fullApproval(r *api.CreateRequest) {
 	r.Approval = &api.Approval{
 		Title: "Pay the invoice of Northwind Traders?",

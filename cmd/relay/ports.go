@@ -7,14 +7,14 @@ import (
 	"callback-relay/config"
 )
 
-// ports are the two listeners of a node. They are bound before it is made,
+// ports are the two listeners of a node. They are bound before the node is made,
 // because the addresses of its links may depend on them.
 type ports struct {
 	public, private net.Listener
 }
 
-// bind opens both ports. Port 0 stands for any free one. The error names the
-// setting of each that cannot be opened.
+// bind opens both ports. Port 0 means any free port. The error names the setting
+// of each port that cannot be opened.
 func bind(public, private string) (p ports, err error) {
 	var publicErr, privateErr error
 	p.public, publicErr = listen("RELAY_PUBLIC_LISTEN", public)
@@ -34,8 +34,8 @@ func listen(setting, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// unbound is the mistake of an address that cannot be listened on, with the
-// reason: dev mode tries another one if the address is taken.
+// unbound is the mistake that an address cannot be listened on, with the reason:
+// dev mode tries another port if the address is in use.
 type unbound struct {
 	*config.Mistake
 	reason error

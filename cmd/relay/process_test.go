@@ -13,7 +13,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// process is a relay in a process of its own.
+// process is a relay in its own process.
 type process struct {
 	cmd     *exec.Cmd
 	address string // of the public listener
@@ -23,13 +23,13 @@ type process struct {
 
 var servingLine = regexp.MustCompile(`"msg":"serving","public":"([^"]+)"`)
 
-// launch runs `relay serve` with settings beside those of the world.
+// launch runs `relay serve` with further settings.
 func (w *world) launch(settings ...string) *process {
 	w.Helper()
 	return w.launchBy([]string{"relay", "serve"}, settings...)
 }
 
-// launchBy is launch by a command that ends up running `relay serve`.
+// launchBy is launch through another command that runs `relay serve`.
 func (w *world) launchBy(command []string, settings ...string) *process {
 	w.Helper()
 	p := &process{cmd: exec.Command(command[0], command[1:]...), log: &logBuffer{}}
@@ -57,7 +57,7 @@ func (p *process) kill() {
 	_ = p.wait()
 }
 
-// untilCalled waits until Step Functions was called for a task so many times.
+// untilCalled waits until Step Functions was called n times for a task.
 func (w *world) untilCalled(t task, times int) {
 	w.Helper()
 	w.eventually("the attempt is under way", func() bool {
@@ -66,16 +66,16 @@ func (w *world) untilCalled(t task, times int) {
 	})
 }
 
-// TestKilled kills a relay whose attempt to deliver hangs. Another one takes
-// the delivery up when its lease has ended, and the task is completed once
-// (rows 53 and 55).
+// TestKilled kills a relay whose delivery attempt hangs. Another relay continues the
+// delivery when its lease has ended, and the task is completed once (rows 53 and
+// 55).
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	const payload = `{"amount": 12345678901234567890123}`
 	for _, test := range []struct {
 		name      string
 		fault     standin.FaultKind
-		wait      string // how long the sender is kept
+		wait      string // how long the sender waits
 		confirmed bool
 	}{
 		{"after it acknowledged", standin.Hang, "0s", true},
@@ -124,8 +124,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestPaused stops a relay for longer than its lease and lets it go on while
-// another one has the delivery: its late result changes nothing (row 57).
+// TestPaused pauses a relay for longer than its lease, and continues it while
+// another has the delivery: its late result changes nothing (row 57).
 func TestPaused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)
@@ -198,8 +198,8 @@ func TestTerminated(t *testing.T) {
 	}
 }
 
-// TestStoppedReplicaIsNotReady stops a replica that still has a request under
-// way: meanwhile it says that it is not ready.
+// TestStoppedReplicaIsNotReady stops a replica that is still handling a request: it
+// says that it is not ready.
 func TestStoppedReplicaIsNotReady(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 1)
@@ -222,7 +222,7 @@ func TestStoppedReplicaIsNotReady(t *testing.T) {
 	go func() { stopped <- r.stop() }()
 	w.eventually("it is not ready", func() bool {
 		status, body := w.private(r, "/readyz")
-		return status == http.StatusServiceUnavailable && strings.Contains(body, "about to stop")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "relay is stopping")
 	})
 	w.steps.Release()
 	w.wantTaken(<-sent, task, api.StatusDelivered, false)

@@ -11,14 +11,14 @@ import (
 	"callback-relay/relay"
 )
 
-// progressView shows how far a migration has come: a bar that is drawn over on
-// a terminal, and elsewhere, as in the log of a job, a line for each tenth.
+// progressView shows the progress of a migration: as a redrawn bar on a terminal,
+// and elsewhere, such as in a job's log, as a line for each tenth.
 type progressView struct {
 	out    io.Writer
 	draws  bool
 	step   string // shown last
 	tenth  int    // shown last
-	inLine bool   // a bar is waiting for its end
+	inLine bool   // the bar's line is not ended yet
 }
 
 func newProgressView(t terminal) *progressView {
@@ -34,7 +34,7 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// show takes one sign of progress.
+// show shows one report of progress.
 func (v *progressView) show(p migrations.Progress) {
 	step := p.Step
 	if p.Number > 0 {
@@ -70,7 +70,7 @@ func (v *progressView) end() {
 }
 
 // searchView shows on a terminal how far a search through callbacks has come.
-// Elsewhere nothing is shown: the output is for a program, and the search ends.
+// Elsewhere it shows nothing, since the output is for a program.
 type searchView struct {
 	out    io.Writer
 	reach  string // what the time says that show gets
@@ -91,13 +91,13 @@ func newSearchView(t terminal, state string) *searchView {
 	return &searchView{out: t.err, reach: reach, draws: isTerminal(t.err)}
 }
 
-// show takes how many callbacks were looked at, how many of them were found, and
-// how far the search has come in the order of the list.
+// show shows how many callbacks were examined, how many were found, and how far
+// the search has come in the order of the list.
 func (v *searchView) show(examined, found int, to *time.Time) {
 	if !v.draws || to == nil {
 		return
 	}
-	fmt.Fprintf(v.out, "\rlooked at %d callbacks %s %s, and found %d", examined, v.reach, to.Format(time.RFC3339), found)
+	fmt.Fprintf(v.out, "\rexamined %d callbacks %s %s, and found %d", examined, v.reach, to.Format(time.RFC3339), found)
 	v.inLine = true
 }
 

@@ -72,8 +72,8 @@ func TestSearchProgress(t *testing.T) {
 	} {
 		for draws, want := range map[bool]string{
 			false: "",
-			true: "\rlooked at 1000 callbacks " + reach + " 2026-03-01T09:30:00Z, and found 0" +
-				"\rlooked at 2000 callbacks " + reach + " 2026-03-01T08:30:00Z, and found 3\n",
+			true: "\rexamined 1000 callbacks " + reach + " 2026-03-01T09:30:00Z, and found 0" +
+				"\rexamined 2000 callbacks " + reach + " 2026-03-01T08:30:00Z, and found 3\n",
 		} {
 			var out bytes.Buffer
 			v := newSearchView(terminal{err: &out}, state)

@@ -17,8 +17,8 @@ import (
 // rulesFile holds the alerts, as the chart installs them.
 const rulesFile = "../../deploy/helm/callback-relay/files/rules.yaml"
 
-// prometheus is a real Prometheus that looks at replicas twice a second, with
-// the alerts of the chart.
+// prometheus is a real Prometheus that scrapes replicas twice a second, with the
+// chart's alerts.
 type prometheus struct {
 	*world
 	url string
@@ -26,8 +26,8 @@ type prometheus struct {
 
 var listeningLine = regexp.MustCompile(`msg="Listening on" address=(127\.0\.0\.1:\d+)`)
 
-// watch starts a Prometheus that scrapes all replicas. Where there is none to
-// start the test is skipped; in CI there must be one.
+// watch starts a Prometheus that scrapes all replicas. If it is not installed, the
+// test is skipped; in CI the test fails.
 func (w *world) watch() *prometheus {
 	w.Helper()
 	programs.Need(w, "prometheus")
@@ -52,7 +52,7 @@ scrape_configs:
 	cmd.Stderr = log
 	w.must(cmd.Start())
 	w.Cleanup(func() {
-		_ = cmd.Process.Kill() // what it knows is of no use to anyone
+		_ = cmd.Process.Kill() // its data are not needed
 		_ = cmd.Wait()
 		if w.Failed() {
 			w.Logf("prometheus said:\n%s", log)

@@ -18,18 +18,16 @@ import (
 type publicAddress struct {
 	url    *url.URL
 	keys   *relay.KeyRing
-	client http.RoundTripper // nil for a new one, by the environment's proxies
+	client http.RoundTripper // nil for a new one, with the environment's proxies
 }
 
-// errNotKnown marks a look that could not tell, and says nothing about what was
-// known before.
+// errNotKnown marks a check without a result: what was known before still holds.
 var errNotKnown = errors.New("try again in a moment")
 
-// reach finds out whether the address leads to a relay with these master keys:
-// its public listener is asked with a nonce, and nobody else can answer that.
-// Redirects are not followed, since most senders follow none. The error is
-// errUnreachable without an answer, and errNotKnown where the answer is that
-// there is too much to do at the moment, which anybody can bring about.
+// reach checks whether the address leads to a relay with these master keys: it
+// sends a nonce to which only such a relay can respond. It follows no redirects,
+// since most senders follow none. The error is errUnreachable without a response,
+// and errNotKnown if the server is overloaded, which anybody can cause.
 func (p publicAddress) reach(ctx context.Context) error {
 	nonce := rand.Text()
 	address := p.url.JoinPath("healthz")
@@ -46,17 +44,17 @@ func (p publicAddress) reach(ctx context.Context) error {
 	}
 	response, err := client.RoundTrip(request)
 	if err != nil {
-		return fmt.Errorf("RELAY_PUBLIC_URL %w from here, which may be right outside: %s: %w", errUnreachable, p.url.Host, err)
+		return fmt.Errorf("RELAY_PUBLIC_URL %w from here, but may be reachable from outside: %s: %w", errUnreachable, p.url.Host, err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxHealth))
 	if err != nil {
-		return fmt.Errorf("RELAY_PUBLIC_URL %w from here, which may be right outside: %s: %w", errUnreachable, p.url.Host, err)
+		return fmt.Errorf("RELAY_PUBLIC_URL %w from here, but may be reachable from outside: %s: %w", errUnreachable, p.url.Host, err)
 	}
 	switch response.StatusCode {
 	case http.StatusOK:
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return fmt.Errorf("whether RELAY_PUBLIC_URL leads to this relay cannot be told now: %s answers /healthz with status %d; %w",
+		return fmt.Errorf("cannot check now whether RELAY_PUBLIC_URL leads to this relay: %s answers /healthz with status %d; %w",
 			p.url.Host, response.StatusCode, errNotKnown)
 	default:
 		return fmt.Errorf("RELAY_PUBLIC_URL does not lead to this relay: %s answers /healthz with status %d; look at the ingress or the proxy in front of it",

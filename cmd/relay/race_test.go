@@ -13,7 +13,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// rounds is how often a race is run: the order is a matter of luck.
+// rounds is how often a race is repeated, since the order is random.
 const rounds = 20
 
 // TestOneAnswerWins posts different bodies at the same instant to two
@@ -39,7 +39,7 @@ func TestOneAnswerWins(t *testing.T) {
 }
 
 // TestSameAnswerTwice posts the same bytes at the same instant to two
-// replicas: both are told that it is taken, and it is taken once.
+// replicas: both get 200, and the answer is recorded once.
 func TestSameAnswerTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 2)
@@ -62,7 +62,7 @@ func TestSameAnswerTwice(t *testing.T) {
 }
 
 // TestCancelRacesAnswer cancels on one replica while the other takes an
-// answer: one wins, and the loser is told so (row 71).
+// answer: one wins, and the other gets 409 or 410 (row 71).
 func TestCancelRacesAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 2)
@@ -116,7 +116,7 @@ func (w *world) postAt(i int, t task, body string) (answer, error) {
 	return w.trySend(w.replicas[i].ports.public.Addr().String(), call{link: t.URL, body: strings.NewReader(body)})
 }
 
-// atOnce does things at the same time.
+// atOnce calls functions at the same time.
 func (w *world) atOnce(do ...func() (answer, error)) []answer {
 	w.Helper()
 	got, errs := make([]answer, len(do)), make([]error, len(do))

@@ -21,8 +21,8 @@ func (w *world) private(r *replica, path string) (status int, body string) {
 	return response.StatusCode, string(content)
 }
 
-// TestScriptsForgotten takes the scripts away from Redis, as a restart and a
-// failover do: nobody notices (row 65).
+// TestScriptsForgotten removes the scripts from Redis, as a restart or a failover
+// does: there is no visible effect (row 65).
 func TestScriptsForgotten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 2)
@@ -40,8 +40,8 @@ func TestScriptsForgotten(t *testing.T) {
 	w.untilState(expiring, api.StateExpired)
 }
 
-// TestRedisWiped empties Redis: that is no reason to turn senders away for
-// good, and not one to go on as if nothing had happened.
+// TestRedisWiped empties Redis: senders get 503 and not 404, and the relay does not
+// continue as if nothing had happened.
 func TestRedisWiped(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, r redisServer) {
 		w := newWorld(t, r, 2)

@@ -10,7 +10,7 @@ import (
 	"callback-relay/relay"
 )
 
-// replace puts another link in the place of one, of the same kind.
+// replace replaces a link with another of the same kind.
 func (w *world) replace(t task, name string) api.Link {
 	w.Helper()
 	request := api.CreateRequest{}
@@ -20,8 +20,8 @@ func (w *world) replace(t task, name string) api.Link {
 	return link
 }
 
-// use does with a link what it is for: as a sender, or as a person who presses
-// a button on its page: one of the two of an approval, or the only one.
+// use uses a link as intended: as a sender, or as a person who presses a button on
+// its page.
 func (w *world) use(t task, name, link, decision string) answer {
 	w.Helper()
 	if !strings.Contains(link, "/a/") {
@@ -35,8 +35,8 @@ func (w *world) use(t task, name, link, decision string) answer {
 	return w.request(link, http.MethodPost, form, asForm...)
 }
 
-// Row 82: links that leaked are replaced one after the other. No old one ever
-// works again, whatever becomes of the callback; every new one does.
+// Row 82: leaked links are replaced one after another. No old link ever works again,
+// whatever happens to the callback; every new one works.
 func TestReplacedLinks(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, r redisServer) {
 		w := newWorld(t, r, 2)
@@ -94,8 +94,8 @@ func TestReplacedLinks(t *testing.T) {
 	})
 }
 
-// Row 83: who answered, or decided, may ask again what became of it after the
-// link was revoked or replaced; and may do nothing else.
+// Row 83: after a link was revoked or replaced, its answer or decision can still be
+// repeated, but nothing else can be sent through it.
 func TestRepeatedAfterRevocation(t *testing.T) {
 	w := newWorld(t, startStandalone(t), 2)
 	for _, name := range []string{"default", "done", "failed", "yes", "no", "dana"} {
@@ -111,7 +111,7 @@ func TestRepeatedAfterRevocation(t *testing.T) {
 			t.Errorf("%s: step functions took %v", name, got)
 		}
 	}
-	// A decision that did not end it, through a link that was replaced since.
+	// A decision that did not end the approval, through a link replaced afterwards.
 	k := w.register(func(r *api.CreateRequest) {
 		forPeople(r)
 		r.Approval.Required = 2
@@ -131,7 +131,7 @@ func TestRepeatedAfterRevocation(t *testing.T) {
 	w.repeats(k, "dana", "You")
 }
 
-// repeats checks that what was done with a closed link can be repeated.
+// repeats checks that the post through a closed link can be repeated.
 func (w *world) repeats(k task, name, yours string) {
 	w.Helper()
 	link := k.Links[name].URL

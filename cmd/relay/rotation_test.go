@@ -10,10 +10,9 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestRotationRollsThrough has replicas that hold the same two master keys in
-// the two orders, as while a rotation rolls through the fleet: links made at
-// either work at both, and a task has one callback wherever it is registered
-// (row 69).
+// TestRotationRollsThrough runs replicas with the same two master keys in different
+// orders, as in the middle of a rotation: links from either work at both, and a task
+// has one callback wherever it is registered (row 69).
 func TestRotationRollsThrough(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, r redisServer) {
 		w := newWorld(t, r, 0)

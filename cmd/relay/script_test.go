@@ -22,8 +22,8 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestScripts runs the commands as a user types them. Each script has a Redis
-// and a Step Functions of its own.
+// TestScripts runs the commands as a user types them. Each script has its own Redis
+// and Step Functions.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -105,7 +105,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(processesKey{}).(processes)[args[0]] = cmd
 }
 
-// stop ends a relay as an orchestrator does, and wants exit code 0: stop NAME.
+// stop ends a relay as an orchestrator does, and expects exit code 0: stop NAME.
 func stop(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: stop name")

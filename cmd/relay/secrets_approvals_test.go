@@ -12,9 +12,9 @@ import (
 
 var nonceOf = regexp.MustCompile(`name="?nonce"? value="?([a-z2-7]+)`)
 
-// approvals registers what people decide, and decides it, well and badly. What
-// its pages show and its people write stays out of logs, metrics and Redis; the
-// pages themselves are for whoever has the link.
+// approvals registers approvals, and makes valid and invalid decisions. The content
+// of pages and the text that people write stay out of logs, metrics and Redis; only
+// the pages themselves show them.
 func approvals(h *hunt) {
 	const asked, written, person = "approval-4711-canary", "remark-4711-canary", "person-4711-canary"
 	c := h.register(func(r *api.CreateRequest) {

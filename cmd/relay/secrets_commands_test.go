@@ -14,9 +14,9 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestSecretsAndCommands searches what commands print when all goes well, when
-// a setting is wrong, when what they talk to is away, and when the process is
-// made to dump its goroutines.
+// TestSecretsAndCommands searches the output of commands when everything works, when
+// a setting is wrong, when a server is unavailable, and when the process dumps its
+// goroutines.
 func TestSecretsAndCommands(t *testing.T) {
 	t.Parallel()
 	h := newHunt(t, startStandalone(t), 1)
@@ -37,8 +37,8 @@ func TestSecretsAndCommands(t *testing.T) {
 	}
 }
 
-// command runs a relay command to its end, with settings in place of those of
-// a sound relay, and returns all that it printed.
+// command runs a relay command with some settings changed, and returns its whole
+// output.
 func (h *hunt) command(stdin string, settings map[string]string, args ...string) string {
 	h.Helper()
 	cmd := exec.CommandContext(h.Context(), "relay", args...)
@@ -54,15 +54,15 @@ func (h *hunt) command(stdin string, settings map[string]string, args ...string)
 	}
 	var out bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &out
-	_ = cmd.Run() // most of them are to fail
+	_ = cmd.Run() // most commands fail
 	if out.Len() == 0 {
 		h.Errorf("relay %v printed nothing", args)
 	}
 	return out.String()
 }
 
-// wrongSettings starts relays that cannot start. Secrets stand where they
-// belong, spoilt, and where other settings belong that hold secrets.
+// wrongSettings starts relays that cannot start: with damaged secrets, and with
+// secrets in the wrong settings.
 func wrongSettings(h *hunt) {
 	_, master, _ := strings.Cut(masterKey, ":")
 	withPassword := "relay:" + strings.ReplaceAll(canaryPassword, "/", "%2F") + "@127.0.0.1:1"
@@ -185,8 +185,8 @@ func clientErrors(h *hunt) {
 	}
 }
 
-// serving runs a relay as a process, which has its secrets in the environment,
-// and makes it dump its goroutines while a call to Step Functions hangs.
+// serving runs a relay as a process, with its secrets in the environment, and makes
+// it dump its goroutines while a call to Step Functions hangs.
 func serving(h *hunt) {
 	c := h.register()
 	p := h.launch("RELAY_LOG_LEVEL=debug", "AWS_SECRET_ACCESS_KEY="+canaryAWS, "AWS_SESSION_TOKEN="+canarySession, "GOTRACEBACK=all")

@@ -20,7 +20,7 @@ import (
 
 var clientQuery = client.Query{Limit: 100}
 
-// links returns the links that a registered task asked for.
+// links returns the links of a registered task.
 func links(c canary) map[string]api.LinkRequest {
 	asked := map[string]api.LinkRequest{}
 	for name, link := range c.Links {
@@ -29,9 +29,9 @@ func links(c canary) map[string]api.LinkRequest {
 	return asked
 }
 
-// unreadable puts damaged and misplaced values into Redis, as somebody with
-// access to it may (row 69): they are reported without being shown, and a value
-// moved elsewhere does not open.
+// unreadable puts damaged and misplaced values into Redis, as somebody with access
+// to it can (row 69): errors do not show them, and a value moved elsewhere cannot be
+// decrypted.
 func unreadable(h *hunt) {
 	from, to := h.register(), h.register()
 	stolen := h.redis.HGet(h.Context(), h.key(from), "taskToken").Val()
@@ -60,8 +60,8 @@ func (h *hunt) key(c canary) string {
 	return fmt.Sprintf("relay:v1:{%02d}:cb:%s", id.Partition(), id)
 }
 
-// redisAtRest searches what Redis holds, logged and wrote to disk, with
-// callbacks in it that wait for an answer and for their delivery.
+// redisAtRest searches everything that Redis holds, logged and wrote to disk, with
+// callbacks that wait for an answer or for delivery.
 func redisAtRest(h *hunt) {
 	pending, answered := h.register(), h.register()
 	h.steps.SetFault(standin.Fault{Kind: standin.Refuse, Code: "AccessDeniedException", Message: answered.token + answered.payload})
@@ -91,7 +91,7 @@ func redisAtRest(h *hunt) {
 }
 
 // searchFiles searches everything that a redis-server wrote: the dump, the
-// append-only files and, in a cluster, what it knows of that.
+// append-only files and, in a cluster, its node file.
 func (h *hunt) searchFiles(dir, id string) {
 	h.Helper()
 	withID := map[string]bool{}
@@ -133,7 +133,7 @@ func (h *hunt) searchSlowLog(ctx context.Context, node *redis.Client) error {
 	return err
 }
 
-// withoutRedis repeats requests of every kind while Redis is away (row 9).
+// withoutRedis repeats requests of every kind while Redis is unavailable (row 9).
 func withoutRedis(h *hunt) {
 	c := h.register()
 	id := c.ID
@@ -157,7 +157,7 @@ func withoutRedis(h *hunt) {
 	}
 }
 
-// dump returns every key of Redis with what it holds.
+// dump returns every key of Redis with its value.
 func (w *world) dump() string {
 	w.Helper()
 	var out bytes.Buffer
@@ -185,7 +185,7 @@ func (w *world) dump() string {
 	return out.String()
 }
 
-// eachNode does something with every node that holds data.
+// eachNode calls a function for every node that holds data.
 func (w *world) eachNode(do func(context.Context, *redis.Client) error) {
 	w.Helper()
 	if cluster, ok := w.redis.(*redis.ClusterClient); ok {

@@ -23,11 +23,10 @@ import (
 )
 
 // TestSecretsStayInside follows task tokens, payloads, links, keys and
-// passwords through all that a relay writes, at the level debug, and all that
-// it sends to a collector of traces, while it gets requests of every kind and
-// everything around it fails. What a caller chooses to write
-// into tags, names of links or an X-Request-Id is no secret, and the
-// environment of a process is not looked at.
+// passwords through everything that a relay writes at level debug, or sends to a
+// collector of traces, while it gets requests of every kind and everything around it
+// fails. Tags, names of links and X-Request-Id are not secret, and the test does not
+// search the environment of a process.
 func TestSecretsStayInside(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, r redisServer) {
 		h := newHunt(t, r, 2)
@@ -61,7 +60,7 @@ func TestSecretsStayInside(t *testing.T) {
 	})
 }
 
-// The secrets that no task has of its own.
+// The secrets that all tasks share.
 const (
 	canaryPassword = "redis-4711-canary/pass+word"
 	canaryAWS      = "aws/4711+canary+secret+access+key"
@@ -71,13 +70,13 @@ const (
 // hangsFor is how long a call to Step Functions may take here.
 const hangsFor = 500 * time.Millisecond
 
-// hunt is a world whose every secret is known, and what was seen of it outside.
+// hunt is a world whose secrets are all known, and the text that left it.
 type hunt struct {
 	*world
 	found *findings
 }
 
-// findings is shared by the parts of a hunt.
+// findings are shared by the parts of a hunt.
 type findings struct {
 	mu       sync.Mutex
 	forms    map[string][]form // by their first bytes, so that one look at a text finds all
@@ -91,7 +90,7 @@ type form struct{ what, text string }
 // firstBytes is how many bytes of a form are looked up.
 const firstBytes = 8
 
-// newHunt starts replicas on a Redis that asks for a password and tells all.
+// newHunt starts replicas on a Redis with a password, which logs everything.
 func newHunt(t *testing.T, r redisServer, replicas int) *hunt {
 	t.Helper()
 	h := &hunt{world: newWorld(t, tellAll(t, r), 0), found: &findings{forms: map[string][]form{}}}
@@ -140,7 +139,7 @@ func (h *hunt) serve(parts func(*nodeOptions), change ...func(*config.Settings))
 	return r
 }
 
-// guard makes something a secret from now on, in whatever form.
+// guard makes a text a secret from now on, in all its encodings.
 func (h *hunt) guard(what, secret string) {
 	h.found.mu.Lock()
 	defer h.found.mu.Unlock()
@@ -164,8 +163,8 @@ func written(secret string) []string {
 		strings.Trim(strconv.Quote(secret), `"`), strings.Trim(strconv.QuoteToASCII(secret), `"`),
 		strings.Trim(strconv.Quote(string(quoted[1:len(quoted)-1])), `"`), // JSON within a quoted text
 	}
-	// In base64 it looks different after one and after two other bytes; the
-	// characters at both ends depend on what is around it.
+	// In base64 a text looks different after one or two other bytes, and the
+	// characters at both ends depend on its neighbours.
 	for before := range 3 {
 		text := strings.Repeat("\x00", before) + secret
 		whole := len(text) / 3 * 4
@@ -204,8 +203,8 @@ func (h *hunt) register(change ...func(*api.CreateRequest)) canary {
 	return c
 }
 
-// guardLink makes a link's key a secret, and each half of what proves it: what
-// is in front of that is the callback's id, which is none.
+// guardLink makes a link's key a secret, and each half of its proof. The part before
+// the proof is the callback's id, which is not secret.
 func (h *hunt) guardLink(key string) {
 	h.guard("a link", key)
 	h.guard("half a link", key[26:39])
@@ -233,7 +232,7 @@ func (h *hunt) searchFor(where, text string, relevant func(what string) bool) {
 	}
 }
 
-// note searches what a sender is told.
+// note searches the response that a sender gets.
 func (h *hunt) note(got answer) answer {
 	h.Helper()
 	h.search("an answer", fmt.Sprint(got.status, got.header, "\n", got.body))
@@ -255,14 +254,14 @@ func (h *hunt) searchLogs() {
 	}
 }
 
-// searchDocument searches a callback as its owner sees it, links included.
+// searchDocument searches a callback as its owner sees it, including links.
 func (h *hunt) searchDocument(text string) {
 	h.Helper()
 	h.searchFor("a callback's document", text, func(what string) bool { return !strings.HasSuffix(what, "a link") })
 }
 
-// tellAll lets a redis-server ask for a password, log every command as slow,
-// and write each change to a file as it is. The in-process Redis does neither.
+// tellAll makes a redis-server require a password, log every command as slow, and
+// write each change to a file unchanged. The in-process Redis can do none of these.
 func tellAll(t *testing.T, r redisServer) redisServer {
 	t.Helper()
 	admin := redis.NewClient(&redis.Options{Addr: address(t, r.url)})

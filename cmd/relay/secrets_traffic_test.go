@@ -18,7 +18,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// mistakenSenders posts what cannot be taken, with secrets in every part of it.
+// mistakenSenders posts unacceptable requests, with secrets in every part.
 func mistakenSenders(h *hunt) {
 	c := h.register()
 	var packed bytes.Buffer
@@ -71,8 +71,7 @@ func mistakenSenders(h *hunt) {
 	}
 }
 
-// linksInWrongPlaces sends real link keys, and other secrets, where they do
-// not belong.
+// linksInWrongPlaces sends real link keys, and other secrets, in the wrong places.
 func linksInWrongPlaces(h *hunt) {
 	c := h.register()
 	key, link := linkKey(c.URL), c.URL
@@ -131,8 +130,8 @@ func linksInWrongPlaces(h *hunt) {
 	}
 }
 
-// nearlyRightLinks changes every character of a link in turn. Whoever had the
-// log of such a link would have most of the real one.
+// nearlyRightLinks changes every character of a link in turn. A log of such a link
+// would reveal most of the real one.
 func nearlyRightLinks(h *hunt) {
 	c := h.register()
 	key := linkKey(c.URL)
@@ -206,8 +205,8 @@ func mistakenRegistrations(h *hunt) {
 	h.wantProblem(h.note(h.post(c.URL, c.payload)), api.CodeCancelled)
 }
 
-// failingSteps lets Step Functions fail in every way and say why, quoting the
-// request as AWS at times does.
+// failingSteps lets Step Functions fail in every way, with reasons that quote the
+// request, as AWS sometimes does.
 func failingSteps(h *hunt) {
 	h.replicas = []*replica{h.serve(nil, func(s *config.Settings) { s.AnswerWait = "2s" })}
 	kinds := []standin.FaultKind{
@@ -258,8 +257,8 @@ func failingSteps(h *hunt) {
 	}
 }
 
-// panics lets the parts under a handler and under a delivery panic with
-// everything they know.
+// panics lets the parts under a handler and under a delivery panic with all their
+// data.
 func panics(h *hunt) {
 	r := h.serve(func(o *nodeOptions) { o.AroundStore = func(s relay.Store) relay.Store { return panicking{s} } })
 	c := h.register()
@@ -305,7 +304,7 @@ func (panicking) Heartbeat(_ context.Context, taskToken relay.TaskToken) error {
 	panic(taskToken.Reveal())
 }
 
-// raw sends bytes to a public listener and searches what comes back until the
+// raw sends bytes to a public listener and searches the response until the
 // connection ends.
 func (h *hunt) raw(text string) {
 	h.Helper()

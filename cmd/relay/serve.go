@@ -23,8 +23,8 @@ type serveCommand struct {
 	config.Settings
 }
 
-// Run implements the command. Whatever is wrong with the settings is reported
-// at once, those that others than package config can judge included.
+// Run implements the command. It reports all mistakes in the settings together,
+// including those that only other packages than config can find.
 func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	cfg, err := c.Parse()
 	keys, keysErr := parseKeys(cfg.Keys)
@@ -48,7 +48,7 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	return n.run(ctx)
 }
 
-// parseKeys reads the master keys. That there are none has been reported.
+// parseKeys reads the master keys. If there are none, config has reported it.
 func parseKeys(text config.Secret) (*relay.KeyRing, error) {
 	if text == "" {
 		return nil, nil
@@ -66,7 +66,7 @@ func newPages(brand config.Brand) (*pages.Pages, error) {
 	if err == nil {
 		return made, nil
 	}
-	// Each part is tried alone, to tell which setting is to blame.
+	// Each part is tried alone, to find which setting is wrong.
 	var mistakes []error
 	for _, part := range []struct {
 		setting string
@@ -81,13 +81,13 @@ func newPages(brand config.Brand) (*pages.Pages, error) {
 		}
 	}
 	if len(mistakes) == 0 {
-		return nil, err // of the pages themselves
+		return nil, err // the pages themselves are wrong
 	}
 	return nil, errors.Join(mistakes...)
 }
 
-// checkRedis tries whether the client takes the URL. It does not connect. A
-// mistake that left no URL or no mode has been reported.
+// checkRedis checks whether the client accepts the URL. It does not connect. If
+// URL or mode is missing, config has reported it.
 func checkRedis(cfg config.Redis) error {
 	if cfg.URL == "" || cfg.Mode == "" {
 		return nil
@@ -99,7 +99,7 @@ func checkRedis(cfg config.Redis) error {
 	return client.Close()
 }
 
-// openRedis returns a client of the Redis that the settings name.
+// openRedis returns a client for the Redis in the settings.
 func openRedis(cfg config.Redis) (redis.UniversalClient, error) {
 	client, err := store.Open(string(cfg.Mode), cfg.URL.Reveal())
 	if err != nil {
@@ -108,8 +108,8 @@ func openRedis(cfg config.Redis) (redis.UniversalClient, error) {
 	return client, nil
 }
 
-// loadAWS reads the settings of the AWS SDK, which reports to the logger, and
-// reports those with which no call could ever work.
+// loadAWS reads the settings of the AWS SDK, which logs to logger. The error
+// reports settings with which no call can ever work.
 func loadAWS(ctx context.Context, logger *slog.Logger) (aws.Config, error) {
 	cfg, err := stepfunctions.LoadConfig(ctx, logger)
 	if err != nil {
@@ -127,7 +127,7 @@ func loadAWS(ctx context.Context, logger *slog.Logger) (aws.Config, error) {
 
 // parts returns the errors that were joined into one.
 func parts(err error) []error {
-	switch joined := err.(type) { //nolint:errorlint // what was joined, and not what was wrapped
+	switch joined := err.(type) { //nolint:errorlint // only the joined errors, not wrapped ones
 	case nil:
 		return nil
 	case interface{ Unwrap() []error }:
@@ -136,10 +136,10 @@ func parts(err error) []error {
 	return []error{err}
 }
 
-// tuneMemory spends some memory on processor time: what the relay holds is
-// small, so that by default the collector would run many times a second under
-// load. Towards the limit it runs as often as it must. GOGC and GOMEMLIMIT, if
-// set, win.
+// tuneMemory uses more memory to save processor time. The relay's heap is small,
+// so by default the garbage collector would run many times a second under load.
+// Near the limit it still runs as often as it must. GOGC and GOMEMLIMIT, if set,
+// take precedence.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)

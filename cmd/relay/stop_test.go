@@ -13,8 +13,8 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// hanging makes a replica whose calls to Step Functions outlast the test, and
-// that has no time for them when it stops.
+// hanging makes a replica whose calls to Step Functions last longer than the test,
+// and which does not wait for them when it stops.
 func (w *world) hanging(change ...func(*config.Settings)) *replica {
 	w.Helper()
 	w.steps.SetFault(standin.Fault{Kind: standin.Hang})
@@ -25,7 +25,7 @@ func (w *world) hanging(change ...func(*config.Settings)) *replica {
 	return r
 }
 
-// within returns what a function returns, and fails if it does not.
+// within returns a function's result, and fails if the function takes too long.
 func within[T any](w *world, what string, do func() T) T {
 	w.Helper()
 	done := make(chan T, 1)
@@ -69,8 +69,8 @@ func TestStopLeavesDeliveries(t *testing.T) {
 	}
 }
 
-// TestStopCutsRequestsOff stops a replica one of whose senders still waits: the
-// sender loses its connection rather than hang with it.
+// TestStopCutsRequestsOff stops a replica while a sender still waits: the sender
+// loses its connection instead of hanging.
 func TestStopCutsRequestsOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 0)

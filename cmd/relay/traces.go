@@ -16,12 +16,12 @@ import (
 	"callback-relay/telemetry"
 )
 
-// otlpVariable begins the names of the variables of OTLP. Each has a form for
-// traces alone, with TRACES_ behind it, which wins.
+// otlpVariable is the prefix of the OTLP variables. Each variable also has a form
+// for traces only, with TRACES_ after the prefix, which takes precedence.
 const otlpVariable = "OTEL_EXPORTER_OTLP_"
 
-// newTracer returns a tracer as OpenTelemetry's own variables ask for one, or
-// nil where they ask for none.
+// newTracer returns a tracer as OpenTelemetry's own variables describe it, or nil
+// if they switch traces off.
 func newTracer(ctx context.Context, logger *slog.Logger) (*telemetry.Tracer, error) {
 	wanted, err := tracesWanted()
 	if err != nil || !wanted {
@@ -34,7 +34,7 @@ func newTracer(ctx context.Context, logger *slog.Logger) (*telemetry.Tracer, err
 	return telemetry.NewTracer(ctx, collector, buildVersion(), logger)
 }
 
-// tracesWanted tells whether traces are asked for: by naming a collector, or
+// tracesWanted reports whether traces are switched on, by naming a collector or
 // the exporter.
 func tracesWanted() (bool, error) {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
@@ -52,7 +52,7 @@ func tracesWanted() (bool, error) {
 	return false, &config.Mistake{Setting: "OTEL_TRACES_EXPORTER", Problem: "must be otlp or none"}
 }
 
-// otlp reads a variable of OTLP, and tells which form of it was set.
+// otlp reads an OTLP variable, and returns the name of the form that is set.
 func otlp(name string) (variable, value string) {
 	if value := os.Getenv(otlpVariable + "TRACES_" + name); value != "" {
 		return otlpVariable + "TRACES_" + name, value
@@ -60,8 +60,8 @@ func otlp(name string) (variable, value string) {
 	return otlpVariable + name, os.Getenv(otlpVariable + name)
 }
 
-// readCollector reads where traces go. All that is wrong is reported. No
-// message shows a value: headers are secrets, and addresses may hold one.
+// readCollector reads where traces go, and reports all mistakes. No message shows
+// a value: headers are secrets, and addresses may hold one.
 func readCollector() (telemetry.Collector, error) {
 	var mistakes []error
 	mistake := func(variable, problem string) {
@@ -74,13 +74,13 @@ func readCollector() (telemetry.Collector, error) {
 	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" {
 		mistake(variable, "must be an address such as http://collector:4318")
 	} else {
-		if variable == otlpVariable+"ENDPOINT" { // the one for traces alone is taken as it is
+		if variable == otlpVariable+"ENDPOINT" { // the form for traces only is used unchanged
 			address = address.JoinPath("v1", "traces")
 		}
 		c.URL = address.String()
 	}
 	if variable, value := otlp("PROTOCOL"); value != "" && value != "http/protobuf" {
-		mistake(variable, "must be http/protobuf: the relay speaks no other")
+		mistake(variable, "must be http/protobuf: the relay has no other")
 	}
 	switch variable, value := otlp("COMPRESSION"); value {
 	case "", "none":
@@ -103,7 +103,7 @@ func readCollector() (telemetry.Collector, error) {
 		c.Roots = x509.NewCertPool()
 		pem, err := os.ReadFile(value) //nolint:gosec // the operator names the file
 		if err != nil || !c.Roots.AppendCertsFromPEM(pem) {
-			mistake(variable, "must be a file with certificates in PEM that can be read")
+			mistake(variable, "must be a readable file with certificates in PEM")
 		}
 	}
 	return c, errors.Join(mistakes...)

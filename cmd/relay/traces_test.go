@@ -27,7 +27,7 @@ const (
 	traceparent  = "00-" + callersTrace + "-" + callersSpan + "-01"
 )
 
-// parented lets requests to the private API come from within a caller's trace.
+// parented makes requests to the private API part of a caller's trace.
 type parented struct{ http.RoundTripper }
 
 func (p parented) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -47,7 +47,7 @@ func traced(t *testing.T) *world {
 	return w
 }
 
-// spans waits until so many spans of a callback have come in, and returns them.
+// spans waits until n spans of a callback have arrived, and returns them.
 func (w *world) spans(t task, name string, n int) []*tracepb.Span {
 	w.Helper()
 	var found []*tracepb.Span
@@ -61,7 +61,7 @@ func (w *world) spans(t task, name string, n int) []*tracepb.Span {
 	return found
 }
 
-// wantLink checks that a span is linked with another one, and with no more.
+// wantLink checks that a span is linked to exactly one other span.
 func (w *world) wantLink(s, to *tracepb.Span) {
 	w.Helper()
 	if len(s.Links) != 1 || !bytes.Equal(s.Links[0].TraceId, to.TraceId) || !bytes.Equal(s.Links[0].SpanId, to.SpanId) {
@@ -72,9 +72,9 @@ func (w *world) wantLink(s, to *tracepb.Span) {
 	}
 }
 
-// TestTraces follows a callback through two replicas: from the caller's trace
-// into the registration, by a link to the answer, by another to each attempt to
-// deliver it.
+// TestTraces follows a callback through two replicas: from the caller's trace to the
+// registration, through a link to the answer, and through another to each delivery
+// attempt.
 func TestTraces(t *testing.T) {
 	t.Parallel()
 	w := traced(t)
@@ -131,8 +131,8 @@ func TestTraces(t *testing.T) {
 	}
 }
 
-// A deadline that passes has no request: its delivery follows from the
-// registration. And what was registered without traces is delivered with them.
+// A passing deadline has no request, so its delivery links to the registration. And
+// callbacks registered without traces are delivered with them.
 func TestTracesOfAnExpiry(t *testing.T) {
 	t.Parallel()
 	w := traced(t)
@@ -153,15 +153,15 @@ func TestTracesOfAnExpiry(t *testing.T) {
 	w.wantLink(w.spans(task, "deliver", 1)[0], answer)
 }
 
-// What a span may say.
+// The attributes that a span may have.
 var spanAttributes = []string{
 	"callback_relay.callback.id", "callback_relay.callback.state", "callback_relay.delivery.attempt",
 	"callback_relay.delivery.reason", "callback_relay.listener",
 	"http.request.method", "http.response.status_code", "http.route",
 }
 
-// TestSpansSayLittle asks in every way, and finds no attribute that could hold
-// what a caller chose, and no span of what anyone can ask for without a link.
+// TestSpansSayLittle makes every kind of request. No attribute may hold a value that
+// a caller chose, and requests that need no link may have no span.
 func TestSpansSayLittle(t *testing.T) {
 	t.Parallel()
 	w := traced(t)
@@ -207,7 +207,7 @@ func TestSpansSayLittle(t *testing.T) {
 	}
 }
 
-// TestTracesAreAskedFor reads OpenTelemetry's own variables.
+// TestTracesAreAskedFor tests OpenTelemetry's own variables.
 func TestTracesAreAskedFor(t *testing.T) {
 	const all, traces = "OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_"
 	for name, c := range map[string]struct {
@@ -267,7 +267,7 @@ func TestTracesAreAskedFor(t *testing.T) {
 	}
 }
 
-// A process does as its environment says.
+// A process follows its environment.
 func TestTracesOfAProcess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, startStandalone(t), 0)

@@ -12,9 +12,9 @@ type tryCommand struct {
 	remote
 }
 
-// Run implements the command. The task token is of no task, and Step Functions
-// never hears of it: if the command is cut off, what it registered is ignored
-// once it expires.
+// Run implements the command. The task token belongs to no task, and is never
+// sent to Step Functions: if the command is interrupted, its callback expires
+// without any effect.
 func (c *tryCommand) Run(ctx context.Context, t terminal) error {
 	relay, err := c.connect()
 	if err != nil {
@@ -33,6 +33,6 @@ func (c *tryCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return explain(err)
 	}
-	cancelled.URL, cancelled.Links = "", nil // a cluster's log is no place for links, closed ones neither
+	cancelled.URL, cancelled.Links = "", nil // links do not belong in a cluster's log, not even closed ones
 	return c.show(t.out, cancelled)
 }

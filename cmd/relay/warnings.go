@@ -9,18 +9,18 @@ import (
 	"callback-relay/api"
 )
 
-// What may be wrong with a relay that is ready all the same: from here it can be
-// seen only in part, and a relay that is not ready helps nobody then.
+// Checks that may fail while the relay is ready. The relay cannot see the whole
+// cause from here, and not being ready would help nobody.
 const (
-	checkPublicURL = "public-url" // it leads to this relay
-	checkAWS       = "aws"        // there are credentials, and a way to Step Functions
-	checkMigration = "migration"  // all migrations have run
+	checkPublicURL = "public-url" // the public URL leads to this relay
+	checkAWS       = "aws"        // there are credentials, and Step Functions can be reached
+	checkMigration = "migration"  // no migration still has to be run
 )
 
 var warningChecks = []string{checkAWS, checkMigration, checkPublicURL}
 
-// The rhythm of these looks. The first that fails is made again soon, and not
-// reported: right after an installation nothing routes to the relay yet.
+// How often these checks run. The first failure is not reported, and the check is
+// repeated soon: right after an installation nothing routes to the relay yet.
 const (
 	lookOutsideEvery = 10 * time.Minute
 	lookAgainIn      = time.Minute
@@ -28,7 +28,7 @@ const (
 	lookOutsideFor   = 20 * time.Second // at most
 )
 
-// warnings are what the last looks found.
+// warnings are the results of the last checks.
 type warnings struct {
 	mu    sync.Mutex
 	found map[string]string // reason by check
@@ -47,7 +47,7 @@ func (w *warnings) all() []api.Warning {
 	return all
 }
 
-// set notes how a look ended, and tells whether that is new.
+// set records the result of a check, and reports whether it has changed.
 func (w *warnings) set(check string, err error) (changed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -64,7 +64,7 @@ func (w *warnings) set(check string, err error) (changed bool) {
 	return before != (err != nil)
 }
 
-// lookOutside looks at what is around the relay, rarely, until ctx ends.
+// lookOutside checks the relay's surroundings, rarely, until ctx ends.
 func (n *node) lookOutside(ctx context.Context) {
 	var looks sync.WaitGroup
 	looks.Go(func() { n.lookAt(ctx, checkAWS, n.sender.Reach) })
@@ -72,8 +72,8 @@ func (n *node) lookOutside(ctx context.Context) {
 	looks.Wait()
 }
 
-// lookAt makes one look again and again, and reports what comes of it. A look
-// that could not tell changes nothing.
+// lookAt repeats one check, and reports its results. A check without a result
+// changes nothing.
 func (n *node) lookAt(ctx context.Context, check string, look func(context.Context) error) {
 	for failed := 0; ctx.Err() == nil; {
 		looking, cancel := context.WithTimeout(ctx, lookOutsideFor)
@@ -84,7 +84,7 @@ func (n *node) lookAt(ctx context.Context, check string, look func(context.Conte
 		}
 		pause := lookOutsideEvery
 		switch failed++; {
-		case errors.Is(err, errNotKnown): // what was known stays
+		case errors.Is(err, errNotKnown): // what was known still holds
 			failed--
 			pause = lookAgainIn
 		case err == nil:
@@ -103,7 +103,7 @@ func (n *node) lookAt(ctx context.Context, check string, look func(context.Conte
 	}
 }
 
-// warn notes how a look ended, and logs what is new.
+// warn records the result of a check, and logs it if it has changed.
 func (n *node) warn(check string, err error) {
 	changed := n.warnings.set(check, err)
 	n.metrics.Warning(check, err != nil)

@@ -13,9 +13,9 @@ import (
 	"callback-relay/telemetry"
 )
 
-// TestWarnings: what is wrong around a relay is reported when it was seen twice,
-// looked at again each minute, and no longer reported once it is right. A look
-// that could not tell changes nothing (row 86).
+// TestWarnings: a problem around a relay is reported after the second failed check,
+// checked again each minute, and no longer reported once it is solved. A check
+// without a result changes nothing (row 86).
 func TestWarnings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logBuffer
@@ -47,14 +47,14 @@ func TestWarnings(t *testing.T) {
 			}
 		}
 		wait(time.Second, 1, 0)
-		wait(lookAgainIn, 2, 0) // nothing is known, however often it is looked at
+		wait(lookAgainIn, 2, 0) // no result, however often it is checked
 		wait(lookAgainIn, 3, 0)
 		busy.Store(false)
 		wait(lookAgainIn, 4, 0)
 		wait(lookAgainSoon, 5, 1)
 		wait(lookAgainIn, 6, 1)
 		busy.Store(true)
-		wait(lookAgainIn, 7, 1) // what was known stays
+		wait(lookAgainIn, 7, 1) // what was known still holds
 		busy.Store(false)
 		right.Store(true)
 		wait(lookAgainIn, 8, 0)

@@ -47,7 +47,7 @@ func TestEverySetRenders(t *testing.T) {
 	}
 }
 
-// The sets that the chart promises to render.
+// The sets of values that the chart must render.
 func TestSets(t *testing.T) {
 	promised := []string{
 		"autoscaling", "defaults", "everything", "existing-secret", "gateway", "ingress",
@@ -58,7 +58,7 @@ func TestSets(t *testing.T) {
 	}
 }
 
-// What a switch brings and takes away, and what else it needs to be on.
+// What a switch adds and removes, and which other values it needs.
 var switches = map[string]struct {
 	brings string
 	needs  []string
@@ -67,6 +67,7 @@ var switches = map[string]struct {
 	"autoscaling.enabled":               {brings: "HorizontalPodAutoscaler"},
 	"gateway.enabled":                   {brings: "HTTPRoute", needs: []string{"--set", "gateway.parentRefs[0].name=public"}},
 	"ingress.enabled":                   {brings: "Ingress"},
+	"migration.afterUpgrade":            {brings: ""}, // one more Job: TestMigrationNeedsNothingOfTheRelease
 	"migration.enabled":                 {brings: "Job"},
 	"monitoring.prometheusRule.enabled": {brings: "PrometheusRule"},
 	"monitoring.serviceMonitor.enabled": {brings: "ServiceMonitor"},
@@ -122,9 +123,9 @@ func TestMistakesAreRefused(t *testing.T) {
 		"no address":                    {[]string{"--set", "publicUrl="}, "publicUrl is missing"},
 		"no region":                     {[]string{"--set", "aws.region="}, "aws.region is missing"},
 		"no secret":                     {[]string{"--set", "secret.keys="}, "secret.existing is missing"},
-		"two secrets":                   {[]string{"--set", "secret.existing=relay-secrets"}, "give one or the other"},
+		"two secrets":                   {[]string{"--set", "secret.existing=relay-secrets"}, "keep one or the other"},
 		"two ways to a role":            {[]string{"--set", "aws.podIdentity=true,aws.roleArn=arn:aws:iam::123456789012:role/r"}, "give one of them"},
-		"a role for somebody else":      {[]string{"--set", "serviceAccount.create=false,aws.roleArn=arn:aws:iam::123456789012:role/r"}, "does not make"},
+		"a role for somebody else":      {[]string{"--set", "serviceAccount.create=false,aws.roleArn=arn:aws:iam::123456789012:role/r"}, "does not create"},
 		"a route without a gateway":     {[]string{"--set", "gateway.enabled=true"}, "gateway.parentRefs is missing"},
 		"a range that is none":          {[]string{"--set", "autoscaling.enabled=true,autoscaling.minReplicas=11"}, "minReplicas is above"},
 		"all that is missing, together": {[]string{"--set", "publicUrl=,aws.region="}, "aws.region is missing"},
@@ -144,7 +145,7 @@ func TestMistakesAreRefused(t *testing.T) {
 	}
 }
 
-// Without any value, an operator is told what to give, all at once.
+// Without any values, the error names everything that is missing, together.
 func TestWithoutValues(t *testing.T) {
 	_, said, err := runHelm(t, "template", "relay", chart)
 	if err == nil {

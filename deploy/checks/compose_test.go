@@ -103,8 +103,8 @@ func TestComposeSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// The server of the Compose file, run with its very arguments, is one on which
-// the relay's durability can rest.
+// The server of the Compose file, run with the same arguments, provides the
+// durability that the relay is configured for.
 func TestComposeRedis(t *testing.T) {
 	project, err := compose(t, settled)
 	if err != nil {
@@ -147,7 +147,7 @@ func TestComposeRedis(t *testing.T) {
 	if err := healthy(); err != nil {
 		t.Errorf("it is not healthy: %v", err)
 	}
-	// Stands for LOADING: both are errors in place of a PONG.
+	// Simulates LOADING: both are errors instead of a PONG.
 	if out, err := exec.Command("valkey-cli", "-s", folder+"/socket", "config", "set", "requirepass", "secret").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -1,6 +1,6 @@
-// Package checks has no code. Its tests hold what is in deploy to what it says:
-// the chart is rendered by helm, decoded strictly into the types of Kubernetes
-// and compared with the relay; the Compose file likewise; and the configuration
-// of nginx in docs/ingress.md is run. They are a module of their own, because
-// helm and those types would outweigh the relay's own dependencies.
+// Package checks has no code. Its tests check the folder deploy: helm renders the
+// chart, which is decoded strictly into the types of Kubernetes and compared with
+// the relay; the Compose file is checked likewise; and nginx runs with the
+// configuration in docs/ingress.md. The tests are a separate module, because helm
+// and those types would outweigh the relay's own dependencies.
 package checks

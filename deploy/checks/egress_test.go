@@ -11,7 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// egress lists what a policy lets pods call, each as peer, port and protocol.
+// egress lists the connections that a policy allows, each as peer, port and
+// protocol.
 func egress(policy *networkingv1.NetworkPolicy) []string {
 	var found []string
 	for _, rule := range policy.Spec.Egress {
@@ -49,7 +50,7 @@ func egress(policy *networkingv1.NetworkPolicy) []string {
 	return found
 }
 
-// What pods may call is what they need, and no more.
+// Pods may connect to what they need, and no more.
 func TestEgress(t *testing.T) {
 	names := []string{"anyone 53/TCP", "anyone 53/UDP"}
 	aws := []string{"anyone 443/TCP"}
@@ -57,7 +58,7 @@ func TestEgress(t *testing.T) {
 		"everything":    {"anyone 26379/TCP", "anyone 6379/TCP"},
 		"redis-cluster": {"anyone 6380/TCP"},
 	}
-	// The agent of Pod Identity has addresses that only the node sees.
+	// The addresses of the Pod Identity agent exist only on the node.
 	agent := map[string][]string{"pod-identity": {"169.254.170.23/32 80/TCP", "fd00:ec2::23/128 80/TCP"}}
 	more := map[string][]string{"everything": {"namespace kubernetes.io/metadata.name=monitoring 4318/TCP"}}
 	for set := range sets(t) {

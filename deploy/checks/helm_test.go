@@ -33,14 +33,14 @@ const (
 	namespace = "workflows"
 )
 
-// helm returns where the pinned helm is. The Go command builds it once and
+// helm returns the path of the pinned helm. The Go command builds it once and
 // keeps it.
 var helm = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("go", "tool", "-n", "helm").Output()
 	return strings.TrimSpace(string(out)), err
 })
 
-// runHelm runs a helm command and returns what it printed, and said.
+// runHelm runs a helm command and returns its output and error output.
 func runHelm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	program, err := helm()
@@ -141,7 +141,7 @@ func named[T interface {
 	panic("unreachable")
 }
 
-// holds compares a part of an object with all that it is to hold, in YAML.
+// holds compares a part of an object with its expected content, in YAML.
 func holds(t *testing.T, what string, part any, want string) {
 	t.Helper()
 	got, err := yaml.Marshal(part)
@@ -152,7 +152,7 @@ func holds(t *testing.T, what string, part any, want string) {
 	if err := yaml.UnmarshalStrict([]byte(want), &expected); err != nil {
 		t.Fatal(err)
 	}
-	// Marshalled both, fields are in the order of their names.
+	// Both are marshalled, so that fields are sorted by name.
 	if ordered, _ := yaml.Marshal(expected); string(got) != string(ordered) {
 		t.Errorf("%s is\n%swant\n%s", what, got, ordered)
 	}

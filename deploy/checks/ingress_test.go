@@ -19,17 +19,17 @@ import (
 	"time"
 )
 
-// canary is what a link has for a secret.
+// canary stands for a link's secret.
 const canary = "mtgwpuz7bipm3p3osefaqic3eyahsdusu2qdnfjt33eil5qm5nqq"
 
 // nginx is a running nginx with the configuration of docs/ingress.md.
 type nginx struct {
 	*http.Client
-	folder string // holds all that it writes
+	folder string // holds everything that it writes
 }
 
-// startNginx runs the one block of nginx's configuration of the page, between
-// sockets in a folder.
+// startNginx runs nginx with the configuration on the page, with sockets in a
+// folder instead of ports.
 func startNginx(t *testing.T) *nginx {
 	t.Helper()
 	program, err := exec.LookPath("nginx")
@@ -73,7 +73,7 @@ func startNginx(t *testing.T) *nginx {
 	return &nginx{client, folder}
 }
 
-// dial connects to a socket as soon as it is there.
+// dial connects to a socket as soon as it exists.
 func dial(ctx context.Context, socket string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -90,7 +90,7 @@ func dial(ctx context.Context, socket string) (net.Conn, error) {
 	}
 }
 
-// call sends one request with the path as it is and returns the status.
+// call sends one request with an unchanged path and returns the status.
 func (n *nginx) call(t *testing.T, method, path, body string) int {
 	t.Helper()
 	r, err := http.NewRequest(method, "http://relay.example.com/", strings.NewReader(body))
@@ -110,8 +110,8 @@ func (n *nginx) call(t *testing.T, method, path, body string) int {
 
 var logLine = regexp.MustCompile(`(?m)\] ([A-Z]+ \S+ \d+) .*\n`)
 
-// logged waits until the access log has so many lines, and returns what they
-// say of method, route and status.
+// logged waits until the access log has n lines, and returns their method, route
+// and status.
 func (n *nginx) logged(t *testing.T, lines int) []string {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
@@ -168,7 +168,7 @@ func TestNginxKeepsLinksOutOfItsLogs(t *testing.T) {
 		t.Errorf("a large body: %d", status)
 	}
 	want = append(want, "POST /c/ 413")
-	n.logged(t, len(want)) // written after the answer, once the rest of the body has come
+	n.logged(t, len(want)) // written after the response, when the rest of the body has arrived
 	relay.Close()
 	if status := n.call(t, "POST", "/c/"+canary, "{}"); status != 502 {
 		t.Errorf("without a relay: %d", status)

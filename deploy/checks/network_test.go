@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// selectors returns what selects replicas.
+// selectors returns everything that selects replicas.
 func selectors(t *testing.T, all manifests) map[string]labels.Selector {
 	t.Helper()
 	found := map[string]labels.Selector{}
@@ -83,7 +83,7 @@ func TestOnlyLinksArePublished(t *testing.T) {
 	}
 }
 
-// The Ingress and the route take host and path from the public address.
+// The Ingress and the route take host and path from the public URL.
 func TestRoutesFollowThePublicAddress(t *testing.T) {
 	for address, want := range map[string]struct{ host, path string }{
 		"https://relay.example.com":             {"relay.example.com", "/"},
@@ -106,7 +106,7 @@ func TestRoutesFollowThePublicAddress(t *testing.T) {
 	}
 }
 
-// allowed returns the ports on which a policy lets in, each with its peers.
+// allowed returns the ports that a policy admits, each with its peers.
 func allowed(policy *networkingv1.NetworkPolicy) map[int][]networkingv1.NetworkPolicyPeer {
 	found := map[int][]networkingv1.NetworkPolicyPeer{}
 	for _, rule := range policy.Spec.Ingress {
@@ -169,7 +169,7 @@ func TestMonitoring(t *testing.T) {
 	if want, _ := yaml.Marshal(file); len(file.Groups) == 0 || string(rendered) != string(want) {
 		t.Errorf("the rule is\n%swant that of files/rules.yaml\n%s", rendered, want)
 	}
-	// With an address of the pages, every alert leads there and is the same else.
+	// With a base URL, every alert links to the runbook and is otherwise unchanged.
 	for _, group := range file.Groups {
 		for _, alert := range group.Rules {
 			alert.Annotations["runbook_url"] = "https://git.example.com/callback-relay/blob/main/" + alert.Annotations["runbook"]

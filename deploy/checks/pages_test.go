@@ -11,7 +11,7 @@ import (
 
 var yamlBlock = regexp.MustCompile("(?ms)^ *```yaml\n(.*?)^ *```")
 
-// What the pages show of YAML is what Kubernetes, and the chart, take.
+// Kubernetes and the chart accept the YAML that the pages show.
 func TestPagesShowWhatWorks(t *testing.T) {
 	for page, want := range map[string]int{"kubernetes": 4, "ingress": 3} {
 		blocks := yamlBlock.FindAllStringSubmatch(read(t, root+"/docs/"+page+".md"), -1)
@@ -21,7 +21,7 @@ func TestPagesShowWhatWorks(t *testing.T) {
 		for _, m := range blocks {
 			block := m[1]
 			switch {
-			case strings.Contains(block, "kind: EnvoyProxy"): // its types are not ours to hold
+			case strings.Contains(block, "kind: EnvoyProxy"): // we do not have its types
 			case strings.Contains(block, "kind: "):
 				if _, _, err := decoder().Decode([]byte(block), nil, nil); err != nil {
 					t.Errorf("%s.md: %v in\n%s", page, err, block)
@@ -38,7 +38,7 @@ func TestPagesShowWhatWorks(t *testing.T) {
 }
 
 // linksAreEncrypted wants every Ingress to serve TLS. An ALB takes its
-// certificate from ACM, and listens in plain HTTP unless told otherwise.
+// certificate from ACM, and listens on plain HTTP by default.
 func linksAreEncrypted(t *testing.T, all manifests) {
 	t.Helper()
 	for _, o := range every[*networkingv1.Ingress](all) {

@@ -36,7 +36,7 @@ func pods(t *testing.T, all manifests) map[string]corev1.PodSpec {
 	return found
 }
 
-// Each pod runs its command of the one program that the image holds.
+// Each pod runs its own command of the image's one program.
 func TestPodsRunTheirCommands(t *testing.T) {
 	all := pods(t, render(t, "everything"))
 	for name, want := range map[string][]string{"relay": {"serve"}, "migrate": {"migrate", "up"}, "migrate-after": {"migrate", "up", "--wait=840s"}, "try": {"callback", "try"}, "check": {"check"}} {
@@ -50,7 +50,7 @@ func TestPodsMayDoNothing(t *testing.T) {
 	for set := range sets(t) {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
-			all := pods(t, render(t, set, "--set", "test.apiKeySecret=relay-test"))
+			all := pods(t, render(t, set, "--set", "test.apiKeySecret=relay-test,migration.afterUpgrade=true"))
 			if got := slices.Sorted(maps.Keys(all)); !slices.Equal(got, []string{"check", "migrate", "migrate-after", "relay", "try"}) {
 				t.Fatalf("the pods are %v", got)
 			}
@@ -63,7 +63,7 @@ func TestPodsMayDoNothing(t *testing.T) {
 	}
 }
 
-// privileges lists what a pod may do and need not.
+// privileges lists rights that a pod has and does not need.
 func privileges(pod corev1.PodSpec) []string {
 	var wrong []string
 	expect := func(right bool, what string) {
@@ -120,8 +120,8 @@ func TestVariablesAreReal(t *testing.T) {
 	}
 }
 
-// mounted tells whether a file is in a volume of a pod's container. Of a Secret
-// it must be an entry.
+// mounted reports whether a file is in a volume of a pod's container. A file of a
+// Secret must be one of its entries.
 func mounted(pod corev1.PodSpec, path string) bool {
 	for _, m := range pod.Containers[0].VolumeMounts {
 		file, below := strings.CutPrefix(path, m.MountPath+"/")
@@ -162,7 +162,7 @@ func TestSettingsArriveAsTheyAre(t *testing.T) {
 
 var stops = regexp.MustCompile(`\n\t(?:stopWithin|exportWithin) = (\d+) \* time\.Second\n`)
 
-// stopSeconds is how long a process may take to stop: to end what is under way,
+// stopSeconds is how long a process may take to stop: to finish its current work,
 // and then to export its last traces.
 func stopSeconds(t *testing.T) int64 {
 	t.Helper()
@@ -178,7 +178,7 @@ func stopSeconds(t *testing.T) int64 {
 	return sum
 }
 
-// What helm test checks are the settings, the files and the role of the relay.
+// helm test checks with the settings, the files and the role of the relay.
 func TestCheckIsOfTheRelay(t *testing.T) {
 	for set := range sets(t) {
 		all := pods(t, render(t, set))
@@ -191,7 +191,7 @@ func TestCheckIsOfTheRelay(t *testing.T) {
 	}
 }
 
-// A replica is stopped after it was drained, and killed only after it had its
+// A replica is stopped after it was drained, and killed only after it had enough
 // time to stop.
 func TestTermination(t *testing.T) {
 	for _, drains := range []int64{0, 10, 45} {
@@ -212,8 +212,8 @@ func TestTermination(t *testing.T) {
 	}
 }
 
-// A replica that reads another Secret of the chart is another replica: files
-// are read at start only.
+// Replicas restart when a Secret of the chart changes, since they read files only
+// at start.
 func TestNewSecretsRestart(t *testing.T) {
 	sum := func(args ...string) string {
 		d := named[*appsv1.Deployment](t, render(t, "defaults", args...), "relay-callback-relay")

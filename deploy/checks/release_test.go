@@ -14,30 +14,40 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// The migration runs before anything else of a release is there, and once more
-// after an upgrade: what it needs is made by earlier hooks, or was there before.
+// The migration runs before anything else of a release exists and, if an operator asks
+// for it, again after an upgrade: earlier hooks create what it needs, or it exists
+// already. By default no Job follows the rollout, so that one can still go back.
 func TestMigrationNeedsNothingOfTheRelease(t *testing.T) {
 	for set := range sets(t) {
-		t.Run(set, func(t *testing.T) {
-			t.Parallel()
-			all := render(t, set)
-			jobs := every[*batchv1.Job](all)
-			if len(jobs) != 2 {
-				t.Fatalf("%d jobs", len(jobs))
-			}
-			for _, job := range jobs {
-				hook := "pre-install,pre-upgrade"
-				if strings.HasSuffix(job.Name, "-after") {
-					hook = "post-upgrade"
+		for after, hooks := range map[string][]string{
+			"false": {"pre-install,pre-upgrade"},
+			"true":  {"pre-install,pre-upgrade", "post-upgrade"},
+		} {
+			t.Run(set+", after the upgrade: "+after, func(t *testing.T) {
+				t.Parallel()
+				all := render(t, set, "--set", "migration.afterUpgrade="+after)
+				jobs := every[*batchv1.Job](all)
+				if len(jobs) != len(hooks) {
+					t.Fatalf("%d jobs", len(jobs))
 				}
-				needsNothing(t, all, job, hookWeight(t, job, hook))
-			}
-		})
+				for _, job := range jobs {
+					hook := hooks[0]
+					if strings.HasSuffix(job.Name, "-after") {
+						hook = hooks[len(hooks)-1]
+					}
+					needsNothing(t, all, job, strings.Join(hooks, ","), hookWeight(t, job, hook))
+				}
+			})
+		}
+	}
+	if jobs := every[*batchv1.Job](render(t, "defaults")); len(jobs) != 1 {
+		t.Errorf("by default there are %d jobs", len(jobs))
 	}
 }
 
-// needsNothing checks that what a Job mounts is made by earlier hooks.
-func needsNothing(t *testing.T, all manifests, job *batchv1.Job, weight int) {
+// needsNothing checks that earlier hooks, which run whenever a Job does, create
+// everything that the Job mounts.
+func needsNothing(t *testing.T, all manifests, job *batchv1.Job, when string, weight int) {
 	t.Helper()
 	pod := job.Spec.Template.Spec
 	if pod.ServiceAccountName != "" {
@@ -48,10 +58,10 @@ func needsNothing(t *testing.T, all manifests, job *batchv1.Job, weight int) {
 			continue
 		}
 		if v.Secret.SecretName == "relay-secrets" {
-			continue // was there before
+			continue // exists already
 		}
 		secret := named[*corev1.Secret](t, all, v.Secret.SecretName)
-		if w := hookWeight(t, secret, "pre-install,pre-upgrade,post-upgrade"); w >= weight {
+		if w := hookWeight(t, secret, when); w >= weight {
 			t.Errorf("the secret of %s has the weight %d, and it has %d", job.Name, w, weight)
 		}
 		if secret.StringData["redis-url"] == "" || len(secret.StringData) != 1 {
@@ -60,7 +70,7 @@ func needsNothing(t *testing.T, all manifests, job *batchv1.Job, weight int) {
 	}
 }
 
-// hookWeight returns the weight of a hook that runs when it should.
+// hookWeight returns the weight of a hook, after checking when the hook runs.
 func hookWeight(t *testing.T, o metav1.Object, when string) int {
 	t.Helper()
 	notes := o.GetAnnotations()
@@ -74,8 +84,8 @@ func hookWeight(t *testing.T, o metav1.Object, when string) int {
 	return weight
 }
 
-// What an operator says of pods holds for all three. Each is found by the policy
-// that is for it, and by no other.
+// Values for pods apply to all three pods. Each pod is selected by its own policy,
+// and by no other.
 func TestEveryPodIsWhatTheValuesSay(t *testing.T) {
 	all := render(t, "everything", "--set", "podLabels.app\\.kubernetes\\.io/component=other")
 	deployment, job, test := every[*appsv1.Deployment](all)[0], every[*batchv1.Job](all)[0], every[*corev1.Pod](all)[0]
@@ -114,8 +124,8 @@ func TestTestIsRunOnRequest(t *testing.T) {
 	}
 }
 
-// Services, budgets and spreads concern the replicas: never the Job or the
-// test, which carry labels of the release too.
+// Services, budgets and spreads select only the replicas, and never the Job or the
+// test, which have labels of the release too.
 func TestSelectorsFindReplicasOnly(t *testing.T) {
 	all := render(t, "everything")
 	replica := labels.Set(every[*appsv1.Deployment](all)[0].Spec.Template.Labels)
@@ -169,7 +179,7 @@ func TestServiceAccount(t *testing.T) {
 	}
 }
 
-// The role is for the service account that the chart makes, when it is installed
+// The role's service account is the one that the chart creates when it is installed
 // as docs/kubernetes.md says.
 func TestRoleIsForTheServiceAccount(t *testing.T) {
 	account := every[*corev1.ServiceAccount](render(t, "irsa"))[0].Name
@@ -195,7 +205,7 @@ func TestRoleIsForTheServiceAccount(t *testing.T) {
 	}
 }
 
-// The notes name the next commands, for what is there.
+// The notes name the next commands, according to the values.
 func TestNotes(t *testing.T) {
 	for set, want := range map[string][]string{
 		"existing-secret": {"rollout status deployment/relay-callback-relay\n", "port-forward service/relay-callback-relay-private 8081", "nothing is published yet"},

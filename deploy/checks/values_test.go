@@ -19,8 +19,8 @@ type property struct {
 	Additional  any                 `json:"additionalProperties"`
 }
 
-// properties returns every value of the schema by its path. Groups of values,
-// which have no description, are left out.
+// properties returns every value of the schema by its path, without groups of
+// values, which have no description.
 func properties(t *testing.T) map[string]property {
 	t.Helper()
 	var schema property
@@ -71,7 +71,7 @@ func TestValuesAreDescribed(t *testing.T) {
 			delete(described, path)
 			comment := strings.TrimPrefix(strings.ReplaceAll(key.HeadComment, "\n# ", " "), "# ")
 			if i := strings.LastIndex(comment, "\n\n# "); i >= 0 {
-				comment = comment[i+4:] // what stands before an empty line is of the file
+				comment = comment[i+4:] // text before an empty line belongs to the file
 			}
 			if comment == "" || comment != p.Description {
 				t.Errorf("%s is said to be\n%q in values.yaml, and\n%q in the schema", path, comment, p.Description)
@@ -99,8 +99,8 @@ func realSettings(t *testing.T) []string {
 	return all
 }
 
-// With `settings`, an operator reaches every setting that no other value of the
-// chart makes, and no other variable.
+// `settings` accepts every setting that no other value of the chart sets, and no
+// other variable.
 func TestSettingsAreReal(t *testing.T) {
 	made := map[string]string{
 		"RELAY_PUBLIC_URL":       "publicUrl",

@@ -1,6 +1,5 @@
-// Package examples has no code of its own. Its tests hold the examples of this
-// folder to what the relay and Step Functions do, as far as that can be told
-// without AWS: state machines are read and validated, and the functions are run
-// with what the state machines hand them, against a relay and an imitation of
-// Amazon SES.
+// Package examples has no code of its own. Its tests check the examples in this
+// folder against the relay and Step Functions, as far as possible without AWS: they
+// validate the state machines, and run the functions with the input from the state
+// machines, against a relay and an imitation of Amazon SES.
 package examples

@@ -36,9 +36,9 @@ func npm(dir string, args ...string) ([]byte, error) {
 	return cmd.CombinedOutput()
 }
 
-// compiled returns a folder with the function in TypeScript, after its types
-// were checked, as dist/ask.js. The validator of state machines is there too,
-// and is asked about all of them.
+// compiled checks the types of the function in TypeScript, and returns a folder
+// with the function as dist/ask.js. It also runs the validator on all state
+// machines.
 func compiled(t *testing.T) string {
 	t.Helper()
 	dir := installed(t)

@@ -31,8 +31,8 @@ const (
 	pollEvery = 10 * time.Millisecond
 )
 
-// world is what the examples run in: a relay in a process of its own, Step
-// Functions, and a place for mail.
+// world is the environment of the examples: a relay in its own process, Step
+// Functions, and an imitation of SES.
 type world struct {
 	*testing.T
 	steps    *standin.Server
@@ -105,7 +105,7 @@ func (w *world) serve() {
 	}
 }
 
-// environment is all that the relay is told.
+// environment is the whole environment of the relay.
 func (w *world) environment() []string {
 	w.Helper()
 	var redisURL string
@@ -128,7 +128,7 @@ func (w *world) environment() []string {
 	}
 }
 
-// mail is what SES is asked to send, by SendEmail of its API version 2.
+// mail is a mail to send, as in SendEmail of SES' API version 2.
 type mail struct {
 	FromEmailAddress string
 	Destination      struct{ ToAddresses []string }
@@ -140,7 +140,7 @@ type mail struct {
 	}
 }
 
-// takeMail does as SES does.
+// takeMail accepts a mail as SES does.
 func (w *world) takeMail(out http.ResponseWriter, r *http.Request) {
 	var m mail
 	decoder := json.NewDecoder(r.Body)
@@ -164,7 +164,7 @@ func (w *world) open(link string) string {
 	return w.ask(http.MethodGet, w.public+path, "", nil)
 }
 
-// ask makes a request with the API key, which has to succeed.
+// ask makes a request with the API key, which must succeed.
 func (w *world) ask(method, url, body string, header http.Header) string {
 	w.Helper()
 	request, err := http.NewRequest(method, url, strings.NewReader(body))

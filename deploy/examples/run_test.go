@@ -15,14 +15,14 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// input is what the workflows are started with.
+// input is the input of the workflows.
 var input = map[string]string{
 	"title": "Deploy 4.2.0?", "approver": "Dana Okafor", "email": "dana@example.com", "orderId": "42",
 }
 
 const execution = "deploy-4.2.0"
 
-// TestExamples runs the functions with what the workflows hand them.
+// TestExamples runs the functions with the input from the workflows.
 func TestExamples(t *testing.T) {
 	w := newWorld(t)
 	var asks []state // in JSONata and in JSONPath
@@ -67,7 +67,7 @@ func (w *world) wantMail(t *testing.T) (link string) {
 	return link
 }
 
-// wantPage opens a link: it is to ask the right person the right question.
+// wantPage opens a link, and checks the person and the question on the page.
 func (w *world) wantPage(t *testing.T, link string) {
 	t.Helper()
 	if page := w.open(link); !strings.Contains(page, input["title"]) || !strings.Contains(page, input["approver"]) {
@@ -75,8 +75,8 @@ func (w *world) wantPage(t *testing.T, link string) {
 	}
 }
 
-// python returns the function in Python. What it sends to SES goes through a
-// stand-in of boto3.
+// python returns the function in Python. It calls SES through a stand-in for
+// boto3.
 func python(t *testing.T, w *world) function {
 	programs.Need(t, "python3")
 	return w.function(t, []string{"PYTHONPATH=python:testdata"},
@@ -94,8 +94,8 @@ func typescript(t *testing.T, w *world) function {
 			await handler(JSON.parse(await text(process.stdin)));`)
 }
 
-// function returns one that is run by a command, with what a function of the
-// examples is to have in its environment.
+// function returns a function that runs a command, with the environment of the
+// examples' functions.
 func (w *world) function(t *testing.T, settings []string, command ...string) function {
 	return func(event []byte) {
 		t.Helper()
@@ -113,8 +113,8 @@ func (w *world) function(t *testing.T, settings []string, command ...string) fun
 	}
 }
 
-// readme runs the function in the README, and answers for the payment provider
-// it would hand its URL to.
+// readme runs the function in the README, and answers in place of the payment
+// provider that would get the URL.
 func (w *world) readme(t *testing.T) {
 	programs.Need(t, "python3")
 	readme, err := os.ReadFile("../../README.md")
@@ -143,7 +143,7 @@ snippet.handler(json.load(sys.stdin), None)`,
 }
 
 // gateway makes the requests of the workflow without a function, as API Gateway
-// would after its definition.
+// would make them according to its definition.
 func (w *world) gateway(t *testing.T) {
 	var definition struct {
 		Paths map[string]map[string]struct {
@@ -192,8 +192,8 @@ func (w *world) gateway(t *testing.T) {
 	w.wantPage(t, list.Callbacks[0].Links["approver"].URL)
 }
 
-// evaluate fills in what a state hands on. It knows the expressions that the
-// examples use, and no more of JSONata and JSONPath.
+// evaluate computes the arguments of a state. It knows only the expressions of
+// JSONata and JSONPath that the examples use.
 func (w *world) evaluate(arguments json.RawMessage, taskToken string) json.RawMessage {
 	w.Helper()
 	values := map[string]string{

@@ -19,7 +19,7 @@ type machine struct {
 	States  map[string]state
 }
 
-// state has what these tests look at.
+// state has the fields that these tests use.
 type state struct {
 	Type           string
 	Resource       string
@@ -37,10 +37,10 @@ type state struct {
 	Branches []machine
 }
 
-// waits tells whether the state waits for a callback.
+// waits reports whether the state waits for a callback.
 func (s state) waits() bool { return strings.HasSuffix(s.Resource, ".waitForTaskToken") }
 
-// arguments is what the state hands to the service.
+// arguments are the state's arguments for the service.
 func (s state) arguments() json.RawMessage { return append(s.Parameters, s.Arguments...) }
 
 // next returns the states that can come after this one.
@@ -64,7 +64,7 @@ func (s state) catches() []string {
 	return all
 }
 
-// workflows reads every state machine of the folder, by its file.
+// workflows reads every state machine in the folder, by file.
 func workflows(t *testing.T) map[string]machine {
 	t.Helper()
 	files, err := filepath.Glob("workflows/*.asl.json")
@@ -101,7 +101,7 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
-// The states in the README are held to the same.
+// The states in the README must pass the same checks.
 func TestStateOfTheReadme(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -116,8 +116,8 @@ func TestStateOfTheReadme(t *testing.T) {
 	judgeWait(t, "Pay", pay, pay.catches())
 }
 
-// judge looks at a machine whose errors are also caught further out, and
-// returns how many of its states wait.
+// judge checks a machine, with the errors that outer states catch, and returns how
+// many of its states wait.
 func judge(t *testing.T, m machine, caught []string) (waiting int) {
 	t.Helper()
 	reached := map[string]bool{}
@@ -152,15 +152,15 @@ func judge(t *testing.T, m machine, caught []string) (waiting int) {
 	return waiting
 }
 
-// judgeWait looks at a state that waits for a callback.
+// judgeWait checks a state that waits for a callback.
 func judgeWait(t *testing.T, name string, s state, caught []string) {
 	t.Helper()
 	text := string(s.arguments())
 	if !strings.Contains(text, `$$.Task.Token`) && !strings.Contains(text, `$states.context.Task.Token`) {
 		t.Errorf("%s hands out no task token", name)
 	}
-	// The callback's own end comes first, so that the workflow can tell it from
-	// a relay that is gone.
+	// The callback must end first, so that the workflow can distinguish this from a
+	// relay that is gone.
 	expiry := 24 * time.Hour // as the function in the README has it
 	if _, after, found := strings.Cut(text, `"expiresIn": "`); found {
 		value, _, _ := strings.Cut(after, `"`)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// builder is buildah with a storage of its own.
+// builder is buildah with its own storage.
 type builder struct {
 	testing.TB
 	dir string // for the storage and the configuration
@@ -22,8 +22,8 @@ type builder struct {
 func newBuilder(t testing.TB) *builder {
 	t.Helper()
 	b := &builder{TB: t, dir: t.TempDir()}
-	// The Dockerfile names an image of Go. That is to be the one made here, and
-	// nobody is to be asked for another.
+	// The Dockerfile names an image of Go. It must be the one made here, and must
+	// not be pulled.
 	b.must(os.WriteFile(b.registries(), []byte(`unqualified-search-registries = ["localhost"]`), 0o600))
 	return b
 }
@@ -48,8 +48,7 @@ func (b *builder) run(args ...string) string {
 var golangImage = regexp.MustCompile(`(?m)^FROM .*(golang:\S+) AS build$`)
 
 // golang makes the image of Go that the Dockerfile names: a shell for RUN, and
-// certificates. Its Go is the one that runs this test, which is mounted and not
-// copied.
+// certificates. The Go that runs this test is mounted into it, not copied.
 func (b *builder) golang() {
 	b.Helper()
 	dockerfile, err := os.ReadFile("../../Dockerfile")
@@ -72,7 +71,7 @@ func (b *builder) golang() {
 	b.run("commit", "--quiet", "--rm", container, "localhost/"+string(named[1]))
 }
 
-// certificates is where Debian, and with it the golang image, has them.
+// certificates is the path of the certificates in Debian and the golang image.
 const certificates = "/etc/ssl/certs/ca-certificates.crt"
 
 var sharedObject = regexp.MustCompile(`/\S+\.so\S*`)
@@ -87,8 +86,8 @@ func sharedObjects(t testing.TB, program string) []string {
 	return sharedObject.FindAllString(string(out), -1)
 }
 
-// build builds the Dockerfile. Modules and compiled packages come from the
-// caches of that Go, so that what is there is not fetched and compiled again.
+// build builds the Dockerfile. Modules and compiled packages come from the caches
+// of that Go, so that they are not fetched and compiled again.
 func (b *builder) build(image string) {
 	b.Helper()
 	b.run("build", "--isolation", "chroot", "--format", "docker", "--pull-never",

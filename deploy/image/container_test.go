@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// container runs an image's program as its configuration says, on its files
-// alone, all of them read-only. It shares the network of this process.
+// container runs an image's program as its configuration says, with only the
+// image's files, all of them read-only. It shares the network of this process.
 type container struct {
 	testing.TB
 	root string // where the read-only files are
@@ -28,7 +28,7 @@ func newContainer(t testing.TB, files string, c config, env []string) *container
 	if _, err := fmt.Sscanf(c.User, "%d:%d", &made.user.Uid, &made.user.Gid); err != nil {
 		t.Fatalf("user %q: %v", c.User, err)
 	}
-	// The second call is what makes it read-only: the first one ignores the flag.
+	// The second call makes it read-only: the first one ignores the flag.
 	made.must(syscall.Mount(files, made.root, "", syscall.MS_BIND, ""))
 	t.Cleanup(func() { made.must(syscall.Unmount(made.root, syscall.MNT_DETACH)) })
 	made.must(syscall.Mount("", made.root, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
@@ -47,7 +47,7 @@ func (c *container) command(line []string, settings ...string) *exec.Cmd {
 	return cmd
 }
 
-// run runs a command line to its end, which has to be a good one.
+// run runs a command line, which must succeed.
 func (c *container) run(line []string, settings ...string) {
 	c.Helper()
 	if out, err := c.command(line, settings...).CombinedOutput(); err != nil {
@@ -57,7 +57,7 @@ func (c *container) run(line []string, settings ...string) {
 
 var servingLine = regexp.MustCompile(`"msg":"serving","public":"([^"]+)","private":"([^"]+)"`)
 
-// serve starts the relay and returns when it serves, and where.
+// serve starts the relay, waits until it serves, and returns its addresses.
 func (c *container) serve(line []string) (relay *exec.Cmd, public, private string) {
 	c.Helper()
 	log, err := os.Create(filepath.Join(c.TempDir(), "log"))
@@ -84,7 +84,7 @@ const (
 	pollEvery = 10 * time.Millisecond
 )
 
-// eventually waits for a condition of something that cannot tell when it holds.
+// eventually polls a condition until it holds.
 func (c *container) eventually(what string, holds func() bool) {
 	c.Helper()
 	deadline := time.After(patience)

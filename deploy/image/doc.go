@@ -1,11 +1,11 @@
-// Package image proves the container image. It has no code of its own: its
-// test builds the Dockerfile as an operator does, and runs the result as a
-// cluster does: as a user who is not root, on a root that is read-only.
+// Package image tests the container image. It has no code of its own. Its test
+// builds the Dockerfile as an operator does, and runs the image as a cluster does:
+// not as root, and with a read-only root file system.
 //
 //	make image-test
 //
-// No daemon is needed, and no registry: buildah builds (--isolation chroot,
+// It needs no daemon and no registry: buildah builds (--isolation chroot,
 // --storage-driver vfs), on a golang image made of the Go that runs the test.
-// Mounting and changing the root take root's rights; who is not root has them
-// inside `buildah unshare`, which needs ranges in /etc/subuid and /etc/subgid.
+// Mounting and chroot need root; other users can use `buildah unshare`, which needs
+// ranges in /etc/subuid and /etc/subgid.
 package image

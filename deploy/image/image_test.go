@@ -30,7 +30,7 @@ import (
 var imageFlag = flag.Bool("image", false, "build the image and run it")
 
 const (
-	// version and revision are what the image is said to be.
+	// version and revision are the image's labels.
 	version  = "1.2.3-test"
 	revision = "0123456789abcdef0123456789abcdef01234567"
 	// largest is in bytes, unpacked: 32 MiB. The tables of the charsets that
@@ -41,8 +41,7 @@ const (
 	publicURL = "https://relay.example.com"
 )
 
-// TestImage builds the image and runs it. It needs root's rights, and only
-// runs when asked to.
+// TestImage builds the image and runs it. It needs root, and runs only on request.
 func TestImage(t *testing.T) {
 	if !*imageFlag {
 		t.Log("runs with -image only: make image-test")
@@ -81,8 +80,8 @@ func judgeConfig(t *testing.T, says config) {
 	}
 }
 
-// judgeFiles wants the program and certificates that can be used, and nothing
-// else: no shell, nothing to patch.
+// judgeFiles checks that the program and the certificates are usable, and that
+// there is nothing else: no shell, nothing to patch.
 func judgeFiles(t *testing.T, root string) {
 	var found []string
 	var size int64
@@ -114,8 +113,8 @@ func judgeFiles(t *testing.T, root string) {
 	}
 }
 
-// judgeProgram builds the program once more in another folder, with the same Go:
-// it is to be the same, byte for byte.
+// judgeProgram builds the program again in another folder, with the same Go: it
+// must be the same, byte for byte.
 func judgeProgram(t *testing.T, program string) {
 	again := filepath.Join(t.TempDir(), "relay")
 	cmd := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-tags", "release,nethttpomithttp2",
@@ -139,7 +138,7 @@ func judgeProgram(t *testing.T, program string) {
 	t.Log("SHA-256", sums[0])
 }
 
-// judgeRun takes the image through a life: it migrates, serves, is healthy,
+// judgeRun runs the image from start to end: it migrates, serves, is healthy,
 // registers, answers, and stops.
 func judgeRun(t *testing.T, files string, says config) {
 	if !redistest.Available(t) {
@@ -177,7 +176,7 @@ func judgeRun(t *testing.T, files string, says config) {
 		t.Errorf("the sender was told %d %s (%v)", answer.StatusCode, body, err)
 	}
 
-	// It stops only when what it accepted is delivered.
+	// It stops only after accepted answers are delivered.
 	c.must(running.Process.Signal(syscall.SIGTERM))
 	if err := running.Wait(); err != nil {
 		t.Errorf("stopped with %v", err)
@@ -188,7 +187,7 @@ func judgeRun(t *testing.T, files string, says config) {
 	}
 }
 
-// environment is all that the relay is told.
+// environment is the whole environment of the relay.
 func environment(redisURL, stepsURL string) []string {
 	hash := sha256.Sum256([]byte(apiKey))
 	return []string{

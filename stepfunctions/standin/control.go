@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// controlPrefix is where a stand-in in a process of its own takes commands.
+// controlPrefix is the path at which a stand-in in another process takes commands.
 const controlPrefix = "/_standin/"
 
 // serveControl is the stand-in's API for other processes:
@@ -21,9 +21,10 @@ const controlPrefix = "/_standin/"
 //	GET    /_standin/stats   calls by action and result
 //	POST   /_standin/faults  [{"kind", "action", "taskToken", "delay", "code", "message", "status"}]: queued
 //	PUT    /_standin/faults  the same: standing; an empty list for none
-//	POST   /_standin/release what hangs goes on
+//	POST   /_standin/release calls that hang continue
 //
-// Durations are Go's, such as "150ms". Commands without a result answer 204.
+// Durations are in Go's format, such as "150ms". Commands without a result
+// answer 204.
 func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch r.Method + " " + r.URL.Path[len(controlPrefix):] {
@@ -79,8 +80,8 @@ func (s *Server) createTask(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, wireTask{TaskToken: in.TaskToken})
 }
 
-// wireEffect is a line of the ledger. The output is a JSON string, so that its
-// very bytes survive.
+// wireEffect is a line of the ledger. The output is a JSON string, which keeps
+// every byte.
 type wireEffect struct {
 	TaskToken string    `json:"taskToken"`
 	Action    Action    `json:"action"`
@@ -95,7 +96,7 @@ func (s *Server) writeLedger(w http.ResponseWriter) {
 	encoder := json.NewEncoder(w)
 	for _, e := range append(s.Effects(), s.Heartbeats()...) {
 		if err := encoder.Encode(wireEffect{e.TaskToken, e.Action, string(e.Output), e.Error, e.Cause, e.At}); err != nil {
-			return // the reader went away
+			return // the reader has hung up
 		}
 	}
 }
@@ -137,7 +138,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// decode reads one command; an empty body is one without members.
+// decode reads one command; an empty body is an object without members.
 func decode(body io.Reader, into any) error {
 	decoder := json.NewDecoder(io.LimitReader(body, maxBody))
 	decoder.DisallowUnknownFields()

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// FaultKind says what goes wrong with a call.
+// FaultKind is a kind of fault in a call.
 type FaultKind string
 
-// The faults. Those that commit let the call take effect first, as far as the
-// task allows it; all others leave the task alone.
+// The faults. Those that commit first let the call take effect, if the task allows
+// it; all others do not change the task.
 const (
-	CommitThenDrop     FaultKind = "commit-then-drop"     // the connection closes without an answer
+	CommitThenDrop     FaultKind = "commit-then-drop"     // the connection closes without a reply
 	CommitThenError    FaultKind = "commit-then-error"    // HTTP 500, InternalFailure
 	CommitThenTruncate FaultKind = "commit-then-truncate" // a 200 whose body breaks off
 	CommitThenGarble   FaultKind = "commit-then-garble"   // a 200 whose body is not JSON
-	CommitThenHang     FaultKind = "commit-then-hang"     // no answer until the client goes, or Release
-	Drop               FaultKind = "drop"                 // the connection closes without an answer
+	CommitThenHang     FaultKind = "commit-then-hang"     // no reply until the client hangs up, or Release
+	Drop               FaultKind = "drop"                 // the connection closes without a reply
 	ServerError        FaultKind = "server-error"         // HTTP 500, InternalFailure
 	Unavailable        FaultKind = "unavailable"          // HTTP 503, ServiceUnavailable
-	Hang               FaultKind = "hang"                 // nothing until the client goes; Release lets it go on
-	Slow               FaultKind = "slow"                 // nothing but the Delay
+	Hang               FaultKind = "hang"                 // nothing until the client hangs up; after Release the call continues
+	Slow               FaultKind = "slow"                 // only the Delay
 	Throttle           FaultKind = "throttle"             // HTTP 400, ThrottlingException
 	Refuse             FaultKind = "refuse"               // the error named by Code, Message and Status
 )
@@ -33,36 +33,36 @@ var faultKinds = []FaultKind{
 	Drop, ServerError, Unavailable, Hang, Slow, Throttle, Refuse,
 }
 
-// Fault is one thing to go wrong.
+// Fault is one fault to play.
 type Fault struct {
 	Kind      FaultKind
 	Action    Action        // empty: any
 	TaskToken string        // empty: any
 	Delay     time.Duration // passes before anything else happens, in real time
 
-	// Of Refuse alone.
+	// Only for Refuse.
 	Code    string
 	Message string // by default the code
 	Status  int    // by default 400
 }
 
-// Inject queues faults. Each is played once, to the next call it matches.
+// Inject queues faults. Each is played once, to the next call that it matches.
 func (s *Server) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queued = append(s.queued, faults...)
 }
 
-// SetFault makes faults stand: the first that matches is played to every call
-// that none of the queued ones matches. It replaces those that stood before;
-// without arguments there are none.
+// SetFault sets the standing faults: a call that matches no queued fault gets the
+// first standing fault that it matches. It replaces all earlier standing faults;
+// without arguments it removes them.
 func (s *Server) SetFault(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.standing = slices.Clone(faults)
 }
 
-// Release lets the calls that hang go on.
+// Release lets calls that hang continue.
 func (s *Server) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +98,7 @@ func (s *Server) behave(w http.ResponseWriter, r *http.Request, c *call) {
 		panic(http.ErrAbortHandler)
 	}
 	if fault.commits() {
-		_ = s.perform(c) // the client is not to learn what came of it
+		_ = s.perform(c) // the client must not learn the result
 	}
 	switch fault.Kind {
 	case Drop, CommitThenDrop, CommitThenTruncate, CommitThenGarble, Hang, CommitThenHang:
@@ -114,7 +114,7 @@ func (s *Server) behave(w http.ResponseWriter, r *http.Request, c *call) {
 	}
 }
 
-// leaveUnclear plays the faults whose client learns nothing, or nothing in time.
+// leaveUnclear plays the faults in which the client gets no reply, or none in time.
 func (s *Server) leaveUnclear(w http.ResponseWriter, r *http.Request, c *call, fault Fault, release <-chan struct{}) {
 	switch fault.Kind {
 	case CommitThenTruncate:
@@ -133,11 +133,11 @@ func (s *Server) leaveUnclear(w http.ResponseWriter, r *http.Request, c *call, f
 		}
 		reply(w, err)
 	default:
-		panic(http.ErrAbortHandler) // how a handler closes a connection without a word
+		panic(http.ErrAbortHandler) // this closes the connection without a reply
 	}
 }
 
-// commits tells whether the call takes effect before the fault plays.
+// commits returns whether the call takes effect before the fault is played.
 func (f Fault) commits() bool {
 	switch f.Kind {
 	case CommitThenDrop, CommitThenError, CommitThenTruncate, CommitThenGarble, CommitThenHang:
@@ -146,7 +146,7 @@ func (f Fault) commits() bool {
 	return false
 }
 
-// refusal returns the error that the fault answers with, if it answers with one.
+// refusal returns the error with which the fault replies, or nil.
 func (f Fault) refusal() error {
 	switch f.Kind {
 	case CommitThenError, ServerError:
@@ -161,7 +161,7 @@ func (f Fault) refusal() error {
 	return nil
 }
 
-// breakOff sends the head of a 200 and less of its body than announced.
+// breakOff sends the head of a 200, and less of its body than announced.
 func breakOff(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", "64")
@@ -170,7 +170,7 @@ func breakOff(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
-// pause waits for d and reports whether the client stayed.
+// pause waits for d and returns whether the client is still connected.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true

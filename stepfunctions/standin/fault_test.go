@@ -13,8 +13,8 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// TestFaults plays each fault once and looks at what the client saw, what the
-// task took, and that the next call is unharmed.
+// TestFaults plays each fault once. It checks what the client saw, what happened to
+// the task, and that the next call works.
 func TestFaults(t *testing.T) {
 	const transport = "no AWS error"
 	tests := []struct {
@@ -63,7 +63,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestHang lets a call hang, and then the client leave or the stand-in go on.
+// TestHang lets a call hang until the client hangs up or the stand-in continues.
 func TestHang(t *testing.T) {
 	for _, kind := range []standin.FaultKind{standin.Hang, standin.CommitThenHang} {
 		for _, ending := range []string{"client goes", "released"} {
@@ -143,7 +143,7 @@ func TestStandingFault(t *testing.T) {
 	wantCode(t, heartbeat(t, sdk, "a"), "")
 }
 
-// TestMalformedCallsMeetNoFault: a fault is for the call a test aims at.
+// TestMalformedCallsMeetNoFault: a malformed call uses up no fault.
 func TestMalformedCallsMeetNoFault(t *testing.T) {
 	server, url := start(t, standin.Options{AcceptAny: true})
 	sdk := client(t, url)

@@ -31,8 +31,8 @@ func start(t *testing.T, opts standin.Options) (*standin.Server, string) {
 	return server, url
 }
 
-// client is the real SDK's, with its own retries off so that a test sees every
-// answer.
+// client is the real SDK's client, without its retries, so that a test sees every
+// reply.
 func client(t *testing.T, url string) *sfn.Client {
 	t.Helper()
 	transport := &http.Transport{}

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Effect is what one accepted call brought.
+// Effect is the content of one accepted call.
 type Effect struct {
 	TaskToken string
 	Action    Action
-	Output    []byte // of SendTaskSuccess: the very bytes
+	Output    []byte // of SendTaskSuccess, byte for byte
 	Error     string // of SendTaskFailure
 	Cause     string // of SendTaskFailure
 	At        time.Time
@@ -30,11 +30,11 @@ func (s *Server) Heartbeats() []Effect {
 	return slices.Clone(s.heartbeats)
 }
 
-// resultOK is what [Calls] counts an accepted and answered call under.
+// resultOK is the result under which [Calls] counts an accepted call with a reply.
 const resultOK = "ok"
 
-// Calls counts calls by action and by what became of them: "ok", the code of
-// the error that was answered, or the kind of the fault that was played.
+// Calls counts calls by action and by result: "ok", the code of the error, or the
+// kind of the fault that was played.
 type Calls map[Action]map[string]int
 
 // Total returns the number of all calls.
@@ -55,7 +55,7 @@ func (c Calls) Of(action Action) int {
 	return total
 }
 
-// Calls returns the counts of all calls so far, refused ones included.
+// Calls returns the counts of all calls so far, including refused ones.
 func (s *Server) Calls() Calls {
 	s.mu.Lock()
 	defer s.mu.Unlock()

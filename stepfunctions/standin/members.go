@@ -18,8 +18,8 @@ type call struct {
 	cause     string
 }
 
-// Limits of the members, as AWS's service model has them. An output is counted
-// in bytes of UTF-8, everything else in characters.
+// Limits of the members, from AWS's service model. An output is measured in bytes
+// of UTF-8, everything else in characters.
 const (
 	maxTaskToken = 2048
 	maxOutput    = 262_144
@@ -37,7 +37,7 @@ func readCall(action Action, r *http.Request) (*call, error) {
 	if len(body) > maxBody {
 		return nil, &refusal{http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "the request is too large"}
 	}
-	// encoding/json would put U+FFFD in place of bytes that are not UTF-8.
+	// encoding/json would replace bytes that are not UTF-8 with U+FFFD.
 	if err != nil || !utf8.Valid(body) {
 		return nil, errUnreadable
 	}
@@ -58,15 +58,15 @@ func readCall(action Action, r *http.Request) (*call, error) {
 	return c, nil
 }
 
-// readMembers reads an action's members by their exact names: encoding/json
-// would take a struct's in any case of letters. Unknown members are left out.
+// readMembers reads an action's members by their exact names, whereas encoding/json
+// ignores the letter case of a struct's names. Unknown members are ignored.
 func readMembers(action Action, body []byte) (*members, error) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(body, &all); err != nil {
 		return nil, err
 	}
 	if all == nil {
-		return nil, errUnreadable // null
+		return nil, errUnreadable // the body is null
 	}
 	m := &members{}
 	known := map[string]**string{"taskToken": &m.taskToken}
@@ -86,8 +86,8 @@ func readMembers(action Action, body []byte) (*members, error) {
 	return m, nil
 }
 
-// check judges presence and length, all members at once. What a member says is
-// judged later: the output's JSON only matters for a task that waits.
+// check checks presence and length of all members together. Contents are checked
+// later: the output's JSON matters only for a task that waits.
 func (m *members) check(action Action) error {
 	var v violations
 	v.check(member{name: "taskToken", value: m.taskToken, required: true, least: 1, most: maxTaskToken})
@@ -113,13 +113,12 @@ type member struct {
 	value       *string
 	required    bool
 	least, most int
-	bytes       bool // counted in bytes of UTF-8, and not in characters
-	sensitive   bool // its value is in no message
+	bytes       bool // measured in bytes of UTF-8, not in characters
+	sensitive   bool // no message quotes its value
 }
 
-// violations are the constraints that a call violates, as AWS words them: the
-// value of a task token is in the text, so a caller that logs it gives a
-// secret away.
+// violations are the constraints that a call violates, in the words of AWS. These
+// quote the task token, so a caller that logs them reveals a secret.
 type violations []string
 
 func (v *violations) check(m member) {

@@ -2,11 +2,11 @@ package standin
 
 import "encoding/json"
 
-// maxNumber is how many characters a number may have: the limit that Jackson,
-// whose messages AWS's are, has by default.
+// maxNumber is how many characters a number may have: the default limit of Jackson,
+// which AWS uses, to judge by its messages.
 const maxNumber = 1000
 
-// readable tells whether the JSON reader of Step Functions takes an output.
+// readable returns whether the JSON reader of Step Functions accepts an output.
 func readable(output []byte) bool {
 	return json.Valid(output) && longestNumber(output) <= maxNumber
 }

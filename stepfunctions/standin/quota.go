@@ -13,7 +13,7 @@ type bucket struct {
 	at    time.Time
 }
 
-// withinQuota takes one call out of the action's bucket, if there is one left.
+// withinQuota takes one call from the action's bucket, if any is left.
 func (s *Server) withinQuota(action Action) bool {
 	if s.opts.Rate <= 0 {
 		return true

@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// refusal is an error as AWS words it. Without a message the answer has none.
+// refusal is an error in the words of AWS. The message may be empty.
 type refusal struct {
 	status  int
 	code    string
@@ -22,13 +22,13 @@ func refuse(code, format string, args ...any) error {
 	return &refusal{http.StatusBadRequest, code, fmt.Sprintf(format, args...)}
 }
 
-// errUnreadable is what a body gets that is no JSON object of the operation:
+// errUnreadable is the reply to a body that is not a JSON object of the operation.
 // AWS does not say what is wrong with it.
 var errUnreadable error = &refusal{http.StatusBadRequest, codeUnreadable, ""}
 
 const codeUnreadable = "SerializationException"
 
-// asRefusal returns the refusal in err; anything else is a fault of ours.
+// asRefusal returns the refusal in err; any other error is a bug.
 func asRefusal(err error) *refusal {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return r
@@ -36,15 +36,15 @@ func asRefusal(err error) *refusal {
 	return &refusal{http.StatusInternalServerError, "InternalFailure", err.Error()}
 }
 
-// The prefixes of error types: of the service's own errors, of constraints, and
-// of what all services of AWS have in common.
+// The prefixes of error types: of the service's own errors, of constraints, and of
+// the errors that all services of AWS share.
 const (
 	modelled    = "com.amazonaws.swf.service.v2.model#"
 	constraints = "com.amazon.coral.validate#"
 	common      = "com.amazon.coral.service#"
 )
 
-// prefixes has the codes that do not get the common prefix.
+// prefixes are those of the codes that do not get the common prefix.
 var prefixes = map[string]string{
 	"InvalidOutput":            modelled,
 	"InvalidToken":             modelled,
@@ -57,7 +57,7 @@ var prefixes = map[string]string{
 	codeUnreadable:             "",
 }
 
-// body returns the error as it is on the wire.
+// body returns the error as it is sent.
 func (r *refusal) body() []byte {
 	prefix, known := prefixes[r.code]
 	if !known {
@@ -78,7 +78,7 @@ func (r *refusal) body() []byte {
 	return body
 }
 
-// reply writes what AWS would: an empty object, or the error.
+// reply writes the reply of AWS: an empty object, or the error.
 func reply(w http.ResponseWriter, err error) {
 	header := w.Header()
 	header.Set("Content-Type", contentType)
@@ -89,7 +89,7 @@ func reply(w http.ResponseWriter, err error) {
 	}
 	refused := asRefusal(err)
 	w.WriteHeader(refused.status)
-	_, _ = w.Write(refused.body())
+	_, _ = w.Write(refused.body()) //nolint:gosec // JSON for an SDK, which no browser renders
 }
 
 // newUUID returns a random UUID (RFC 9562, version 4), as AWS's request ids are.

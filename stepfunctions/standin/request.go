@@ -13,14 +13,14 @@ const (
 	contentType  = "application/x-amz-json-1.0"
 	targetPrefix = "AWSStepFunctions."
 
-	// maxBody bounds one request. Escaped as JSON, the largest output AWS takes
-	// can grow six times.
+	// maxBody bounds one request. Escaped as JSON, the largest output that AWS
+	// accepts can become six times as long.
 	maxBody = 2 << 20
 
 	amzDate = "20060102T150405Z"
 )
 
-// checkForm judges everything about a request but its body.
+// checkForm checks everything about a request except its body.
 func checkForm(r *http.Request) (Action, error) {
 	if r.URL.Path != "/" {
 		return malformed, &refusal{http.StatusNotFound, "UnknownOperationException", "no such path"}
@@ -40,8 +40,8 @@ func checkForm(r *http.Request) (Action, error) {
 	return action, checkSignature(r.Header)
 }
 
-// acceptable tells whether a content type is that of the protocol, with no
-// parameter other than UTF-8 as its charset.
+// acceptable returns whether a content type is that of the protocol, with no
+// parameter except charset=UTF-8.
 func acceptable(value string) bool {
 	mediaType, params, err := mime.ParseMediaType(value)
 	if err != nil || mediaType != contentType || len(params) > 1 {

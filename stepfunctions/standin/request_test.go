@@ -44,7 +44,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestForm starts from a request that is taken and spoils one thing at a time.
+// TestForm starts from a valid request and makes one thing invalid at a time.
 func TestForm(t *testing.T) {
 	const (
 		date   = "20260504T030201Z"
@@ -142,7 +142,7 @@ func TestForm(t *testing.T) {
 	}
 }
 
-// do makes one request on a connection of its own.
+// do makes one request on its own connection.
 func do(t *testing.T, r *http.Request) (status int, body string) {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}

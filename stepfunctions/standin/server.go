@@ -19,14 +19,14 @@ const (
 	SendTaskHeartbeat Action = "SendTaskHeartbeat"
 )
 
-// malformed is what [Server.Calls] counts a call under that names no operation.
+// malformed is the action under which [Server.Calls] counts calls without a valid
+// operation.
 const malformed Action = "malformed"
 
-// Options says how a stand-in behaves. The zero value is a Step Functions
-// without a quota that knows only the tasks it was given.
+// Options says how a stand-in behaves. With the zero value it has no quota and
+// knows only the tasks that were registered.
 type Options struct {
-	// Clock is asked for the time of effects, time-outs and quotas; nil means
-	// [time.Now].
+	// Clock gives the time for effects, timeouts and quotas; default [time.Now].
 	Clock func() time.Time
 
 	// Rate is how many calls per second each action may make in the long run,
@@ -34,12 +34,12 @@ type Options struct {
 	Rate  float64
 	Burst int
 
-	// AcceptAny takes a task token never seen before for that of a waiting
-	// task, instead of answering InvalidToken.
+	// AcceptAny treats an unknown task token as that of a waiting task, instead of
+	// answering InvalidToken.
 	AcceptAny bool
 
-	// OnEffect, when set, is told of every accepted call before it is answered.
-	// Calls may overlap.
+	// OnEffect, if set, is called for every accepted call before the reply. Its
+	// calls may overlap.
 	OnEffect func(Effect)
 }
 
@@ -56,7 +56,7 @@ type Server struct {
 	buckets    map[Action]*bucket
 	queued     []Fault
 	standing   []Fault
-	release    chan struct{} // closed to let go what hangs, then replaced
+	release    chan struct{} // closed to let calls that hang continue, then replaced
 }
 
 // New returns a stand-in without tasks.
@@ -76,8 +76,8 @@ func New(opts Options) *Server {
 }
 
 // Listen serves on a loopback address, such as "127.0.0.1:0", until stop is
-// called. An empty address picks a free port. Any other interface is refused:
-// whoever reaches the stand-in may command it.
+// called. An empty address picks a free port. Any other interface is refused,
+// because everyone who can reach the stand-in can control it.
 func (s *Server) Listen(addr string) (url string, stop func(), err error) {
 	if addr == "" {
 		addr = "127.0.0.1:0"

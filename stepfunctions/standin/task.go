@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Status is where a task stands.
+// Status is the state of a task.
 type Status string
 
 // The statuses. All but Waiting are final.
@@ -24,10 +24,10 @@ type TaskOptions struct {
 	HeartbeatTimeout time.Duration // from its creation or last heartbeat
 }
 
-// TaskState is what the stand-in knows of a task.
+// TaskState is what the stand-in knows about a task.
 type TaskState struct {
 	Status        Status
-	Calls         int       // well-formed calls that named it, refused and lost ones included
+	Calls         int       // well-formed calls that named it, including refused and lost ones
 	LastHeartbeat time.Time // zero before the first
 }
 
@@ -47,8 +47,8 @@ func (s *Server) NewTask(opts TaskOptions) (taskToken string) {
 	return taskToken
 }
 
-// Register starts a task that waits, with a task token of the caller's choice.
-// A task that is known already stays as it is.
+// Register starts a waiting task with a task token of the caller's choice. It does
+// not change a task that is already known.
 func (s *Server) Register(taskToken string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +63,7 @@ func (s *Server) register(taskToken string, opts TaskOptions) *task {
 	return t
 }
 
-// Close ends a waiting task as a stopped execution does.
+// Close ends a waiting task as if its execution were stopped.
 func (s *Server) Close(taskToken string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +84,7 @@ func (s *Server) Task(taskToken string) (TaskState, bool) {
 	return t.TaskState, true
 }
 
-// status closes the task if its time is over, and returns where it stands.
+// status closes the task if its time is over, and returns its status.
 func (t *task) status(now time.Time) Status {
 	if t.Status != Waiting {
 		return t.Status
@@ -103,7 +103,7 @@ func over(since time.Time, limit time.Duration, now time.Time) bool {
 	return limit > 0 && !now.Before(since.Add(limit))
 }
 
-// find returns the task a call names and counts the call; nil means unknown.
+// find returns the task that a call names, or nil, and counts the call.
 func (s *Server) find(taskToken string) *task {
 	t := s.tasks[taskToken]
 	if t == nil && s.opts.AcceptAny {
@@ -151,9 +151,8 @@ func (s *Server) record(c *call) (Effect, error) {
 	return effect, nil
 }
 
-// newTaskToken makes a task token like those seen of AWS: some 700 characters
-// of A-Z a-z 0-9 + / =, with "==" in the middle, so that the whole is not
-// valid base64.
+// newTaskToken makes a task token like those of AWS: about 700 characters of
+// A-Z a-z 0-9 + / =, with "==" in the middle, so that it is not valid base64.
 func newTaskToken() string {
 	const prefix = "AQCAAAAqAAAAAgAAAAAAAAAB"
 	random := make([]byte, 250+252)

@@ -12,7 +12,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// raw makes one call without an SDK, and returns the answer as it is on the wire.
+// raw makes one call without an SDK, and returns the raw reply.
 func raw(t *testing.T, url string, action standin.Action, body string) (status int, answer string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/", strings.NewReader(body))
@@ -27,8 +27,8 @@ func raw(t *testing.T, url string, action standin.Action, body string) (status i
 	return do(t, r)
 }
 
-// TestWords compares whole answers with those recorded of AWS, of which doc.go
-// says where each is from. The task "open" waits, and "over" is closed.
+// TestWords compares whole replies with those recorded from AWS; doc.go has the
+// sources. The task "open" waits, and "over" is closed.
 func TestWords(t *testing.T) {
 	const (
 		validation = `{"__type":"com.amazon.coral.validate#ValidationException","message":"%s"}`
@@ -90,7 +90,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestWordsOfFaults: what all services have in common has their prefix.
+// TestWordsOfFaults: errors that all services share have their common prefix.
 func TestWordsOfFaults(t *testing.T) {
 	server, url := start(t, standin.Options{AcceptAny: true})
 	for code, want := range map[string]string{
@@ -108,7 +108,7 @@ func TestWordsOfFaults(t *testing.T) {
 	}
 }
 
-// TestHeartbeatWithoutLimit: a task without a heartbeat time-out takes them too.
+// TestHeartbeatWithoutLimit: a task without a heartbeat timeout accepts heartbeats.
 func TestHeartbeatWithoutLimit(t *testing.T) {
 	server, url := start(t, standin.Options{})
 	server.Register("open")
@@ -117,7 +117,7 @@ func TestHeartbeatWithoutLimit(t *testing.T) {
 	}
 }
 
-// TestRequestIDs are UUIDs, on what is taken and on what is not.
+// TestRequestIDs: accepted and refused calls both get a UUID.
 func TestRequestIDs(t *testing.T) {
 	_, url := start(t, standin.Options{})
 	form := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
@@ -137,7 +137,7 @@ func TestRequestIDs(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// TestLongNumbers: the reader of JSON at AWS has a limit that JSON has not.
+// TestLongNumbers: the JSON reader of AWS limits the length of numbers.
 func TestLongNumbers(t *testing.T) {
 	digits := strings.Repeat("9", 1000)
 	for output, code := range map[string]string{

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// slots is how many a cluster has.
+// slots is the number of slots of a cluster.
 const slots = 16384
 
 // Cluster is three masters that share the slots evenly, without replicas.
@@ -32,7 +32,7 @@ func StartClusterOf3(t testing.TB, args ...string) *Cluster {
 		node.ask(func(r *redis.Client) error {
 			return errors.Join(
 				r.ClusterAddSlotsRange(t.Context(), slots*i/size, slots*(i+1)/size-1).Err(),
-				// Distinct from the start, or they have to agree on it first.
+				// Distinct from the start; otherwise the nodes must agree on it first.
 				r.Do(t.Context(), "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err(),
 			)
 		})
@@ -47,7 +47,7 @@ func StartClusterOf3(t testing.TB, args ...string) *Cluster {
 	return c
 }
 
-// AwaitUp returns when every node takes commands for every slot.
+// AwaitUp returns when every node accepts commands for every slot.
 func (c *Cluster) AwaitUp() {
 	for _, node := range c.Nodes {
 		node.t.Helper()
@@ -69,8 +69,8 @@ func (s *Server) clusterInfo() string {
 	return text
 }
 
-// Owner returns the index of the node that holds a slot, as the nodes
-// themselves say, or -1.
+// Owner returns the index of the node that has a slot according to the nodes
+// themselves, or -1.
 func (c *Cluster) Owner(ctx context.Context, slot int) int {
 	for i := range c.Nodes {
 		r := c.client(i)
@@ -84,7 +84,7 @@ func (c *Cluster) Owner(ctx context.Context, slot int) int {
 	return -1
 }
 
-// holds tells whether the node with the id has the slot.
+// holds returns whether the node with the id has the slot.
 func holds(shards []redis.ClusterShard, id string, slot int64) bool {
 	for _, shard := range shards {
 		for _, slots := range shard.Slots {
@@ -96,9 +96,9 @@ func holds(shards []redis.ClusterShard, id string, slot int64) bool {
 	return false
 }
 
-// MoveSlot moves a slot to another node, key by key, as resharding does. In
-// between is called after each key: meanwhile the old owner answers ASK for
-// keys that have moved, and TRYAGAIN for several of which only some have.
+// MoveSlot moves a slot to another node, key by key, as resharding does. It calls
+// between after each key. At that time the old owner answers ASK for a moved key,
+// and TRYAGAIN for several keys of which only some have moved.
 func (c *Cluster) MoveSlot(ctx context.Context, slot, to int, between func()) error {
 	from := c.Owner(ctx, slot)
 	if from < 0 || from == to {
@@ -135,7 +135,7 @@ func (c *Cluster) MoveSlot(ctx context.Context, slot, to int, between func()) er
 		}
 		between()
 	}
-	// The new owner first: no moment at which nobody holds the slot.
+	// The new owner first, so that the slot always has an owner.
 	for _, node := range []int{to, from} {
 		r := c.client(node)
 		err := r.Do(ctx, "CLUSTER", "SETSLOT", slot, "NODE", targetID).Err()

@@ -45,12 +45,12 @@ func (p *Pair) Current() (primary, replica *Server) {
 	return p.First, p.Second
 }
 
-// Primary tells whether the server takes itself for a primary.
+// Primary returns whether the server itself says that it is a primary.
 func (s *Server) Primary() bool {
 	return strings.Contains(s.info("replication"), "role:master")
 }
 
-// Ready tells whether the Sentinel sees a replica that could take over.
+// Ready returns whether the Sentinel sees a replica that could take over.
 func (p *Pair) Ready() bool {
 	c := p.sentinel()
 	defer c.Close()
@@ -75,8 +75,8 @@ func (p *Pair) Failover() {
 	p.AwaitFailover(before)
 }
 
-// AwaitFailover returns when the Sentinel names another primary, and that one
-// takes writes.
+// AwaitFailover returns when the Sentinel names another primary which accepts
+// writes.
 func (p *Pair) AwaitFailover(from *Server) {
 	p.Sentinel.t.Helper()
 	p.Sentinel.until("the sentinel names another primary", func() bool {

@@ -14,25 +14,24 @@ import (
 )
 
 func init() {
-	// The client writes a line for each dial that fails, and servers that are
-	// killed or about to start are dialled a lot.
+	// The client writes a line for each failed dial, and tests often dial servers
+	// that are killed or still starting.
 	logging.Disable()
 }
 
-// The programs that serve.
+// The server programs.
 const (
 	redisServer  = "redis-server"
 	valkeyServer = "valkey-server"
 )
 
-// Available tells whether there is a redis-server to run. In CI there must be.
+// Available returns whether redis-server is installed. In CI it must be.
 func Available(t testing.TB) bool {
 	t.Helper()
 	return programs.Available(t, redisServer, "tested on the in-process server only")
 }
 
-// AvailableValkey tells whether there is a valkey-server to run. In CI there
-// must be.
+// AvailableValkey returns whether valkey-server is installed. In CI it must be.
 func AvailableValkey(t testing.TB) bool {
 	t.Helper()
 	return programs.Available(t, valkeyServer, "not tested on Valkey")
@@ -45,15 +44,15 @@ func Start(t testing.TB, args ...string) *Server {
 	return start(t, redisServer, args)
 }
 
-// StartValkey runs a valkey-server in the same way. It knows what came with
-// Redis 7.2, such as WAITAOF.
+// StartValkey runs a valkey-server in the same way. It has the commands of Redis
+// 7.2, such as WAITAOF.
 func StartValkey(t testing.TB, args ...string) *Server {
 	t.Helper()
 	return start(t, valkeyServer, args)
 }
 
-// StartReplica runs a replica of a server, of the same program, and returns
-// when the primary counts it as one that has everything.
+// StartReplica runs a replica of a server with the same program. It returns when
+// the primary says that the replica is in sync.
 func StartReplica(t testing.TB, primary *Server, args ...string) *Server {
 	t.Helper()
 	host, port := primary.hostPort()
@@ -66,32 +65,32 @@ func StartReplica(t testing.TB, primary *Server, args ...string) *Server {
 	return s
 }
 
-// start runs a server that keeps nothing unless the arguments say so.
+// start runs a server without persistence, unless the arguments ask for it.
 func start(t testing.TB, program string, args []string) *Server {
 	t.Helper()
 	return launch(t, program, func(dir string) []string {
 		return append([]string{
 			"--dir", dir, "--save", "", "--maxmemory-policy", "noeviction",
 			"--cluster-config-file", filepath.Join(dir, "nodes.conf"),
-			"--repl-diskless-sync-delay", "0", // a replica is not kept waiting for further ones
+			"--repl-diskless-sync-delay", "0", // do not wait for further replicas
 		}, args...)
 	})
 }
 
-// StartSentinel runs a redis-server and a Sentinel that watches it under the
-// name mymaster. What it returns is the Sentinel, with a URL for both.
+// StartSentinel runs a redis-server and a Sentinel that watches it under the name
+// mymaster. It returns the Sentinel, with a URL for both.
 func StartSentinel(t testing.TB) *Server {
 	t.Helper()
 	return watch(t, Start(t))
 }
 
-// watch runs a Sentinel for a primary. It takes a second, and not the usual
-// half minute, to replace one that is gone.
+// watch runs a Sentinel for a primary. It replaces a primary that is gone after a
+// second, not after the default half minute.
 func watch(t testing.TB, primary *Server) *Server {
 	t.Helper()
 	host, port := primary.hostPort()
 	s := launch(t, primary.program, func(dir string) []string {
-		// A Sentinel keeps what it learns in its configuration file.
+		// A Sentinel writes what it learns to its configuration file.
 		file := filepath.Join(dir, "sentinel.conf")
 		conf := fmt.Sprintf("sentinel monitor mymaster %s %s 1\n"+
 			"sentinel down-after-milliseconds mymaster 1000\n"+
@@ -102,18 +101,18 @@ func watch(t testing.TB, primary *Server) *Server {
 		return []string{file, "--sentinel", "--dir", dir}
 	})
 	s.URL += "?master_name=mymaster"
-	// It looks around every few seconds by default, and takes four looks to make
-	// a replica of a primary that comes back. With few pings in the time after
-	// which it takes a server for gone it errs; but what it knows of a replica
-	// counts for five pings only, and it asks once a second.
+	// By default a Sentinel polls every few seconds, and takes four polls to turn a
+	// returning primary into a replica. The ping period must be short, or it takes a
+	// live server for gone. It must not be too short: what a Sentinel knows about a
+	// replica expires after five pings, and it asks once a second.
 	s.ask(func(c *redis.Client) error {
 		return c.Do(t.Context(), "SENTINEL", "DEBUG", "INFO-PERIOD", 250, "PUBLISH-PERIOD", 250, "PING-PERIOD", 250).Err()
 	})
 	return s
 }
 
-// StartCluster runs a cluster of one node that holds every slot. It refuses
-// what a real cluster refuses, such as a script with keys in two slots.
+// StartCluster runs a cluster of one node that has every slot. It refuses what a
+// larger cluster refuses, such as a script with keys in two slots.
 func StartCluster(t testing.TB, args ...string) *Server {
 	t.Helper()
 	s := Start(t, append([]string{"--cluster-enabled", "yes"}, args...)...)

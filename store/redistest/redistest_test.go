@@ -25,7 +25,7 @@ func TestReplica(t *testing.T) {
 	eventually(t, "the replica has it", func() bool { return replica.Client().Get(ctx, "a").Val() == "1" })
 }
 
-// A paused server answers nobody, and can be killed all the same.
+// A paused server does not answer, but can be killed.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) {
@@ -95,8 +95,8 @@ func TestPair(t *testing.T) {
 	}
 }
 
-// Keys of one slot are asked for while it moves: some are answered with ASK,
-// several together with TRYAGAIN, none is lost.
+// While a slot moves, its owner answers ASK for some keys and TRYAGAIN for several
+// together, and no key is lost.
 func TestClusterOf3(t *testing.T) {
 	t.Parallel()
 	if !redistest.Available(t) {

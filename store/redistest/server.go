@@ -29,10 +29,10 @@ type Server struct {
 	log     *bytes.Buffer
 }
 
-// launch runs a program with the arguments made for a directory of its own.
+// launch runs a program in its own directory, with arguments made for it.
 func launch(t testing.TB, program string, args func(dir string) []string) *Server {
 	t.Helper()
-	// Another process can take a free port before the server does: try again.
+	// Another process may take a free port before the server does, so try again.
 	for range 5 {
 		port := freePort(t)
 		s := &Server{
@@ -55,7 +55,7 @@ func launch(t testing.TB, program string, args func(dir string) []string) *Serve
 // Pid returns the process id.
 func (s *Server) Pid() int { return s.cmd.Process.Pid }
 
-// Kill ends the server at once, as kill -9 does, also while it is paused.
+// Kill ends the server immediately, as kill -9 does, even while it is paused.
 // Killing it twice is harmless.
 func (s *Server) Kill() {
 	if s.gone == nil {
@@ -65,8 +65,8 @@ func (s *Server) Kill() {
 	<-s.gone
 }
 
-// Restart starts the server again on the same port after [Server.Kill], with
-// what it kept on disk.
+// Restart starts the server again after [Server.Kill], on the same port and with
+// its data on disk.
 func (s *Server) Restart() {
 	s.t.Helper()
 	if !s.run() {
@@ -74,14 +74,14 @@ func (s *Server) Restart() {
 	}
 }
 
-// Pause stops the process where it is (SIGSTOP): connections stay open and
-// nothing answers.
+// Pause stops the process (SIGSTOP): its connections stay open, but it does not
+// answer.
 func (s *Server) Pause() {
 	s.t.Helper()
 	s.signal(syscall.SIGSTOP)
 }
 
-// Resume lets a paused server go on.
+// Resume lets a paused server continue.
 func (s *Server) Resume() {
 	s.t.Helper()
 	s.signal(syscall.SIGCONT)
@@ -94,7 +94,7 @@ func (s *Server) signal(signal os.Signal) {
 	}
 }
 
-// run starts the process and tells whether it serves.
+// run starts the process and returns whether it serves.
 func (s *Server) run() bool {
 	s.log, s.gone = &bytes.Buffer{}, make(chan struct{})
 	s.cmd = exec.Command(s.program, s.args...)
@@ -107,7 +107,7 @@ func (s *Server) run() bool {
 		defer close(gone)
 		_ = s.cmd.Wait() // it is always killed
 	}()
-	// Not another server that was faster to take the port.
+	// Make sure that it is not another server that took the port first.
 	own := fmt.Sprintf("process_id:%d\r\n", s.cmd.Process.Pid)
 	deadline := time.After(patience)
 	for !strings.Contains(s.info("server"), own) {
@@ -131,7 +131,7 @@ func (s *Server) Client() *redis.Client {
 	return c
 }
 
-// ask has a question answered that must not fail.
+// ask runs a command that must not fail.
 func (s *Server) ask(question func(*redis.Client) error) {
 	s.t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: s.Addr})
@@ -141,7 +141,7 @@ func (s *Server) ask(question func(*redis.Client) error) {
 	}
 }
 
-// info returns a section of INFO, or "" while there is none to get.
+// info returns a section of INFO, or "" while the server does not answer.
 func (s *Server) info(section string) string {
 	c := redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1, DialerRetries: 1})
 	defer c.Close()
@@ -160,7 +160,7 @@ const (
 	pollEvery = 5 * time.Millisecond
 )
 
-// until waits for a condition of a process that cannot tell when it holds.
+// until polls a condition of a process until it holds.
 func (s *Server) until(what string, holds func() bool) {
 	s.t.Helper()
 	deadline := time.After(patience)

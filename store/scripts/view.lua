@@ -8,14 +8,18 @@
 -- ARGV[4] its generation
 -- ARGV[5] and further: fields to read
 -- Returns verdict "read" with now, due (its score in that set) and these fields
---         | "refused" with the fact unknown | "missing"
+--         | "refused" with the facts unknown or guarded | "missing"
+--
+-- It does not look at revoked: a closed link still shows what was done through it.
 
 local cb = read(KEYS[1], 'state', 'registration')
 if not cb.state then
   return missing
 end
-if not has(cb.registration, ARGV[2], ARGV[3], ARGV[4]) then
-  return {'verdict', 'refused', 'unknown', '1'}
+local at = now()
+local refused = refusal(cb, at, {link = ARGV[2], kind = ARGV[3], generation = ARGV[4]})
+if refused then
+  return refused
 end
-local reply = add({'verdict', 'read', 'now', text(now())}, {due = redis.call('ZSCORE', KEYS[2], ARGV[1])}, 'due')
+local reply = add({'verdict', 'read', 'now', text(at)}, {due = redis.call('ZSCORE', KEYS[2], ARGV[1])}, 'due')
 return add(reply, read(KEYS[1], unpack(ARGV, 5)), unpack(ARGV, 5))

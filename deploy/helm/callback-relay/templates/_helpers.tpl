@@ -1,4 +1,4 @@
-{{/* Names are cut at 52 characters, so that -migrate-… still fits into 63. */}}
+{{/* Names are cut at 52 characters, so that they fit into 63 with -migrate-… */}}
 {{- define "callback-relay.fullname" -}}
 {{- $chart := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
@@ -10,8 +10,8 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What tells the objects of this release from all others. It never changes:
-a Deployment's selector cannot. */}}
+{{/* Labels that identify the objects of this release. They never change, since a
+Deployment's selector cannot. */}}
 {{- define "callback-relay.selector" -}}
 app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -44,7 +44,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{- end -}}
 {{- end -}}
 
-{{/* Host and path of the public address: links and routes cannot differ. */}}
+{{/* Host and path of the public URL, so that links and routes agree. */}}
 {{- define "callback-relay.host" -}}
 {{ regexReplaceAll ":[0-9]+$" (urlParse .Values.publicUrl).host "" }}
 {{- end -}}
@@ -52,20 +52,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{ (urlParse .Values.publicUrl).path | trimSuffix "/" | default "/" }}
 {{- end -}}
 
-{{/* How long a process takes to stop at most: stopWithin and exportWithin in
+{{/* How long a process may take to stop: stopWithin plus exportWithin in
 cmd/relay/node.go. */}}
 {{- define "callback-relay.stopSeconds" -}}27{{- end -}}
 
-{{/* Labels of the pods of a component. Those of the chart win: selectors look
-for them. */}}
+{{/* Labels of the pods of a component. The chart's labels take precedence, since
+selectors need them. */}}
 {{- define "callback-relay.podLabels" -}}
 {{- merge (dict "app.kubernetes.io/component" .component) (include "callback-relay.labels" .chart | fromYaml) .chart.Values.podLabels | toYaml -}}
 {{- end -}}
 
-{{/* What is common to all pods. None needs the API server. */}}
+{{/* The common part of all pods. None needs the API server. */}}
 {{- define "callback-relay.pod" -}}
 automountServiceAccountToken: false
-enableServiceLinks: false # variables of other services could pass for settings
+enableServiceLinks: false # other services' variables could be mistaken for settings
 securityContext:
   runAsNonRoot: true
   runAsUser: 65532
@@ -90,7 +90,7 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* What is common to all containers: one program that writes no file. */}}
+{{/* The common part of all containers: one program that writes no files. */}}
 {{- define "callback-relay.container" -}}
 image: {{ include "callback-relay.image" . }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -101,7 +101,7 @@ securityContext:
     drop: [ALL]
 {{- end -}}
 
-{{/* How Redis is found, for the relay and the migration alike. */}}
+{{/* Settings of Redis, for both the relay and the migration. */}}
 {{- define "callback-relay.redisEnv" -}}
 - name: RELAY_REDIS_URL_FILE
   value: /run/secrets/callback-relay/redis-url
@@ -109,7 +109,7 @@ securityContext:
   value: {{ .Values.redis.mode }}
 {{- end -}}
 
-{{/* The settings of the relay, for what serves and for what checks them. */}}
+{{/* Settings of the relay, for both the relay and relay check. */}}
 {{- define "callback-relay.serveEnv" -}}
 - name: RELAY_PUBLIC_URL
   value: {{ .Values.publicUrl | quote }}
@@ -131,7 +131,7 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* The files that these settings name. */}}
+{{/* Files that these settings name. */}}
 {{- define "callback-relay.serveMounts" -}}
 - name: secret
   mountPath: /run/secrets/callback-relay
@@ -154,9 +154,9 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* What all pods may call. */}}
+{{/* What all pods may connect to. */}}
 {{- define "callback-relay.egress" -}}
-- ports: # names
+- ports: # DNS
     - {port: 53, protocol: UDP}
     - {port: 53, protocol: TCP}
 {{- with .Values.networkPolicy.extraEgress }}
@@ -164,7 +164,7 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* What those may call that need Redis. */}}
+{{/* What pods that need Redis may also connect to. */}}
 {{- define "callback-relay.redisEgress" -}}
 - ports:
     {{- range .Values.networkPolicy.redisPorts }}
@@ -172,7 +172,7 @@ securityContext:
     {{- end }}
 {{- end -}}
 
-{{/* What those may call besides that need AWS. */}}
+{{/* What pods that need AWS may also connect to. */}}
 {{- define "callback-relay.awsEgress" -}}
 - ports: # Step Functions, STS for IRSA, and the public URL
     - {port: 443, protocol: TCP}
@@ -185,7 +185,7 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* All that is missing or contradicts itself, in one message. */}}
+{{/* All missing or contradictory values, in one message. */}}
 {{- define "callback-relay.check" -}}
 {{- $wrong := list -}}
 {{- if not .Values.publicUrl -}}
@@ -196,7 +196,7 @@ securityContext:
 {{- end -}}
 {{- if .Values.secret.existing -}}
 {{- if or .Values.secret.keys .Values.secret.apiKeys .Values.secret.redisUrl -}}
-{{- $wrong = append $wrong "secret.existing stands beside other values of secret; give one or the other" -}}
+{{- $wrong = append $wrong "secret.existing is set, and so are other values of secret; keep one or the other" -}}
 {{- end -}}
 {{- else if not (and .Values.secret.keys .Values.secret.apiKeys .Values.secret.redisUrl) -}}
 {{- $wrong = append $wrong "secret.existing is missing: the name of a Secret with the entries keys, api-keys and redis-url; or give secret.keys, secret.apiKeys and secret.redisUrl" -}}
@@ -205,10 +205,10 @@ securityContext:
 {{- $wrong = append $wrong "aws.roleArn is for IRSA and aws.podIdentity for Pod Identity; give one of them" -}}
 {{- end -}}
 {{- if and .Values.aws.roleArn (not .Values.serviceAccount.create) -}}
-{{- $wrong = append $wrong "aws.roleArn annotates a service account that this chart does not make; annotate yours, and leave it empty" -}}
+{{- $wrong = append $wrong "aws.roleArn is set, but this chart does not create the service account; annotate yours, and leave aws.roleArn empty" -}}
 {{- end -}}
 {{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
-{{- $wrong = append $wrong "gateway.parentRefs is missing: the gateways that take the route" -}}
+{{- $wrong = append $wrong "gateway.parentRefs is missing: the gateways for the route" -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- $wrong = append $wrong "autoscaling.minReplicas is above maxReplicas" -}}
