@@ -193,10 +193,10 @@ func matches(cb relay.Callback, q relay.Query) bool {
 //
 // Ids spread evenly over the partitions, so each partition is asked for its share
 // first. A partition is asked for more only if it may have members that come
-// before the n-th of those read so far: for an equal share of the n. So where sets
+// before the n-th of those read so far: for two equal shares of the n. So where sets
 // are even, the second round trip is the last one, and it reads little, because it
 // stops at the n-th. Where they are uneven, each round trip at least doubles how
-// far the remaining partitions were read, and reads about n members at most.
+// far the remaining partitions were read, and reads 2n members or little more.
 func (s *Store) next(ctx context.Context, o order, last *member, n int) ([]member, error) {
 	var found []member
 	ask := make([]listed, 0, relay.Partitions)
@@ -218,7 +218,7 @@ func (s *Store) next(ctx context.Context, o order, last *member, n int) ([]membe
 		ask = slices.DeleteFunc(ask, func(l listed) bool {
 			return !l.more || stop != nil && o.compare(*l.last, *stop) >= 0
 		})
-		each = n/max(1, len(ask)) + 1
+		each = 2*n/max(1, len(ask)) + 1
 	}
 	return found, nil
 }

@@ -211,6 +211,7 @@ func testListCost(t *testing.T, r *redisUnderTest) {
 	for _, state := range everyState {
 		q := relay.Query{Limit: 100, State: state}
 		for range 5 {
+			r.Check(t.Context()) // reads the marker, on a slow machine too
 			*count = reads{}
 			told.take()
 			page, err := r.List(t.Context(), q)
@@ -366,7 +367,7 @@ func testListUnevenly(t *testing.T, r *redisUnderTest) {
 			*count = reads{}
 			page, err := r.List(ctx, q)
 			r.must(err)
-			if count.trips > 6 || count.members > 4*q.Limit {
+			if count.trips > 5 || count.members > 5*q.Limit {
 				t.Errorf("%s: a page took %d round trips and read %d members", name, count.trips, count.members)
 			}
 			listed += len(page.Callbacks)
