@@ -72,7 +72,7 @@ type Decider struct {
 	Typed bool `json:"typed,omitempty"`
 }
 
-// Outcome is what the task is told.
+// Outcome is what the relay sends to the task.
 type Outcome struct {
 	Type string `json:"type"`
 	// By is the name of the link that was answered, or "expiry".

@@ -20,7 +20,7 @@ const (
 // What happens if nobody answers in time.
 const (
 	OnExpiryFail   = "fail"   // the task fails with the error Callback.Expired
-	OnExpiryIgnore = "ignore" // the task is told nothing
+	OnExpiryIgnore = "ignore" // nothing is sent to the task
 )
 
 // CreateRequest registers a waiting task. Only TaskToken is required.
@@ -69,7 +69,7 @@ type AddLinkRequest struct {
 	LinkRequest
 }
 
-// LinkResponse is what the user of a link is told in addition to the result.
+// LinkResponse is what the user of a link gets in addition to the result.
 type LinkResponse struct {
 	Text string `json:"text,omitempty"`
 	// Redirect is an https URL that a page offers as a link to continue.

@@ -33,7 +33,7 @@ const (
 	PostIgnored   Verdict = "ignored"   // the post changed nothing, and the task still waits
 )
 
-// Receipt is what the sender of a post is told.
+// Receipt is what the sender of a post gets back.
 type Receipt struct {
 	ID        CallbackID
 	Verdict   Verdict
