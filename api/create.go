@@ -48,7 +48,7 @@ type LinkRequest struct {
 	Page bool `json:"page,omitempty"`
 	// Output is the output that a success link gives the task: any JSON; {} if nil.
 	Output json.RawMessage `json:"output,omitempty"`
-	// Error and Cause are what a failure link tells the task.
+	// Error and Cause are what a failure link sends to the task.
 	Error string `json:"error,omitempty"`
 	Cause string `json:"cause,omitempty"`
 	// Approver is the person who decides through an approval link.
