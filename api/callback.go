@@ -8,7 +8,7 @@ const (
 	StateAnswered  = "answered"  // an outcome is stored and being delivered
 	StateDelivered = "delivered" // Step Functions has the outcome
 	StateRefused   = "refused"   // Step Functions will not take the outcome
-	StateExpired   = "expired"   // the deadline passed and the task was told nothing
+	StateExpired   = "expired"   // the deadline passed, and nothing was sent to the task
 	StateCancelled = "cancelled" // withdrawn before anyone answered
 )
 
@@ -72,7 +72,7 @@ type Decider struct {
 	Typed bool `json:"typed,omitempty"`
 }
 
-// Outcome is what the task is told.
+// Outcome is what the relay sends to the task.
 type Outcome struct {
 	Type string `json:"type"`
 	// By is the name of the link that was answered, or "expiry".

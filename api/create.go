@@ -20,7 +20,7 @@ const (
 // What happens if nobody answers in time.
 const (
 	OnExpiryFail   = "fail"   // the task fails with the error Callback.Expired
-	OnExpiryIgnore = "ignore" // the task is told nothing
+	OnExpiryIgnore = "ignore" // nothing is sent to the task
 )
 
 // CreateRequest registers a waiting task. Only TaskToken is required.
@@ -48,7 +48,7 @@ type LinkRequest struct {
 	Page bool `json:"page,omitempty"`
 	// Output is the output that a success link gives the task: any JSON; {} if nil.
 	Output json.RawMessage `json:"output,omitempty"`
-	// Error and Cause are what a failure link tells the task.
+	// Error and Cause are what a failure link sends to the task.
 	Error string `json:"error,omitempty"`
 	Cause string `json:"cause,omitempty"`
 	// Approver is the person who decides through an approval link.
@@ -69,7 +69,7 @@ type AddLinkRequest struct {
 	LinkRequest
 }
 
-// LinkResponse is what the user of a link is told in addition to the result.
+// LinkResponse is what the user of a link gets in addition to the result.
 type LinkResponse struct {
 	Text string `json:"text,omitempty"`
 	// Redirect is an https URL that a page offers as a link to continue.

@@ -13,7 +13,7 @@ import (
 )
 
 // formJSON converts a URL-encoded form into an object. A body that is not really a form
-// is converted as what it is, since "curl -d" labels everything as a form.
+// is converted as what it really is, since "curl -d" labels everything as a form.
 func (k Kind) formJSON(body []byte, limit int) ([]byte, error) {
 	if text, err := decode(body, limit, k.charset); err == nil {
 		body = text
@@ -71,10 +71,10 @@ func meantAsJSON(body []byte) bool {
 	return strings.HasPrefix(start, "{") || strings.HasPrefix(start, "[")
 }
 
-// jsonInForm returns JSON that was sent as a form: unchanged, or as the name of a field
-// without a value, which some clients escape and follow by an equals sign. Anything
-// else that begins like JSON is an error: treating it as a form would complete the task
-// with nonsense.
+// jsonInForm returns JSON that was sent as a form, either unchanged or as the name of a
+// field without a value; some clients escape this name, and add an equals sign.
+// Anything else that begins like JSON is an error: treating it as a form would complete
+// the task with nonsense.
 func jsonInForm(body []byte) ([]byte, error) {
 	wrong := CheckJSON(body)
 	if wrong == nil {

@@ -19,8 +19,8 @@ type World struct {
 	close []func()
 }
 
-// Start starts both. onEffect is told of each outcome that Step Functions
-// takes. A task token it has never seen counts as that of a waiting task, so
+// Start starts both. onEffect is called with each outcome that Step Functions
+// accepts. A task token it has never seen counts as that of a waiting task, so
 // that any text can be registered to try things out.
 func Start(onEffect func(standin.Effect)) (*World, error) {
 	redis, err := miniredis.Run()

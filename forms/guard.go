@@ -18,12 +18,12 @@ import (
 // a second, whatever was typed: a step was measured to take up to 20 ns.
 const (
 	maxDepth        = 64        // of objects and lists in a schema
-	maxSchemas      = 1000      // counted
-	maxValues       = 10_000    // JSON values in them
+	maxSchemas      = 1000      // in a schema, including itself
+	maxValues       = 10_000    // JSON values in a schema
 	maxSteps        = 3_000_000 // of all patterns, for the longest texts allowed
 	maxPatternSteps = 2000      // of one pattern, for each character
 	maxPatternChars = 500
-	maxLength       = 1_000_000 // of minLength and its like
+	maxLength       = 1_000_000 // the largest value of minLength and similar keywords
 
 	// maxStepsStored is for schemas registered by a release that allowed more.
 	maxStepsStored = maxPatternSteps * MaxFieldChars

@@ -18,7 +18,7 @@ import (
 type Metrics interface {
 	RequestBegun(listener string)
 	RequestDone(listener, route, method string, status int, took time.Duration)
-	// BodyBytes is told by how much the size of the bodies in memory has changed.
+	// BodyBytes reports by how much the size of the bodies in memory has changed.
 	BodyBytes(listener string, change int64)
 	// Answered and Registered get the problem's code as the reason of a refused
 	// request, and "" for an accepted one.

@@ -60,7 +60,7 @@ func decodeStrictly(body []byte, into any) error {
 }
 
 // checker reads valid JSON, and refuses what encoding/json would silently accept or
-// change: names that match a field only in another case; names given twice, of which
+// change: names that match a field only in another case; names given twice, where
 // the last would count; and half of a surrogate pair in a string, which would become
 // U+FFFD.
 type checker struct {

@@ -37,7 +37,7 @@ func (e *OlderReplicasError) Error() string {
 }
 
 // mayBegin returns an [*OlderReplicasError] if a pending migration must wait. The
-// first migration needs no replica to know it, and one that has begun goes on.
+// first migration needs no replica to know it, and one that has begun continues.
 func (r *runner) mayBegin(ctx context.Context, m Migration, state State) error {
 	if m.Number == 1 || state.Begun && m.Number == state.Pending[0].Number {
 		return nil

@@ -16,7 +16,7 @@ const noticeTime = 5 * time.Second
 // lockExpiry is how long a run that died keeps other runs waiting.
 const lockExpiry = 6 * time.Second
 
-// passes is how often all callbacks are rewritten at most, until none has the old
+// passes is the most times that all callbacks are rewritten, until none has the old
 // form. If one pass is not enough, an older release is still writing.
 const passes = 3
 

@@ -54,7 +54,7 @@ func TestStates(t *testing.T) {
 		"failed-with-text":      {"You reported this as failed", passed, "cross no"},
 		"waiting-failure-about": {"Import of March", "Pressing the button below reports this as failed.", ""},
 		"too-late":              {"The deadline has passed", "A decision can no longer be made here. If it still matters, please ask the person who sent you the link.", "clock note"},
-		"cancelled":             {"This is no longer needed", "The person or system that asked has withdrawn the request. You do not need to do anything.", "dash"},
+		"cancelled":             {"This is no longer needed", "The request has been withdrawn. You do not need to do anything.", "dash"},
 		"task-closed":           {"This answer is no longer needed", "The process that asked for this has ended in the meantime, so your answer can no longer be used. If this surprises you, please ask the person who sent you the link.", "dash"},
 		"link-closed":           {"This link no longer works", "It was withdrawn, or a wrong code was entered too many times. If your answer is still needed, please ask the person who sent you the link.", "cross"},
 		"not-taken":             {"This could not be passed on", "The system that asked for this did not accept the answer, and trying again will not help. Please tell the person who sent you the link.", "warning note"},

@@ -106,7 +106,7 @@ func Count(decisions []Decision) (approvals, rejections int) {
 	return approvals, rejections
 }
 
-// outcome returns what the task is told. The last of the decisions settled the
+// outcome returns what the relay sends to the task. The last of the decisions settled the
 // approval.
 func (a *Approval) outcome(id CallbackID, decisions []Decision) Outcome {
 	last := decisions[len(decisions)-1]

@@ -29,7 +29,8 @@
 //
 // A callback is one waiting task, registered once. A link is one URL of a
 // callback, together with what that URL may do. The task token is AWS' secret. An
-// outcome is what the task is told. A delivery brings an outcome to Step Functions.
+// outcome is what the relay sends to the task. A delivery brings an outcome to Step
+// Functions.
 //
 // # States
 //

@@ -26,7 +26,7 @@ type LinkRequest struct {
 	ButtonLabel string `json:"button,omitempty"`  // "" for the default of the type
 }
 
-// Response is what a link's sender or user is told in addition to the status.
+// Response is what a link's sender or user gets in addition to the status.
 type Response struct {
 	Text     string `json:"text,omitempty"`     // "" for none
 	Redirect string `json:"redirect,omitempty"` // for pages: an https URL to continue to; "" for none

@@ -16,8 +16,8 @@ const (
 	OutcomeFailure OutcomeType = "failure" // SendTaskFailure, with an error and a cause
 )
 
-// Outcome is what the task is told: success with Output, or failure with Error
-// and Cause. Output is JSON text of at most [MaxOutputBytes] bytes. Error is 1
+// Outcome is what the relay sends to the task: success with Output, or failure with
+// Error and Cause. Output is JSON text of at most [MaxOutputBytes] bytes. Error is 1
 // to 256 characters: a failure without a name reaches the workflow as null.
 // Cause is at most 32,768 characters. It prints without Output and Cause.
 type Outcome struct {

@@ -23,7 +23,7 @@ type LinkPage struct {
 	Progress *Progress // nil unless several people decide
 	Steps    []Step    // what was decided or answered, in order
 	Response Response  // what the registration of the link adds for a person who has acted
-	Form     *Form     // nil if nothing is asked
+	Form     *Form     // nil if the page asks nothing
 }
 
 // Progress counts what several people have decided so far.

@@ -29,11 +29,11 @@ type Verdict string
 const (
 	PostDelivered Verdict = "delivered" // Step Functions has the outcome
 	PostAccepted  Verdict = "accepted"  // the outcome is stored, and delivery continues
-	PostAlive     Verdict = "alive"     // Step Functions was told that the work continues
+	PostAlive     Verdict = "alive"     // Step Functions accepted the heartbeat
 	PostIgnored   Verdict = "ignored"   // the post changed nothing, and the task still waits
 )
 
-// Receipt is what the sender of a post is told.
+// Receipt is what the sender of a post gets back.
 type Receipt struct {
 	ID        CallbackID
 	Verdict   Verdict

@@ -151,8 +151,8 @@ func (s *Service) AddLink(ctx context.Context, id CallbackID, name string, l Lin
 	})
 }
 
-// Cancel withdraws a pending callback: its links end, and the task is told
-// nothing. Repeating it is not an error.
+// Cancel withdraws a pending callback: its links end, and nothing is sent to the
+// task. Repeating it is not an error.
 func (s *Service) Cancel(ctx context.Context, id CallbackID) (Callback, error) {
 	return s.store.Cancel(ctx, id)
 }

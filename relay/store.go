@@ -86,7 +86,7 @@ type Recorded struct {
 	State     State     // as it stands now
 	Duplicate bool      // the same answer was recorded earlier
 	Delivery  *Delivery // leased to the caller, without the outcome, which the caller has; nil for a duplicate
-	Response  Response  // of the link: what its sender is told in addition
+	Response  Response  // of the link: what its sender gets in addition to the result
 }
 
 // Query selects callbacks. Its zero value selects all.

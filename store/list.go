@@ -41,9 +41,10 @@ var (
 )
 
 // ordersOf returns the orders in which callbacks in a state can be listed. In a
-// final state, those come first that retention forgets last, which are those that
-// ended last, unless the retention was changed. Before the migration, the set of a
-// final state is incomplete, so its callbacks are searched for among all callbacks.
+// final state, the callback whose retention ends last comes first. Unless the
+// retention was changed, that is the one that ended last. Before the migration, the
+// set of a final state is incomplete, so its callbacks are searched for among all
+// callbacks.
 func ordersOf(state relay.State) []order {
 	switch {
 	case state == relay.StatePending:
@@ -191,12 +192,13 @@ func matches(cb relay.Callback, q relay.Query) bool {
 // next returns the n members that follow last, or the first n if last is nil.
 // If it returns fewer than n, there are no more.
 //
-// Ids spread evenly over the partitions, so each partition is asked for its share
-// first. A partition is asked for more only if it may have members that come
-// before the n-th of those read so far: for two equal shares of the n. So where sets
-// are even, the second round trip is the last one, and it reads little, because it
-// stops at the n-th. Where they are uneven, each round trip at least doubles how
-// far the remaining partitions were read, and reads 2n members or little more.
+// Ids spread evenly over the partitions, so each partition is first asked for an
+// equal share of the n. Then only those partitions are asked again that may have
+// members before the n-th of those read so far, each for twice an equal share.
+// If the sets are about equally large, the second round trip is the last one, and it
+// reads little, because it stops at the n-th. Otherwise each round trip at least
+// doubles how far the remaining partitions were read, and reads little more than 2n
+// members.
 func (s *Store) next(ctx context.Context, o order, last *member, n int) ([]member, error) {
 	var found []member
 	ask := make([]listed, 0, relay.Partitions)

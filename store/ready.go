@@ -43,7 +43,7 @@ const (
 	CheckEviction   = "eviction"   // it evicts nothing
 	CheckMemory     = "memory"     // it has memory left
 	CheckWritable   = "writable"   // it accepts writes
-	CheckDurability = "durability" // it can make the copies that are asked for
+	CheckDurability = "durability" // it can make the required copies
 	CheckClock      = "clock"      // its clock roughly agrees with ours
 )
 
@@ -111,7 +111,7 @@ const markerGoodFor = 4 * time.Second
 
 // markerReading is the marker as it was last read.
 type markerReading struct {
-	at     time.Time // when it was asked for
+	at     time.Time // when the reading began
 	marker string
 	wrong  error // nil when this release knows the marker
 }
@@ -288,7 +288,7 @@ func (c *Condition) judgeMemory(info string) {
 	}
 }
 
-// judgeCopies checks that the server can make the copies that are asked for.
+// judgeCopies checks that the server can make the required copies.
 func (s *Store) judgeCopies(info string, copies *redis.Cmd, c *Condition) {
 	want := s.durability.Replicas
 	if have := infoField(info, "connected_slaves"); have != "" && infoNumber(info, "connected_slaves") < float64(want) {

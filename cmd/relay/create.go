@@ -89,7 +89,7 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 // readRequest reads a JSON file into a value; wanted describes the value for
 // errors. An error names the wrong field, and shows no content of the file.
 func readRequest(path string, into any, wanted string) error {
-	text, err := os.ReadFile(path) //nolint:gosec // whoever runs the command names the file
+	text, err := os.ReadFile(path) //nolint:gosec // the user of the command names the file
 	if err != nil {
 		return config.WithoutPath(err)
 	}

@@ -59,7 +59,7 @@ func (c *healthCommand) Run(ctx context.Context, t terminal) error {
 }
 
 // askHealth asks a listener for its health. If it listens on all addresses, such
-// as :8081 or 0.0.0.0:8081, it is asked on loopback: the dialer does that for
+// as :8081 or 0.0.0.0:8081, the request goes to loopback: the dialer does that for
 // addresses that no URL can hold.
 func askHealth(ctx context.Context, listener, path string) (status string, err error) {
 	transport := &http.Transport{

@@ -31,7 +31,8 @@ import (
 
 const (
 	// leaseMargin is how much longer a lease lasts than the call to Step
-	// Functions: time to wait for the rate limit before, and to settle after.
+	// Functions: time to wait for the rate limit before the call, and to settle
+	// the delivery after it.
 	leaseMargin = 5 * time.Second
 	// watchEvery is how often the relay checks the keyspace, and so how long it
 	// could still write to a Redis that has lost its data.

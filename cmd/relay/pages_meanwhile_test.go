@@ -114,7 +114,7 @@ func decidedElsewhere(d *desk) {
 }
 
 // twoAtOnce lets two people press at the same instant, on two links at two replicas:
-// one decides, and the other is shown that (row 15).
+// one decides, and the other sees that on the page (row 15).
 func twoAtOnce(d *desk) {
 	for range rounds {
 		task := d.ask()

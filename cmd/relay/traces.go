@@ -72,7 +72,7 @@ func readCollector() (telemetry.Collector, error) {
 	variable, value := otlp("ENDPOINT")
 	address, err := url.Parse(cmp.Or(value, "http://localhost:4318"))
 	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" {
-		mistake(variable, "must be an address such as http://collector:4318")
+		mistake(variable, "must be a URL such as http://collector:4318")
 	} else {
 		if variable == otlpVariable+"ENDPOINT" { // the form for traces only is used unchanged
 			address = address.JoinPath("v1", "traces")

@@ -98,7 +98,7 @@ func holds(shards []redis.ClusterShard, id string, slot int64) bool {
 
 // MoveSlot moves a slot to another node, key by key, as resharding does. It calls
 // between after each key. At that time the old owner answers ASK for a moved key,
-// and TRYAGAIN for several keys of which only some have moved.
+// and TRYAGAIN for several keys if only some of them have moved.
 func (c *Cluster) MoveSlot(ctx context.Context, slot, to int, between func()) error {
 	from := c.Owner(ctx, slot)
 	if from < 0 || from == to {
