@@ -149,6 +149,7 @@ func TestBreaksApply(t *testing.T) {
 	for _, b := range breaks {
 		t.Run(b.name, func(t *testing.T) { overlay(t, b.edits) })
 	}
+	t.Run("the next release", func(t *testing.T) { overlay(t, nextRelease) })
 }
 
 // overlay makes the edits in copies, and returns the Go command's overlay for them.
@@ -159,9 +160,13 @@ func overlay(t *testing.T, edits []edit) string {
 	for _, e := range edits {
 		path, err := filepath.Abs(filepath.Join("..", e.file))
 		must(t, err)
+		edited, again := replace[path]
+		if !again {
+			edited = path
+		}
 		source := []byte(e.old)
 		if e.old != "" {
-			source, err = os.ReadFile(path)
+			source, err = os.ReadFile(edited)
 			must(t, err)
 		}
 		if e.old != "" && strings.Count(string(source), e.old) != 1 {

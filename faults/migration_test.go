@@ -36,14 +36,8 @@ const formThree = `,"form":3}`
 // registers in the new form, rewrites callbacks in the old form, and works with
 // both.
 var nextRelease = []edit{
-	{"store/keys.go", `schemaMarkers = []string{"1", "1>2", schemaLatest}
-
-// schemaLatest is the marker that means that every ended callback is in the set of
-// its final state. With an earlier marker, only callbacks that this release has
-// ended are.
-const schemaLatest = "2"`, `schemaMarkers = []string{"2", "2>3", schemaLatest}
-
-const schemaLatest = "3"`},
+	{"store/keys.go", `schemaMarkers = []string{"1", "1>2", schemaLatest}`, `schemaMarkers = []string{"2", "2>3", schemaLatest}`},
+	{"store/keys.go", `const schemaLatest = "2"`, `const schemaLatest = "3"`},
 	{"store/scripts/create.lua", "' ' .. ARGV[6])", "' ' .. string.sub(ARGV[6], 1, -2) .. '" + formThree + "')"},
 	{"migrations/migrations.go", "Rewrite: script(\"rewrite2\"), Check: script(\"check2\"),\n\t},", "Rewrite: script(\"rewrite2\"), Check: script(\"check2\"),\n\t}," + `
 	{Number: 3, Name: "registrations say their form", Rewrite: script("rewrite3"), Check: script("check3")},`},
