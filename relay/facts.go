@@ -24,9 +24,13 @@ type Facts struct {
 	Meanwhile   bool // the callback has changed since it was read
 }
 
-// Refusal says why a callback takes no answer through the link, or is nil if it
-// takes one.
+// Refusal says why the callback takes no answer through the link, or is nil if it
+// takes one. A repeated answer gets the result of its own, even if its link has been
+// closed since.
 func (f Facts) Refusal() error {
+	if f.SameAnswer && f.ByThisLink {
+		f.LinkClosed = false
+	}
 	return cmp.Or(f.linkRefusal(), f.callbackRefusal())
 }
 

@@ -38,5 +38,5 @@ func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome,
 	if found := factsIn(got, &link); got.verdict() == "refused" && found.Repeated() {
 		return relay.Recorded{State: found.State, Duplicate: true, Response: s.response(link, got)}, nil
 	}
-	return relay.Recorded{}, s.refusal(ctx, "answer", id, got)
+	return relay.Recorded{}, s.refusal(ctx, "answer", id, &link, got)
 }

@@ -17,7 +17,7 @@ func (s *Store) Cancel(ctx context.Context, id relay.CallbackID) (relay.Callback
 		return relay.Callback{}, fmt.Errorf("cancel %s: %w", id, err)
 	}
 	if got.verdict() != "done" {
-		return relay.Callback{}, s.refusal(ctx, "cancel", id, got)
+		return relay.Callback{}, s.refusal(ctx, "cancel", id, nil, got)
 	}
 	return s.Get(ctx, id)
 }

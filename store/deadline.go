@@ -20,7 +20,7 @@ func (s *Store) Reschedule(ctx context.Context, id relay.CallbackID, e relay.Exp
 		return relay.Callback{}, err
 	}
 	if got.verdict() != "done" {
-		return relay.Callback{}, s.refusal(ctx, "reschedule", id, got)
+		return relay.Callback{}, s.refusal(ctx, "reschedule", id, nil, got)
 	}
 	return s.Get(ctx, id)
 }

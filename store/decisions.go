@@ -61,7 +61,7 @@ func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Deci
 		return relay.Recorded{}, fmt.Errorf("decide %s: %w", id, err)
 	}
 	if got.verdict() != "recorded" {
-		return relay.Recorded{}, s.refusal(ctx, "decide", id, got)
+		return relay.Recorded{}, s.refusal(ctx, "decide", id, &link, got)
 	}
 	return relay.Recorded{State: relay.StatePending}, nil
 }

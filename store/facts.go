@@ -8,14 +8,15 @@ import (
 	"callback-relay/relay"
 )
 
-// refusal returns the error for the reply of a script that changed nothing.
-func (s *Store) refusal(ctx context.Context, op string, id relay.CallbackID, got reply) error {
+// refusal returns the error for the reply of a script that changed nothing. link is
+// the link that was used, or nil.
+func (s *Store) refusal(ctx context.Context, op string, id relay.CallbackID, link *relay.LinkRef, got reply) error {
 	var err error
 	switch got.verdict() {
 	case "missing":
 		err = s.missing(ctx)
 	case "refused":
-		err = factsIn(got, nil).Refusal()
+		err = factsIn(got, link).Refusal()
 	}
 	if err == nil {
 		return unexpected(op, id, got)

@@ -69,7 +69,7 @@ func (s *Store) addLink(
 		return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
 	}
 	if got.verdict() != "done" {
-		return relay.View{}, s.refusal(ctx, "add link to", id, got)
+		return relay.View{}, s.refusal(ctx, "add link to", id, nil, got)
 	}
 	v.Link = relay.Link{
 		Name: name, LinkKind: l.LinkKind, Number: byte(next), //nolint:gosec // there was room
@@ -144,7 +144,7 @@ func (s *Store) Revoke(ctx context.Context, id relay.CallbackID, name string) (r
 		return relay.Callback{}, fmt.Errorf("revoke %s: %w", id, err)
 	}
 	if got.verdict() != "done" {
-		return relay.Callback{}, s.refusal(ctx, "revoke", id, got)
+		return relay.Callback{}, s.refusal(ctx, "revoke", id, nil, got)
 	}
 	return s.Get(ctx, id)
 }

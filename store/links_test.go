@@ -261,6 +261,17 @@ func testRepeatedAfterRevocation(t *testing.T, r *redisUnderTest) {
 			t.Errorf("%s: %v, want ErrLinkClosed", name, err)
 		}
 	}
+	refused := r.register("refused")
+	link = r.link(refused, "default")
+	lease := r.answer(refused, `{"a":1}`)
+	_, err := r.Revoke(ctx, refused.ID, "default")
+	r.must(err)
+	r.settle(lease, relay.Settlement{State: relay.StateRefused, Reason: "InvalidOutput"})
+	if _, err := r.Answer(ctx, link, success(`{"a":1}`)); !errors.Is(err, relay.ErrRefused) {
+		t.Errorf("repeated after it was refused: %v, want ErrRefused", err)
+	}
+
+	link = r.link(cb, "default")
 	if v, err := r.View(ctx, link); err != nil || !v.Link.Closed || v.Outcome.By != "default" {
 		t.Errorf("what it answered: %+v, %v", v, err)
 	}
@@ -270,7 +281,7 @@ func testRepeatedAfterRevocation(t *testing.T, r *redisUnderTest) {
 	dana := r.link(cb, "dana")
 	mine := decision(true, "dana", "Dana Okafor")
 	mine.Number = dana.Number
-	_, err := r.Decide(ctx, dana, []relay.Decision{mine}, nil)
+	_, err = r.Decide(ctx, dana, []relay.Decision{mine}, nil)
 	r.must(err)
 	kim := approvalLink
 	kim.Approver = "Kim Sato"

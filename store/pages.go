@@ -21,7 +21,7 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 		return relay.View{}, fmt.Errorf("look up %s: %w", id, err)
 	}
 	if got.verdict() != "read" {
-		return relay.View{}, s.refusal(ctx, "look up", id, got)
+		return relay.View{}, s.refusal(ctx, "look up", id, nil, got)
 	}
 	score, _ := strconv.ParseFloat(got.text("due"), 64)
 	cb, rec, err := s.view(id, got.text, score)
@@ -69,7 +69,7 @@ func (s *Store) Guess(ctx context.Context, link relay.LinkRef, right bool) (left
 		return 0, fmt.Errorf("guess %s: %w", link.ID, err)
 	}
 	if got.verdict() != "open" {
-		return 0, s.refusal(ctx, "guess", link.ID, got)
+		return 0, s.refusal(ctx, "guess", link.ID, &link, got)
 	}
 	return int(got.number("left")), nil
 }

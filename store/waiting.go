@@ -17,7 +17,7 @@ func (s *Store) Waiting(ctx context.Context, link relay.LinkRef) (relay.TaskToke
 		return "", relay.Response{}, fmt.Errorf("look up %s: %w", id, err)
 	}
 	if got.verdict() != "waiting" {
-		return "", relay.Response{}, s.refusal(ctx, "look up", id, got)
+		return "", relay.Response{}, s.refusal(ctx, "look up", id, &link, got)
 	}
 	task, err := s.keys.Open(id, taskTokenField, []byte(got.text(taskTokenField)))
 	if err != nil {
