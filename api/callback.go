@@ -45,6 +45,11 @@ type Link struct {
 	// Code is what the page asks for if confirm is code. Only the answers to a
 	// registration and to adding the link contain it.
 	Code string `json:"code,omitempty"`
+	// Guarded says that the link takes only what its sender, outcomes or envelope allow.
+	Guarded bool `json:"guarded,omitempty"`
+	// Secret is the value that the sender has to post, if the relay chose it. Only the
+	// answers to a registration and to adding the link contain it.
+	Secret string `json:"secret,omitempty"`
 	// Closed says that the link was withdrawn, or that a wrong code was entered too
 	// often.
 	Closed bool `json:"closed,omitempty"`

@@ -60,6 +60,77 @@ type LinkRequest struct {
 	// ButtonLabel is the label of the button on a success, failure or heartbeat page.
 	ButtonLabel string        `json:"buttonLabel,omitempty"`
 	Response    *LinkResponse `json:"response,omitempty"`
+
+	// For webhook links: who may post, and what their events mean. With any of these
+	// the link is guarded.
+
+	// Sender is the name of a configured sender as a JSON string, or an object with a
+	// preset and its secret.
+	Sender json.RawMessage `json:"sender,omitempty"`
+	// Vars are values that the outcomes can use. Their names are those of CEL.
+	Vars map[string]json.RawMessage `json:"vars,omitempty"`
+	// Outcomes are tried in turn; the first that matches an event counts.
+	Outcomes []EventOutcome `json:"outcomes,omitempty"`
+	// Otherwise is what becomes of an event that no outcome matches.
+	Otherwise string    `json:"otherwise,omitempty"`
+	Envelope  *Envelope `json:"envelope,omitempty"`
+}
+
+// Sender says who posts, and how one knows: by a preset, or by a proof of one's own.
+//
+// It holds secrets in plain text, and prints them redacted as [CreateRequest] does its
+// task token.
+type Sender struct {
+	// Preset is the name of a known sender, such as github.
+	Preset string `json:"preset,omitempty"`
+	// Proof says how a sender without a preset proves itself.
+	Proof json.RawMessage `json:"proof,omitempty"`
+	// Secret and Secrets are all secrets that are valid now.
+	Secret  string   `json:"secret,omitempty"`
+	Secrets []string `json:"secrets,omitempty"`
+	// Account is whose events count, for senders whose signature does not say it.
+	Account string `json:"account,omitempty"`
+	// Header is the header of the preset header-secret, and User the user name of
+	// basic-auth.
+	Header string `json:"header,omitempty"`
+	User   string `json:"user,omitempty"`
+	// URL is the URL that the sender signs, if a gateway gives it another than the link.
+	URL string `json:"url,omitempty"`
+}
+
+// Format prints the sender without its secrets, for every verb.
+func (s Sender) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "{preset:%s secrets:[redacted]}", s.Preset)
+}
+
+// LogValue returns the sender without its secrets.
+func (s Sender) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
+
+// What becomes of an event.
+const (
+	DoSucceed   = "succeed"   // complete the task
+	DoFail      = "fail"      // fail the task
+	DoHeartbeat = "heartbeat" // tell the task that work continues
+	DoIgnore    = "ignore"    // nothing; the task still waits
+)
+
+// EventOutcome is what becomes of the events that it matches: all, without When.
+type EventOutcome struct {
+	// When is a CEL expression over body, headers, query, event and vars.
+	When string `json:"when,omitempty"`
+	Do   string `json:"do"`
+	// Output is a JSON Pointer into the body, or an object of them; without it the
+	// output is the body.
+	Output json.RawMessage `json:"output,omitempty"`
+	// Error and Cause are texts, or JSON Pointers if they begin with a slash.
+	Error string `json:"error,omitempty"`
+	Cause string `json:"cause,omitempty"`
+}
+
+// Envelope asks for an output that holds the body and what came with it.
+type Envelope struct {
+	// Headers are the names of the headers to include.
+	Headers []string `json:"headers,omitempty"`
 }
 
 // AddLinkRequest asks for one more link of a pending callback.

@@ -16,6 +16,8 @@ const (
 	CodeInvalidBody          Code = codePrefix + "invalid-body"
 	CodeInvalidRequest       Code = codePrefix + "invalid-request"
 	CodeUnauthorized         Code = codePrefix + "unauthorized"
+	CodeUnproven             Code = codePrefix + "unproven"
+	CodeStaleTimestamp       Code = codePrefix + "stale-timestamp"
 	CodeForeignSite          Code = codePrefix + "foreign-site"
 	CodeNotFound             Code = codePrefix + "not-found"
 	CodeMethodNotAllowed     Code = codePrefix + "method-not-allowed"
@@ -30,6 +32,7 @@ const (
 	CodeRefused              Code = codePrefix + "refused"
 	CodeTooLarge             Code = codePrefix + "too-large"
 	CodeUnsupportedMediaType Code = codePrefix + "unsupported-media-type"
+	CodeRuleFailed           Code = codePrefix + "rule-failed"
 	CodeTooManyRequests      Code = codePrefix + "too-many-requests"
 	CodeInternal             Code = codePrefix + "internal"
 	CodeUnavailable          Code = codePrefix + "unavailable"
@@ -59,6 +62,8 @@ var Codes = map[Code]Meaning{
 	CodeInvalidBody:          {400, "The body cannot be read"},
 	CodeInvalidRequest:       {400, "The request is not valid"},
 	CodeUnauthorized:         {401, "An API key is required"},
+	CodeUnproven:             {401, "The sender is not proven"},
+	CodeStaleTimestamp:       {401, "The timestamp is too far from now"},
 	CodeForeignSite:          {403, "Sent from another site"},
 	CodeNotFound:             {404, "Not found"},
 	CodeMethodNotAllowed:     {405, "Method not allowed"},
@@ -73,6 +78,7 @@ var Codes = map[Code]Meaning{
 	CodeRefused:              {410, "Step Functions refused the answer"},
 	CodeTooLarge:             {413, "Too large"},
 	CodeUnsupportedMediaType: {415, "Unsupported media type"},
+	CodeRuleFailed:           {422, "A rule could not be applied"},
 	CodeTooManyRequests:      {429, "Too many requests"},
 	CodeInternal:             {500, "Internal error"},
 	CodeUnavailable:          {503, "Temporarily unavailable"},

@@ -18,6 +18,7 @@ import (
 // found from them.
 var bodies = []any{
 	api.CreateRequest{},
+	api.Sender{}, // the value of a link's sender, if it is not a name
 	api.UpdateRequest{},
 	api.AddLinkRequest{},
 	api.Callback{},

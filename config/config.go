@@ -26,6 +26,7 @@ type Config struct {
 	MaxExpiry      time.Duration
 	Retention      time.Duration
 	MaxOutputBytes int
+	MaxBodyBytes   int           // of guarded links; at least MaxOutputBytes
 	AnswerWait     time.Duration // 0 does not wait
 
 	StepFunctionsTimeout time.Duration
@@ -115,6 +116,9 @@ const (
 
 	// largestOutput is the longest task output that Step Functions accepts.
 	largestOutput = 262144
+
+	// largestBody keeps several bodies within what a replica holds at once.
+	largestBody = 4 << 20
 )
 
 // Parse reads and checks all settings. The error joins one [*Mistake] for each
@@ -139,6 +143,7 @@ func (s Settings) Parse() (Config, error) {
 		MaxExpiry:      r.duration("RELAY_MAX_EXPIRY", s.MaxExpiry, time.Millisecond, unbounded),
 		Retention:      r.duration("RELAY_RETENTION", s.Retention, time.Millisecond, unbounded),
 		MaxOutputBytes: r.integer("RELAY_MAX_OUTPUT_BYTES", s.MaxOutputBytes, 1, largestOutput),
+		MaxBodyBytes:   r.integer("RELAY_MAX_BODY_BYTES", s.MaxBodyBytes, 1, largestBody),
 		AnswerWait:     r.duration("RELAY_ANSWER_WAIT", s.AnswerWait, 0, longestCall),
 
 		StepFunctionsTimeout: r.duration("RELAY_STEP_FUNCTIONS_TIMEOUT", s.StepFunctionsTimeout, time.Millisecond, longestCall),
@@ -161,6 +166,10 @@ func (c Config) check(r *reader) {
 	if sameListener(c.PublicListen, c.PrivateListen) {
 		r.wrong("RELAY_PRIVATE_LISTEN", "%q and RELAY_PUBLIC_LISTEN %q use the same port; give each listener its own",
 			c.PrivateListen, c.PublicListen)
+	}
+	if c.MaxBodyBytes > 0 && c.MaxBodyBytes < c.MaxOutputBytes {
+		r.wrong("RELAY_MAX_BODY_BYTES", "%d is less than RELAY_MAX_OUTPUT_BYTES, %d; raise the one or lower the other",
+			c.MaxBodyBytes, c.MaxOutputBytes)
 	}
 	if c.MaxExpiry > longestWait {
 		r.wrong("RELAY_MAX_EXPIRY", "%s is longer than Step Functions lets a task wait; use at most 8760h", c.MaxExpiry)

@@ -42,6 +42,7 @@ func enoughConfig() config.Config {
 		MaxExpiry:            365 * 24 * time.Hour,
 		Retention:            8 * 24 * time.Hour,
 		MaxOutputBytes:       262144,
+		MaxBodyBytes:         1 << 20,
 		AnswerWait:           time.Second,
 		StepFunctionsTimeout: 5 * time.Second,
 		StepFunctionsRate:    400,
@@ -105,6 +106,10 @@ func TestParseGood(t *testing.T) {
 		"smallest output": {
 			change: func(s *config.Settings) { s.MaxOutputBytes = "1" },
 			want:   func(c *config.Config) { c.MaxOutputBytes = 1 },
+		},
+		"no larger bodies than outputs": {
+			change: func(s *config.Settings) { s.MaxBodyBytes = "262144" },
+			want:   func(c *config.Config) { c.MaxBodyBytes = 262144 },
 		},
 		"any free port, twice": {
 			change: func(s *config.Settings) { s.PublicListen, s.PrivateListen = "127.0.0.1:0", "127.0.0.1:0" },

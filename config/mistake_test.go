@@ -187,6 +187,14 @@ func TestParseMistakes(t *testing.T) {
 			change: func(s *config.Settings) { s.MaxOutputBytes = "0" },
 			want:   map[string]string{"RELAY_MAX_OUTPUT_BYTES": `"0" is not a whole number from 1 to 262144`},
 		},
+		"body shorter than an output": {
+			change: func(s *config.Settings) { s.MaxBodyBytes = "262143" },
+			want:   map[string]string{"RELAY_MAX_BODY_BYTES": "262143 is less than RELAY_MAX_OUTPUT_BYTES, 262144; raise the one or lower the other"},
+		},
+		"body too large": {
+			change: func(s *config.Settings) { s.MaxBodyBytes = "4194305" },
+			want:   map[string]string{"RELAY_MAX_BODY_BYTES": `"4194305" is not a whole number from 1 to 4194304`},
+		},
 		"durability that waits for nothing": durability("wait:0"),
 		"durability without a number":       durability("wait"),
 		"durability that is no number":      durability("wait:x"),

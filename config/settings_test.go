@@ -137,6 +137,7 @@ func TestFlagBeatsEnvironmentBeatsDefault(t *testing.T) {
 		MaxExpiry:            "8760h",
 		Retention:            "192h",
 		MaxOutputBytes:       "262144",
+		MaxBodyBytes:         "1048576",
 		AnswerWait:           "1s",
 		StepFunctionsTimeout: "5s",
 		StepFunctionsRate:    "400",

@@ -44,8 +44,4 @@ func (c *Cache) CountParses(count func()) {
 }
 
 // Kept returns how many forms a cache has, and how much memory it has counted.
-func (c *Cache) Kept() (forms, bytes int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.known), c.bytes
-}
+func (c *Cache) Kept() (forms, bytes int) { return c.forms.Kept() }

@@ -27,7 +27,12 @@ type answer struct {
 // do sends a request, with headers in pairs of name and value.
 func (n *node) do(method, url, body string, headers ...string) answer {
 	n.t.Helper()
-	req, err := http.NewRequestWithContext(n.t.Context(), method, url, strings.NewReader(body))
+	return n.send(method, url, strings.NewReader(body), headers...)
+}
+
+func (n *node) send(method, url string, body io.Reader, headers ...string) answer {
+	n.t.Helper()
+	req, err := http.NewRequestWithContext(n.t.Context(), method, url, body)
 	must(n.t, err)
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
@@ -49,6 +54,13 @@ func (n *node) read(resp *http.Response) answer {
 func (n *node) post(path, contentType, body string, headers ...string) answer {
 	n.t.Helper()
 	return n.do(http.MethodPost, "http://"+n.public+path, body, append(headers, "Content-Type", contentType)...)
+}
+
+// postInChunks is post without a Content-Length.
+func (n *node) postInChunks(path, contentType, body string, headers ...string) answer {
+	n.t.Helper()
+	unknown := struct{ io.Reader }{strings.NewReader(body)} // net/http does not know its length
+	return n.send(http.MethodPost, "http://"+n.public+path, unknown, append(headers, "Content-Type", contentType)...)
 }
 
 // call sends a request to the private API with the API key.

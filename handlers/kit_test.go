@@ -97,12 +97,12 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 	n.store, n.keys = kept, keys
 	s := setup{
 		service: relay.ServiceOptions{
-			Store: kept, Keys: keys, Heartbeater: sender,
+			Store: kept, Keys: keys, Heartbeater: sender, Metrics: n.metrics, Logger: logger, Senders: configured{},
 			Deliverer: outbox.New(outbox.Options{
 				Queue: kept, Sender: sender, Metrics: n.metrics, Tracer: untraced, Logger: logger, Replica: "r1", AnswerWait: time.Minute,
 			}),
 			PublicURL:     &url.URL{Scheme: "https", Host: "relay.example.com"},
-			DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: relay.MaxOutputBytes,
+			DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: relay.MaxOutputBytes, MaxBody: 1 << 20,
 		},
 		inFlight: 16 << 20,
 		server:   func(*http.Server) {},
@@ -305,6 +305,8 @@ func (m *metrics) forget() {
 	}
 }
 
+func (m *metrics) Posted(sender, verdict string)    { m.note("post", sender, verdict) }
+func (m *metrics) Unproven(sender, reason string)   { m.note("unproven", sender, reason) }
 func (m *metrics) Answered(result, reason string)   { m.note("answer", result, reason) }
 func (m *metrics) Registered(result, reason string) { m.note("registration", result, reason) }
 func (m *metrics) Cancelled()                       { m.note("cancellation") }

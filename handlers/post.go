@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -25,7 +26,7 @@ func (h *public) post(c echo.Context, link relay.LinkRef) error {
 	}
 	req := c.Request()
 	receipt, err := h.relay.Receive(req.Context(), link, relay.Post{
-		Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: held,
+		URL: h.givenURL(req), Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: held,
 	})
 	if err != nil {
 		return err
@@ -33,12 +34,32 @@ func (h *public) post(c echo.Context, link relay.LinkRef) error {
 	return h.received(c, link, receipt)
 }
 
+// givenURL returns the URL that the sender of a request was given: the public URL's
+// scheme and host, whatever the proxies in between made of them, and the path and
+// query as they arrived.
+func (h *public) givenURL(req *http.Request) string {
+	public := h.relay.PublicURL()
+	prefix := strings.TrimSuffix(public.EscapedPath(), "/")
+	target := req.RequestURI
+	if !strings.HasPrefix(target, prefix+"/") { // a proxy has removed it
+		target = prefix + target
+	}
+	return public.Scheme + "://" + public.Host + target
+}
+
 // readPost reads the body of a post. If the link needs no body, a body that is too
 // long is ignored.
 func (h *public) readPost(c echo.Context, link relay.LinkRef, held *share) ([]byte, error) {
 	limit, needed := h.relay.BodyLimit(link, c.Request().Header)
-	if n := c.Request().ContentLength; !needed && (n == 0 || n > int64(limit)) { // -1 is unknown
+	n := c.Request().ContentLength // -1 is unknown
+	if !needed && (n == 0 || n > int64(limit)) {
 		return nil, nil
+	}
+	if needed && (n < 0 || n > int64(limit)) {
+		var err error
+		if limit, err = h.relay.LongerBodyLimit(c.Request().Context(), link, c.Request().Header); err != nil {
+			return nil, err
+		}
 	}
 	body, err := readBody(c, limit, held)
 	if large := (*bodies.TooLargeError)(nil); !needed && errors.As(err, &large) {
@@ -51,9 +72,11 @@ func (h *public) readPost(c echo.Context, link relay.LinkRef, held *share) ([]by
 // relay's own.
 func (h *public) received(c echo.Context, link relay.LinkRef, r relay.Receipt) error {
 	h.metrics.Answered(resultOfPost(r), "")
-	if r.Reply != nil {
+	if r.Handshake {
 		h.logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "handshake answered",
 			slog.String("callback", string(link.ID)), slog.String("sender", r.Reply.Sender))
+	}
+	if r.Reply != nil {
 		if wrote, err := writeReply(c, *r.Reply); wrote {
 			return err
 		}
@@ -73,7 +96,7 @@ func (h *public) received(c echo.Context, link relay.LinkRef, r relay.Receipt) e
 // resultOfPost returns the result of a post for the metrics.
 func resultOfPost(r relay.Receipt) string {
 	switch {
-	case r.Reply != nil:
+	case r.Handshake:
 		return "handshake"
 	case r.Duplicate:
 		return "duplicate"

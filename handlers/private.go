@@ -79,10 +79,10 @@ func (h *private) create(c echo.Context) error {
 	noteCallback(c, cb.ID)
 	if created {
 		h.metrics.Registered("created", "")
-		return c.JSON(http.StatusCreated, h.renderWithCodes(cb, r.Approval))
+		return c.JSON(http.StatusCreated, h.renderWithSecrets(cb, r))
 	}
 	h.metrics.Registered("existed", "")
-	return c.JSON(http.StatusOK, h.renderWithCodes(cb, r.Approval))
+	return c.JSON(http.StatusOK, h.renderWithSecrets(cb, r))
 }
 
 // counted counts the registrations that a handler refuses.
@@ -127,7 +127,9 @@ func (h *private) addLink(c echo.Context) error {
 	if err != nil {
 		return ofCallback(err)
 	}
-	return c.JSON(http.StatusCreated, h.renderLink(v.Callback, v.Link, &v.Approval))
+	wire := h.renderLink(v.Callback, v.Link, &v.Approval)
+	wire.Secret = h.relay.SenderSecret(v.Callback, v.Link, request.Guard)
+	return c.JSON(http.StatusCreated, wire)
 }
 
 // revoke closes one link of a callback.

@@ -14,6 +14,7 @@ import (
 	"callback-relay/api"
 	"callback-relay/bodies"
 	"callback-relay/relay"
+	"callback-relay/senders"
 )
 
 // Errors of HTTP itself, where package relay has none.
@@ -94,6 +95,8 @@ func detailed(err error) (api.Problem, bool) {
 		invalid *bodies.InvalidError
 		kind    *bodies.UnsupportedError
 		form    *relay.FormError
+		proof   *relay.UnprovenError
+		rule    *relay.RuleError
 	)
 	switch {
 	case errors.As(err, &large):
@@ -112,6 +115,14 @@ func detailed(err error) (api.Problem, bool) {
 		return api.NewProblem(api.CodeUnsupportedMediaType, sentence(kind.Problem)), true
 	case errors.As(err, &form):
 		return formProblem(form), true
+	case errors.As(err, &proof):
+		code := api.CodeUnproven
+		if proof.Reason == senders.Stale {
+			code = api.CodeStaleTimestamp // a wrong clock must not look like a wrong secret
+		}
+		return api.NewProblem(code, sentence(proof.Detail)), true
+	case errors.As(err, &rule):
+		return api.NewProblem(api.CodeRuleFailed, sentence(rule.Error())), true
 	}
 	if fields := fieldErrors(err); len(fields) > 0 {
 		p := api.NewProblem(api.CodeInvalidRequest, "")
@@ -160,6 +171,14 @@ func (a *app) renderError(err error, c echo.Context) {
 		c.Response().Header().Set(echo.HeaderAllow, a.allow[c.Path()])
 	}
 	a.report(c, p, err)
+	if proof := (*relay.UnprovenError)(nil); errors.As(err, &proof) {
+		c.Response().Header().Set(echo.HeaderWWWAuthenticate, "Signature")
+		if proof.Reply != nil {
+			_, err := writeReply(c, *proof.Reply)
+			a.notWritten(c, err)
+			return
+		}
+	}
 	write := writeProblem
 	if a.wantsPage(c) || p.Type == api.CodeMethodNotAllowed && a.opensInBrowser(c) {
 		write = a.errorPage
@@ -168,6 +187,10 @@ func (a *app) renderError(err error, c echo.Context) {
 	if errors.Is(err, relay.ErrOverloaded) { // there is no room for the page
 		err = writeProblem(c, p)
 	}
+	a.notWritten(c, err)
+}
+
+func (a *app) notWritten(c echo.Context, err error) {
 	if err != nil {
 		a.logger.Debug("answer not written", "request", c.Get(requestIDAttr), "error", err)
 	}
@@ -226,7 +249,9 @@ func setHeaders(c echo.Context, status int) {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set(echo.HeaderRetryAfter, retryAfter)
 	case http.StatusUnauthorized:
-		h.Set(echo.HeaderWWWAuthenticate, "Bearer")
+		if h.Get(echo.HeaderWWWAuthenticate) == "" {
+			h.Set(echo.HeaderWWWAuthenticate, "Bearer")
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"callback-relay/api"
 	"callback-relay/bodies"
 	"callback-relay/relay"
+	"callback-relay/senders"
 )
 
 // domainErrors has the code that a caller gets for every exported error of package relay,
@@ -44,6 +45,9 @@ var domainErrors = map[string]struct {
 	"UnsupportedError":         {&bodies.UnsupportedError{Problem: "bad"}, api.CodeUnsupportedMediaType},
 	"InvalidError":             {&bodies.InvalidError{Problem: "bad"}, api.CodeInvalidBody},
 	"InvalidFieldError":        {&relay.InvalidFieldError{Field: "f", Problem: "is bad"}, api.CodeInvalidRequest},
+	"GuardedError":             {&relay.GuardedError{}, api.CodeUnavailable}, // the service checks the guard, and never says so
+	"UnprovenError":            {&relay.UnprovenError{Reason: senders.Signature, Detail: "bad"}, api.CodeUnproven},
+	"RuleError":                {&relay.RuleError{Detail: "bad"}, api.CodeRuleFailed},
 	// The service always says which of the above a failed call amounts to.
 	"SendError": {&relay.SendError{Class: relay.SendNever, Code: "InvalidToken", Err: errors.New("no")}, api.CodeInternal},
 }

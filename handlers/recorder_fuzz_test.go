@@ -26,10 +26,16 @@ type recorder struct {
 	registrations []relay.Registration
 }
 
-func (r *recorder) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
+func (r *recorder) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome, _ *relay.Passed) (relay.Recorded, error) {
 	r.outcomes = append(r.outcomes, o)
 	return relay.Recorded{State: relay.StateDelivered}, nil
 }
+
+func (*recorder) Waiting(context.Context, relay.LinkRef, bool) (relay.TaskToken, relay.Response, error) {
+	return "", relay.Response{}, nil
+}
+
+func (*recorder) Note(context.Context, relay.LinkRef, relay.Note) error { return nil }
 
 func (r *recorder) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
 	r.registrations = append(r.registrations, n.Asked)
@@ -46,6 +52,8 @@ type quiet struct{}
 func (quiet) RequestDone(string, string, string, int, time.Duration) {}
 func (quiet) RequestBegun(string)                                    {}
 func (quiet) BodyBytes(string, int64)                                {}
+func (quiet) Posted(string, string)                                  {}
+func (quiet) Unproven(string, string)                                {}
 func (quiet) Answered(string, string)                                {}
 func (quiet) Registered(string, string)                              {}
 func (quiet) Cancelled()                                             {}
@@ -63,11 +71,12 @@ func recorded(t testing.TB, maxOutput int) (kept *recorder, public, private http
 		t.Fatal(err)
 	}
 	kept = &recorder{keys: keys}
+	logger := slog.New(slog.DiscardHandler)
 	service := relay.NewService(relay.ServiceOptions{
 		Store: kept, Keys: keys, PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
-		DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: maxOutput,
+		Senders: configured{}, Metrics: quiet{}, Logger: logger,
+		DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: maxOutput, MaxBody: max(maxOutput, 1<<20),
 	})
-	logger := slog.New(slog.DiscardHandler)
 	public = handlers.Public(handlers.PublicOptions{
 		Relay: service, Logger: logger, Metrics: quiet{}, Tracer: untraced, Pages: plainPages(t), BytesInFlight: 1 << 30,
 	})

@@ -81,8 +81,12 @@ func (d checker) value(t reflect.Type, field string) error {
 	case json.Delim('{'):
 		return d.object(t, field)
 	case json.Delim('['):
-		for d.More() {
-			if err := d.value(nil, field); err != nil {
+		var element reflect.Type
+		if t != nil && t.Kind() == reflect.Slice {
+			element = t.Elem()
+		}
+		for i := 0; d.More(); i++ {
+			if err := d.value(element, fmt.Sprintf("%s[%d]", field, i)); err != nil {
 				return err
 			}
 		}

@@ -46,7 +46,8 @@ func (h *private) readLink(c echo.Context) (name string, link relay.LinkRequest,
 	if err := h.readJSON(c, &wire); err != nil {
 		return "", relay.LinkRequest{}, err
 	}
-	return wire.Name, linkRequest(wire.LinkRequest), nil
+	link, err = linkRequest("", wire.LinkRequest)
+	return wire.Name, link, err
 }
 
 const byteOrderMark = "\ufeff"
@@ -127,17 +128,19 @@ func registration(wire api.CreateRequest) (relay.Registration, error) {
 		OnExpiry:  relay.OnExpiry(wire.OnExpiry),
 		Tags:      wire.Tags,
 	}
+	var errs []error
 	if len(wire.Links) > 0 {
 		r.Links = make(map[string]relay.LinkRequest, len(wire.Links))
-		for name, link := range wire.Links {
-			r.Links[name] = linkRequest(link)
-		}
 	}
-	var err error
+	for _, name := range slices.Sorted(maps.Keys(wire.Links)) {
+		link, err := linkRequest("links."+name+".", wire.Links[name])
+		r.Links[name], errs = link, append(errs, err)
+	}
 	if wire.Approval != nil {
-		r.Approval, err = approval(*wire.Approval)
+		a, err := approval(*wire.Approval)
+		r.Approval, errs = a, append(errs, err)
 	}
-	return r, err
+	return r, errors.Join(errs...)
 }
 
 // expires converts a deadline from the wire format.
@@ -159,7 +162,9 @@ func expires(in string, at *time.Time) relay.Expires {
 	return e
 }
 
-func linkRequest(wire api.LinkRequest) relay.LinkRequest {
+// linkRequest converts a link from the wire format. at is the prefix of the names of its
+// fields.
+func linkRequest(at string, wire api.LinkRequest) (relay.LinkRequest, error) {
 	link := relay.LinkRequest{
 		LinkKind: relay.LinkKind{Type: relay.LinkType(wire.Type), Page: wire.Page},
 		Output:   relay.Payload(wire.Output), Error: wire.Error, Cause: wire.Cause, Approver: wire.Approver,
@@ -168,7 +173,9 @@ func linkRequest(wire api.LinkRequest) relay.LinkRequest {
 	if wire.Response != nil {
 		link.Response = relay.Response(*wire.Response)
 	}
-	return link
+	var err error
+	link.Guard, err = guard(at, wire)
+	return link, err
 }
 
 func approval(wire api.Approval) (*relay.Approval, error) {
@@ -248,17 +255,20 @@ func (h *private) render(cb relay.Callback) api.Callback {
 func (h *private) renderLink(cb relay.Callback, link relay.Link, a *relay.Approval) api.Link {
 	return api.Link{
 		Type: string(link.Type), URL: h.relay.URL(cb, link), Code: h.relay.Code(cb, link, a),
-		Page: link.Page, Approver: link.Approver, Closed: link.Closed,
+		Page: link.Page, Approver: link.Approver, Guarded: link.Guarded, Closed: link.Closed,
 	}
 }
 
-// renderWithCodes is render, with the codes that pages ask for. Only the caller who
-// registers or adds a link gets the codes, to send them separately from the links.
-// Registering again returns them again, since an answer may be lost.
-func (h *private) renderWithCodes(cb relay.Callback, a *relay.Approval) api.Callback {
+// renderWithSecrets is render, with the codes that pages ask for and the secrets that
+// the relay chose for senders. Only the caller who registers or adds a link gets them,
+// to send them separately from the links. Registering again returns them again, since
+// an answer may be lost.
+func (h *private) renderWithSecrets(cb relay.Callback, r relay.Registration) api.Callback {
 	wire := h.render(cb)
 	for _, link := range cb.Links {
-		wire.Links[link.Name] = h.renderLink(cb, link, a)
+		shown := h.renderLink(cb, link, r.Approval)
+		shown.Secret = h.relay.SenderSecret(cb, link, r.Links[link.Name].Guard)
+		wire.Links[link.Name] = shown
 	}
 	return wire
 }

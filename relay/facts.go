@@ -13,12 +13,12 @@ type Facts struct {
 	State      State
 	ByExpiry   bool   // the deadline made the outcome
 	ByThisLink bool   // this link gave the answer, or one of the decisions
-	SameAnswer bool   // what was recorded is the same as this answer or decision
+	SameAnswer bool   // what was recorded is the same as this answer or decision, or the same event
 	Reason     string // of a refused callback: AWS' error code
 	Overdue    bool   // the deadline has passed
 
 	LinkUnknown bool // the registration has no such link
-	LinkGuarded bool // a later release has put a guard on the link
+	LinkGuarded bool // the link has a guard that this release cannot check
 	LinkClosed  bool
 	Decided     bool // the link's approver has decided
 	Meanwhile   bool // the callback has changed since it was read

@@ -38,6 +38,7 @@ type masterKey struct {
 	page   []byte
 	digest []byte
 	proof  []byte
+	secret []byte
 	seal   cipher.AEAD
 }
 
@@ -103,7 +104,7 @@ func deriveKeys(name string, secret []byte) (*masterKey, error) {
 	}
 	return &masterKey{
 		name: name, id: derive("id"), link: derive("link"), page: derive("page"), digest: derive("digest"),
-		proof: derive("proof"), seal: seal,
+		proof: derive("proof"), secret: derive("sender secret"), seal: seal,
 	}, nil
 }
 
@@ -156,6 +157,16 @@ func (r *KeyRing) LinkKey(id CallbackID, link Link, keyName string) LinkKey {
 	return LinkKey(base32Lower.EncodeToString(raw))
 }
 
+// SenderSecret returns the secret of a callback's link under the named master key: see
+// [LinkRef.SenderSecret]. A repeated registration gets the same one.
+func (r *KeyRing) SenderSecret(id CallbackID, link Link, keyName string) string {
+	key, ok := r.named(keyName)
+	if !ok {
+		key = r.keys[0]
+	}
+	return LinkRef{ID: id, LinkKind: link.LinkKind, Number: link.Number, Generation: link.Generation, key: key}.SenderSecret()
+}
+
 // Resolve finds out which link a key in a request stands for. kinds are those that
 // the requested path serves. Resolve needs no look-up. Malformed keys, forged keys
 // and keys of another kind are all [ErrNotFound].
@@ -191,8 +202,16 @@ func (k *masterKey) linkMAC(kind LinkKind, id CallbackID, number byte, of Genera
 }
 
 func (k *masterKey) digestOf(id CallbackID, o Outcome) string {
-	sum := mac(k.digest, []byte(id), []byte{0}, []byte(o.Type), []byte{0}, []byte(o.Error), []byte{0}, o.Payload())
-	return base64.RawStdEncoding.EncodeToString(sum[:16])
+	return k.shortDigest([]byte(id), []byte{0}, []byte(o.Type), []byte{0}, []byte(o.Error), []byte{0}, o.Payload())
+}
+
+// eventDigest never equals a digest of an outcome, since no outcome has such a type.
+func (k *masterKey) eventDigest(id CallbackID, event string) string {
+	return k.shortDigest([]byte(id), []byte{0}, []byte("event"), []byte{0}, []byte(event))
+}
+
+func (k *masterKey) shortDigest(parts ...[]byte) string {
+	return base64.RawStdEncoding.EncodeToString(mac(k.digest, parts...)[:16])
 }
 
 func mac(key []byte, parts ...[]byte) []byte {

@@ -80,6 +80,7 @@ type Link struct {
 	Number     byte
 	Generation Generation
 	Approver   string // "" if the page asks for a name, or the link has no approver
+	Guarded    bool   // it has a [Guard]
 	Closed     bool   // withdrawn, or closed after too many wrong codes
 }
 
@@ -145,6 +146,19 @@ type LinkRef struct {
 // the same for every link of the callback. Without the master key, nobody can use
 // it to check a guessed payload.
 func (r LinkRef) Digest(o Outcome) string { return r.key.digestOf(r.ID, o) }
+
+// SenderSecret returns the value that a sender with a shared value posts to the link,
+// unless the registration chose one: 32 characters a-z and 2-7. It is derived from the
+// master key, so it is not stored, and it is not in the link: who only sees the URL
+// cannot post.
+func (r LinkRef) SenderSecret() string {
+	sum := mac(r.key.secret, []byte(r.ID), []byte{r.Number}, r.Generation.raw())
+	return base32Lower.EncodeToString(sum[:20])
+}
+
+// EventDigest returns a keyed digest of the id of an event, to recognise an event that
+// is sent again.
+func (r LinkRef) EventDigest(id string) string { return r.key.eventDigest(r.ID, id) }
 
 // parseLinkKey splits a key into what it claims and the MAC that must prove the
 // claim. Upper case is accepted, since some mail systems change the case.

@@ -24,6 +24,9 @@ type LinkRequest struct {
 	Title       string `json:"title,omitempty"`
 	Message     string `json:"message,omitempty"` // Markdown
 	ButtonLabel string `json:"button,omitempty"`  // "" for the default of the type
+	// Guard says which posts to a webhook link count; nil if all do. The store keeps it
+	// in a field of its own.
+	Guard *Guard `json:"-"`
 }
 
 // Response is what a link's sender or user gets in addition to the status.

@@ -14,6 +14,9 @@ import (
 // Post is what a machine posted to a link, unchanged and not yet interpreted. The
 // caller must not change it until [Service.Receive] returns.
 type Post struct {
+	// URL is the URL that the sender was given: the public URL, and the path and query
+	// as they arrived. Some senders sign it.
+	URL    string
 	Header http.Header
 	Query  string // as in the URL, without the question mark
 	Body   []byte // complete and as it was sent, so it may be compressed
@@ -39,6 +42,8 @@ type Receipt struct {
 	Verdict   Verdict
 	Duplicate bool     // the same answer was recorded before, and this is its verdict
 	Response  Response // what the registration of the link adds for its sender
+	// Handshake says that the post only tested the link.
+	Handshake bool
 	// Reply is the exact reply that the sender expects, instead of all of the above.
 	// If it has no Body, only its headers are added. It is nil for most posts.
 	Reply *senders.Reply
@@ -46,12 +51,28 @@ type Receipt struct {
 
 // BodyLimit returns how many bytes the body of a post to a link may have as it is
 // sent, and whether the link needs a body. Only webhook links do. The other links
-// read a body only because it could be a handshake, and ignore a longer one.
+// read a body only because it could be a handshake, and ignore a longer one. A
+// longer body may still be allowed: see [Service.LongerBodyLimit].
 func (s *Service) BodyLimit(link LinkRef, h http.Header) (limit int, needed bool) {
 	if link.Type == LinkWebhook {
 		return bodies.KindOf(h).MaxBytes(s.maxOutput), true
 	}
 	return senders.MaxHandshake, false
+}
+
+// LongerBodyLimit is [Service.BodyLimit] for a webhook link to which a longer body, or
+// one of unknown length, is posted. The rules of a guarded link can pick an output from
+// a body that is too long to be one. It asks the store; its errors are those of
+// [Store.Waiting].
+func (s *Service) LongerBodyLimit(ctx context.Context, link LinkRef, h http.Header) (int, error) {
+	_, _, err := s.store.Waiting(ctx, link, false)
+	if guarded := (*GuardedError)(nil); errors.As(err, &guarded) {
+		return bodies.KindOf(h).MaxBytes(s.maxBody), nil
+	}
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnavailable) {
+		return 0, err
+	}
+	return bodies.KindOf(h).MaxBytes(s.maxOutput), nil
 }
 
 // Receive takes what a machine posted to a link, in this order:
@@ -60,36 +81,62 @@ func (s *Service) BodyLimit(link LinkRef, h http.Header) (limit int, needed bool
 //  2. answer a handshake, which changes nothing;
 //  3. record any other post, as the type of the link says.
 //
-// A future check of the sender belongs before step 1, since signatures cover the
-// bytes as they were sent. Recognising events and applying rules to them belongs
-// between steps 2 and 3.
+// Only the store knows whether a link is guarded. If it is, the store records nothing,
+// and the post starts again, at its guard: see [Service.receiveGuarded]. So a link
+// without a guard costs no look-up.
 //
 // If Receive returns no error and the verdict is delivered or accepted, the outcome
 // is stored and will be delivered by this process or another one. Sending the same
 // outcome again is not an error. With any other verdict nothing was recorded.
 //
-// The errors are those of [Store.Answer] and [bodies.Kind.Convert], and for a
-// heartbeat those of [Service.heartbeat]. With an error nothing was recorded, with
+// The errors are those of [Store.Answer] and [bodies.Kind.Convert], for a heartbeat
+// those of [Service.heartbeat], and for a guarded link [*UnprovenError] and
+// [*RuleError]. With an error nothing was recorded, with
 // two exceptions. [ErrTaskClosed] and [ErrRefused] can also mean that the outcome was
 // recorded, and that Step Functions then refused it. After [ErrUnavailable] it may be
 // recorded, perhaps in too few copies; sending it again finds out.
 func (s *Service) Receive(ctx context.Context, link LinkRef, p Post) (Receipt, error) {
+	receipt, err := s.receivePlain(ctx, link, p)
+	if guarded := (*GuardedError)(nil); errors.As(err, &guarded) {
+		return s.receiveGuarded(ctx, link, p, guarded)
+	}
+	return receipt, err
+}
+
+// receivePlain takes a post as if its link had no guard.
+func (s *Service) receivePlain(ctx context.Context, link LinkRef, p Post) (Receipt, error) {
 	body, err := s.convert(link, p)
 	if err != nil {
-		return Receipt{}, err
+		return Receipt{}, s.guardBefore(ctx, link, err)
 	}
 	if reply, found := p.handshake(body); found {
 		return s.answerHandshake(ctx, link, reply)
 	}
 	switch link.Type {
 	case LinkWebhook:
-		return s.answer(ctx, link, Outcome{Type: OutcomeSuccess, Output: body})
+		if err := CheckOutput(body, s.maxOutput); err != nil {
+			return Receipt{}, s.guardBefore(ctx, link, err)
+		}
+		return s.answer(ctx, link, Outcome{Type: OutcomeSuccess, Output: body}, nil)
 	case LinkHeartbeat:
-		response, err := s.heartbeat(ctx, link)
+		response, err := s.heartbeat(ctx, link, false)
 		return Receipt{ID: link.ID, Verdict: PostAlive, Response: response}, err
 	default:
 		return s.answerFixed(ctx, link)
 	}
+}
+
+// guardBefore returns what is wrong with a body, or a [*GuardedError] if the link is
+// guarded: then the sender must first prove itself.
+func (s *Service) guardBefore(ctx context.Context, link LinkRef, wrong error) error {
+	if errors.Is(wrong, ErrOverloaded) || link.Type != LinkWebhook {
+		return wrong
+	}
+	_, _, err := s.store.Waiting(ctx, link, false)
+	if guarded := (*GuardedError)(nil); errors.As(err, &guarded) {
+		return guarded
+	}
+	return wrong
 }
 
 // convert converts the body of a post to JSON. If a link needs no body, a body that
@@ -119,23 +166,19 @@ func (p Post) handshake(body []byte) (senders.Reply, bool) {
 // get an error. So that it was answered is no error; all others are those of
 // [Store.Waiting].
 func (s *Service) answerHandshake(ctx context.Context, link LinkRef, reply senders.Reply) (Receipt, error) {
-	if _, _, err := s.store.Waiting(ctx, link); err != nil && !errors.Is(err, ErrAlreadyAnswered) {
+	if _, _, err := s.store.Waiting(ctx, link, false); err != nil && !errors.Is(err, ErrAlreadyAnswered) {
 		return Receipt{}, err
 	}
-	return Receipt{ID: link.ID, Verdict: PostIgnored, Reply: &reply}, nil
+	s.note(ctx, link, Note{Verdict: NoteHandshake, Reason: reply.Sender})
+	return Receipt{ID: link.ID, Verdict: PostIgnored, Handshake: true, Reply: &reply}, nil
 }
 
 // answer records an outcome, unless it is already recorded, and delivers it. The
-// output must pass [CheckOutput].
-func (s *Service) answer(ctx context.Context, link LinkRef, o Outcome) (Receipt, error) {
-	if o.Type == OutcomeSuccess {
-		if err := CheckOutput(o.Output, s.maxOutput); err != nil {
-			return Receipt{}, err
-		}
-	}
+// output must pass [CheckOutput]. passed is nil unless the post passed a guard.
+func (s *Service) answer(ctx context.Context, link LinkRef, o Outcome, passed *Passed) (Receipt, error) {
 	// The whole answer has arrived. If the sender hangs up now, the answer must still
 	// be recorded, and this process must still learn that it was.
-	recorded, err := s.store.Answer(context.WithoutCancel(ctx), link, o)
+	recorded, err := s.store.Answer(context.WithoutCancel(ctx), link, o, passed)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -182,15 +225,21 @@ func (s *Service) answerFixed(ctx context.Context, link LinkRef) (Receipt, error
 	if err := f.Refusal(); err != nil {
 		return Receipt{}, fmt.Errorf("answer %s: %w", v.ID, err)
 	}
-	return s.answer(ctx, link, v.Request.Outcome())
+	outcome := v.Request.Outcome()
+	if outcome.Type == OutcomeSuccess { // the limit may be lower than it was at the registration
+		if err := CheckOutput(outcome.Output, s.maxOutput); err != nil {
+			return Receipt{}, err
+		}
+	}
+	return s.answer(ctx, link, outcome, nil)
 }
 
 // heartbeat tells Step Functions at once that the task is being worked on. Nothing
 // is stored and nothing is tried again: the sender gets the result of this one call.
 // It returns the link's response. In addition to the errors of [Store.Waiting] it
 // reports [ErrTaskClosed], [ErrRefused], [ErrOverloaded] and [ErrUnavailable].
-func (s *Service) heartbeat(ctx context.Context, link LinkRef) (Response, error) {
-	task, response, err := s.store.Waiting(ctx, link)
+func (s *Service) heartbeat(ctx context.Context, link LinkRef, passed bool) (Response, error) {
+	task, response, err := s.store.Waiting(ctx, link, passed)
 	if err != nil {
 		return Response{}, err
 	}

@@ -205,7 +205,7 @@ func (r *Registration) NumberedLinks() []Link {
 	for _, name := range slices.Sorted(maps.Keys(r.Links)) {
 		link := r.Links[name]
 		links = append(links, Link{
-			Name: name, LinkKind: link.LinkKind, Approver: link.Approver,
+			Name: name, LinkKind: link.LinkKind, Approver: link.Approver, Guarded: link.Guard != nil,
 			Number: byte(len(links)), //nolint:gosec // at most MaxLinks
 		})
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"callback-relay/forms"
+	"callback-relay/rules"
 )
 
 // Deliverer brings a leased outcome to Step Functions. It returns the result. If
@@ -32,15 +34,25 @@ type ServiceOptions struct {
 	Keys        *KeyRing
 	Deliverer   Deliverer
 	Heartbeater Heartbeater
+	Senders     Senders // of the configuration file
+	Metrics     PostMetrics
+	Logger      *slog.Logger
 
 	PublicURL     *url.URL      // what links begin with; may carry a path
 	DefaultExpiry time.Duration // of a registration that names no deadline
 	MaxExpiry     time.Duration
 	MaxOutput     int // bytes, at most [MaxOutputBytes]
+	// MaxBody is how many bytes the body of a post to a guarded link may have, as JSON.
+	// It is at least MaxOutput.
+	MaxBody int
+	Now     func() time.Time // for the age of signatures; by default [time.Now]
 }
 
-// formBytes bounds the memory for cached forms, in bytes.
-const formBytes = 16 << 20
+// How much memory is for cached forms and compiled rules, in bytes.
+const (
+	formBytes = 16 << 20
+	ruleBytes = 16 << 20
+)
 
 // Service is the relay's rules: every request goes through it, from either
 // listener. Its parts are unexported, so that no caller can bypass the rules.
@@ -49,21 +61,32 @@ type Service struct {
 	keys        *KeyRing
 	deliverer   Deliverer
 	heartbeater Heartbeater
+	senders     Senders
+	metrics     PostMetrics
+	logger      *slog.Logger
 	forms       *forms.Cache
+	rules       *rules.Cache
+	now         func() time.Time
 
 	publicURL     url.URL
 	base          string // publicURL, without a slash at its end
 	defaultExpiry time.Duration
 	maxExpiry     time.Duration
 	maxOutput     int
+	maxBody       int
 }
 
 // NewService returns a service made of the given parts.
 func NewService(o ServiceOptions) *Service {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	return &Service{
-		store: o.Store, keys: o.Keys, deliverer: o.Deliverer, heartbeater: o.Heartbeater, forms: forms.NewCache(formBytes),
+		store: o.Store, keys: o.Keys, deliverer: o.Deliverer, heartbeater: o.Heartbeater,
+		senders: o.Senders, metrics: o.Metrics, logger: o.Logger, now: o.Now,
+		forms: forms.NewCache(formBytes), rules: rules.NewCache(ruleBytes),
 		publicURL: *o.PublicURL, base: strings.TrimSuffix(o.PublicURL.String(), "/"),
-		defaultExpiry: o.DefaultExpiry, maxExpiry: o.MaxExpiry, maxOutput: o.MaxOutput,
+		defaultExpiry: o.DefaultExpiry, maxExpiry: o.MaxExpiry, maxOutput: o.MaxOutput, maxBody: o.MaxBody,
 	}
 }
 
@@ -80,6 +103,7 @@ func (s *Service) Prove(nonce string) (proof string, ok bool) { return s.keys.Pr
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.defaultExpiry)
 	wrong, invisible := r.check(s.maxExpiry, s.maxOutput), r.invisibleTexts()
+	wrong = append(wrong, s.checkGuards(r.Links, func(name string) string { return "links." + name + "." })...)
 	if len(wrong) > 0 {
 		return Callback{}, false, errors.Join(append(wrong, invisible...)...)
 	}
@@ -118,6 +142,16 @@ func (s *Service) Code(cb Callback, link Link, a *Approval) string {
 	return s.keys.Code(cb.ID, link, cb.Key)
 }
 
+// SenderSecret returns the value that the sender of a guarded link posts in a header or
+// as a password, or "" if the relay did not choose it. Only the caller who registers or
+// adds the link gets it.
+func (s *Service) SenderSecret(cb Callback, link Link, g *Guard) string {
+	if g == nil || g.Inline == nil || !g.Inline.WantsValue() {
+		return ""
+	}
+	return s.keys.SenderSecret(cb.ID, link, cb.Key)
+}
+
 // Reschedule gives a pending callback another deadline. The bounds are those of a
 // registration, counted from now.
 func (s *Service) Reschedule(ctx context.Context, id CallbackID, e Expires) (Callback, error) {
@@ -147,6 +181,7 @@ func (s *Service) AddLink(ctx context.Context, id CallbackID, name string, l Lin
 	return s.store.AddLink(ctx, id, name, l, func(cb Callback, a *Approval) error {
 		var m mistakes
 		m.checkAdded(name, l, cb, a, s.maxOutput)
+		m = append(m, s.checkGuards(map[string]LinkRequest{name: l}, func(string) string { return "" })...)
 		return errors.Join(m...)
 	})
 }
@@ -160,6 +195,12 @@ func (s *Service) Cancel(ctx context.Context, id CallbackID) (Callback, error) {
 // Inspect returns the current state of a callback.
 func (s *Service) Inspect(ctx context.Context, id CallbackID) (Callback, error) {
 	return s.store.Get(ctx, id)
+}
+
+// History returns what was not the straight way to the outcome of a callback, oldest
+// first. It has at most 50 entries.
+func (s *Service) History(ctx context.Context, id CallbackID) ([]HistoryEntry, error) {
+	return s.store.History(ctx, id)
 }
 
 // List returns a page of callbacks in the order of [Store.List]: 20 callbacks, if

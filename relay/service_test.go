@@ -18,6 +18,7 @@ import (
 // scripted replaces the store, the outbox and Step Functions: it returns what a test
 // sets, and records its calls. Package main tests the service with the real ones.
 type scripted struct {
+	notes []relay.Note
 	relay.Store
 	recorded relay.Recorded
 	settled  relay.Settlement
@@ -46,13 +47,13 @@ func (s *scripted) Find(context.Context, relay.NewCallback) (relay.Callback, err
 	return s.found, s.err
 }
 
-func (s *scripted) Answer(ctx context.Context, _ relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
+func (s *scripted) Answer(ctx context.Context, _ relay.LinkRef, o relay.Outcome, _ *relay.Passed) (relay.Recorded, error) {
 	s.answers++
 	s.answered, s.hungUp = o, ctx.Err() != nil
 	return s.recorded, s.err
 }
 
-func (s *scripted) Waiting(context.Context, relay.LinkRef) (relay.TaskToken, relay.Response, error) {
+func (s *scripted) Waiting(context.Context, relay.LinkRef, bool) (relay.TaskToken, relay.Response, error) {
 	return "task", relay.Response{}, s.err
 }
 
@@ -65,6 +66,11 @@ func (s *scripted) Deliver(_ context.Context, d relay.Delivery) relay.Settlement
 	s.deliveries++
 	s.delivered = d
 	return s.settled
+}
+
+func (s *scripted) Note(_ context.Context, _ relay.LinkRef, n relay.Note) error {
+	s.notes = append(s.notes, n)
+	return nil
 }
 
 func (s *scripted) Heartbeat(context.Context, relay.TaskToken) error { return s.beatErr }

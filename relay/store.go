@@ -12,7 +12,8 @@ type Store interface {
 	// Create stores a callback, or finds the one already stored for the task token;
 	// created tells which. It reports [ErrSettingsDiffer],
 	// [ErrRegistrationCancelled] and, for a deadline that has passed or is too far
-	// away, [*InvalidFieldError].
+	// away, [*InvalidFieldError]. Guards cannot be stored while a replica is alive that
+	// cannot check them: the error is [ErrUnavailable].
 	Create(ctx context.Context, n NewCallback) (cb Callback, created bool, err error)
 
 	// Find returns the callback that is already stored for the task token, or reports
@@ -23,11 +24,17 @@ type Store interface {
 	// Repeating the first answer is not an error. Otherwise the error says why the
 	// answer is refused: [ErrNotFound], [ErrAlreadyAnswered], [ErrExpired],
 	// [ErrCancelled], [ErrLinkClosed], [ErrTaskClosed] or [ErrRefused].
-	Answer(ctx context.Context, link LinkRef, o Outcome) (Recorded, error)
+	//
+	// passed says that the answer has passed the guard of the link. Without it, the
+	// error for a guarded link is [*GuardedError], whatever the state of the callback.
+	// An answer whose event is that of the first answer counts as a repetition, even
+	// if its outcome is another.
+	Answer(ctx context.Context, link LinkRef, o Outcome, passed *Passed) (Recorded, error)
 
 	// Waiting returns the task token of a callback that still waits, and the link's
-	// response. Its errors are those of Answer.
-	Waiting(ctx context.Context, link LinkRef) (TaskToken, Response, error)
+	// response. passed says that the guard of the link was passed. The errors are those
+	// of Answer.
+	Waiting(ctx context.Context, link LinkRef, passed bool) (TaskToken, Response, error)
 
 	// View returns a callback as its link shows it. It reports [ErrNotFound] and
 	// what [View.Refusal] returns.
@@ -56,7 +63,9 @@ type Store interface {
 	// that already has the name, for good, as Revoke does. First AddLink passes to
 	// judge the callback and its approval, nil for a callback without pages. If
 	// judge reports an error, AddLink returns it and changes nothing.
-	// Otherwise the error is [ErrTooManyLinks], [ErrLinksUsedUp] or as for Answer.
+	// Otherwise the error is [ErrTooManyLinks], [ErrLinksUsedUp] or as for Answer. Like
+	// Create, it reports [ErrUnavailable] for a link with a guard while a replica is
+	// alive that cannot check guards.
 	AddLink(ctx context.Context, id CallbackID, name string, l LinkRequest, judge func(Callback, *Approval) error) (View, error)
 
 	// Reschedule gives a pending callback another deadline. It reports
@@ -67,6 +76,13 @@ type Store interface {
 	// Cancel withdraws a pending callback. Cancelling it again is not an error.
 	// Otherwise the error is as for Answer.
 	Cancel(ctx context.Context, id CallbackID) (Callback, error)
+
+	// Note adds an entry to the history of a link's callback. Equal entries in a row are
+	// counted, and the oldest of more than 50 goes.
+	Note(ctx context.Context, link LinkRef, n Note) error
+
+	// History returns the history of a callback, oldest first, or [ErrNotFound].
+	History(ctx context.Context, id CallbackID) ([]HistoryEntry, error)
 
 	// Get returns a callback, or [ErrNotFound].
 	Get(ctx context.Context, id CallbackID) (Callback, error)

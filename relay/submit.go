@@ -66,12 +66,12 @@ func (s *Service) submitOnce(ctx context.Context, link LinkRef, v View, sub Subm
 	case err != nil:
 		return v, err
 	case link.Type == LinkHeartbeat:
-		_, err := s.heartbeat(ctx, link)
+		_, err := s.heartbeat(ctx, link, false)
 		return v, err
 	case link.Type != LinkApproval:
 		outcome := v.Request.Outcome()
 		return s.record(ctx, v, v.Decisions, &outcome, func(ctx context.Context) (Recorded, error) {
-			return s.store.Answer(ctx, link, outcome)
+			return s.store.Answer(ctx, link, outcome, nil)
 		})
 	}
 	decisions := append(slices.Clip(v.Decisions), d)

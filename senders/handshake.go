@@ -3,6 +3,9 @@ package senders
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -34,9 +37,40 @@ const MaxHandshake = 16 << 10
 // sender expects. It knows only handshakes that cannot be mistaken for anything else,
 // each from its sender's own documentation or source.
 func Handshake(p Post) (Reply, bool) {
+	return findHandshake(p, func(handshake) bool { return true })
+}
+
+// Handshake is [Handshake] for a link of this sender alone. proven says that the post has
+// passed [Sender.Check]. Before that, only those handshakes count that the sender does
+// not sign; after it, those that take a secret are answered too. json is what the body
+// becomes.
+func (s *Sender) Handshake(ctx context.Context, r Request, json []byte, proven bool) (Reply, bool) {
+	p := Post{Header: r.Header, Query: r.Query, JSON: json}
+	reply, found := findHandshake(p, func(h handshake) bool { return h.sender == s.row.Name && (proven || h.unsigned) })
+	if found && proven && s.row.Name == "zoom" {
+		if secret, err := s.prover.prove(ctx, r); err == nil {
+			reply = zoomReply(p.body().text("payload", "plainToken"), secret)
+		}
+	}
+	return reply, found
+}
+
+// zoomReply is the reply to Zoom's handshake, which only the holder of the secret can
+// give.
+func zoomReply(plain string, secret []byte) Reply {
+	encrypted := hmacKey{secret, sha256.New}.sum([]byte(plain))
+	body, _ := json.Marshal(struct { // two strings
+		Plain     string `json:"plainToken"`
+		Encrypted string `json:"encryptedToken"`
+	}{plain, hex.EncodeToString(encrypted)})
+	return Reply{Sender: "zoom", Status: http.StatusOK, Body: body, ContentType: "application/json"}
+}
+
+// findHandshake returns the reply to the first handshake that counts.
+func findHandshake(p Post, counts func(handshake) bool) (Reply, bool) {
 	long := len(p.JSON) > MaxHandshake
 	for _, h := range handshakes {
-		if long && h.mark != "" {
+		if !counts(h) || long && h.mark != "" {
 			continue
 		}
 		if h.header != "" && p.Header.Get(h.header) == "" || !bytes.Contains(p.JSON, []byte(h.mark)) {
@@ -107,48 +141,52 @@ func object(name string, value json.RawMessage) Reply {
 	return Reply{Body: body, ContentType: "application/json"}
 }
 
-// handshakes are tried in turn. A row is skipped if its header is missing or the body
-// does not contain its mark, so most answers are checked quickly.
-var handshakes = []struct {
+// handshake is one way in which a sender tests a URL. It is skipped if its header is
+// missing or the body does not contain its mark, so most answers are checked quickly.
+type handshake struct {
 	sender, header, mark string
 	reply                func(Post, members) (Reply, bool)
-}{
+	unsigned             bool // the sender does not sign it
+}
+
+// handshakes are tried in turn.
+var handshakes = []handshake{
 	{"github", "X-GitHub-Event", "", func(p Post, _ members) (Reply, bool) {
 		return noted, p.Header.Get("X-GitHub-Event") == "ping"
-	}},
+	}, false},
 	{"slack", "", "url_verification", func(_ Post, body members) (Reply, bool) {
 		challenge := body.text("challenge")
 		return plain(challenge), body.text("type") == "url_verification" && challenge != ""
-	}},
+	}, false},
 	// The relay does not call the URL that confirms a subscription: nobody outside may
 	// choose which URLs the relay calls.
 	{"sns", "X-Amz-Sns-Message-Type", "", func(p Post, _ members) (Reply, bool) {
 		return noted, isConfirmation(p.Header.Get("X-Amz-Sns-Message-Type"))
-	}},
+	}, false},
 	{"sns", "", "SubscribeURL", func(_ Post, body members) (Reply, bool) {
 		return noted, isConfirmation(body.text("Type")) && body.text("TopicArn") != "" && body.text("SubscribeURL") != ""
-	}},
+	}, false},
 	{"event-grid", "", "validationCode", func(p Post, body members) (Reply, bool) {
 		var data members
 		_ = json.Unmarshal(body["data"], &data) // nil if it is not an object
 		named := p.Header.Get("Aeg-Event-Type") == "SubscriptionValidation" ||
 			body.text("eventType") == "Microsoft.EventGrid.SubscriptionValidationEvent"
 		return object("validationResponse", data["validationCode"]), named && data.text("validationCode") != ""
-	}},
+	}, true},
 	{"microsoft-graph", "", "", func(p Post, _ members) (Reply, bool) {
 		challenge := p.Query.Get("validationToken")
 		return plain(challenge), challenge != "" && string(p.JSON) == "{}"
-	}},
+	}, true},
 	{"zoom", "", "endpoint.url_validation", func(_ Post, body members) (Reply, bool) {
 		return noted, body.text("event") == "endpoint.url_validation" && body.text("payload", "plainToken") != ""
-	}},
+	}, false},
 	{"asana", "X-Hook-Secret", "", func(p Post, _ members) (Reply, bool) {
 		const name = "X-Hook-Secret"
 		return Reply{Header: http.Header{name: {p.Header.Get(name)}}}, string(p.JSON) == "{}"
-	}},
+	}, true},
 	{"asana", "X-Hook-Signature", "events", func(_ Post, body members) (Reply, bool) {
 		return noted, body.isEmptyList("events") // a sign of life, every eight hours
-	}},
+	}, false},
 	{"discord", "X-Signature-Ed25519", "type", func(_ Post, body members) (Reply, bool) {
 		switch string(body["type"]) {
 		case "0": // of events
@@ -157,7 +195,7 @@ var handshakes = []struct {
 			return object("type", body["type"]), body["event"] == nil
 		}
 		return Reply{}, false
-	}},
+	}, false},
 	{"twitch", "Twitch-Eventsub-Message-Type", "", func(p Post, body members) (Reply, bool) {
 		switch p.Header.Get("Twitch-Eventsub-Message-Type") {
 		case "webhook_callback_verification":
@@ -166,29 +204,29 @@ var handshakes = []struct {
 			return noted, true
 		}
 		return Reply{}, false
-	}},
+	}, false},
 	{"monday", "", "challenge", func(_ Post, body members) (Reply, bool) {
 		return object("challenge", body["challenge"]), len(body) == 1 && body.text("challenge") != ""
-	}},
+	}, true},
 	{"notion", "", "verification_token", func(_ Post, body members) (Reply, bool) {
 		return noted, len(body) == 1 && strings.HasPrefix(body.text("verification_token"), "secret_")
-	}},
+	}, true},
 	{"dropbox-sign", "", "callback_test", func(_ Post, body members) (Reply, bool) {
 		event := Post{JSON: []byte(body.text("json"))}.body()
 		return plain("Hello API Event Received"), event.text("event", "event_type") == "callback_test"
-	}},
+	}, false},
 	{"xero", "X-Xero-Signature", "events", func(_ Post, body members) (Reply, bool) {
 		return Reply{Body: []byte{}}, body.isEmptyList("events")
-	}},
+	}, false},
 	{"pagerduty", "X-PagerDuty-Signature", "pagey.ping", func(_ Post, body members) (Reply, bool) {
 		return noted, body.text("event", "event_type") == "pagey.ping"
-	}},
+	}, false},
 	{"intercom", "", "notification_event", func(_ Post, body members) (Reply, bool) {
 		return noted, body.text("type") == "notification_event" && body.text("topic") == "ping"
-	}},
+	}, false},
 	{"mandrill", "X-Mandrill-Signature", "", func(p Post, _ members) (Reply, bool) {
 		return noted, string(p.JSON) == `{"mandrill_events":"[]"}`
-	}},
+	}, false},
 }
 
 // isConfirmation tells whether an SNS message is about the subscription itself.

@@ -11,22 +11,31 @@ import (
 )
 
 // Answer implements [relay.Store].
-func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
-	return s.answer(ctx, link, o, "", nil)
+func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome, passed *relay.Passed) (relay.Recorded, error) {
+	return s.answer(ctx, link, o, passed, "", nil)
 }
 
 // answer records an answer. If decisions led to it, before is the number of
 // decisions before the last, and decisions are all of them, sealed.
-func (s *Store) answer(ctx context.Context, link relay.LinkRef, o relay.Outcome, before string, decisions []byte) (relay.Recorded, error) {
-	id, digest := link.ID, link.Digest(o)
+func (s *Store) answer(
+	ctx context.Context, link relay.LinkRef, o relay.Outcome, passed *relay.Passed, before string, decisions []byte,
+) (relay.Recorded, error) {
+	id, digest, event := link.ID, link.Digest(o), ""
+	if passed != nil && passed.EventID != "" {
+		event = link.EventDigest(passed.EventID)
+	}
 	transition, lease, trace := relay.TransitionOf(relay.EventAnswer), rand.Text(), s.trace(ctx)
 	got, err := s.runDurably(ctx, answerScript,
 		[]string{callbackKey(id), deadlineKey(id.Partition()), dueKey(id.Partition())},
 		string(id), string(transition.From), string(transition.To), string(o.Type), o.Error,
 		s.keys.Seal(id, outcomeField, o.Payload()), digest, strconv.Itoa(int(link.Number)),
-		s.lease.Milliseconds(), lease, before, decisions, trace, link.LinkKind.String(), string(link.Generation))
+		s.lease.Milliseconds(), lease, before, decisions, trace, link.LinkKind.String(), string(link.Generation),
+		passedVersion(passed != nil), event)
 	if err != nil {
 		return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)
+	}
+	if got.verdict() == "guarded" {
+		return relay.Recorded{}, s.guarded("answer", link, got)
 	}
 	if got.verdict() == "recorded" {
 		registered := got.text("trace")

@@ -108,7 +108,7 @@ func testTimings(t *testing.T, r *redisUnderTest) {
 	reg := registration("task")
 	cb, _, err := s.Create(ctx, relay.Prepare(r.keys, reg, maxExpiry))
 	r.must(err)
-	_, err = s.Answer(ctx, r.link(cb, "default"), success(`1`))
+	_, err = s.Answer(ctx, r.link(cb, "default"), success(`1`), nil)
 	r.must(err)
 	_, err = s.Get(ctx, cb.ID)
 	r.must(err)

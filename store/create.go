@@ -12,11 +12,11 @@ import (
 
 // Create implements [relay.Store].
 func (s *Store) Create(ctx context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
-	if full := s.last.Load().full(); full != nil {
+	if cannot := s.creatable(ctx, n); cannot != nil {
 		// Even if no callback can be created, an existing one can be found.
 		cb, err := s.Find(ctx, n)
 		if errors.Is(err, relay.ErrNotFound) {
-			err = full
+			err = fmt.Errorf("create %s: %w", n.ID, cannot)
 		}
 		return cb, false, err
 	}
@@ -41,6 +41,17 @@ func (s *Store) Create(ctx context.Context, n relay.NewCallback) (relay.Callback
 	return relay.Callback{}, false, unexpected("create", n.ID, got)
 }
 
+// creatable says why the callback cannot be created now, or returns nil.
+func (s *Store) creatable(ctx context.Context, n relay.NewCallback) error {
+	if full := s.last.Load().full(); full != nil {
+		return full
+	}
+	if len(guards(n)) > 0 {
+		return s.guardable(ctx)
+	}
+	return nil
+}
+
 // Find implements [relay.Store].
 func (s *Store) Find(ctx context.Context, n relay.NewCallback) (relay.Callback, error) {
 	return s.find(ctx, append([]relay.CallbackID{n.ID}, n.OlderIDs...), n)
@@ -60,11 +71,11 @@ func (s *Store) find(ctx context.Context, ids []relay.CallbackID, n relay.NewCal
 
 // create seals the secrets and stores the callback, unless it exists.
 func (s *Store) create(ctx context.Context, n *relay.NewCallback) (reply, error) {
-	known, err := s.knowGenerations(ctx)
+	known, err := s.allKnow(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !known {
+	if !known.generations {
 		for i := range n.Links {
 			n.Links[i].Generation = ""
 		}
@@ -76,11 +87,14 @@ func (s *Store) create(ctx context.Context, n *relay.NewCallback) (reply, error)
 	asked := newContent(*n)
 	form, ms := expires(n.Asked.Expires)
 	partition := n.ID.Partition()
-	return s.runDurably(ctx, createScript,
-		append([]string{callbackKey(n.ID), deadlineKey(partition), createdKey(partition)}, endedKeys(partition)...),
+	args := []any{
 		string(n.ID), string(n.State), form, ms, n.MaxExpiry.Milliseconds(), newSpec(*n).encode(),
 		s.seal(n.ID, taskTokenField, n.Asked.TaskToken.Reveal()), s.seal(n.ID, contentField, asked.encode()),
-		s.seal(n.ID, approversField, names), s.seal(n.ID, summaryField, asked.summary(n.Links).encode()), s.trace(ctx))
+		s.seal(n.ID, approversField, names), s.seal(n.ID, summaryField, asked.summary(n.Links).encode()), s.trace(ctx),
+	}
+	return s.runDurably(ctx, createScript,
+		append([]string{callbackKey(n.ID), deadlineKey(partition), createdKey(partition)}, endedKeys(partition)...),
+		append(args, s.sealGuards(n.ID, guards(*n))...)...)
 }
 
 // existing returns an existing callback to a repeated registration. It is an error
@@ -106,8 +120,9 @@ func (s *Store) existing(ctx context.Context, id relay.CallbackID, n relay.NewCa
 	return cb, nil
 }
 
-// sameContent returns whether a registration asks for the same approvers, and for
-// links that do and show the same, as the callback was registered with.
+// sameContent returns whether a registration asks for the same approvers, for links
+// that do and show the same, and for the same guards, as the callback was registered
+// with.
 func (s *Store) sameContent(ctx context.Context, rec record, n relay.NewCallback) (bool, error) {
 	values, err := s.redis.HMGet(ctx, callbackKey(rec.id), summaryField).Result()
 	if err != nil {
@@ -117,5 +132,8 @@ func (s *Store) sameContent(ctx context.Context, rec record, n relay.NewCallback
 	if err := s.open(rec.id, summaryField, strings.Join(texts(values), ""), &kept); err != nil {
 		return false, err
 	}
-	return kept.encode() == newContent(n).summary(n.Links).encode() && maps.Equal(rec.approvers, approvers(n.Links)), nil
+	if kept.encode() != newContent(n).summary(n.Links).encode() || !maps.Equal(rec.approvers, approvers(n.Links)) {
+		return false, nil
+	}
+	return s.sameGuards(ctx, rec.id, guards(n))
 }

@@ -52,7 +52,7 @@ func (s *Store) Decide(ctx context.Context, link relay.LinkRef, all []relay.Deci
 	decisions, remarks := encodeDecisions(all)
 	sealed := s.seal(id, decisionsField, decisions)
 	if o != nil {
-		return s.answer(ctx, link, *o, before, sealed)
+		return s.answer(ctx, link, *o, nil, before, sealed)
 	}
 	got, err := s.runDurably(ctx, decideScript, []string{callbackKey(id)},
 		string(relay.StatePending), strconv.Itoa(int(link.Number)), before, sealed, s.seal(id, remarksField, remarks),

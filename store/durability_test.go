@@ -48,7 +48,7 @@ func fewerReplicasThanAskedFor(t *testing.T, primary *redistest.Server) {
 		var asked sync.WaitGroup // each is kept for as long as copies may take
 		for what, ask := range map[string]func() error{
 			"create": func() error { _, _, err := r.Create(t.Context(), registration("new"), maxExpiry); return err },
-			"answer": func() error { _, err := r.Answer(t.Context(), link, success(`1`)); return err },
+			"answer": func() error { _, err := r.Answer(t.Context(), link, success(`1`), nil); return err },
 			"cancel": func() error { _, err := r.Cancel(t.Context(), cancelled.ID); return err },
 		} {
 			asked.Go(func() {
@@ -66,7 +66,7 @@ func fewerReplicasThanAskedFor(t *testing.T, primary *redistest.Server) {
 	if _, created, err := r.Create(t.Context(), registration("new"), maxExpiry); err != nil || created {
 		t.Errorf("create: new %v, %v", created, err)
 	}
-	if got, err := r.Answer(t.Context(), r.link(answered, "default"), success(`1`)); err != nil || !got.Duplicate {
+	if got, err := r.Answer(t.Context(), r.link(answered, "default"), success(`1`), nil); err != nil || !got.Duplicate {
 		t.Errorf("answer: %+v, %v", got, err)
 	}
 	if _, err := r.Cancel(t.Context(), cancelled.ID); err != nil {

@@ -35,7 +35,7 @@ func TestFullRedisDrains(t *testing.T) {
 		t.Errorf("create: %v, want ErrUnavailable", err)
 	}
 	before := r.hash(pending)
-	if _, err := r.Answer(ctx, r.link(pending, "default"), success(`2`)); !errors.Is(err, relay.ErrUnavailable) {
+	if _, err := r.Answer(ctx, r.link(pending, "default"), success(`2`), nil); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("answer: %v, want ErrUnavailable", err)
 	}
 	if fmt.Sprint(r.hash(pending)) != fmt.Sprint(before) || r.inSet(pending, "due") {
@@ -92,8 +92,8 @@ func TestRedisAway(t *testing.T) {
 	link := r.link(cb, "default")
 	for name, ask := range map[string]func() error{
 		"create":  func() error { _, _, err := r.Create(ctx, registration("task"), maxExpiry); return err },
-		"answer":  func() error { _, err := r.Answer(ctx, link, success(`1`)); return err },
-		"waiting": func() error { _, _, err := r.Waiting(ctx, link); return err },
+		"answer":  func() error { _, err := r.Answer(ctx, link, success(`1`), nil); return err },
+		"waiting": func() error { _, _, err := r.Waiting(ctx, link, false); return err },
 		"view":    func() error { _, err := r.View(ctx, link); return err },
 		"decide":  func() error { _, err := r.Decide(ctx, link, make([]relay.Decision, 1), nil); return err },
 		"guess":   func() error { _, err := r.Guess(ctx, link, false); return err },

@@ -39,7 +39,7 @@ func testGuardedLink(t *testing.T, r *redisUnderTest) {
 	ended := map[string]func(cb relay.Callback){
 		"waiting": func(relay.Callback) {},
 		"answered through this very link": func(cb relay.Callback) {
-			_, err := r.Answer(t.Context(), r.link(cb, "done"), success(`{"by":"a thief"}`))
+			_, err := r.Answer(t.Context(), r.link(cb, "done"), success(`{"by":"a thief"}`), nil)
 			r.must(err)
 		},
 		"cancelled": func(cb relay.Callback) { _, err := r.Cancel(t.Context(), cb.ID); r.must(err) },
@@ -75,10 +75,10 @@ func testUnguardedBesideGuarded(t *testing.T, r *redisUnderTest) {
 	})
 	r.guard(cb, "b", `"sender"`)
 	r.guard(cb, "c", `null`)
-	if _, err := r.Answer(t.Context(), r.link(cb, "b"), success(`1`)); !errors.Is(err, relay.ErrUnavailable) {
+	if _, err := r.Answer(t.Context(), r.link(cb, "b"), success(`1`), nil); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("guarded: %v", err)
 	}
-	if got, err := r.Answer(t.Context(), r.link(cb, "c"), success(`1`)); err != nil || got.Delivery == nil {
+	if got, err := r.Answer(t.Context(), r.link(cb, "c"), success(`1`), nil); err != nil || got.Delivery == nil {
 		t.Errorf("not guarded: %+v, %v", got, err)
 	}
 }
@@ -110,7 +110,7 @@ func testGuardStays(t *testing.T, r *redisUnderTest) {
 	if diff := cmp.Diff(map[string]string{`"yes"`: `{"sender":"x"};null;["more"];`, `"dana"`: "null;", `"done"`: `"y";null;["more"];`}, found); diff != "" {
 		t.Errorf("the guards (-want +got):\n%s", diff)
 	}
-	if _, err := r.Answer(t.Context(), r.at(cb, added.Link), success(`1`)); !errors.Is(err, relay.ErrUnavailable) {
+	if _, err := r.Answer(t.Context(), r.at(cb, added.Link), success(`1`), nil); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("guarded: %v", err)
 	}
 	// A registration without the guard is not a repetition of one with the guard.

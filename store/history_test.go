@@ -201,7 +201,7 @@ func (w *world) doAnswer(t *rapid.T) {
 	if known {
 		k.model, want = k.answer(w.clock.now(), fmt.Sprint(link.Number), o, unnamed)
 	}
-	got, err := withOutcome(o.relay())(w.Answer(w.ctx, link, o.relay()))
+	got, err := withOutcome(o.relay())(w.Answer(w.ctx, link, o.relay(), nil))
 	w.same("answer", want, answerText(got, err))
 	if got.Delivery != nil {
 		w.hand(k, *got.Delivery)
@@ -243,7 +243,7 @@ func (w *world) doWaiting(t *rapid.T) {
 	if known {
 		_, want = k.waiting(w.clock.now(), fmt.Sprint(link.Number))
 	}
-	token, _, err := w.Waiting(w.ctx, link)
+	token, _, err := w.Waiting(w.ctx, link, false)
 	got := "waiting"
 	if err != nil {
 		got = told(err)

@@ -59,12 +59,19 @@ func (s *Store) addLink(
 	}
 	next := len(rec.Links) + len(rec.Added)
 	number, does := strconv.Itoa(next), newLinkContent(l)
+	guard := ""
+	if l.Guard != nil {
+		if err := s.guardable(ctx); err != nil {
+			return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
+		}
+		guard = encoded(l.Guard)
+	}
 	got, err := s.runDurably(ctx, addLinkScript, []string{callbackKey(id)},
 		string(relay.StatePending), rec.text,
-		insert(json.RawMessage(rec.text), "added", append(rec.Added, specLink{Name: name, Kind: l.LinkKind.String()})),
+		insert(json.RawMessage(rec.text), "added", append(rec.Added, newSpecLink(name, l.LinkKind, l.Guard))),
 		s.seal(id, contentField, insert(contentText, "added", json.RawMessage(insert(memberOf(contentText, "added"), number, does)))),
 		s.seal(id, addedField, insert(addedText, number, addedLink{l.Approver, does.lasting()})),
-		rec.openNumbers(name))
+		rec.openNumbers(name), number, s.seal(id, guardField+number, guard))
 	if err != nil {
 		return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
 	}

@@ -79,7 +79,7 @@ func testReplaceLink(t *testing.T, r *redisUnderTest) {
 		if old, now := r.keys.Code(cb.ID, cb.Links[1], cb.Key), r.keys.Code(cb.ID, v.Link, cb.Key); old == now {
 			t.Error("both have one code")
 		}
-		got, err := r.Answer(t.Context(), r.at(cb, v.Link), success(`1`))
+		got, err := r.Answer(t.Context(), r.at(cb, v.Link), success(`1`), nil)
 		if err != nil || got.Response != lee.Response {
 			t.Errorf("answered through the new one: %+v, %v", got.Response, err)
 		}
@@ -131,7 +131,7 @@ func testAddLinks(t *testing.T, r *redisUnderTest) {
 	if again := r.register("task"); len(again.Links) != relay.MaxLinks+1 { // l7, which is closed, is one
 		t.Errorf("%d links", len(again.Links))
 	}
-	_, err = r.Answer(ctx, r.at(cb, last.Link), success(`1`))
+	_, err = r.Answer(ctx, r.at(cb, last.Link), success(`1`), nil)
 	r.must(err)
 	if got, err := r.Get(ctx, cb.ID); err != nil || got.Outcome.By != "one-more" {
 		t.Errorf("by %v, %v", got.Outcome, err)
@@ -218,7 +218,7 @@ func testAddLinksAtOnce(t *testing.T, r *redisUnderTest) {
 		cb := r.register(relay.TaskToken(fmt.Sprint("race ", n)))
 		old, both := r.link(cb, "default"), sync.WaitGroup{}
 		var answered, replaced error
-		both.Go(func() { _, answered = r.Answer(ctx, old, success(`1`)) })
+		both.Go(func() { _, answered = r.Answer(ctx, old, success(`1`), nil) })
 		both.Go(func() {
 			_, replaced = r.AddLink(ctx, cb.ID, "default", webhookLink, func(relay.Callback, *relay.Approval) error { return nil })
 		})
@@ -246,14 +246,14 @@ func testRepeatedAfterRevocation(t *testing.T, r *redisUnderTest) {
 		_, err := r.Revoke(ctx, cb.ID, name)
 		r.must(err)
 	}
-	if got, err := r.Answer(ctx, link, success(`{"a":1}`)); err != nil || !got.Duplicate || got.Response.Text != "Thanks" {
+	if got, err := r.Answer(ctx, link, success(`{"a":1}`), nil); err != nil || !got.Duplicate || got.Response.Text != "Thanks" {
 		t.Errorf("repeated: %+v, %v", got, err)
 	}
 	for name, ask := range map[string]func() error{
-		"another answer":     func() error { _, err := r.Answer(ctx, link, success(`{"a":2}`)); return err },
-		"through the other":  func() error { _, err := r.Answer(ctx, other, success(`{"a":1}`)); return err },
+		"another answer":     func() error { _, err := r.Answer(ctx, link, success(`{"a":2}`), nil); return err },
+		"through the other":  func() error { _, err := r.Answer(ctx, other, success(`{"a":1}`), nil); return err },
 		"view of the other":  func() error { _, err := r.View(ctx, other); return err },
-		"a heartbeat":        func() error { _, _, err := r.Waiting(ctx, link); return err },
+		"a heartbeat":        func() error { _, _, err := r.Waiting(ctx, link, false); return err },
 		"a code, wrong":      func() error { _, err := r.Guess(ctx, link, false); return err },
 		"a code of no worth": func() error { _, err := r.Guess(ctx, link, true); return err },
 	} {
@@ -267,7 +267,7 @@ func testRepeatedAfterRevocation(t *testing.T, r *redisUnderTest) {
 	_, err := r.Revoke(ctx, refused.ID, "default")
 	r.must(err)
 	r.settle(lease, relay.Settlement{State: relay.StateRefused, Reason: "InvalidOutput"})
-	if _, err := r.Answer(ctx, link, success(`{"a":1}`)); !errors.Is(err, relay.ErrRefused) {
+	if _, err := r.Answer(ctx, link, success(`{"a":1}`), nil); !errors.Is(err, relay.ErrRefused) {
 		t.Errorf("repeated after it was refused: %v, want ErrRefused", err)
 	}
 

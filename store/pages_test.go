@@ -66,7 +66,7 @@ func testView(t *testing.T, r *redisUnderTest) {
 	if v := r.view(cb, "dana"); v.Now.Before(v.CreatedAt) || v.Link.Approver != "Dana Okafor" {
 		t.Errorf("seen at %s, created at %s, for %q", v.Now, v.CreatedAt, v.Link.Approver)
 	}
-	_, err := r.Answer(t.Context(), r.link(cb, "yes"), success(`1`))
+	_, err := r.Answer(t.Context(), r.link(cb, "yes"), success(`1`), nil)
 	r.must(err)
 	check(relay.StateAnswered)
 
@@ -293,8 +293,8 @@ func testRevoke(t *testing.T, r *redisUnderTest) {
 		"decide": func() error { _, err := r.Decide(ctx, r.link(cb, "dana"), d, nil); return err },
 		"end":    func() error { _, err := r.Decide(ctx, r.link(cb, "dana"), d, &outcome); return err },
 		"guess":  func() error { _, err := r.Guess(ctx, r.link(cb, "dana"), true); return err },
-		"answer": func() error { _, err := r.Answer(ctx, r.link(cb, "yes"), outcome); return err },
-		"beat":   func() error { _, _, err := r.Waiting(ctx, r.link(cb, "beat")); return err },
+		"answer": func() error { _, err := r.Answer(ctx, r.link(cb, "yes"), outcome, nil); return err },
+		"beat":   func() error { _, _, err := r.Waiting(ctx, r.link(cb, "beat"), false); return err },
 	} {
 		if err := use(); !errors.Is(err, relay.ErrLinkClosed) {
 			t.Errorf("%s: %v, want ErrLinkClosed", name, err)

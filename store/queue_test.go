@@ -168,7 +168,7 @@ func testOnlyOneWins(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task")
 	link := r.link(cb, "default")
 	errs := atOnce(8, func(i int) error {
-		_, err := r.Answer(t.Context(), link, success(fmt.Sprint(i)))
+		_, err := r.Answer(t.Context(), link, success(fmt.Sprint(i)), nil)
 		return err
 	})
 	won := 0

@@ -36,7 +36,7 @@ func testWatch(t *testing.T, r *redisUnderTest) {
 	}()
 	ask := map[string]func() error{
 		"create": func() error { _, _, err := r.Create(ctx, registration("another"), maxExpiry); return err },
-		"answer": func() error { _, err := r.Answer(ctx, link, success(`1`)); return err },
+		"answer": func() error { _, err := r.Answer(ctx, link, success(`1`), nil); return err },
 		"cancel": func() error { _, err := r.Cancel(ctx, cb.ID); return err },
 		"get":    func() error { _, err := r.Get(ctx, cb.ID); return err },
 		"claim":  func() error { _, err := r.Claim(ctx, 5); return err },

@@ -35,11 +35,24 @@ type spec struct {
 // specLink is one link of a spec: a name and a kind, written as a pair.
 type specLink struct {
 	Name, Kind string
-	// Rest are the further elements that a later release may write. This release
-	// does not know what they mean, so it preserves them. A third element other
-	// than null guards the link: scripts then refuse every use of it.
+	// Rest are the further elements. A third one other than null says that the link
+	// is guarded: it is the version of the guard, [guardVersion] for those of this
+	// release. Of other versions, and of further elements, this release does not know
+	// what they mean. It preserves them, and scripts refuse every use of the link.
 	Rest []json.RawMessage
 }
+
+// newSpecLink returns the link of a spec as this release writes it.
+func newSpecLink(name string, kind relay.LinkKind, guard *relay.Guard) specLink {
+	l := specLink{Name: name, Kind: kind.String()}
+	if guard != nil {
+		l.Rest = []json.RawMessage{json.RawMessage(guardVersion)}
+	}
+	return l
+}
+
+// guarded returns whether the link has a guard, of whichever version.
+func (l specLink) guarded() bool { return len(l.Rest) > 0 && string(l.Rest[0]) != "null" }
 
 // MarshalJSON implements [json.Marshaler].
 func (l specLink) MarshalJSON() ([]byte, error) {
@@ -66,7 +79,7 @@ func newSpec(n relay.NewCallback) spec {
 		s.Expires = form + strconv.FormatInt(ms, 10)
 	}
 	for _, link := range n.Links {
-		s.Links = append(s.Links, specLink{Name: link.Name, Kind: link.LinkKind.String()})
+		s.Links = append(s.Links, newSpecLink(link.Name, link.LinkKind, n.Asked.Links[link.Name].Guard))
 		s.Generation = link.Generation
 	}
 	return s
@@ -102,7 +115,7 @@ func (r record) links() []relay.Link {
 		number := byte(i) // there are at most [relay.MaxLinkNumbers]
 		link := relay.Link{
 			Name: l.Name, LinkKind: relay.ParseLinkKind(l.Kind), Number: number, Generation: r.Generation,
-			Approver: r.approvers[l.Name], Closed: closed(r.revoked, number),
+			Approver: r.approvers[l.Name], Guarded: l.guarded(), Closed: closed(r.revoked, number),
 		}
 		if i >= len(r.Links) {
 			link.Approver = r.added[i].Approver

@@ -112,7 +112,7 @@ func (p *replica) answer(i int) {
 	step := func(m model, now int64) (model, string) { return m.answer(now, by, o, lease) }
 	what := fmt.Sprintf("answer %v by %s", o, by)
 	p.ask(i, call{what: what, step: step}, func(ctx context.Context, c *call) (bool, error) {
-		got, err := withOutcome(o.relay())(p.Answer(ctx, link, o.relay()))
+		got, err := withOutcome(o.relay())(p.Answer(ctx, link, o.relay(), nil))
 		if errors.Is(err, relay.ErrUnavailable) {
 			return false, err
 		}
@@ -145,7 +145,7 @@ func (p *replica) waiting(i int) {
 	}
 	step := func(m model, now int64) (model, string) { return m.waiting(now, fmt.Sprint(link.Number)) }
 	p.ask(i, call{what: "waiting", step: step}, func(ctx context.Context, o *call) (bool, error) {
-		token, _, err := p.Waiting(ctx, link)
+		token, _, err := p.Waiting(ctx, link, false)
 		if errors.Is(err, relay.ErrUnavailable) {
 			return false, err
 		}

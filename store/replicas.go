@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,16 +16,22 @@ const (
 	// can work with. Package migrations reads it before it changes the marker. A
 	// replica without it in its name knows only version 1.
 	knowsKeyspace = "+keyspace" + schemaLatest
+	// knowsGuards ends with the version of guards that the replica can check. An older
+	// replica refuses every post through a link with a guard, so while one is alive,
+	// none is registered.
+	knowsGuards = "+guards" + guardVersion
 	// knowsGenerations says that the replica knows links with a generation. An
 	// older replica would tell senders that these links do not exist, so while one
 	// is alive, registrations and their links have no generation. It comes last,
-	// since the previous release looks for it at the end of the name.
+	// since earlier releases look for it at the end of the name.
 	knowsGenerations = "+generations"
 )
 
 // announced returns the name under which a replica of this release announces
 // itself.
-func announced(replica string) string { return replica + knowsKeyspace + knowsGenerations }
+func announced(replica string) string {
+	return replica + knowsKeyspace + knowsGuards + knowsGenerations
+}
 
 // Announce counts the named replica as alive for ttl, and returns how many
 // replicas are alive, including this one.
@@ -51,22 +56,30 @@ func (s *Store) Leave(ctx context.Context, replica string) error {
 	return nil
 }
 
-// knowGenerations returns whether every live replica knows generations.
-func (s *Store) knowGenerations(ctx context.Context) (bool, error) {
-	if known := s.generations.Load(); known != nil {
-		return *known, nil
+// knowledge is what every live replica knows.
+type knowledge struct{ generations, guards bool }
+
+// allKnow returns what every live replica knows.
+func (s *Store) allKnow(ctx context.Context) (knowledge, error) {
+	if all := s.known.Load(); all != nil {
+		return *all, nil
 	}
 	// This replica has not announced itself, so it has not read the names yet.
 	replicas, err := s.redis.ZRangeByScore(ctx, replicasKey, &redis.ZRangeBy{Min: "-inf", Max: "+inf"}).Result()
 	if err != nil {
-		return false, unavailable(err)
+		return knowledge{}, unavailable(err)
 	}
 	return s.noteReplicas(replicas), nil
 }
 
-// noteReplicas remembers whether every live replica knows generations.
-func (s *Store) noteReplicas(names []string) (known bool) {
-	known = !slices.ContainsFunc(names, func(name string) bool { return !strings.HasSuffix(name, knowsGenerations) })
-	s.generations.Store(&known)
-	return known
+// noteReplicas remembers what every live replica knows.
+func (s *Store) noteReplicas(names []string) knowledge {
+	all := knowledge{generations: true, guards: true}
+	for _, name := range names {
+		all.generations = all.generations && strings.HasSuffix(name, knowsGenerations)
+		// The next part of the name follows, or the name ends: guards11 is not guards1.
+		all.guards = all.guards && strings.Contains(name+"+", knowsGuards+"+")
+	}
+	s.known.Store(&all)
+	return all
 }

@@ -19,8 +19,8 @@ func (r *redisUnderTest) uses(link relay.LinkRef) map[string]error {
 	ctx, o := r.t.Context(), success(`{"by":"a thief"}`)
 	decisions := []relay.Decision{decision(true, "default", "A Thief")}
 	uses := map[string]error{}
-	_, uses["answer"] = r.Answer(ctx, link, o)
-	_, _, uses["heartbeat"] = r.Waiting(ctx, link)
+	_, uses["answer"] = r.Answer(ctx, link, o, nil)
+	_, _, uses["heartbeat"] = r.Waiting(ctx, link, false)
 	_, uses["view"] = r.View(ctx, link)
 	_, uses["decide"] = r.Decide(ctx, link, decisions, nil)
 	_, uses["decide and answer"] = r.Decide(ctx, link, decisions, &o)
@@ -104,7 +104,7 @@ func testWithoutGeneration(t *testing.T, r *redisUnderTest) {
 		}
 	}
 	r.view(cb, "dana")
-	_, err := r.Answer(t.Context(), r.link(cb, "yes"), success(`1`))
+	_, err := r.Answer(t.Context(), r.link(cb, "yes"), success(`1`), nil)
 	r.must(err)
 
 	// If neither has a generation, kind and number still distinguish links.
@@ -179,7 +179,7 @@ func testGenerationsInARollout(t *testing.T, r *redisUnderTest) {
 	check("after it has gone silent", true)
 	r.must(r.Leave(ctx, "B"))
 	announce("A", 1)
-	if names := r.client.ZRange(ctx, "relay:v1:replicas", 0, -1).Val(); len(names) != 1 || names[0] != "A+keyspace2+generations" {
+	if names := r.client.ZRange(ctx, "relay:v1:replicas", 0, -1).Val(); len(names) != 1 || names[0] != "A+keyspace2+guards1+generations" {
 		t.Errorf("replicas %q", names)
 	}
 }

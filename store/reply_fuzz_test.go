@@ -239,7 +239,7 @@ func FuzzReplies(f *testing.F) {
 			}
 		}
 
-		recorded, err := b.Answer(ctx, b.link, answered)
+		recorded, err := b.Answer(ctx, b.link, answered, nil)
 		repeated := said("refused") && holds("same") && text("by") != relay.ByExpiry && !holds("unknown") &&
 			(!holds("closed") || text("by") == "0") && slices.Contains([]string{"answered", "delivered"}, text("state"))
 		check("answer", err, said("recorded") || repeated, said("missing", "refused"))
@@ -254,7 +254,7 @@ func FuzzReplies(f *testing.F) {
 			undamaged(t, *d)
 		}
 
-		task, _, err := b.Waiting(ctx, b.link)
+		task, _, err := b.Waiting(ctx, b.link, false)
 		check("waiting", err, said("waiting"), said("missing", "refused"))
 		if err == nil != (task.Reveal() == "task") {
 			t.Errorf("waiting: %q, %v", task.Reveal(), err)
@@ -440,7 +440,7 @@ func FuzzCopies(f *testing.F) {
 		if aof && !single && len(list) == 2 {
 			enough = number(0) >= 1 && number(1) >= 1
 		}
-		got, err := b.Answer(t.Context(), b.link, answered)
+		got, err := b.Answer(t.Context(), b.link, answered, nil)
 		if (err == nil) != enough || err != nil && !errors.Is(err, relay.ErrUnavailable) {
 			t.Errorf("answer: %+v, %v, after %q", got, err, lines)
 		}

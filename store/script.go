@@ -37,6 +37,7 @@ var (
 	announceScript   = load("announce")
 	censusScript     = load("census")
 	asideScript      = load("aside")
+	noteScript       = load("note")
 )
 
 // load returns a script with the prelude in front of it.

@@ -258,7 +258,7 @@ func success(output string) relay.Outcome {
 // answer records an outcome that must be accepted.
 func (r *redisUnderTest) answer(cb relay.Callback, output string) relay.Delivery {
 	r.t.Helper()
-	got, err := withOutcome(success(output))(r.Answer(r.t.Context(), r.link(cb, "default"), success(output)))
+	got, err := withOutcome(success(output))(r.Answer(r.t.Context(), r.link(cb, "default"), success(output), nil))
 	if err != nil || got.Delivery == nil {
 		r.t.Fatalf("answer: %+v, %v", got, err)
 	}

@@ -23,7 +23,7 @@ func testEveryStateAndEvent(t *testing.T, r *redisUnderTest) {
 			want, _ := relay.Next(state, event)
 			switch event {
 			case relay.EventAnswer:
-				_, _ = r.Answer(ctx, r.link(cb, "default"), success(`"another"`))
+				_, _ = r.Answer(ctx, r.link(cb, "default"), success(`"another"`), nil)
 			case relay.EventExpire, relay.EventLapse:
 				if state == relay.StatePending {
 					r.pass(cb)

@@ -50,9 +50,9 @@ type Store struct {
 	checking    sync.Mutex                    // one check at a time
 	last        atomic.Pointer[Condition]     // the last result; nil before the first check
 	marker      atomic.Pointer[markerReading] // nil before the marker was first read
-	// generations says whether every live replica knows generations; nil before
-	// the replicas were first read.
-	generations atomic.Pointer[bool]
+	// known is what every live replica knows; nil before the replicas were first
+	// read.
+	known atomic.Pointer[knowledge]
 }
 
 var _ relay.Store = (*Store)(nil)
@@ -80,6 +80,7 @@ const (
 	addedField     = "added"
 	decisionsField = "decisions"
 	remarksField   = "remarks"
+	guardField     = "guard:" // followed by the number of the link
 )
 
 // missing returns the error for a callback that was not found. Either it does not

@@ -130,11 +130,11 @@ func testAnswer(t *testing.T, r *redisUnderTest) {
 	link := r.link(cb, "default")
 	for _, state := range []relay.State{relay.StateAnswered, relay.StateDelivered} {
 		// Row 12: the same bytes again. Row 13: other bytes.
-		got, err := r.Answer(ctx, link, success(`{"a":1}`))
+		got, err := r.Answer(ctx, link, success(`{"a":1}`), nil)
 		if diff := cmp.Diff(relay.Recorded{State: state, Duplicate: true}, got); diff != "" || err != nil {
 			t.Errorf("%s: the same again: %v\n%s", state, err, diff)
 		}
-		if _, err := r.Answer(ctx, link, success(`{"a":2}`)); !errors.Is(err, relay.ErrAlreadyAnswered) {
+		if _, err := r.Answer(ctx, link, success(`{"a":2}`), nil); !errors.Is(err, relay.ErrAlreadyAnswered) {
 			t.Errorf("%s: other bytes: %v, want ErrAlreadyAnswered", state, err)
 		}
 		if state == relay.StateAnswered {
@@ -176,10 +176,10 @@ func testRefusals(t *testing.T, r *redisUnderTest) {
 			}
 		})
 		c.bring(r, cb)
-		if _, err := r.Answer(t.Context(), r.link(cb, "default"), success(`1`)); !errors.Is(err, c.answer) {
+		if _, err := r.Answer(t.Context(), r.link(cb, "default"), success(`1`), nil); !errors.Is(err, c.answer) {
 			t.Errorf("%s: answer: %v, want %v", name, err, c.answer)
 		}
-		if _, _, err := r.Waiting(t.Context(), r.link(cb, "progress")); !errors.Is(err, c.answer) {
+		if _, _, err := r.Waiting(t.Context(), r.link(cb, "progress"), false); !errors.Is(err, c.answer) {
 			t.Errorf("%s: waiting: %v, want %v", name, err, c.answer)
 		}
 		if _, err := r.Cancel(t.Context(), cb.ID); !errors.Is(err, c.cancel) {
@@ -193,8 +193,8 @@ func testMissingAndUnprepared(t *testing.T, r *redisUnderTest) {
 	cb := r.register("task")
 	r.must(r.client.Del(ctx, r.key(cb)).Err())
 	ask := map[string]func() error{
-		"answer":  func() error { _, err := r.Answer(ctx, r.link(cb, "default"), success(`1`)); return err },
-		"waiting": func() error { _, _, err := r.Waiting(ctx, r.link(cb, "progress")); return err },
+		"answer":  func() error { _, err := r.Answer(ctx, r.link(cb, "default"), success(`1`), nil); return err },
+		"waiting": func() error { _, _, err := r.Waiting(ctx, r.link(cb, "progress"), false); return err },
 		"cancel":  func() error { _, err := r.Cancel(ctx, cb.ID); return err },
 		"get":     func() error { _, err := r.Get(ctx, cb.ID); return err },
 	}

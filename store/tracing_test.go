@@ -47,7 +47,7 @@ func testTraceContexts(t *testing.T, r *redisUnderTest) {
 	}
 	answer := func(cb relay.Callback, trace, want string) relay.Delivery {
 		t.Helper()
-		got, err := s.Answer(within(ctx, trace), r.link(cb, "default"), success(`1`))
+		got, err := s.Answer(within(ctx, trace), r.link(cb, "default"), success(`1`), nil)
 		r.must(err)
 		if got.Delivery.Trace != want || r.hash(cb)["trace"] != want {
 			t.Errorf("the delivery has %q and kept is %q, want %q", got.Delivery.Trace, r.hash(cb)["trace"], want)

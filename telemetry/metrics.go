@@ -46,6 +46,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	registrations, answers *prometheus.CounterVec
+	posts, unproven        *prometheus.CounterVec
 	cancellations, expired prometheus.Counter
 	callbacks, oldest      *prometheus.GaugeVec
 	nearDeadline, setAside prometheus.Gauge
@@ -98,6 +99,10 @@ func (m *Metrics) makeCallbacks(f maker) {
 		"Registrations of task tokens, by result and reason.", "result", "reason")
 	m.answers = f.counters("answers_total",
 		"Answers and heartbeats posted to links, by result and reason.", "result", "reason")
+	m.posts = f.counters("posts_total",
+		"Posts to links with a sender or outcomes, by sender and what became of them.", "sender", "verdict")
+	m.unproven = f.counters("posts_unproven_total",
+		"Posts whose sender was not proven, by sender and reason.", "sender", "reason")
 	m.cancellations = f.counter("cancellations_total",
 		"Acknowledged cancellations, including repeated ones.")
 	m.expired = f.counter("deadlines_passed_total",

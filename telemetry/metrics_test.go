@@ -35,6 +35,8 @@ func exercised() *telemetry.Metrics {
 	m := telemetry.NewMetrics(options)
 	m.Registered("created", "")
 	m.Answered("rejected", "expired")
+	m.Posted("github", "ignored")
+	m.Unproven("github", "signature")
 	m.Cancelled()
 	m.Expired(3)
 	m.Callbacks("answered", 7)

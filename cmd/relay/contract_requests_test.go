@@ -189,10 +189,16 @@ func (c *contract) linkRequests() []exchange {
 	})
 	_, err := c.next().client.RevokeLink(c.Context(), fixed.ID, "closed")
 	c.must(err)
+	events := c.register(payments, func(r *api.CreateRequest) {
+		r.Links["adds"] = api.LinkRequest{Type: api.LinkWebhook, Outcomes: []api.EventOutcome{{When: "body.a + 1 == 2", Do: api.DoSucceed}}}
+	})
 	press := func(link, accept string, want int) exchange {
 		return stranger(exchange{method: "POST", target: fixed.Links[link].URL, header: []string{"Accept", accept}, want: want})
 	}
 	rows := []exchange{
+		post(events.Links["paid"].URL, "application/json", `{"a": 1}`, 401),
+		post(events.Links["adds"].URL, "application/json", `{"a": "text"}`, 422),
+		post(events.Links["adds"].URL, "application/json", `{"a": 2}`, 200),
 		press("done", "application/json", 200),
 		press("done", "text/html", 200),
 		press("done", "text/plain", 200),

@@ -55,13 +55,23 @@ func TestHotPath(t *testing.T) {
 	cost("heartbeat", 1, 1, func() {
 		w.wantTaken(w.post(beating.Links["progress"].URL, ``), beating, api.StatusAlive, false)
 	})
+	paying := w.register(payments)
+	pay := func(event payment) answer {
+		return w.send(r, event.call(t, paying.Links["paid"].URL))
+	}
+	pay(paymentStream[0]) // the first one loads the script of the history
+	cost("event that is ignored", 2, 0, func() { w.wantTaken(pay(paymentStream[0]), paying, api.StatusIgnored, false) })
+	cost("event that answers", 3, 1, func() { w.wantTaken(pay(paymentStream[5]), paying, api.StatusDelivered, false) })
+	forged := paymentStream[5].call(t, paying.Links["paid"].URL)
+	forged.header.Set("Stripe-Signature", "t=1,v1=00")
+	cost("event that is not proven", 2, 0, func() { w.wantProblem(w.send(r, forged), api.CodeUnproven) })
 	cost("forged and malformed links", 0, 0, func() {
 		key := linkKey(task.URL)
 		for _, k := range []string{key[:50] + string(otherThan(key[50])) + key[51:], strings.Repeat("a", 52), key[1:], ""} {
 			w.wantProblem(w.post(publicURL+"/c/"+k, `{}`), api.CodeNotFound)
 		}
 	})
-	if got := w.steps.Calls().Of(standin.SendTaskSuccess); got != 2 {
-		t.Errorf("%d calls of SendTaskSuccess in all, want 2", got)
+	if got := w.steps.Calls().Of(standin.SendTaskSuccess); got != 3 {
+		t.Errorf("%d calls of SendTaskSuccess in all, want 3", got)
 	}
 }

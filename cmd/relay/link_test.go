@@ -111,6 +111,7 @@ type call struct {
 	link        string
 	contentType string
 	body        io.Reader
+	header      http.Header // further ones
 }
 
 // post posts JSON to a link at the replica whose turn it is.
@@ -164,6 +165,9 @@ func (w *world) trySend(address string, c call) (answer, error) {
 	req, err := http.NewRequestWithContext(w.Context(), c.method, "http://"+address+path, c.body)
 	if err != nil {
 		return answer{}, err
+	}
+	for name, values := range c.header {
+		req.Header[name] = values
 	}
 	req.Header.Set("Content-Type", c.contentType)
 	response, err := w.http.RoundTrip(req) // follows no redirects

@@ -40,6 +40,7 @@ type commands struct {
 	Health   healthCommand   `cmd:"" help:"Ask the relay on this machine whether it is ready, or alive."`
 	Keys     keysCommand     `cmd:"" help:"Make keys."`
 	Migrate  migrateCommand  `cmd:"" help:"Migrate the Redis keyspace to the version that this release needs."`
+	Senders  sendersCommand  `cmd:"" help:"Describe the senders of webhooks that the relay knows."`
 	Config   configCommand   `cmd:"" help:"Describe the settings."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 

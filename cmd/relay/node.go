@@ -158,10 +158,12 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	})
 	n.service = relay.NewService(relay.ServiceOptions{
 		Store: around[relay.Store](n.store, o.AroundStore), Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox,
+		Senders: relay.NoSenders{}, Metrics: n.metrics, Logger: n.logger,
 		PublicURL:     cfg.PublicURL,
 		DefaultExpiry: cfg.DefaultExpiry,
 		MaxExpiry:     cfg.MaxExpiry,
 		MaxOutput:     cfg.MaxOutputBytes,
+		MaxBody:       cfg.MaxBodyBytes,
 	})
 	n.public = handlers.NewServer(handlers.Public(handlers.PublicOptions{
 		Relay: n.service, Logger: n.logger, Metrics: n.metrics, Tracer: n.tracer, Pages: o.Pages,

@@ -288,11 +288,11 @@ func (panicking) Create(_ context.Context, n relay.NewCallback) (relay.Callback,
 	panic("not " + n.Asked.TaskToken.Reveal())
 }
 
-func (panicking) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome) (relay.Recorded, error) {
+func (panicking) Answer(_ context.Context, _ relay.LinkRef, o relay.Outcome, _ *relay.Passed) (relay.Recorded, error) {
 	panic(fmt.Errorf("not %s", []byte(o.Output)))
 }
 
-func (panicking) Waiting(_ context.Context, l relay.LinkRef) (relay.TaskToken, relay.Response, error) {
+func (panicking) Waiting(_ context.Context, l relay.LinkRef, _ bool) (relay.TaskToken, relay.Response, error) {
 	panic(l)
 }
 

@@ -33,9 +33,9 @@ const (
 	// version and revision are the image's labels.
 	version  = "1.2.3-test"
 	revision = "0123456789abcdef0123456789abcdef01234567"
-	// largest is in bytes, unpacked: 32 MiB. The tables of the charsets that
+	// largest is in bytes, unpacked: 40 MiB. The tables of the charsets that
 	// bodies can be in are half a megabyte of it.
-	largest = 32 << 20
+	largest = 40 << 20
 
 	apiKey    = "relay_TESTKEYTESTKEYTESTKEYTEST"
 	publicURL = "https://relay.example.com"

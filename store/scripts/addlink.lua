@@ -9,6 +9,8 @@
 -- ARGV[5] sealed, what remains of all added links, including the new one
 -- ARGV[6] numbers of the links that it replaces, in the form of the field
 --         revoked
+-- ARGV[7] number of the new link
+-- ARGV[8] its sealed guard, or "" for none
 -- Returns verdict "done" | "refused" with facts (meanwhile: the spec has changed)
 --         | "missing"
 
@@ -26,5 +28,8 @@ redis.call('HSET', KEYS[1], 'registration', created .. ' ' .. due .. ' ' .. ARGV
   'content', ARGV[4], 'added', ARGV[5])
 if ARGV[6] ~= '' then
   redis.call('HSET', KEYS[1], 'revoked', (cb.revoked or '') .. ARGV[6])
+end
+if ARGV[8] ~= '' then
+  redis.call('HSET', KEYS[1], 'guard:' .. ARGV[7], ARGV[8])
 end
 return {'verdict', 'done'}

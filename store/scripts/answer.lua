@@ -20,13 +20,16 @@
 -- ARGV[13] trace context of the answer, or ""
 -- ARGV[14] kind of the link
 -- ARGV[15] generation of the link
+-- ARGV[16] version of the link's guard that the answer has passed, or "" for none
+-- ARGV[17] digest of the event's id, or "" for none
 -- Returns verdict "recorded" with attempts, unclear (earlier ones), created,
 --         answered, now, taskToken, summary, trace (of the registration), added
 --         | "refused" with facts, summary, added and same (the first answer has
---         the same digest) | "missing"
+--         the same digest, or was the same event)
+--         | "guarded" with these and guard | "missing"
 
 local cb = read(KEYS[1], 'state', 'registration', 'taskToken', 'revoked', 'decided', 'summary', 'trace', 'added',
-  'digest', 'by', 'reason', 'leased', 'answered')
+  'digest', 'event', 'by', 'reason', 'leased', 'answered', 'guard:' .. ARGV[8])
 if not cb.state then
   return missing
 end
@@ -41,12 +44,18 @@ if cb.state ~= ARGV[2] and cb.leased == ARGV[10] then
   return recorded(cb.answered) -- the client repeats a call whose reply was lost
 end
 local refused = refusal(cb, at, {
-  waiting = ARGV[2], link = ARGV[8], kind = ARGV[14], generation = ARGV[15],
+  waiting = ARGV[2], link = ARGV[8], kind = ARGV[14], generation = ARGV[15], passed = ARGV[16],
   meanwhile = ARGV[11] ~= '' and (cb.decided or '0') ~= ARGV[11],
 })
 if refused then
   -- Decisions are never duplicates: two people can decide with the same words.
-  cb.same = ARGV[11] == '' and cb.digest == ARGV[7] and '1'
+  -- If both events have an id, it decides: senders repeat an event with other bytes,
+  -- and two events can have the same outcome.
+  local same = cb.digest == ARGV[7]
+  if cb.event and ARGV[17] ~= '' then
+    same = cb.event == ARGV[17]
+  end
+  cb.same = ARGV[11] == '' and same and '1'
   return add(refused, cb, 'same', 'summary', 'added')
 end
 
@@ -58,6 +67,9 @@ if ARGV[11] ~= '' then
 end
 if ARGV[13] ~= '' then
   redis.call('HSET', KEYS[1], 'trace', ARGV[13])
+end
+if ARGV[17] ~= '' then
+  redis.call('HSET', KEYS[1], 'event', ARGV[17])
 end
 redis.call('HDEL', KEYS[1], 'remarks') -- the outcome contains them
 redis.call('ZREM', KEYS[2], ARGV[1])

@@ -48,8 +48,8 @@ end
 -- has returns whether a registration has a link of this number, kind and
 -- generation ("" for none). This check is needed because the key of a link proves
 -- only that the relay made it, perhaps for an earlier registration. The second
--- result says whether the link is guarded, that is, whether it has a third element
--- other than null. Only a later release writes guards and can check them.
+-- result is the version of the link's guard: the third element of the link, nil for
+-- a link without a guard.
 local function has(registration, number, kind, generation)
   local _, _, spec = registered(registration)
   local asked = cjson.decode(spec)
@@ -58,8 +58,14 @@ local function has(registration, number, kind, generation)
   if link == nil or link[2] ~= kind or (asked.generation or '') ~= generation then
     return false
   end
-  return true, link[3] ~= nil and link[3] ~= cjson.null
+  if link[3] == cjson.null then
+    return true, nil
+  end
+  return true, link[3]
 end
+
+-- The version of the guards that this release writes and can check.
+local guard_version = 1
 
 -- closed returns whether the link of this number is closed.
 local function closed(revoked, number)
@@ -67,36 +73,50 @@ local function closed(revoked, number)
 end
 
 -- refusal returns the reply with which a script refuses, or nil if the script may
--- continue. The verdict is "refused", and these facts follow:
+-- continue. The verdict is "guarded" if the link has a guard that the caller can
+-- check and has not checked, otherwise "refused". These facts follow:
 --
 --   state, by, reason   of the callback, as stored
 --   overdue             its deadline has passed
 --   unknown, closed     it has no such link; the link is closed
---   guarded             the link has a guard that this release cannot check
+--   guarded             the link has a guard that cannot be checked here
+--   guard               with the verdict "guarded": the sealed guard
 --   meanwhile           another caller changed the callback first
 --
 -- asked.waiting is the state that the script needs. asked.link is the number of a
--- link that must have asked.kind and asked.generation. asked.meanwhile is a fact
--- that the script found itself. What is not asked is not checked. relay.Facts says
--- what the facts mean to a caller.
+-- link that must have asked.kind and asked.generation. asked.passed is the version
+-- of the link's guard that the caller has checked, or "" for none; without it, the
+-- script takes no guarded link. asked.meanwhile is a fact that the script found
+-- itself. What is not asked is not checked. relay.Facts says what the facts mean to
+-- a caller.
 local function refusal(cb, at, asked)
-  local overdue, known, guarded, is_closed
+  local overdue, known, guarded, guard, unguarded, is_closed
   if asked.waiting then
     local _, ends = registered(cb.registration)
     overdue = at >= tonumber(ends)
   end
   if asked.link then
-    known, guarded = has(cb.registration, asked.link, asked.kind, asked.generation)
+    local version
+    known, version = has(cb.registration, asked.link, asked.kind, asked.generation)
     is_closed = closed(cb.revoked, asked.link)
+    local sealed = cb['guard:' .. asked.link]
+    if version == guard_version and sealed and asked.passed then
+      guard = asked.passed ~= text(guard_version) and sealed
+    else
+      guarded = version ~= nil
+    end
+    -- A caller has checked a guard that the link does not have: that cannot happen,
+    -- and must not complete a task.
+    unguarded = version == nil and (asked.passed or '') ~= ''
   end
-  if not (asked.waiting and cb.state ~= asked.waiting or overdue or asked.link and not known or guarded or is_closed
-      or asked.meanwhile) then
+  if not (asked.waiting and cb.state ~= asked.waiting or overdue or asked.link and not known or guarded or guard
+      or unguarded or is_closed or asked.meanwhile) then
     return nil
   end
-  return add(add({'verdict', 'refused'}, cb, 'state', 'by', 'reason'), {
-    overdue = overdue and '1', unknown = asked.link and not known and '1', guarded = guarded and '1',
+  return add(add({'verdict', guard and 'guarded' or 'refused'}, cb, 'state', 'by', 'reason'), {
+    overdue = overdue and '1', unknown = asked.link and not known and '1', guarded = guarded and '1', guard = guard,
     closed = is_closed and '1', meanwhile = asked.meanwhile and '1',
-  }, 'overdue', 'unknown', 'guarded', 'closed', 'meanwhile')
+  }, 'overdue', 'unknown', 'guarded', 'guard', 'closed', 'meanwhile')
 end
 
 -- deadline returns the requested deadline, in milliseconds since 1970. form is "in"
@@ -115,6 +135,32 @@ local function deadline(form, milliseconds, most, at)
     return nil, {'verdict', 'deadline too far'}
   end
   return wanted
+end
+
+-- How many entries a history keeps.
+local history_entries = 50
+
+-- noted returns a history with one more entry. A history is lines, oldest first:
+--
+--   <first time> <last time> <count> <link> <verdict> <reason> <bytes> <sealed event id>
+--
+-- with "-" for what there is not. If the last entry has the same link, verdict and
+-- reason, and neither has an event, it is counted up instead: so a flood of equal
+-- entries does not push out the others.
+local function noted(history, at, link, verdict, reason, bytes, event)
+  local lines = {}
+  for line in string.gmatch(history or '', '[^\n]+') do
+    lines[#lines + 1] = line
+  end
+  local what = link .. ' ' .. verdict .. ' ' .. string.gsub(reason, '%s', '_')
+  local first, count, last, last_event =
+    string.match(lines[#lines] or '', '^(%d+) %d+ (%d+) (%S+ %S+ %S+) %S+ (%S+)$')
+  if last == what and last_event == '-' and event == '-' then
+    lines[#lines] = table.concat({first, text(at), text(count + 1), what, bytes, event}, ' ')
+  else
+    lines[#lines + 1] = table.concat({text(at), text(at), '1', what, bytes, event}, ' ')
+  end
+  return table.concat(lines, '\n', math.max(1, #lines - history_entries + 1))
 end
 
 local missing = {'verdict', 'missing'}

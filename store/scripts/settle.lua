@@ -15,7 +15,7 @@
 -- ARGV[10] in a final state: retention in milliseconds
 -- Returns verdict "settled" | "lease lost"
 
-local cb = read(KEYS[1], 'state', 'leased', 'released', 'unclear', 'attempts')
+local cb = read(KEYS[1], 'state', 'leased', 'released', 'unclear', 'attempts', 'history')
 if not cb.leased and cb.released == ARGV[2] then
   return {'verdict', 'settled'} -- the client repeats a call whose reply was lost
 end
@@ -30,7 +30,8 @@ if ARGV[4] == ARGV[3] then
   local unclear, attempts = text(cb.unclear - ARGV[8]), text(cb.attempts - ARGV[9])
   redis.call('HDEL', KEYS[1], 'leased')
   redis.call('HSET', KEYS[1], 'released', ARGV[2], 'lastError', ARGV[5],
-    'unclear', unclear, 'attempts', attempts)
+    'unclear', unclear, 'attempts', attempts,
+    'history', noted(cb.history, at, '-', 'attempt', ARGV[5] ~= '' and ARGV[5] or '-', '0', '-'))
   redis.call('ZADD', KEYS[2], text(at + ARGV[7]), ARGV[1])
   return {'verdict', 'settled'}
 end

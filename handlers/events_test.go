@@ -1,0 +1,304 @@
+package handlers_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"callback-relay/programs"
+	"callback-relay/senders"
+)
+
+// configured are the senders of the configuration file.
+type configured map[string]*senders.Sender
+
+func (c configured) Named(name string) (*senders.Sender, bool) {
+	sender, found := c[name]
+	return sender, found
+}
+
+// at sets the clock by which the age of signatures is judged.
+func at(unix int64) func(*setup) {
+	return func(s *setup) { s.service.Now = func() time.Time { return time.Unix(unix, 0) } }
+}
+
+// opensslHMAC signs as another program does.
+func opensslHMAC(t *testing.T, secret, signed string) (hexadecimal string) {
+	t.Helper()
+	programs.Need(t, "openssl")
+	cmd := exec.CommandContext(t.Context(), "openssl", "dgst", "-sha256", "-hmac", secret)
+	cmd.Stdin = strings.NewReader(signed)
+	out, err := cmd.Output()
+	must(t, err)
+	_, hexadecimal, _ = strings.Cut(strings.TrimSpace(string(out)), "= ")
+	return hexadecimal
+}
+
+const (
+	paymentTime   = 1_700_000_000
+	paymentSecret = "whsec_test_secret"
+)
+
+// paymentLink is a link for the events of one payment.
+const paymentLink = `{"paid":{"type":"webhook","sender":{"preset":"stripe","secret":"` + paymentSecret + `"},"vars":{"payment":"pi_1"},"outcomes":[` +
+	`{"when":"body.data.object.id != vars.payment","do":"ignore"},` +
+	`{"when":"event.type == 'payment_intent.processing'","do":"heartbeat"},` +
+	`{"when":"event.type == 'payment_intent.succeeded'","do":"succeed","output":{"id":"/data/object/id","amount":"/data/object/amount"}},` +
+	`{"when":"event.type == 'payment_intent.payment_failed'","do":"fail","error":"Payment.Failed","cause":"/data/object/last_payment_error/message"}]}}`
+
+// pay posts an event of a payment, signed as its sender signs it.
+func (k task) pay(id, kind, payment string, attempt int) answer {
+	k.n.t.Helper()
+	body := fmt.Sprintf(`{"id":%q,"type":"payment_intent.%s","attempt":%d,"data":{"object":{"id":%q,"amount":12345678901234567890123,`+
+		`"last_payment_error":{"message":"The card was declined."}}}}`, id, kind, attempt, payment)
+	signature := opensslHMAC(k.n.t, paymentSecret, fmt.Sprintf("%d.%s", paymentTime, body))
+	return k.n.post(k.path("paid"), "application/json", body, "Stripe-Signature", fmt.Sprintf("t=%d,v1=%s", paymentTime, signature))
+}
+
+// tells checks a status of the relay's own answer.
+func (a answer) tells(status string, duplicate bool) {
+	a.t.Helper()
+	a.is(http.StatusOK)
+	var got struct {
+		Status    string
+		Duplicate bool
+	}
+	a.decode(&got)
+	if got.Status != status || got.Duplicate != duplicate {
+		a.t.Errorf("told %s, duplicate %v; want %s, %v", got.Status, got.Duplicate, status, duplicate)
+	}
+}
+
+// Rows 100, 101 and 102: of all events of a payment, the right one completes the task, once, with
+// the output that was asked for.
+func TestPaymentStream(t *testing.T) {
+	n := start(t, at(paymentTime+300))
+	k := n.register("links", paymentLink)
+	k.pay("evt_1", "created", "pi_1", 1).tells("ignored", false)
+	k.pay("evt_2", "processing", "pi_1", 1).tells("alive", false)
+	k.pay("evt_2", "processing", "pi_1", 2).tells("alive", false)
+	k.pay("evt_3", "succeeded", "pi_other", 1).tells("ignored", false)
+	n.post(k.path("paid"), "application/json", `{"id":"evt_4","type":"payment_intent.succeeded"}`,
+		"Stripe-Signature", fmt.Sprintf("t=%d,v1=%064d", paymentTime, 0)).isProblem(http.StatusUnauthorized, "unproven")
+	if got := k.got(); len(got) != 0 {
+		t.Fatalf("the task got %q before it was paid", got)
+	}
+	k.pay("evt_5", "succeeded", "pi_1", 1).tells("delivered", false)
+	k.pay("evt_5", "succeeded", "pi_1", 2).tells("delivered", true)
+	k.pay("evt_6", "succeeded", "pi_1", 1).tells("ignored", false)
+	k.pay("evt_7", "payment_failed", "pi_1", 1).tells("ignored", false)
+	k.pay("evt_8", "processing", "pi_1", 1).tells("ignored", false)
+	k.gets(`{"id":"pi_1","amount":12345678901234567890123}`)
+	if strings.Contains(n.log.String(), paymentSecret) {
+		t.Error("the log has the sender's secret")
+	}
+}
+
+// A failure is told by the sender's own words.
+func TestFailedPayment(t *testing.T) {
+	n := start(t, at(paymentTime))
+	k := n.register("links", paymentLink)
+	k.pay("evt_1", "payment_failed", "pi_1", 1).tells("delivered", false)
+	for _, effect := range n.aws.Effects() {
+		if effect.TaskToken == k.taskToken && (effect.Error != "Payment.Failed" || effect.Cause != "The card was declined.") {
+			t.Errorf("the task failed with %q, %q", effect.Error, effect.Cause)
+		}
+	}
+	if len(n.aws.Effects()) != 1 {
+		t.Errorf("%d effects", len(n.aws.Effects()))
+	}
+}
+
+// Rows 11 and 99: each way in which a proof can fail gets 401, and nothing is stored.
+func TestUnprovenEvents(t *testing.T) {
+	n := start(t, at(paymentTime+301))
+	k := n.register("links", paymentLink)
+	k.pay("evt_1", "succeeded", "pi_1", 1).isProblem(http.StatusUnauthorized, "stale-timestamp")
+	for name, header := range map[string]string{
+		"none": "", "no signature": "t=1700000301", "no timestamp": "v1=00", "not hexadecimal": "t=1700000301,v1=zz", "of nothing": "t=1700000301,v1=",
+	} {
+		got := n.post(k.path("paid"), "application/json", `{"type":"payment_intent.succeeded"}`, "Stripe-Signature", header)
+		got.isProblem(http.StatusUnauthorized, "unproven")
+		if got.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s: no WWW-Authenticate", name)
+		}
+	}
+	// Who is not proven learns nothing about the body either.
+	for _, body := range []string{"{", "\xff", strings.Repeat(" ", 900_000) + "{}"} {
+		n.post(k.path("paid"), "application/json", body, "Stripe-Signature", "t=1700000301,v1=00").isProblem(http.StatusUnauthorized, "unproven")
+	}
+	if got := k.got(); len(got) != 0 {
+		t.Errorf("the task got %q", got)
+	}
+}
+
+// Row 103: a rule that fails gets 422, and the link still works.
+func TestFailedRules(t *testing.T) {
+	n := start(t)
+	for name, c := range map[string]struct{ outcome, body string }{
+		"a type that does not fit":    {`{"when":"body.n + 1 > 2","do":"succeed"}`, `{"n":"text"}`},
+		"too much work":               {`{"when":"body.all(a, body.all(b, body.all(c, a + b + c < 0 || true)))","do":"succeed"}`, `[` + strings.Repeat("1,", 200) + `1]`},
+		"an output that is not there": {`{"do":"succeed","output":"/nothing"}`, `{"n":"secret payload"}`},
+	} {
+		k := n.register("links", `{"default":{"type":"webhook","outcomes":[`+c.outcome+`]},"plain":{"type":"webhook"}}`)
+		got := k.post("application/json", c.body)
+		got.isProblem(http.StatusUnprocessableEntity, "rule-failed")
+		if strings.Contains(string(got.body), "secret payload") {
+			t.Errorf("%s: the answer has the payload", name)
+		}
+		if got := k.got(); len(got) != 0 {
+			t.Errorf("%s: the task got %q", name, got)
+		}
+		n.post(k.path("plain"), "application/json", `{"n":1}`).tells("delivered", false)
+	}
+}
+
+// A link with outcomes takes bodies that are too long to be an output, and cuts the output
+// from them. A plain link does not.
+func TestLongBodies(t *testing.T) {
+	n := start(t)
+	long := `{"rest":"` + strings.Repeat("x", 900_000) + `","n":12345678901234567890123}`
+	for _, post := range []func(path, contentType, body string, headers ...string) answer{n.post, n.postInChunks} {
+		k := n.register("links", `{"default":{"type":"webhook","outcomes":[{"do":"succeed","output":"/n"}]},"plain":{"type":"webhook"}}`)
+		post(k.path("plain"), "application/json", long).isProblem(http.StatusRequestEntityTooLarge, "too-large")
+		post(k.path("default"), "application/json", strings.Repeat(" ", 200_000)+long).isProblem(http.StatusRequestEntityTooLarge, "too-large")
+		post(k.path("default"), "application/json", long).tells("delivered", false)
+		k.gets(`12345678901234567890123`)
+	}
+	k := n.register("links", `{"default":{"type":"webhook","outcomes":[{"do":"succeed"}]}}`)
+	k.post("application/json", long).isProblem(http.StatusRequestEntityTooLarge, "too-large")
+	k.post("application/json", `{"n":1}`).tells("delivered", false)
+}
+
+// An envelope holds what came with the body.
+func TestEnvelope(t *testing.T) {
+	n := start(t, at(paymentTime))
+	k := n.register("links", `{"default":{"type":"webhook","envelope":{"headers":["X-Kind"]}}}`)
+	n.post(k.path("default")+"?a=1&a=2", "application/json; charset=utf-8", `{"n":12345678901234567890123}`, "X-Kind", "paid").tells("delivered", false)
+	k.gets(`{"body":{"n":12345678901234567890123},"contentType":"application/json; charset=utf-8","headers":{"x-kind":"paid"},` +
+		`"query":"a=1&a=2","receivedAt":"2023-11-14T22:13:20Z"}`)
+}
+
+// The relay chooses the value that a sender with a shared value has to post, and stores it
+// nowhere.
+func TestChosenSecret(t *testing.T) {
+	n := start(t)
+	k := n.register("links", `{"default":{"type":"webhook","sender":{"preset":"header-secret","header":"X-Job-Secret"}}}`)
+	secret := k.Links["default"].Secret
+	if len(secret) < 26 || !k.Links["default"].Guarded {
+		t.Fatalf("secret %q, guarded %v", secret, k.Links["default"].Guarded)
+	}
+	var seen struct {
+		Links map[string]struct{ Secret string }
+	}
+	n.call(http.MethodGet, "/v1/callbacks/"+k.ID, "").decode(&seen)
+	if seen.Links["default"].Secret != "" {
+		t.Error("whoever looks the callback up gets the secret")
+	}
+	for _, wrong := range []string{"", "x", secret[:len(secret)-1], secret + "a"} {
+		n.post(k.path("default"), "application/json", `{"n":1}`, "X-Job-Secret", wrong).isProblem(http.StatusUnauthorized, "unproven")
+	}
+	if stored := n.redis.Dump(); strings.Contains(stored, secret) {
+		t.Error("the secret is stored")
+	}
+	n.post(k.path("default"), "application/json", `{"n":1}`, "X-Job-Secret", secret).tells("delivered", false)
+	k.gets(`{"n":1}`)
+}
+
+// A sender that has left the configuration is a fault that can heal: 503, and nothing is lost.
+func TestSenderThatLeft(t *testing.T) {
+	named := configured{}
+	var err error
+	named["partner"], err = senders.New(senders.Spec{Preset: "header-secret", Header: "X-Key", Secrets: []string{"a long enough secret"}})
+	must(t, err)
+	n := start(t, func(s *setup) { s.service.Senders = named })
+	n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":"t","links":{"default":{"type":"webhook","sender":"nobody"}}}`).
+		isProblem(http.StatusBadRequest, "invalid-request")
+	k := n.register("links", `{"default":{"type":"webhook","sender":"partner"}}`)
+	partner := named["partner"]
+	delete(named, "partner")
+	post := func() answer {
+		return n.post(k.path("default"), "application/json", `{"n":1}`, "X-Key", "a long enough secret")
+	}
+	if got := post(); got.header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	} else {
+		got.isProblem(http.StatusServiceUnavailable, "unavailable")
+	}
+	named["partner"] = partner
+	post().tells("delivered", false)
+}
+
+// Every mistake in a guard is told, with where it is.
+func TestMistakesInGuards(t *testing.T) {
+	n := start(t)
+	for link, fields := range map[string][]string{
+		`{"type":"success","outcomes":[{"do":"succeed"}]}`:                             {"links.a.type"},
+		`{"type":"webhook","sender":{"preset":"github"}}`:                              {"links.a.sender.secrets"},
+		`{"type":"webhook","sender":{"preset":"githug","secret":"s"}}`:                 {"links.a.sender.preset"},
+		`{"type":"webhook","sender":{"preset":"github","secret":"a long enough one"}}`: {"links.a.outcomes"},
+		`{"type":"webhook","sender":{"presset":"github"}}`:                             {"links.a.sender.presset"},
+		`{"type":"webhook","sender":17}`:                                               {"links.a.sender"},
+		`{"type":"webhook","outcomes":[{"when":"body.a ==","do":"succeed"}]}`:          {"links.a.outcomes[0].when"},
+		`{"type":"webhook","outcomes":[{"do":"explode"},{"do":"ignore","error":"E"}]}`: {"links.a.outcomes[0].do", "links.a.outcomes[1].error"},
+		`{"type":"webhook","outcomes":[{"do":"succeed","output":"a"}]}`:                {"links.a.outcomes[0].output"},
+		`{"type":"webhook","vars":{"a-b":1}}`:                                          {"links.a.vars"},
+		`{"type":"webhook","otherwise":"fail"}`:                                        {"links.a.otherwise"},
+		`{"type":"webhook","envelope":{"headers":["authorization"]}}`:                  {"links.a.envelope.headers"},
+	} {
+		got := n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":"t","links":{"a":`+link+`}}`)
+		p := got.isProblem(http.StatusBadRequest, "invalid-request")
+		var have []string
+		for _, e := range p.Errors {
+			have = append(have, e.Field)
+		}
+		if strings.Join(have, " ") != strings.Join(fields, " ") {
+			t.Errorf("%s: mistakes in %v, want %v: %s", link, have, fields, got.body)
+		}
+	}
+}
+
+// vector is a signed request of a sender, as its own library or documentation has it.
+type vector struct {
+	Sender, Secret, Method, Body, Source, URL string
+	Headers                                   map[string]string
+	At                                        int64
+}
+
+// Every published request is accepted over HTTP, and refused after one bit was changed.
+func TestPublishedRequests(t *testing.T) {
+	text, err := os.ReadFile("../senders/testdata/vectors.json")
+	must(t, err)
+	var vectors []vector
+	must(t, json.Unmarshal(text, &vectors))
+	for _, v := range vectors {
+		t.Run(v.Sender, func(t *testing.T) {
+			if v.URL != "" {
+				t.Skip("signs its URL, which here has a link's key: see senders.TestVectors")
+			}
+			n := start(t, at(v.At))
+			k := n.register("links", fmt.Sprintf(`{"default":{"type":"webhook","sender":{"preset":%q,"secret":%q},"otherwise":"succeed"}}`, v.Sender, v.Secret))
+			var headers []string
+			for name, value := range v.Headers {
+				if name != "Content-Type" {
+					headers = append(headers, name, value)
+				}
+			}
+			changed := []byte(v.Body)
+			changed[len(changed)/2] ^= 1
+			n.post(k.path("default"), v.Headers["Content-Type"], string(changed), headers...).is(http.StatusUnauthorized)
+			if got := k.got(); len(got) != 0 {
+				t.Fatalf("the task got %.100q", got)
+			}
+			n.post(k.path("default"), v.Headers["Content-Type"], v.Body, headers...).is(http.StatusOK)
+			if got := k.got(); len(got) != 1 {
+				t.Errorf("the task got %.100q", got)
+			}
+		})
+	}
+}

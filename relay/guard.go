@@ -1,0 +1,177 @@
+package relay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"callback-relay/rules"
+	"callback-relay/senders"
+)
+
+// Guard is what stands between a webhook link and the task: who may post, and which of
+// their events count. The store keeps its JSON, sealed, for as long as the callback:
+// senders repeat events after the task is over.
+type Guard struct {
+	// Sender is the name of a sender of the configuration file. Inline is one that
+	// the registration described itself. Without both, everybody may post.
+	Sender    string                     `json:"sender,omitempty"`
+	Inline    *senders.Spec              `json:"inline,omitempty"`
+	Vars      map[string]json.RawMessage `json:"vars,omitempty"`
+	Outcomes  []rules.Outcome            `json:"outcomes,omitempty"`  // nil for those of the sender's preset
+	Otherwise rules.Do                   `json:"otherwise,omitempty"` // "" for ignore if there are outcomes, and succeed if not
+	Envelope  *Envelope                  `json:"envelope,omitempty"`
+}
+
+// GuardedError is what the store reports if a guarded link is used without saying
+// that its guard was passed. Nothing was changed.
+type GuardedError struct {
+	Guard Guard
+	Facts Facts // of the callback, not to be revealed before the guard is passed
+}
+
+// Error implements error.
+func (e *GuardedError) Error() string { return "the link is guarded" }
+
+// Unwrap returns [ErrUnavailable]: if a caller forgets the guard, nothing is lost.
+func (e *GuardedError) Unwrap() error { return ErrUnavailable }
+
+// Passed says that a post has passed the guard of its link.
+type Passed struct {
+	EventID string // "" if the event has none
+}
+
+// The bounds of a guard. Those of its rules are in package rules.
+const (
+	maxVars      = 16
+	maxVarsBytes = 4 << 10 // of the JSON of all together
+)
+
+// varName is what CEL can select: vars.name.
+var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+
+// source is what the rules of the guard are compiled from. The registration's own
+// outcomes replace those of the sender's preset.
+func (g Guard) source(sender *senders.Sender) rules.Source {
+	src := rules.Source{Outcomes: g.Outcomes, Otherwise: g.Otherwise, Vars: slices.Collect(maps.Keys(g.Vars))}
+	if sender != nil {
+		src.Event = sender.Event()
+		if len(g.Outcomes) == 0 && g.Otherwise == "" {
+			src.Outcomes = sender.Outcomes()
+		}
+	}
+	if src.Otherwise == "" {
+		src.Otherwise = rules.Succeed
+		if len(src.Outcomes) > 0 {
+			src.Otherwise = rules.Ignore
+		}
+	}
+	return src
+}
+
+// inlineSender returns the sender that a registration described for a link. A sender
+// with a shared value and no secret gets the one that the relay derives for the link.
+func (s *Service) inlineSender(spec *senders.Spec, link LinkRef) (*senders.Sender, error) {
+	if spec.WantsValue() {
+		return senders.New(spec.WithSecret(link.SenderSecret()))
+	}
+	return senders.New(*spec)
+}
+
+// checkGuards returns every mistake in the guards of links, each an
+// [*InvalidFieldError]. at returns the prefix of the names of a link's fields.
+func (s *Service) checkGuards(links map[string]LinkRequest, at func(name string) string) []error {
+	var m mistakes
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		if link := links[name]; link.Guard != nil {
+			s.checkGuard(&m, at(name), link)
+		}
+	}
+	return m
+}
+
+func (s *Service) checkGuard(m *mistakes, at string, l LinkRequest) {
+	g := l.Guard
+	if l.Type != LinkWebhook {
+		m.add(at+"type", "must be webhook: only a webhook link can have a sender, vars, outcomes, otherwise or an envelope")
+		return
+	}
+	sender, err := s.checkSender(g)
+	if err != nil {
+		m.within(at, err)
+		return // what its events mean is not known
+	}
+	m.checkVars(at, g.Vars)
+	if g.Envelope != nil {
+		m.within(at, g.Envelope.check())
+	}
+	if sender != nil && len(g.Outcomes) == 0 && g.Otherwise == "" && sender.Outcomes() == nil {
+		m.add(at+"outcomes", "is required: a secret of %s proves who sent an event, and not that it is about this task. "+
+			`Name the event in an outcome, for example by one of the vars, or set otherwise to "succeed"`, sender.Preset())
+		return
+	}
+	if _, err := s.rules.Compile(g.source(sender)); err != nil {
+		m.within(at, err)
+	}
+}
+
+// checkSender returns the sender of a guard, nil if everybody may post.
+func (s *Service) checkSender(g *Guard) (*senders.Sender, error) {
+	switch {
+	case g.Sender != "" && g.Inline != nil:
+		return nil, &InvalidFieldError{"sender", "is either a name or an object"}
+	case g.Inline != nil:
+		return s.inlineSender(g.Inline, LinkRef{key: s.keys.keys[0]})
+	case g.Sender != "":
+		if sender, found := s.senders.Named(g.Sender); found {
+			return sender, nil
+		}
+		return nil, &InvalidFieldError{"sender", fmt.Sprintf("is not a sender of the configuration file: %.64q; describe it inline, as in "+
+			`{"preset":"standard-webhooks","secret":"whsec_..."}`, g.Sender)}
+	}
+	return nil, nil
+}
+
+func (m *mistakes) checkVars(at string, vars map[string]json.RawMessage) {
+	if len(vars) > maxVars {
+		m.add(at+"vars", "has %d entries, but at most %d are allowed", len(vars), maxVars)
+	}
+	total := 0
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		total += len(name) + len(vars[name])
+		if !varName.MatchString(name) {
+			m.add(at+"vars", "has a name that is not 1 to 64 letters, digits and _, beginning with a letter")
+		}
+	}
+	if total > maxVarsBytes {
+		m.add(at+"vars", "has %d bytes of names and values, but at most %d are allowed", total, maxVarsBytes)
+	}
+}
+
+// within adds the mistakes that another package found in a part of the registration.
+func (m *mistakes) within(at string, err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			m.within(at, one)
+		}
+		return
+	}
+	var (
+		field  *InvalidFieldError
+		sender *senders.SpecError
+		rule   *rules.Error
+	)
+	switch {
+	case errors.As(err, &field):
+		m.add(at+field.Field, "%s", field.Problem)
+	case errors.As(err, &sender):
+		m.add(at+"sender."+sender.Field, "%s", sender.Problem)
+	case errors.As(err, &rule):
+		m.add(at+rule.Path, "%s", rule.Problem)
+	case err != nil:
+		m.add(at+"sender", "%v", err)
+	}
+}

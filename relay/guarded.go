@@ -1,0 +1,294 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"callback-relay/bodies"
+	"callback-relay/rules"
+	"callback-relay/senders"
+)
+
+// Senders are the senders that the operator has configured.
+type Senders interface {
+	// Named returns the sender of a name, as it is configured now.
+	Named(name string) (*senders.Sender, bool)
+}
+
+// PostMetrics counts what became of posts to guarded links. A sender is the name of a
+// configured one, the preset of one that a registration described, or "none".
+type PostMetrics interface {
+	// Posted counts a post by its verdict: one of the notes' words, or a [Verdict].
+	Posted(sender, verdict string)
+	// Unproven counts a post whose sender was not proven, by the reason.
+	Unproven(sender, reason string)
+}
+
+// UnprovenError reports that a post does not prove who sent it. Nothing was stored.
+type UnprovenError struct {
+	Reason senders.Reason
+	Detail string         // what is wrong, without any value of the request
+	Reply  *senders.Reply // the exact reply that the sender demands; nil for none
+}
+
+// Error implements error.
+func (e *UnprovenError) Error() string { return "the sender is not proven: " + e.Detail }
+
+// RuleError reports that an outcome's rule could not be applied to an event. Nothing
+// was stored.
+type RuleError struct {
+	Rule   int    // which outcome, from 0; -1 for what becomes of other events
+	Detail string // what is wrong, without any value of the request
+}
+
+// Error implements error.
+func (e *RuleError) Error() string {
+	if e.Rule < 0 {
+		return e.Detail
+	}
+	return fmt.Sprintf("outcomes[%d]: %s", e.Rule, e.Detail)
+}
+
+// event is a post on its way through the guard of its link.
+type event struct {
+	*Service
+	link   LinkRef
+	post   Post
+	guard  Guard
+	facts  Facts
+	sender *senders.Sender // nil if everybody may post
+	label  string          // of the sender, for metrics and log
+	result rules.Result
+}
+
+// receiveGuarded takes a post to a guarded link, in this order:
+//
+//  1. check, over the bytes as they were sent, who sent it;
+//  2. unpack the body and convert it to JSON;
+//  3. answer a handshake, which changes nothing;
+//  4. find out which event it is, and which outcome applies;
+//  5. do what the outcome says.
+//
+// The errors are those of [Service.Receive].
+func (s *Service) receiveGuarded(ctx context.Context, link LinkRef, p Post, guarded *GuardedError) (Receipt, error) {
+	e := &event{Service: s, link: link, post: p, guard: guarded.Guard, facts: guarded.Facts, label: "none", result: rules.Result{Rule: -1}}
+	if err := e.findSender(); err != nil {
+		return Receipt{}, err
+	}
+	if err := e.prove(ctx); err != nil {
+		return e.unproven(ctx, err)
+	}
+	body, err := bodies.KindOf(p.Header).Convert(p.Body, s.maxBody, p.Room)
+	if err != nil {
+		return Receipt{}, e.refuse(ctx, NoteUnsupported, "", err)
+	}
+	if e.sender != nil {
+		if reply, found := e.sender.Handshake(ctx, e.request(), body, true); found {
+			return e.handshake(ctx, reply)
+		}
+		body = e.sender.Unwrap(body)
+	}
+	if err := e.judge(body); err != nil {
+		return Receipt{}, e.ruleFailed(ctx, err)
+	}
+	return e.act(ctx)
+}
+
+// findSender finds out who may post.
+func (e *event) findSender() error {
+	switch {
+	case e.guard.Inline != nil:
+		sender, err := e.inlineSender(e.guard.Inline, e.link)
+		if err != nil { // it was checked at the registration, perhaps by another release
+			return fmt.Errorf("%w: the sender of the link cannot be checked: %w", ErrUnavailable, err)
+		}
+		e.sender, e.label = sender, sender.Preset()
+	case e.guard.Sender != "":
+		sender, found := e.senders.Named(e.guard.Sender)
+		if !found {
+			return fmt.Errorf("%w: the configuration file has no sender %q any more", ErrUnavailable, e.guard.Sender)
+		}
+		e.sender, e.label = sender, e.guard.Sender
+	}
+	return nil
+}
+
+// request is the post as its proof is checked.
+func (e *event) request() senders.Request {
+	query, _ := url.ParseQuery(e.post.Query) // as far as it can be read
+	return senders.Request{
+		Method: http.MethodPost, URL: e.post.URL, Header: e.post.Header, Query: query, Body: e.post.Body, Now: e.now(),
+	}
+}
+
+func (e *event) prove(ctx context.Context) error {
+	if e.sender == nil {
+		return nil
+	}
+	return e.sender.Check(ctx, e.request())
+}
+
+// unproven refuses a post, unless it is a handshake that its sender does not sign.
+func (e *event) unproven(ctx context.Context, err error) (Receipt, error) {
+	wrong, ok := errors.AsType[*senders.UnprovenError](err)
+	if !ok { // what it takes to check the proof is away
+		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if body, err := bodies.KindOf(e.post.Header).Convert(e.post.Body, senders.MaxHandshake, e.post.Room); err == nil {
+		if reply, found := e.sender.Handshake(ctx, e.request(), body, false); found {
+			return e.handshake(ctx, reply)
+		}
+	}
+	e.metrics.Unproven(e.label, string(wrong.Reason))
+	return Receipt{}, e.refuse(ctx, NoteUnproven, string(wrong.Reason),
+		&UnprovenError{Reason: wrong.Reason, Detail: wrong.Detail, Reply: e.sender.Unproven()})
+}
+
+// handshake answers a post that only tests the link.
+func (e *event) handshake(ctx context.Context, reply senders.Reply) (Receipt, error) {
+	if err := e.over(); err != nil {
+		return Receipt{}, e.late(ctx, err)
+	}
+	e.judged(ctx, NoteHandshake, "")
+	return Receipt{ID: e.link.ID, Verdict: PostIgnored, Handshake: true, Reply: &reply}, nil
+}
+
+// over says why the link takes no events, or is nil. That the callback was answered is
+// no reason: senders send further events after the one that counted.
+func (e *event) over() error {
+	if err := e.facts.Refusal(); err != nil && !errors.Is(err, ErrAlreadyAnswered) {
+		return fmt.Errorf("event for %s: %w", e.link.ID, err)
+	}
+	return nil
+}
+
+// judge finds out which event it is, and what becomes of it.
+func (e *event) judge(body []byte) error {
+	program, err := e.rules.Compile(e.guard.source(e.sender))
+	if err != nil { // it was checked at the registration, perhaps by another release
+		return fmt.Errorf("%w: the rules of the link cannot be compiled: %w", ErrUnavailable, err)
+	}
+	query, _ := url.ParseQuery(e.post.Query)
+	e.result, err = program.Judge(rules.Post{JSON: body, Header: e.post.Header, Query: query, Vars: e.guard.Vars})
+	return err
+}
+
+// ruleFailed refuses an event that a rule could not judge.
+func (e *event) ruleFailed(ctx context.Context, err error) error {
+	failed, ok := errors.AsType[*rules.FailedError](err)
+	if !ok {
+		return err
+	}
+	return e.refuse(ctx, NoteFailedRule, failed.Reason, &RuleError{Rule: failed.Rule, Detail: failed.Detail})
+}
+
+// act does what the outcome says.
+func (e *event) act(ctx context.Context) (Receipt, error) {
+	switch e.result.Do {
+	case rules.Heartbeat:
+		return e.beat(ctx)
+	case rules.Succeed, rules.Fail:
+		return e.answer(ctx)
+	}
+	return e.ignore(ctx, NoteIgnored, "")
+}
+
+// ignore acknowledges an event that changes nothing.
+func (e *event) ignore(ctx context.Context, verdict, reason string) (Receipt, error) {
+	if err := e.over(); err != nil {
+		return Receipt{}, e.late(ctx, err)
+	}
+	e.judged(ctx, verdict, reason)
+	return e.acknowledged(Receipt{ID: e.link.ID, Verdict: PostIgnored}), nil
+}
+
+// beat tells the task that work continues.
+func (e *event) beat(ctx context.Context) (Receipt, error) {
+	response, err := e.heartbeat(ctx, e.link, true)
+	if errors.Is(err, ErrAlreadyAnswered) {
+		return e.ignore(ctx, NoteIgnored, "answered")
+	}
+	if err != nil {
+		return Receipt{}, e.late(ctx, err)
+	}
+	e.judged(ctx, NoteHeartbeat, "")
+	return e.acknowledged(Receipt{ID: e.link.ID, Verdict: PostAlive, Response: response}), nil
+}
+
+// answer records the outcome of the event, unless another one was recorded before.
+func (e *event) answer(ctx context.Context) (Receipt, error) {
+	outcome, err := e.outcome()
+	if err != nil {
+		return Receipt{}, e.refuse(ctx, NoteFailedRule, "output", err)
+	}
+	receipt, err := e.Service.answer(ctx, e.link, outcome, &Passed{EventID: e.result.ID})
+	switch {
+	case errors.Is(err, ErrAlreadyAnswered):
+		return e.ignore(ctx, NoteConflict, "")
+	case err != nil:
+		return Receipt{}, e.late(ctx, err)
+	case receipt.Duplicate:
+		e.judged(ctx, NoteDuplicate, "")
+	default:
+		e.judged(ctx, string(receipt.Verdict), "")
+	}
+	return e.acknowledged(receipt), nil
+}
+
+// outcome is what the task is told of the event.
+func (e *event) outcome() (Outcome, error) {
+	if e.result.Do == rules.Fail {
+		return Outcome{Type: OutcomeFailure, Error: e.result.Error, Cause: e.result.Cause}, nil
+	}
+	output := e.result.Output
+	if e.guard.Envelope != nil {
+		output = e.guard.Envelope.wrap(e.post, output, e.now())
+	}
+	if err := CheckOutput(output, e.maxOutput); err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Type: OutcomeSuccess, Output: output}, nil
+}
+
+// acknowledged adds the exact reply that the sender expects for an accepted event.
+func (e *event) acknowledged(r Receipt) Receipt {
+	if e.sender != nil {
+		r.Reply = e.sender.Acknowledgement()
+	}
+	return r
+}
+
+// late returns why the link takes no events any more. It is noted, unless it may pass.
+func (e *event) late(ctx context.Context, err error) error {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOverloaded) {
+		return err
+	}
+	return e.refuse(ctx, NoteClosed, "", err)
+}
+
+// refuse records why an event was not accepted, and returns the error.
+func (e *event) refuse(ctx context.Context, verdict, reason string, err error) error {
+	e.judged(ctx, verdict, reason)
+	return err
+}
+
+// judged counts and logs what became of an event. What was not the straight way to an
+// outcome is also noted in the callback's history.
+func (e *event) judged(ctx context.Context, verdict, reason string) {
+	e.metrics.Posted(e.label, verdict)
+	n := Note{Verdict: verdict, Reason: reason, EventID: e.result.ID, Bytes: len(e.post.Body)}
+	e.logger.InfoContext(ctx, "event", "callback", string(e.link.ID), "sender", e.label,
+		"verdict", verdict, "reason", reason, "event", e.result.Type, "rule", e.result.Rule, "bytes", n.Bytes)
+	if verdict != string(PostDelivered) && verdict != string(PostAccepted) {
+		e.note(ctx, e.link, n)
+	}
+}
+
+// NoSenders are the senders of a relay that has configured none.
+type NoSenders struct{}
+
+// Named implements [Senders].
+func (NoSenders) Named(string) (*senders.Sender, bool) { return nil, false }

@@ -1,0 +1,83 @@
+package rules_test
+
+import (
+	"encoding/json"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"callback-relay/rules"
+)
+
+const mebibyte = 1 << 20
+
+// large are bodies of about a mebibyte that take much memory or time for their length.
+func large(size int) map[string]string {
+	fill := func(part string) string { return strings.TrimSuffix(strings.Repeat(part, size/len(part)), ",") }
+	return map[string]string{
+		"numbers":  `{"list":[` + fill("1,") + `]}`,
+		"lists":    `{"list":[` + fill("[],") + `]}`,
+		"objects":  `{"list":[` + fill("{},") + `]}`,
+		"members":  `{"list":[` + fill(`{"a":1},`) + `]}`,
+		"texts":    `{"list":[` + fill(`"",`) + `]}`,
+		"deep":     `{"list":` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + `,"n":1}`,
+		"deeper":   `{"list":` + strings.Repeat(`[{"a":`, 4_900) + "1" + strings.Repeat("}]", 4_900) + `}`,
+		"one text": `{"list":["` + fill("a") + `"],"text":"` + fill("a") + `"}`,
+		"doubles":  `{"list":[` + fill("1.5,") + `]}`,
+		"equal":    `{"list":[` + fill(`["a","b","c","d","e"],`) + `],"other":[` + fill(`["a","b","c","d","e"],`) + `]}`,
+	}
+}
+
+// Judging takes a bounded amount of memory and of CEL's steps, whatever the body is.
+func TestJudgingIsBounded(t *testing.T) {
+	for name, body := range large(mebibyte) {
+		if !json.Valid([]byte(body)) {
+			t.Fatalf("%s is not JSON", name)
+		}
+		for _, expression := range []string{
+			"body.list.exists(i, i == 'x')", "body.list.all(i, body.list.all(j, i == j))", "body.list == body.list", "body.list == body.other", "body.list in [body.list]",
+			"body.list.map(i, body.text + body.text).size() == 0", "body.list.map(i, body.list).size() == 0", "body.list.map(i, string(i) + body.text).size() == 0",
+			"(body.list + body.list).size() == 1", "body.list.exists(i, i in body.list)", "body.text.matches('(a|b){60}c')", "body.text.contains(body.text + 'a')",
+			"body.list.filter(i, body.list == body.other).size() == 1", "body.list.exists(i, body.list == body.list && false)", "bytes(body.text).size() == 0",
+			"body.list.exists(i, size(body.text + string(i)) == 0)", "{'a': body, 'b': body} == {'a': body, 'b': body}", "[body, body, body] == [body, body, body]",
+		} {
+			src := when(expression)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			began := time.Now()
+			_, err := judge(t, src, body)
+			if d := time.Since(began); d > 300*time.Millisecond {
+				t.Log(expression, name, d, err)
+			}
+			runtime.ReadMemStats(&after)
+			if took := (after.TotalAlloc - before.TotalAlloc) / mebibyte; took > 128 {
+				t.Errorf("%s of %s took %d MiB", expression, name, took)
+			}
+			if failed := (*rules.FailedError)(nil); err != nil && !errors.As(err, &failed) {
+				t.Errorf("%s of %s: %v", expression, name, err)
+			}
+		}
+	}
+}
+
+// A decoded body takes no more memory than was estimated, and what is too large is refused.
+func TestEstimate(t *testing.T) {
+	for name, body := range large(mebibyte / 8) {
+		text := []byte(body)
+		if rules.Estimate(text) > 16*mebibyte {
+			t.Errorf("%s is estimated at %d bytes", name, rules.Estimate(text))
+		}
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		value, err := rules.Decode(text)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if took := int(after.HeapAlloc) - int(before.HeapAlloc); err != nil || took > rules.Estimate(text) {
+			t.Errorf("%s takes %d bytes, and was estimated at %d (%v)", name, took, rules.Estimate(text), err)
+		}
+		runtime.KeepAlive(value)
+	}
+}

@@ -1,0 +1,180 @@
+package rules
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"unicode/utf8"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+)
+
+// Judge says what becomes of a post: what the first outcome that matches says, and
+// otherwise what the source says.
+//
+// An outcome whose When does not hold does not match. Neither does one whose
+// When needs what is not there: a member of an object that does not have it, or of
+// anything that is no object, or an index beyond the end of a list. This also holds
+// within a negation: !(body.a == 1) does not match a body without a. Every other failure
+// is an error: a *[FailedError].
+//
+// With an error, the result holds only what is known of the event.
+func (p *Program) Judge(post Post) (Result, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), maxTime)
+	defer cancel()
+	result := Result{Rule: -1}
+	in, err := p.input(post)
+	if err == nil {
+		result.ID, err = eventText(ctx, "event.id", p.id, in)
+	}
+	if err == nil {
+		result.Type, err = eventText(ctx, "event.type", p.kind, in)
+	}
+	if err != nil {
+		return result, failed(-1, err)
+	}
+	if p.decodes {
+		in["event.id"], in["event.type"] = result.ID, result.Type
+	}
+	for i, o := range p.outcomes {
+		matched, err := o.matches(ctx, in)
+		if err != nil {
+			return result, failed(i, err)
+		}
+		if matched {
+			outcome, err := o.apply(post.JSON)
+			if err != nil {
+				return result, failed(i, err)
+			}
+			outcome.Event, outcome.Rule = result.Event, i
+			return outcome, nil
+		}
+	}
+	result.Do = p.otherwise
+	if p.otherwise == Succeed {
+		result.Output = post.JSON
+	}
+	return result, nil
+}
+
+// input returns the variables of expressions; nil if there are no expressions.
+func (p *Program) input(post Post) (map[string]any, error) {
+	if !json.Valid(post.JSON) { // what cuts values out relies on it
+		return nil, &failure{ReasonExpression, "the body is not JSON"}
+	}
+	if !p.decodes {
+		return nil, nil
+	}
+	return input(post)
+}
+
+func failed(rule int, err error) error {
+	if known := (*failure)(nil); errors.As(err, &known) {
+		return &FailedError{rule, known.reason, err.Error()}
+	}
+	return &FailedError{rule, ReasonExpression, "cannot be judged"}
+}
+
+// MaxEventChars is the most characters of an event's id or type. A longer text is
+// replaced by "sha256:" and its digest in hexadecimal, so that two long ids that differ
+// stay different.
+const MaxEventChars = 256
+
+// eventText returns the id or the type of an event; "" if the event has none.
+func eventText(ctx context.Context, path string, e *expression, in map[string]any) (string, error) {
+	if e == nil {
+		return "", nil
+	}
+	value, err := e.eval(ctx, in)
+	if errors.Is(err, errMissing) {
+		return "", nil
+	}
+	if known := (*failure)(nil); errors.As(err, &known) {
+		return "", &failure{known.reason, path + ": " + known.detail}
+	}
+	if err != nil {
+		return "", err
+	}
+	text, ok := asText(value)
+	if !ok {
+		return "", &failure{ReasonExpression, path + ": the value is not a text, nor a whole number of at most 64 bits"}
+	}
+	if utf8.RuneCountInString(text) > MaxEventChars {
+		digest := sha256.Sum256([]byte(text))
+		text = "sha256:" + hex.EncodeToString(digest[:])
+	}
+	return text, nil
+}
+
+// asText returns the text of a value; "" for null. A double is none: two whole numbers
+// beyond 64 bits can be the same double.
+func asText(value ref.Val) (text string, ok bool) {
+	switch value := value.(type) {
+	case types.String:
+		return string(value), true
+	case types.Int:
+		return strconv.FormatInt(int64(value), 10), true
+	case types.Uint:
+		return strconv.FormatUint(uint64(value), 10), true
+	case types.Bool:
+		return strconv.FormatBool(bool(value)), true
+	case types.Null:
+		return "", true
+	case *types.Optional:
+		if !value.HasValue() {
+			return "", true
+		}
+		return asText(value.GetValue())
+	}
+	return "", false
+}
+
+// matches reports whether an event is one of an outcome's.
+func (o outcome) matches(ctx context.Context, in map[string]any) (bool, error) {
+	if o.when == nil {
+		return true, nil
+	}
+	value, err := o.when.eval(ctx, in)
+	if errors.Is(err, errMissing) {
+		return false, nil
+	}
+	if known := (*failure)(nil); errors.As(err, &known) {
+		return false, &failure{known.reason, "when: " + known.detail}
+	}
+	if err != nil {
+		return false, err
+	}
+	holds, isBool := value.(types.Bool)
+	if !isBool {
+		return false, &failure{ReasonExpression, "when: the result is neither true nor false"}
+	}
+	return bool(holds), nil
+}
+
+// apply makes what an outcome says of a body.
+func (o outcome) apply(body []byte) (Result, error) {
+	result := Result{Do: o.do}
+	var found bool
+	switch o.do {
+	case Succeed:
+		if o.output == nil {
+			result.Output = body
+			return result, nil
+		}
+		cut, err := o.output.cut(body)
+		if err != nil {
+			return Result{}, err
+		}
+		result.Output = cut
+	case Fail:
+		if result.Error, found = o.err.cut(body, maxErrorChars); !found {
+			return Result{}, &failure{ReasonPointer, "error: the body has nothing at " + strconv.Quote(o.err.fixed)}
+		}
+		result.Cause, _ = o.cause.cut(body, maxCauseChars) // a failure without a cause is better than none
+	}
+	return result, nil
+}

@@ -1,0 +1,164 @@
+package senders
+
+import (
+	"slices"
+	"strings"
+
+	"callback-relay/rules"
+)
+
+// Scope says which posts one URL is for.
+type Scope string
+
+// The scopes, best first: only with the first two can each task have its own URL.
+const (
+	PerRequest Scope = "request" // the call that starts the work takes the URL
+	PerObject  Scope = "object"  // a subscription with its own URL can be made for each task
+	PerAccount Scope = "account" // all events of an account go to one URL
+)
+
+// row is what the table says about one kind of sender.
+type row struct {
+	Name  string
+	Title string
+	Scope Scope
+
+	Ways []Proof // how it proves itself; one is enough
+	// code makes the prover of a sender that no Proof describes.
+	code func(s Spec, keys *Keys, m *mistakes) prover
+
+	Needs         string // what the secret is, for errors; "" if there is none
+	ChosenByYou   bool   // the secret may be any value, so the relay can choose it
+	HeaderDefault string // of a shared value; "" if it cannot be chosen
+	Account       string // what the account is, for errors; "" if the secret is the account's
+
+	Field    string // of a form, whose JSON is the event; "" if the body is the event
+	Event    rules.EventSpec
+	Outcomes []rules.Outcome // nil if the registration must say what events mean
+
+	acknowledgement, unproven *Reply
+}
+
+// table holds all presets by name.
+var table = func() map[string]*row {
+	all := map[string]*row{}
+	for i := range presets {
+		all[presets[i].Name] = &presets[i]
+	}
+	return all
+}()
+
+// rowOf returns the row of a spec: that of its preset, or one made of its own proof. It
+// is nil if there is none.
+func rowOf(s Spec, m *mistakes) *row {
+	switch {
+	case s.Preset != "" && s.Proof != nil:
+		m.add("proof", "cannot be combined with a preset: give one of them")
+		return nil
+	case s.Proof != nil:
+		before := len(*m)
+		s.Proof.check(m)
+		for i, secret := range s.Secrets {
+			if n := len(strings.TrimPrefix(secret, s.Proof.SecretPrefix)); n > 0 && n < minSecret {
+				m.add(secretField(i), "%d characters long; a secret of your own needs at least %d", n, minSecret)
+			}
+		}
+		if len(*m) > before {
+			return nil
+		}
+		return &row{Name: OwnProof, Title: "your own sender", Ways: []Proof{*s.Proof}, Needs: "the secret that it signs with"}
+	case s.Preset == "":
+		m.add("preset", "missing: name a preset such as github, or describe the proof")
+		return nil
+	}
+	found, ok := table[s.Preset]
+	if !ok {
+		m.add("preset", "%q is unknown%s", cut(s.Preset), nearest(s.Preset))
+		return nil
+	}
+	return found
+}
+
+// newProver returns what checks the posts of a sender.
+func (r *row) newProver(s Spec, keys *Keys, m *mistakes) prover {
+	if r.code != nil {
+		return r.code(s, keys, m)
+	}
+	ways := r.Ways
+	if r.HeaderDefault != "" {
+		ways = slices.Clone(ways)
+		ways[0].Header = Names{cmpOr(s.Header, r.HeaderDefault)}
+	}
+	return newProofs(ways, s.Secrets, m)
+}
+
+// nearest names the presets that somebody may have meant.
+func nearest(name string) string {
+	type near struct {
+		name string
+		far  int
+	}
+	var all []near
+	for _, row := range presets {
+		if far := distance(strings.ToLower(cut(name)), row.Name); far <= max(2, len(row.Name)/3) || strings.HasPrefix(row.Name, strings.ToLower(name)) {
+			all = append(all, near{row.Name, far})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b near) int { return a.far - b.far })
+	if len(all) == 0 {
+		return "; relay senders list shows all"
+	}
+	names := []string{}
+	for _, n := range all[:min(3, len(all))] {
+		names = append(names, n.name)
+	}
+	if len(names) == 1 {
+		return "; did you mean " + names[0] + "?"
+	}
+	return "; did you mean " + oneOf(names) + "?"
+}
+
+// distance is how many letters must be changed to make one name of another.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, before+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// Preset is what people need to know of a preset.
+type Preset struct {
+	Name  string
+	Title string
+	Scope Scope
+	// Secret says what its secret is, and Account what has to be given beside it; "" for
+	// none.
+	Secret, Account string
+	ChosenByRelay   bool // the secret may be left out, and the relay then chooses it
+	Event           rules.EventSpec
+	Outcomes        []rules.Outcome // nil if the registration must say what events mean
+}
+
+// Presets returns all presets, the most useful first.
+func Presets() []Preset {
+	all := make([]Preset, len(presets))
+	for i, r := range presets {
+		all[i] = Preset{
+			Name: r.Name, Title: r.Title, Scope: r.Scope, Secret: r.Needs, Account: r.Account,
+			ChosenByRelay: r.ChosenByYou, Event: r.Event, Outcomes: r.Outcomes,
+		}
+	}
+	return all
+}

@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"callback-relay/relay"
+)
+
+// guardVersion is the version of the guards that this release writes and can check.
+// It is the third element of a guarded link in the spec, and prelude.lua has it too.
+const guardVersion = "1"
+
+// passedVersion returns the version of the guard that a caller has checked, or "".
+func passedVersion(passed bool) string {
+	if passed {
+		return guardVersion
+	}
+	return ""
+}
+
+// guardName returns the field that holds the sealed guard of a link.
+func guardName(number byte) string { return guardField + strconv.Itoa(int(number)) }
+
+// guarded returns the error for the reply of a script that asks for a guard to be
+// checked first.
+func (s *Store) guarded(op string, link relay.LinkRef, got reply) error {
+	var guard *relay.Guard
+	if err := s.open(link.ID, guardName(link.Number), got.text("guard"), &guard); err != nil {
+		return fmt.Errorf("%s %s: %w", op, link.ID, err)
+	}
+	if guard == nil {
+		return unexpected(op, link.ID, got)
+	}
+	return &relay.GuardedError{Guard: *guard, Facts: factsIn(got, &link)}
+}
+
+// guards returns the JSON of the guards that a registration asks for, by the number
+// of the link.
+func guards(n relay.NewCallback) map[byte]string {
+	all := map[byte]string{}
+	for _, link := range n.Links {
+		if guard := n.Asked.Links[link.Name].Guard; guard != nil {
+			all[link.Number] = encoded(guard)
+		}
+	}
+	return all
+}
+
+// sealGuards returns what create.lua needs: for each guard the number of its link, and
+// the sealed guard.
+func (s *Store) sealGuards(id relay.CallbackID, guards map[byte]string) []any {
+	var args []any
+	for _, number := range slices.Sorted(maps.Keys(guards)) {
+		args = append(args, strconv.Itoa(int(number)), s.seal(id, guardName(number), guards[number]))
+	}
+	return args
+}
+
+// sameGuards returns whether a repeated registration asks for the guards that are
+// stored. Which links are guarded is compared with the specs.
+func (s *Store) sameGuards(ctx context.Context, id relay.CallbackID, guards map[byte]string) (bool, error) {
+	numbers := slices.Sorted(maps.Keys(guards))
+	if len(numbers) == 0 {
+		return true, nil
+	}
+	fields := make([]string, len(numbers))
+	for i, number := range numbers {
+		fields[i] = guardName(number)
+	}
+	values, err := s.redis.HMGet(ctx, callbackKey(id), fields...).Result()
+	if err != nil {
+		return false, unavailable(err)
+	}
+	for i, sealed := range texts(values) {
+		var kept json.RawMessage
+		if err := s.open(id, fields[i], sealed, &kept); err != nil {
+			return false, err
+		}
+		if string(kept) != guards[numbers[i]] {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// guardable returns an error while a replica is alive that cannot check guards: it
+// would refuse every post through a guarded link.
+func (s *Store) guardable(ctx context.Context) error {
+	all, err := s.allKnow(ctx)
+	if err != nil {
+		return err
+	}
+	if !all.guards {
+		return fmt.Errorf("%w: a replica of an earlier release, which cannot check senders and outcomes, is still live: "+
+			"links with these can be registered once the rollout has finished", relay.ErrUnavailable)
+	}
+	return nil
+}
