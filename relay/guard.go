@@ -3,7 +3,6 @@ package relay
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -129,8 +128,8 @@ func (s *Service) checkSender(g *Guard) (*senders.Sender, error) {
 		if sender, found := s.senders.Named(g.Sender); found {
 			return sender, nil
 		}
-		return nil, &InvalidFieldError{"sender", fmt.Sprintf("is not a sender of the configuration file: %.64q; describe it inline, as in "+
-			`{"preset":"standard-webhooks","secret":"whsec_..."}`, g.Sender)}
+		// Its text is not repeated: it may be a secret in the wrong place.
+		return nil, &InvalidFieldError{"sender", `is not the name of a sender that the relay has configured; describe the sender, as in {"preset":"standard-webhooks","secret":"whsec_..."}`}
 	}
 	return nil, nil
 }

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/url"
 	"slices"
@@ -18,8 +19,9 @@ import (
 // scripted replaces the store, the outbox and Step Functions: it returns what a test
 // sets, and records its calls. Package main tests the service with the real ones.
 type scripted struct {
-	notes []relay.Note
 	relay.Store
+	guard    *relay.Guard // of every link; nil for none
+	notes    []relay.Note
 	recorded relay.Recorded
 	settled  relay.Settlement
 	err      error
@@ -47,7 +49,10 @@ func (s *scripted) Find(context.Context, relay.NewCallback) (relay.Callback, err
 	return s.found, s.err
 }
 
-func (s *scripted) Answer(ctx context.Context, _ relay.LinkRef, o relay.Outcome, _ *relay.Passed) (relay.Recorded, error) {
+func (s *scripted) Answer(ctx context.Context, _ relay.LinkRef, o relay.Outcome, passed *relay.Passed) (relay.Recorded, error) {
+	if s.guard != nil && passed == nil {
+		return relay.Recorded{}, &relay.GuardedError{Guard: *s.guard, Facts: relay.Facts{State: relay.StatePending}}
+	}
 	s.answers++
 	s.answered, s.hungUp = o, ctx.Err() != nil
 	return s.recorded, s.err
@@ -84,10 +89,17 @@ func serviceOptions(t *testing.T, s *scripted) relay.ServiceOptions {
 	t.Helper()
 	return relay.ServiceOptions{
 		Store: s, Keys: keys(t, "k1"), Deliverer: s, Heartbeater: s,
-		PublicURL:     &url.URL{Scheme: "https", Host: "relay.example.com", Path: "/in"},
-		DefaultExpiry: 24 * time.Hour, MaxExpiry: 48 * time.Hour, MaxOutput: 100,
+		PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com", Path: "/in"},
+		Senders:   relay.NoSenders{}, Metrics: uncounted{}, Logger: slog.New(slog.DiscardHandler),
+		DefaultExpiry: 24 * time.Hour, MaxExpiry: 48 * time.Hour, MaxOutput: 100, MaxBody: 1 << 20,
 	}
 }
+
+// uncounted counts nothing.
+type uncounted struct{}
+
+func (uncounted) Posted(string, string)   {}
+func (uncounted) Unproven(string, string) {}
 
 // kind is one that machines call, and asked a link of it.
 func kind(t relay.LinkType) relay.LinkKind     { return relay.LinkKind{Type: t} }

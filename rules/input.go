@@ -31,6 +31,14 @@ func decode(text []byte) (any, error) {
 	return exact(value), nil
 }
 
+// Memory returns how many bytes judging a body takes at most, beside the body.
+func (p *Program) Memory(body []byte) int {
+	if !p.decodes {
+		return 0
+	}
+	return min(estimate(body), maxDecodedBytes) // a body that takes more is not decoded
+}
+
 // estimate returns how many bytes a JSON text takes at most once it is decoded.
 func estimate(text []byte) int {
 	values, objects := 1, 0

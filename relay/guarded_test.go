@@ -1,0 +1,49 @@
+package relay_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"callback-relay/relay"
+	"callback-relay/rules"
+)
+
+// only is room for so many bytes.
+type only struct{ left int }
+
+func (o *only) Take(n int) error {
+	if n > o.left {
+		return relay.ErrOverloaded
+	}
+	o.left -= n
+	return nil
+}
+
+// A decoded body takes many times its bytes, so it needs room before it is judged: else a
+// few long bodies would take all memory.
+func TestJudgingNeedsRoom(t *testing.T) {
+	body := `{"a":1,"list":[` + strings.Repeat("1,", 10_000) + `1]}`
+	for _, c := range []struct {
+		room    int
+		guard   relay.Guard
+		wantErr error
+	}{
+		{100_000, relay.Guard{Outcomes: []rules.Outcome{{When: "body.a == 1", Do: rules.Succeed, Output: []byte(`"/a"`)}}}, relay.ErrOverloaded},
+		{1_000_000, relay.Guard{Outcomes: []rules.Outcome{{When: "body.a == 1", Do: rules.Succeed, Output: []byte(`"/a"`)}}}, nil},
+		{100_000, relay.Guard{Outcomes: []rules.Outcome{{Do: rules.Succeed, Output: []byte(`"/a"`)}}}, nil}, // nothing is decoded
+	} {
+		s := &scripted{guard: &c.guard, recorded: relay.Recorded{State: relay.StateDelivered, Duplicate: true}}
+		o := serviceOptions(t, s)
+		o.MaxOutput = relay.MaxOutputBytes
+		p := posted(body, "Content-Type", "application/json")
+		p.Room = &only{c.room}
+		_, err := relay.NewService(o).Receive(t.Context(), to(relay.LinkWebhook), p)
+		if !errors.Is(err, c.wantErr) || (err == nil) != (s.answers == 1) {
+			t.Errorf("room for %d: %v, %d answers", c.room, err, s.answers)
+		}
+		if err == nil && string(s.answered.Output) != "1" {
+			t.Errorf("output %q", string(s.answered.Output))
+		}
+	}
+}
