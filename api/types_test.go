@@ -23,6 +23,7 @@ var bodies = []any{
 	api.AddLinkRequest{},
 	api.Callback{},
 	api.CallbackList{},
+	api.History{},
 	api.AnswerResponse{},
 	api.Problem{},
 	api.Health{},

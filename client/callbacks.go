@@ -80,6 +80,12 @@ func (c *Client) RevokeLink(ctx context.Context, id, name string) (api.Callback,
 	return c.one(ctx, "revoke link of", http.MethodDelete, id, "/links/"+url.PathEscape(name), nil)
 }
 
+// History returns what was not the straight way to the outcome of a callback, oldest
+// first.
+func (c *Client) History(ctx context.Context, id string) (api.History, error) {
+	return call[api.History](ctx, c, "get the history of", http.MethodGet, id, "/history", nil)
+}
+
 // Cancel withdraws a pending callback and returns it. Cancelling it again is not an
 // error; cancelling a callback that was answered or has expired is one.
 func (c *Client) Cancel(ctx context.Context, id string) (api.Callback, error) {

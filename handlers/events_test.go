@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"callback-relay/api"
 	"callback-relay/programs"
 	"callback-relay/senders"
 )
@@ -96,6 +99,49 @@ func TestPaymentStream(t *testing.T) {
 	k.gets(`{"id":"pi_1","amount":12345678901234567890123}`)
 	if strings.Contains(n.log.String(), paymentSecret) {
 		t.Error("the log has the sender's secret")
+	}
+	k.remembers("ignored  evt_1", "heartbeat  evt_2", "heartbeat  evt_2", "ignored  evt_3", "unproven signature ",
+		"duplicate  evt_5", "conflict  evt_6", "conflict  evt_7", "ignored answered evt_8")
+}
+
+// remembers checks the history: verdict, reason and event of each entry.
+func (k task) remembers(want ...string) {
+	k.n.t.Helper()
+	var history api.History
+	k.n.call(http.MethodGet, "/v1/callbacks/"+k.ID+"/history", "").decode(&history)
+	var got []string
+	for _, e := range history.Entries {
+		got = append(got, e.Verdict+" "+e.Reason+" "+e.EventID)
+		if e.Link == "" || e.Count < 1 || e.At.IsZero() || e.Bytes == 0 {
+			k.n.t.Errorf("entry %+v", e)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		k.n.t.Errorf("history (-want +got):\n%s", diff)
+	}
+}
+
+// A flood of equal posts is one entry, and only the last 50 entries are kept.
+func TestHistoryIsBounded(t *testing.T) {
+	n := start(t, at(paymentTime))
+	k := n.register("links", paymentLink)
+	forged := func() {
+		n.post(k.path("paid"), "application/json", "{}", "Stripe-Signature", fmt.Sprintf("t=%d,v1=%064d", paymentTime, 0)).is(http.StatusUnauthorized)
+	}
+	for range 30 {
+		forged()
+	}
+	var history api.History
+	k.n.call(http.MethodGet, "/v1/callbacks/"+k.ID+"/history", "").decode(&history)
+	if len(history.Entries) != 1 || history.Entries[0].Count != 30 {
+		t.Errorf("history %+v", history.Entries)
+	}
+	for i := range 55 {
+		k.pay(fmt.Sprintf("evt_%d", i), "created", "pi_1", 1).tells("ignored", false)
+	}
+	k.n.call(http.MethodGet, "/v1/callbacks/"+k.ID+"/history", "").decode(&history)
+	if got := history.Entries; len(got) != 50 || got[0].EventID != "evt_5" || got[49].EventID != "evt_54" {
+		t.Errorf("%d entries, from %+v", len(got), got[0])
 	}
 }
 

@@ -57,6 +57,7 @@ func Private(o PrivateOptions) http.Handler {
 	})
 	a.handle("/v1/callbacks/:id/links", methods{http.MethodPost: auth(h.addLink)})
 	a.handle("/v1/callbacks/:id/links/:name", methods{http.MethodDelete: auth(h.revoke)})
+	a.handle("/v1/callbacks/:id/history", methods{http.MethodGet: auth(h.history)})
 	a.get("/healthz", healthz)
 	a.get("/readyz", h.readyz)
 	a.get("/metrics", echo.WrapHandler(o.Exposition))
@@ -99,6 +100,27 @@ func (h *private) counted(create echo.HandlerFunc) echo.HandlerFunc {
 // inspect shows one callback.
 func (h *private) inspect(c echo.Context) error {
 	return h.one(c, h.relay.Inspect)
+}
+
+// history shows what was not the straight way to the outcome of one callback.
+func (h *private) history(c echo.Context) error {
+	id, err := relay.ParseCallbackID(c.Param("id"))
+	if err != nil {
+		return ofCallback(err)
+	}
+	noteCallback(c, id)
+	entries, err := h.relay.History(c.Request().Context(), id)
+	if err != nil {
+		return ofCallback(err)
+	}
+	wire := api.History{Entries: []api.HistoryEntry{}}
+	for _, e := range entries {
+		wire.Entries = append(wire.Entries, api.HistoryEntry{
+			At: e.At, LastAt: e.Last, Count: e.Count, Link: e.Link,
+			Verdict: e.Verdict, Reason: e.Reason, EventID: e.EventID, Bytes: e.Bytes,
+		})
+	}
+	return c.JSON(http.StatusOK, wire)
 }
 
 // update gives one callback another deadline.

@@ -24,6 +24,7 @@ import (
 type callbackCommand struct {
 	Create  createCommand  `cmd:"" help:"Register a task token, read from standard input, and print the URLs."`
 	Get     getCommand     `cmd:"" help:"Show one callback."`
+	History historyCommand `cmd:"" help:"Show what became of events and attempts that did not lead to the outcome."`
 	List    listCommand    `cmd:"" help:"List callbacks, newest first; with --state, by deadline, next attempt or end."`
 	Extend  extendCommand  `cmd:"" help:"Give a pending callback another deadline."`
 	AddLink addLinkCommand `cmd:"" help:"Give a pending callback another link, or replace one that leaked."`

@@ -128,6 +128,9 @@ func (c *contract) changeRequests() []exchange {
 	const longer = `{"expiresIn": "2d"}`
 	later := `{"expiresAt": "` + c.pending.ExpiresAt.Add(time.Hour).Format(time.RFC3339) + `"}`
 	return []exchange{
+		{method: "GET", target: at(c.pending, "/history"), want: 200},
+		{method: "GET", target: at(unknown, "/history"), want: 404},
+		stranger(exchange{method: "GET", target: at(c.pending, "/history"), want: 401}),
 		update(c.pending, longer, 200),
 		update(c.asked, later, 200),
 		update(c.pending, `{"expiresIn": "9999d"}`, 400),
@@ -243,6 +246,7 @@ func (c *contract) requestsWithoutRedis() []exchange {
 		{method: "POST", target: "/v1/callbacks", header: asJSON, body: `{"taskToken": "t"}`, want: 503},
 		{method: "GET", target: "/v1/callbacks", want: 503},
 		{method: "GET", target: known, want: 503},
+		{method: "GET", target: known + "/history", want: 503},
 		{method: "DELETE", target: known, want: 503},
 		{method: "PATCH", target: known, header: asJSON, body: `{"expiresIn": "2d"}`, want: 503},
 		{method: "DELETE", target: known + "/links/progress", want: 503},

@@ -1,0 +1,28 @@
+package api
+
+import "time"
+
+// History is what was not the straight way to the outcome of a callback, oldest first:
+// at most 50 entries.
+type History struct {
+	// Entries is never null on the wire.
+	Entries []HistoryEntry `json:"entries"`
+}
+
+// HistoryEntry is one thing that happened, or several equal ones in a row.
+type HistoryEntry struct {
+	At time.Time `json:"at"`
+	// LastAt and Count are for equal entries in a row: when the last was, and how many
+	// there were. Count is at least 1.
+	LastAt time.Time `json:"lastAt"`
+	Count  int       `json:"count"`
+	// Link is the name of the link; it is empty for an attempt of a delivery.
+	Link string `json:"link,omitempty"`
+	// Verdict is what was done, such as ignored or unproven, and Reason why.
+	Verdict string `json:"verdict"`
+	Reason  string `json:"reason,omitempty"`
+	// EventID is the sender's id of the event.
+	EventID string `json:"eventId,omitempty"`
+	// Bytes is the size of the body as it was sent.
+	Bytes int `json:"bytes,omitempty"`
+}
