@@ -46,7 +46,13 @@ func TestHostileInputTakesItsShare(t *testing.T) {
 			return request(path, "application/xml", "<?xml "+strings.Repeat("encoding= ", n/10)+"\xff")
 		},
 	} {
-		small, large := fastest(of(20_000)), fastest(of(160_000))
+		var small, large time.Duration
+		for range 3 { // what is slow is slow each time, and a busy machine is not
+			small, large = fastest(of(20_000)), fastest(of(160_000))
+			if large <= 30*small || large <= 20*time.Millisecond {
+				break
+			}
+		}
 		if large > 30*small && large > 20*time.Millisecond {
 			t.Errorf("%s: eight times as much takes %v instead of %v", name, large, small)
 		}
