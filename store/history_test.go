@@ -109,8 +109,20 @@ type task struct {
 // GoString returns what a failing run prints.
 func (k *task) GoString() string { return k.token.Reveal() }
 
+// signed is the number of the guarded link. The other two have no guard.
+const signed = 2
+
+// withSigned registers a callback that also has a guarded link.
+func withSigned(token relay.TaskToken) relay.Registration {
+	return registration(token, func(reg *relay.Registration) {
+		link := webhookLink
+		link.Guard = fullGuard()
+		reg.Links["signed"] = link
+	})
+}
+
 func (w *world) newTask(token relay.TaskToken) *task {
-	reg := registration(token)
+	reg := withSigned(token)
 	id := w.keys.Identify(token)[0]
 	return &task{
 		token: token, reg: reg, model: model{lease: lease.Milliseconds()},
@@ -140,7 +152,7 @@ func (w *world) doCreate(t *rapid.T) {
 	now, unit := w.clock.now(), w.clock.unit()
 	reg, asked := k.reg, k.asked
 	if !k.kept || rapid.Bool().Draw(t, "anew") {
-		reg = registration(k.token)
+		reg = withSigned(k.token)
 		reg.OnExpiry = rapid.SampledFrom([]relay.OnExpiry{relay.OnExpiryFail, relay.OnExpiryIgnore}).Draw(t, "onExpiry")
 		at := func(ms int64) relay.Expires { return relay.Expires{At: time.UnixMilli(ms - w.clock.moved())} }
 		reg.Expires = rapid.SampledFrom([]relay.Expires{
@@ -198,14 +210,28 @@ func (w *world) doAnswer(t *rapid.T) {
 	k := w.drawTask(t)
 	link, known := w.drawLink(t, k)
 	o, want := rapid.SampledFrom(outcomes).Draw(t, "outcome"), told(relay.ErrNotFound)
-	if known {
-		k.model, want = k.answer(w.clock.now(), fmt.Sprint(link.Number), o, unnamed)
+	passed, number := w.drawPassed(t, link), fmt.Sprint(link.Number)
+	switch {
+	case known && link.Number == signed && passed != nil:
+		k.model, want = k.answerGuarded(w.clock.now(), number, o, true, passed.EventID, unnamed)
+	case known && link.Number == signed:
+		k.model, want = k.answerGuarded(w.clock.now(), number, o, false, "", unnamed)
+	case known:
+		k.model, want = k.answer(w.clock.now(), number, o, "", unnamed)
 	}
-	got, err := withOutcome(o.relay())(w.Answer(w.ctx, link, o.relay(), nil))
+	got, err := withOutcome(o.relay())(w.Answer(w.ctx, link, o.relay(), passed))
 	w.same("answer", want, answerText(got, err))
 	if got.Delivery != nil {
 		w.hand(k, *got.Delivery)
 	}
+}
+
+// drawPassed draws whether the guard of a link was passed, and by which event.
+func (w *world) drawPassed(t *rapid.T, link relay.LinkRef) *relay.Passed {
+	if link.Number != signed || rapid.IntRange(0, 2).Draw(t, "not passed") == 0 {
+		return nil
+	}
+	return &relay.Passed{EventID: rapid.SampledFrom([]string{"", "evt_1", "evt_2"}).Draw(t, "event")}
 }
 
 // answerText describes a reply of the store as [model.answer] does.
@@ -239,11 +265,14 @@ func (w *world) hand(k *task, d relay.Delivery) {
 func (w *world) doWaiting(t *rapid.T) {
 	k := w.drawTask(t)
 	link, known := w.drawLink(t, k)
-	want := told(relay.ErrNotFound)
+	passed, want := w.drawPassed(t, link) != nil, told(relay.ErrNotFound)
 	if known {
 		_, want = k.waiting(w.clock.now(), fmt.Sprint(link.Number))
 	}
-	token, _, err := w.Waiting(w.ctx, link, false)
+	if known && k.kept && link.Number == signed && !passed {
+		want = toldGuarded
+	}
+	token, _, err := w.Waiting(w.ctx, link, passed)
 	got := "waiting"
 	if err != nil {
 		got = told(err)
@@ -257,6 +286,9 @@ func (w *world) doWaiting(t *rapid.T) {
 func (w *world) doDecide(t *rapid.T) {
 	k := w.drawTask(t)
 	link, known := w.drawLink(t, k)
+	if link.Number == signed {
+		t.Skip("nobody decides through a link with a guard")
+	}
 	before := k.decided
 	if before > 0 && rapid.Bool().Draw(t, "missed one") {
 		before--
@@ -289,6 +321,9 @@ func (w *world) doDecide(t *rapid.T) {
 func (w *world) doGuess(t *rapid.T) {
 	k := w.drawTask(t)
 	link, known := w.drawLink(t, k)
+	if link.Number == signed {
+		t.Skip("a link with a guard has no code")
+	}
 	right, want := rapid.Bool().Draw(t, "right"), told(relay.ErrNotFound)
 	if known {
 		k.model, want = k.guess(int(link.Number), right)

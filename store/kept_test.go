@@ -14,9 +14,9 @@ import (
 
 // kept is what Redis has stored of a callback.
 type kept struct {
-	State, By, Digest                             string
+	State, By, Digest, Event                      string
 	Fence, Attempts, Unclear, Decided             string
-	Leased, TaskToken, Payload, Remarks           bool
+	Leased, TaskToken, Payload, Remarks, Guard    bool
 	InDeadline, InDue, InCreated                  bool
 	Listed                                        string // the final states in whose sets it is
 	Created, Deadline, Answered, Due, Ended, Gone int64  // 0 where there is none
@@ -52,10 +52,10 @@ func (w *world) near(what string, want, got int64) {
 	}
 }
 
-// neverBack checks rules that hold independently of the model: the digest stays,
+// neverBack checks rules that hold independently of the model: digests and guards stay,
 // the count of leases never falls, and a final state never changes.
 func (w *world) neverBack(k *task, before, after map[string]string) {
-	for _, field := range []string{"digest", "by", "answered", "type", "error"} {
+	for _, field := range []string{"digest", "event", "by", "answered", "type", "error", fmt.Sprint("guard:", signed)} {
 		if was, is := before[field], after[field]; was != "" && was != is && field != "answered" {
 			w.t.Errorf("%s: the first answer's %s changed from %q to %q", k.token.Reveal(), field, was, is)
 		}
@@ -78,7 +78,7 @@ func (w *world) wanted(k *task) kept {
 	want := kept{
 		State: string(m.state), By: m.by, InCreated: true, Created: m.created, Deadline: m.deadline, Answered: m.answered,
 		TaskToken: !m.state.Final(), Payload: m.state == relay.StateAnswered, Leased: m.held != "",
-		Remarks:    m.remarks,
+		Remarks: m.remarks, Guard: true,
 		InDeadline: m.state == relay.StatePending, InDue: m.state == relay.StateAnswered,
 	}
 	if m.decided > 0 {
@@ -89,6 +89,9 @@ func (w *world) wanted(k *task) kept {
 	}
 	if m.by != "" && m.by != relay.ByExpiry {
 		want.Digest = w.link(k.Callback, "default").Digest(m.outcome.relay())
+	}
+	if m.event != "" {
+		want.Event = w.link(k.Callback, "default").EventDigest(m.event)
 	}
 	if want.InDue {
 		want.Due = m.due
@@ -124,9 +127,9 @@ func (w *world) found(k *task, hash map[string]string) kept {
 		return n + moved
 	}
 	got := kept{
-		State: hash["state"], By: hash["by"], Digest: hash["digest"],
+		State: hash["state"], By: hash["by"], Digest: hash["digest"], Event: hash["event"],
 		Fence: hash["fence"], Attempts: hash["attempts"], Unclear: hash["unclear"],
-		Decided: hash["decided"], Remarks: hash["remarks"] != "",
+		Decided: hash["decided"], Remarks: hash["remarks"] != "", Guard: hash[fmt.Sprint("guard:", signed)] != "",
 		Leased: hash["leased"] != "", TaskToken: hash["taskToken"] != "", Payload: hash["outcome"] != "",
 		Answered: ms(hash["answered"]), Ended: ms(hash["settled"]),
 	}

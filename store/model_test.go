@@ -23,12 +23,13 @@ type model struct {
 	deadline int64
 	state    relay.State
 
-	closed  [2]bool // by the link's number
-	wrong   [2]int  // wrong codes, by the link's number
+	closed  [3]bool // by the link's number
+	wrong   [3]int  // wrong codes, by the link's number
 	decided int     // how many people have decided
 	remarks bool    // their remarks are stored
 
 	outcome  outcome
+	event    string // id of the event that answered; "" for none
 	by       string // a link's number, or relay.ByExpiry
 	answered int64
 
@@ -86,12 +87,25 @@ func (m model) create(now int64, asked settings, deadline int64) (model, string)
 	}, "created"
 }
 
-func (m model) answer(now int64, by string, o outcome, lease string) (model, string) {
+// answerGuarded is an answer through a link with a guard. passed says that the guard
+// was passed, and event is the id of the event.
+func (m model) answerGuarded(now int64, by string, o outcome, passed bool, event, lease string) (model, string) {
+	if m.kept && !passed {
+		return m, toldGuarded
+	}
+	return m.answer(now, by, o, event, lease)
+}
+
+func (m model) answer(now int64, by string, o outcome, event, lease string) (model, string) {
+	same := m.outcome == o
+	if m.event != "" && event != "" {
+		same = m.event == event
+	}
 	// A closed link may still repeat its own answer (row 83).
-	if m.isClosed(by) && (m.by != by || m.outcome != o) {
+	if m.isClosed(by) && (m.by != by || !same) {
 		return m, told(relay.ErrLinkClosed)
 	}
-	repeated := m.outcome == o && m.by != relay.ByExpiry
+	repeated := same && m.by != relay.ByExpiry
 	if repeated && (m.state == relay.StateAnswered || m.state == relay.StateDelivered) {
 		return m, "duplicate: " + string(m.state)
 	}
@@ -99,6 +113,7 @@ func (m model) answer(now int64, by string, o outcome, lease string) (model, str
 		return m, told(err)
 	}
 	m = m.record(now, by, o, lease)
+	m.event = event
 	return m, "recorded: " + m.leaseText()
 }
 
@@ -311,8 +326,14 @@ func callbackText(cb relay.Callback) string {
 		cb.State, o.Type, o.Error, o.By, d.Attempts, d.Confirmed, d.LastError)
 }
 
+// toldGuarded is what a caller sees who has not checked the guard of a link.
+const toldGuarded = "guarded"
+
 // told returns the text of an error as the caller sees it.
 func told(err error) string {
+	if guarded := (*relay.GuardedError)(nil); errors.As(err, &guarded) {
+		return toldGuarded
+	}
 	for _, known := range []error{
 		relay.ErrNotFound, relay.ErrAlreadyAnswered, relay.ErrExpired, relay.ErrCancelled,
 		relay.ErrTaskClosed, relay.ErrRefused, relay.ErrSettingsDiffer, relay.ErrRegistrationCancelled, relay.ErrLinkClosed, relay.ErrMeanwhile,

@@ -109,7 +109,7 @@ func (p *replica) answer(i int) {
 	}
 	by := fmt.Sprint(link.Number)
 	lease := unheard
-	step := func(m model, now int64) (model, string) { return m.answer(now, by, o, lease) }
+	step := func(m model, now int64) (model, string) { return m.answer(now, by, o, "", lease) }
 	what := fmt.Sprintf("answer %v by %s", o, by)
 	p.ask(i, call{what: what, step: step}, func(ctx context.Context, c *call) (bool, error) {
 		got, err := withOutcome(o.relay())(p.Answer(ctx, link, o.relay(), nil))
