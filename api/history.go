@@ -9,11 +9,11 @@ type History struct {
 	Entries []HistoryEntry `json:"entries"`
 }
 
-// HistoryEntry is one thing that happened, or several equal ones in a row.
+// HistoryEntry is one thing that happened, or several equal ones without an event.
 type HistoryEntry struct {
 	At time.Time `json:"at"`
-	// LastAt and Count are for equal entries in a row: when the last was, and how many
-	// there were. Count is at least 1.
+	// LastAt and Count are for equal entries: when the last was, and how many there were.
+	// Count is at least 1.
 	LastAt time.Time `json:"lastAt"`
 	Count  int       `json:"count"`
 	// Link is the name of the link; it is empty for an attempt of a delivery.

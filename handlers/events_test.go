@@ -121,7 +121,9 @@ func (k task) remembers(want ...string) {
 	}
 }
 
-// A flood of equal posts is one entry, and only the last 50 entries are kept.
+// Posts that are not proven take an entry for each reason, however many there are and in
+// whatever order, so that whoever has the link cannot push out the rest. Only the last 50
+// entries are kept.
 func TestHistoryIsBounded(t *testing.T) {
 	n := start(t, at(paymentTime))
 	k := n.register("links", paymentLink)
@@ -135,6 +137,14 @@ func TestHistoryIsBounded(t *testing.T) {
 	k.n.call(http.MethodGet, "/v1/callbacks/"+k.ID+"/history", "").decode(&history)
 	if len(history.Entries) != 1 || history.Entries[0].Count != 30 {
 		t.Errorf("history %+v", history.Entries)
+	}
+	for range 30 {
+		forged()
+		n.post(k.path("paid"), "application/json", "{}").is(http.StatusUnauthorized)
+	}
+	k.n.call(http.MethodGet, "/v1/callbacks/"+k.ID+"/history", "").decode(&history)
+	if got := history.Entries; len(got) != 2 || got[0].Count != 60 || got[1].Count != 30 {
+		t.Errorf("history %+v", got)
 	}
 	for i := range 55 {
 		k.pay(fmt.Sprintf("evt_%d", i), "created", "pi_1", 1).tells("ignored", false)

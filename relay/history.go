@@ -28,7 +28,7 @@ const (
 	NoteAttempt     = "attempt"     // an attempt of a delivery failed
 )
 
-// HistoryEntry is a note as it is kept. Equal notes in a row are counted.
+// HistoryEntry is a note as it is kept. Equal notes without an event are counted.
 type HistoryEntry struct {
 	Note
 	Link     string // its name; "" for an attempt

@@ -77,8 +77,8 @@ type Store interface {
 	// Otherwise the error is as for Answer.
 	Cancel(ctx context.Context, id CallbackID) (Callback, error)
 
-	// Note adds an entry to the history of a link's callback. Equal entries in a row are
-	// counted, and the oldest of more than 50 goes.
+	// Note adds an entry to the history of a link's callback. Equal entries without an
+	// event are counted, and the oldest of more than 50 goes.
 	Note(ctx context.Context, link LinkRef, n Note) error
 
 	// History returns the history of a callback, oldest first, or [ErrNotFound].

@@ -144,22 +144,21 @@ local history_entries = 50
 --
 --   <first time> <last time> <count> <link> <verdict> <reason> <bytes> <sealed event id>
 --
--- with "-" for what there is not. If the last entry has the same link, verdict and
--- reason, and neither has an event, it is counted up instead: so a flood of equal
--- entries does not push out the others.
+-- with "-" for what there is not. An entry without an event counts up the one that
+-- has the same link, verdict and reason, if there is one: whoever has a link can post
+-- without end what is not proven, and must not push out the rest.
 local function noted(history, at, link, verdict, reason, bytes, event)
-  local lines = {}
+  local lines, equal = {}, nil
+  local what = link .. ' ' .. verdict .. ' ' .. string.gsub(reason, '%s', '_')
+  local first, count = text(at), 0
   for line in string.gmatch(history or '', '[^\n]+') do
     lines[#lines + 1] = line
+    local begun, before, same, its_event = string.match(line, '^(%d+) %d+ (%d+) (%S+ %S+ %S+) %S+ (%S+)$')
+    if event == '-' and its_event == '-' and same == what then
+      equal, first, count = #lines, begun, before
+    end
   end
-  local what = link .. ' ' .. verdict .. ' ' .. string.gsub(reason, '%s', '_')
-  local first, count, last, last_event =
-    string.match(lines[#lines] or '', '^(%d+) %d+ (%d+) (%S+ %S+ %S+) %S+ (%S+)$')
-  if last == what and last_event == '-' and event == '-' then
-    lines[#lines] = table.concat({first, text(at), text(count + 1), what, bytes, event}, ' ')
-  else
-    lines[#lines + 1] = table.concat({text(at), text(at), '1', what, bytes, event}, ' ')
-  end
+  lines[equal or #lines + 1] = table.concat({first, text(at), text(count + 1), what, bytes, event}, ' ')
   return table.concat(lines, '\n', math.max(1, #lines - history_entries + 1))
 end
 
