@@ -148,7 +148,7 @@ func TestCacheCompilesOnce(t *testing.T) {
 
 // A cache that is full of the costliest programs takes no more memory than it has counted.
 func TestCacheIsBounded(t *testing.T) {
-	const most = 16 << 20
+	const most = 4 << 20
 	fill := func(expression string) string { return strings.Repeat(expression, 4000/len(expression)) }
 	for name, source := range map[string]func(n int) string{
 		"short":          func(n int) string { return fmt.Sprintf("body.a == %d", n) },
@@ -188,7 +188,7 @@ func TestCacheIsBounded(t *testing.T) {
 		kept := 0
 		for n := 1; ; n++ {
 			compile(n)
-			if programs, _ := cache.Kept(); programs == kept || n == 100 {
+			if programs, _ := cache.Kept(); programs == kept || n == 25 {
 				break
 			}
 			kept++

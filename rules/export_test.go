@@ -1,6 +1,9 @@
 package rules
 
-import "encoding/json"
+import (
+	"context"
+	"encoding/json"
+)
 
 // Kept returns how many programs a cache has, and how much memory it has counted.
 func (c *Cache) Kept() (programs, bytes int) { return c.programs.Kept() }
@@ -23,3 +26,19 @@ func Estimate(text json.RawMessage) int { return estimate(text) }
 
 // Decode decodes a body.
 func Decode(text []byte) (any, error) { return decode(text) }
+
+// EvalTooLate evaluates a condition for which there is no time left.
+func EvalTooLate(condition string, body []byte) error {
+	e, err := compileExpression(whenEnv, condition, nil, isCondition)
+	if err != nil {
+		return err
+	}
+	in, err := input(Post{JSON: body})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = e.eval(ctx, in)
+	return err
+}
