@@ -105,13 +105,25 @@ func truth(value json.RawMessage) string {
 	return scalar(value)
 }
 
+// mailgunTime has a tolerance of nine hours, since Mailgun tries again for eight.
+var mailgunTime = Timestamp{Unit: unitSeconds, Tolerance: 9 * 60 * 60}
+
 func newMailgun(s Spec, _ *Keys, m *mistakes) prover {
 	return newInBody("Mailgun", asText, s, m, func(r Request) ([]signedText, error) {
 		var body, signature members
 		if json.Unmarshal(r.Body, &body) != nil || json.Unmarshal(body["signature"], &signature) != nil {
 			return nil, unproven(Malformed, "the body is not an event of Mailgun, with an object signature")
 		}
-		return hexSigned(scalar(signature["timestamp"])+scalar(signature["token"]), scalar(signature["signature"]))
+		timestamp, token := scalar(signature["timestamp"]), scalar(signature["token"])
+		// Both are signed as one text, so where one ends must be beyond doubt.
+		at, ok := mailgunTime.parse(timestamp)
+		if !ok || len(timestamp) != len("1700000000") || token == "" {
+			return nil, unproven(Malformed, "the timestamp or the token of the signature is not one of Mailgun")
+		}
+		if !mailgunTime.isFresh(at, r.Now) {
+			return nil, unproven(Stale, "the post was signed more than 9 hours before or after the relay's time")
+		}
+		return hexSigned(timestamp+token, scalar(signature["signature"]))
 	})
 }
 

@@ -57,6 +57,9 @@ func New(spec Spec, options ...Option) (*Sender, error) {
 	}
 	if row.Needs != "" {
 		m.checkSecrets(spec, row.Needs)
+		if row.ChosenByYou {
+			m.checkChosen(spec, row.Ways)
+		}
 	}
 	if spec.Header != "" && (row.HeaderDefault == "" || !headerName.MatchString(spec.Header)) {
 		m.add("header", "%q cannot be chosen as the header of this sender", cut(spec.Header))

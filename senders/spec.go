@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"callback-relay/rules"
 )
@@ -80,6 +81,19 @@ func (m *mistakes) checkSecrets(s Spec, meaning string) {
 			m.add(secretField(i), "empty: give %s", meaning)
 		} else if len(secret) > maxText {
 			m.add(secretField(i), "%d bytes long; at most %d are allowed", len(secret), maxText)
+		}
+	}
+}
+
+// checkChosen checks that secrets that people choose cannot be guessed. The prefix that
+// a way of proving has does not count.
+func (m *mistakes) checkChosen(s Spec, ways []Proof) {
+	for i, secret := range s.Secrets {
+		for _, way := range ways {
+			secret = strings.TrimPrefix(secret, way.SecretPrefix)
+		}
+		if n := len(secret); n > 0 && n < minSecret {
+			m.add(secretField(i), "%d characters long; a secret of your own needs at least %d", n, minSecret)
 		}
 	}
 }

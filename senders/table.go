@@ -58,11 +58,7 @@ func rowOf(s Spec, m *mistakes) *row {
 	case s.Proof != nil:
 		before := len(*m)
 		s.Proof.check(m)
-		for i, secret := range s.Secrets {
-			if n := len(strings.TrimPrefix(secret, s.Proof.SecretPrefix)); n > 0 && n < minSecret {
-				m.add(secretField(i), "%d characters long; a secret of your own needs at least %d", n, minSecret)
-			}
-		}
+		m.checkChosen(s, []Proof{*s.Proof})
 		if len(*m) > before {
 			return nil
 		}
