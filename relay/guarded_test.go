@@ -20,6 +20,18 @@ func (o *only) Take(n int) error {
 	return nil
 }
 
+// While nobody knows whether the link is guarded, a body that a plain link would refuse
+// for good may be one that its rules can take: the sender must try again.
+func TestBadBodyWhileTheStoreIsAway(t *testing.T) {
+	for _, body := range []string{"{", `"` + strings.Repeat("x", 200) + `"`} {
+		s := &scripted{err: relay.ErrUnavailable}
+		_, err := service(t, s).Receive(t.Context(), to(relay.LinkWebhook), posted(body, "Content-Type", "application/json"))
+		if !errors.Is(err, relay.ErrUnavailable) || s.answers > 0 {
+			t.Errorf("%.10q: %v, %d answers", body, err, s.answers)
+		}
+	}
+}
+
 // A decoded body takes many times its bytes, so it needs room before it is judged: else a
 // few long bodies would take all memory.
 func TestJudgingNeedsRoom(t *testing.T) {

@@ -91,8 +91,7 @@ func (s *Service) LongerBodyLimit(ctx context.Context, link LinkRef, h http.Head
 //
 // The errors are those of [Store.Answer] and [bodies.Kind.Convert], for a heartbeat
 // those of [Service.heartbeat], and for a guarded link [*UnprovenError] and
-// [*RuleError]. With an error nothing was recorded, with
-// two exceptions. [ErrTaskClosed] and [ErrRefused] can also mean that the outcome was
+// [*RuleError]. With an error nothing was recorded, with two exceptions. [ErrTaskClosed] and [ErrRefused] can also mean that the outcome was
 // recorded, and that Step Functions then refused it. After [ErrUnavailable] it may be
 // recorded, perhaps in too few copies; sending it again finds out.
 func (s *Service) Receive(ctx context.Context, link LinkRef, p Post) (Receipt, error) {
@@ -127,14 +126,15 @@ func (s *Service) receivePlain(ctx context.Context, link LinkRef, p Post) (Recei
 }
 
 // guardBefore returns what is wrong with a body, or a [*GuardedError] if the link is
-// guarded: then the sender must first prove itself.
+// guarded: then the sender must first prove itself. If the store is away, nobody knows,
+// and the sender must try again.
 func (s *Service) guardBefore(ctx context.Context, link LinkRef, wrong error) error {
 	if errors.Is(wrong, ErrOverloaded) || link.Type != LinkWebhook {
 		return wrong
 	}
 	_, _, err := s.store.Waiting(ctx, link, false)
-	if guarded := (*GuardedError)(nil); errors.As(err, &guarded) {
-		return guarded
+	if errors.Is(err, ErrUnavailable) { // as a [*GuardedError] is
+		return err
 	}
 	return wrong
 }
