@@ -82,6 +82,9 @@ var costly = map[string]func(n int) string{
 		}
 		return form(strings.Join(properties, ","))
 	},
+	"classes": func(n int) string {
+		return form(fmt.Sprintf(`"a":{"type":"string","maxLength":50,"pattern":"^\\pL{90}%d"}`, n))
+	},
 	"empty schemas": func(n int) string {
 		return form(`"a":{"type":"string"}`, `,"title":"`, fmt.Sprint(n), `","allOf":[`, strings.TrimSuffix(strings.Repeat(`{},`, 900), ","), `]`)
 	},

@@ -98,6 +98,7 @@ func TestCheckRefuses(t *testing.T) {
 		"a long pattern":            {form(`"a":{"type":"string","pattern":"` + strings.Repeat("s", 501) + `"}`), "has more than 500 characters"},
 		"a costly pattern":          {form(`"a":{"type":"string","pattern":"(secret){900}"}`), "takes too long to match"},
 		"costly patterns together":  {form(strings.Join(costly, ",")), "patterns that take too long to match"},
+		"a large pattern":           {form(`"a":{"type":"string","maxLength":9,"pattern":"^\\pL{500}$"}`), "patterns that take too much memory"},
 		"a costly name":             {form(`"a":{"type":"string"}`, `,"patternProperties":{"(secret){900}":{}}`), "takes too long to match"},
 		"a pattern for each":        {form(`"a":{"type":"string"}`, `,"propertyNames":{"pattern":"s{200}"}`), "patterns that take too long to match"},
 		"a type that is none":       {form(`"a":{"type":"secret"}`), "is not a valid JSON Schema, at properties/a/type"},

@@ -22,30 +22,28 @@ var drafts = map[string]*jsonschema.Draft{
 	"http://json-schema.org/draft-07/schema":       jsonschema.Draft7,
 }
 
-// compile compiles a schema, or returns what is wrong with it as a *[Mistake]. size is
-// what the compiled schema keeps in memory: schemas, values, and the steps of its
-// patterns.
-func compile(schema []byte, maxSteps int) (compiled *jsonschema.Schema, size cost, err error) {
+// compile compiles a schema, or returns what is wrong with it as a *[Mistake].
+func compile(schema []byte, most limits) (*jsonschema.Schema, size, error) {
 	if len(schema) > MaxSchemaBytes {
-		return nil, cost{}, refuse("has %d bytes, but at most %d are allowed", len(schema), MaxSchemaBytes)
+		return nil, size{}, refuse("has %d bytes, but at most %d are allowed", len(schema), MaxSchemaBytes)
 	}
 	decoded, err := decode(schema)
 	if err != nil {
-		return nil, cost{}, refuse("%v", err)
+		return nil, size{}, refuse("%v", err)
 	}
 	top, isObject := decoded.(map[string]any)
 	if !isObject {
-		return nil, cost{}, refuse("must be an object")
+		return nil, size{}, refuse("must be an object")
 	}
 	draft, err := draftOf(top)
 	if err != nil {
-		return nil, cost{}, err
+		return nil, size{}, err
 	}
-	g, err := guardAgainst(top, maxSteps)
+	g, err := guardAgainst(top, most)
 	if err != nil {
-		return nil, cost{}, err
+		return nil, size{}, err
 	}
-	compiled, err = compileAs(draft, top, g.longest)
+	compiled, err := compileAs(draft, top, g.longest)
 	return compiled, g.size, err
 }
 
@@ -102,7 +100,7 @@ func (nowhere) Load(string) (any, error) {
 // compilePattern compiles a pattern of bounded cost. The library also calls it for
 // typed texts of the format regex, which are compiled but never matched.
 func compilePattern(text string, longest map[string]int) (jsonschema.Regexp, error) {
-	if _, err := patternCost(text); err != nil {
+	if _, _, err := patternCost(text); err != nil {
 		return nil, err
 	}
 	compiled, err := regexp.Compile(text)

@@ -16,7 +16,7 @@ func ParseFields(schema []byte) ([]Field, error) {
 
 // Check checks the rest of a schema.
 func Check(schema []byte) error {
-	_, _, err := compile(schema, maxSteps)
+	_, _, err := compile(schema, limitsNew)
 	return err
 }
 

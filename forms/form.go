@@ -30,7 +30,7 @@ func Parse(schema []byte) (*Form, []Mistake) {
 	if len(mistakes) > 0 {
 		return nil, mistakes
 	}
-	form, err := newForm(fields, schema, maxSteps)
+	form, err := newForm(fields, schema, limitsNew)
 	if wrong := (*Mistake)(nil); errors.As(err, &wrong) {
 		return nil, []Mistake{*wrong}
 	}
@@ -41,7 +41,7 @@ func Parse(schema []byte) (*Form, []Mistake) {
 // leaves out what it cannot read; a form that is then typed has a problem.
 func parseStored(schema []byte) *Form {
 	fields, _ := parseFields(schema)
-	form, err := newForm(fields, schema, maxStepsStored)
+	form, err := newForm(fields, schema, limitsStored)
 	if err != nil {
 		return &Form{fields: fields, bytes: bytesPerByte * len(schema)}
 	}
@@ -53,15 +53,16 @@ const (
 	bytesPerByte   = 32 // of the schema's text, for the fields
 	bytesPerSchema = 1200
 	bytesPerValue  = 100
-	bytesPerStep   = 80 // of a pattern
+	bytesPerStep   = 100 // of a pattern
+	bytesPerEnd    = 8   // of a range of characters in it
 )
 
-func newForm(fields []Field, schema []byte, maxSteps int) (*Form, error) {
-	compiled, size, err := compile(schema, maxSteps)
+func newForm(fields []Field, schema []byte, most limits) (*Form, error) {
+	compiled, size, err := compile(schema, most)
 	if err != nil {
 		return nil, err
 	}
-	bytes := bytesPerByte*len(schema) + bytesPerSchema*size.schemas + bytesPerValue*size.values + bytesPerStep*size.steps
+	bytes := bytesPerByte*len(schema) + bytesPerSchema*size.schemas + bytesPerValue*size.values + size.patternBytes
 	return &Form{fields: fields, schema: compiled, bytes: bytes}, nil
 }
 

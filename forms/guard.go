@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -25,8 +26,17 @@ const (
 	maxPatternChars = 500
 	maxLength       = 1_000_000 // the largest value of minLength and similar keywords
 
-	// maxStepsStored is for schemas registered by a release that allowed more.
-	maxStepsStored = maxPatternSteps * MaxFieldChars
+	maxPatternBytes = 4 << 20 // memory of all patterns: a class such as \pL takes kilobytes for each of its repetitions
+)
+
+// limits are the bounds for the patterns of a schema.
+type limits struct{ steps, bytes int }
+
+// A schema that is already registered may be from a release that allowed more. Its memory
+// is only counted.
+var (
+	limitsNew    = limits{maxSteps, maxPatternBytes}
+	limitsStored = limits{maxPatternSteps * MaxFieldChars, math.MaxInt}
 )
 
 var (
@@ -53,6 +63,9 @@ var (
 // cost is the most that checking one value against a schema can cost.
 type cost struct{ schemas, values, steps int }
 
+// size is what a compiled schema keeps in memory.
+type size struct{ schemas, values, patternBytes int }
+
 func (g *guard) add(c *cost, more cost) error {
 	c.schemas += more.schemas
 	c.values += more.values
@@ -62,7 +75,7 @@ func (g *guard) add(c *cost, more cost) error {
 		return refuse("is too large: with its references written out it has more than %d schemas", maxSchemas)
 	case c.values > maxValues:
 		return refuse("is too large: with its references written out it has more than %d values", maxValues)
-	case c.steps > g.maxSteps:
+	case c.steps > g.limits.steps:
 		return refuse("has patterns that take too long to match: shorten them, especially the counts in braces, " +
 			"or add a maxLength")
 	}
@@ -75,17 +88,17 @@ func (c cost) times(n int) cost {
 
 // guard counts the cost of a schema, and refuses what must not reach the library.
 type guard struct {
-	top      map[string]any
-	maxSteps int
-	known    map[string]*cost // of each definition; nil while it is being counted
-	longest  map[string]int   // the most characters that each pattern is matched against
-	size     cost             // of the whole schema, with each step of a pattern counted once and not for each character
+	top     map[string]any
+	limits  limits
+	known   map[string]*cost // of each definition; nil while it is being counted
+	longest map[string]int   // the most characters that each pattern is matched against
+	size    size             // of the whole schema
 }
 
 // guardAgainst refuses a schema that refers to anything outside itself, refers
 // to itself in a circle, or costs too much. It returns what it counted.
-func guardAgainst(schema map[string]any, maxSteps int) (*guard, error) {
-	g := &guard{top: schema, maxSteps: maxSteps, known: map[string]*cost{}, longest: map[string]int{}}
+func guardAgainst(schema map[string]any, most limits) (*guard, error) {
+	g := &guard{top: schema, limits: most, known: map[string]*cost{}, longest: map[string]int{}}
 	total, err := g.schema(schema, nil, MaxFieldChars)
 	g.size.schemas, g.size.values = total.schemas, total.values
 	return g, err
@@ -212,46 +225,54 @@ func (g *guard) reference(to string, at []string) (cost, error) {
 
 // pattern counts a pattern that is matched against chars characters.
 func (g *guard) pattern(text string, at []string, chars int) (cost, error) {
-	steps, err := patternCost(text)
+	steps, bytes, err := patternCost(text)
 	if err != nil {
 		return cost{}, refuse("has a pattern that %v, at %s", err, shown(at))
 	}
+	if g.size.patternBytes += bytes; g.size.patternBytes > g.limits.bytes {
+		return cost{}, refuse("has patterns that take too much memory: shorten them, especially the counts in braces, at %s", shown(at))
+	}
 	g.longest[text] = max(g.longest[text], chars)
-	g.size.steps += steps
 	return cost{values: 1, steps: steps * chars}, nil
 }
 
-// patternCost returns the most steps that matching one character can take. The error
-// continues a sentence, and does not quote the pattern.
-func patternCost(text string) (int, error) {
+// patternCost returns the most steps that matching one character can take, and the most memory
+// of the compiled pattern. The error continues a sentence, and does not quote the
+// pattern.
+func patternCost(text string) (steps, bytes int, err error) {
 	if len(text) > maxPatternChars {
-		return 0, fmt.Errorf("has more than %d characters", maxPatternChars)
+		return 0, 0, fmt.Errorf("has more than %d characters", maxPatternChars)
 	}
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return 0, errors.New("is not in RE2 syntax, which has no look-around and no back references")
+		return 0, 0, errors.New("is not in RE2 syntax, which has no look-around and no back references")
 	}
-	steps := stepsOf(parsed)
+	steps, ends := stepsOf(parsed)
 	if steps > maxPatternSteps {
-		return 0, errors.New("takes too long to match: shorten it, especially the counts in braces")
+		return 0, 0, errors.New("takes too long to match: shorten it, especially the counts in braces")
 	}
-	return steps, nil
+	return steps, bytesPerStep*steps + bytesPerEnd*ends, nil
 }
 
-// stepsOf counts the steps of a pattern. Unlike compiling, it does not write
-// repetitions out.
-func stepsOf(of *syntax.Regexp) int {
-	steps := 1
-	if of.Op == syntax.OpLiteral {
+// stepsOf counts the steps of a pattern, and the ends of the ranges in its classes. Unlike
+// compiling, it does not write repetitions out.
+func stepsOf(of *syntax.Regexp) (steps, ends int) {
+	steps = 1
+	switch of.Op {
+	case syntax.OpLiteral:
 		steps = len(of.Rune)
+	case syntax.OpCharClass:
+		ends = len(of.Rune)
 	}
 	for _, sub := range of.Sub {
-		steps += stepsOf(sub)
+		more, moreEnds := stepsOf(sub)
+		steps, ends = steps+more, ends+moreEnds
 	}
 	if of.Op == syntax.OpRepeat {
-		steps *= max(of.Min+1, of.Max)
+		times := max(of.Min+1, of.Max)
+		steps, ends = steps*times, ends*times
 	}
-	return steps
+	return steps, ends
 }
 
 func lengthInBounds(number string) bool {
