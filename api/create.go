@@ -114,10 +114,12 @@ const (
 	DoIgnore    = "ignore"    // nothing; the task still waits
 )
 
-// EventOutcome is what becomes of the events that it matches: all, without When.
+// EventOutcome is what becomes of the events that it matches: all, without When and Schema.
 type EventOutcome struct {
 	// When is a CEL expression over body, headers, query, event and vars.
 	When string `json:"when,omitempty"`
+	// Schema is a JSON Schema that the body must match too.
+	Schema json.RawMessage `json:"schema,omitempty"`
 	Do   string `json:"do"`
 	// Output is a JSON Pointer into the body, or an object of them; without it the
 	// output is the body.

@@ -7,6 +7,9 @@ type Room interface {
 	// Take reserves n more bytes. If not enough are left, it reserves nothing and
 	// returns an error.
 	Take(n int) error
+	// Give returns n bytes that were taken and are not needed any more. Whatever is not
+	// given is kept until the request is over.
+	Give(n int)
 }
 
 // Buffer is a byte buffer that takes memory from a room before it uses the memory.

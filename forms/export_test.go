@@ -1,6 +1,10 @@
 package forms
 
-import "errors"
+import (
+	"errors"
+
+	"callback-relay/schemas"
+)
 
 // Each step of reading a form by itself, for tests.
 
@@ -16,7 +20,7 @@ func ParseFields(schema []byte) ([]Field, error) {
 
 // Check checks the rest of a schema.
 func Check(schema []byte) error {
-	_, _, err := compile(schema, limitsNew)
+	_, err := newForm(nil, schema, bounds)
 	return err
 }
 
@@ -30,8 +34,8 @@ var ReadFields = readFields
 
 // ShortNumber and WholeNumber judge numbers.
 var (
-	ShortNumber = isShortNumber
-	WholeNumber = isWholeNumber
+	ShortNumber = schemas.IsShortNumber
+	WholeNumber = schemas.IsWholeNumber
 )
 
 // CountParses makes a cache count how often it parses.

@@ -1,14 +1,13 @@
 package forms
 
 import (
-	"math/big"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"callback-relay/bodies"
+	"callback-relay/schemas"
 )
 
 // FieldKind says what kind of input a field of an approval form has.
@@ -92,39 +91,9 @@ const (
 	// longTextChars is the maxLength above which a text gets an input of several
 	// lines.
 	longTextChars = 200
-	// maxNumberChars bounds the length of a number in characters.
-	maxNumberChars = 40
 )
 
-var (
-	shortNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$`)
-	newlines    = strings.NewReplacer("\r\n", "\n", "\r", "\n")
-)
-
-// isShortNumber reports whether a text is a JSON number that is cheap to calculate
-// with: at most 40 characters, and an exponent of at most 3 digits. Exact arithmetic
-// writes exponents out, so 1e999999999 would take a gigabyte.
-func isShortNumber(text string) bool {
-	return len(text) <= maxNumberChars && shortNumber.MatchString(text)
-}
-
-// isWholeNumber reports whether an [isShortNumber] is whole in the sense of JSON
-// Schema: 1.0 and 1e2 are.
-func isWholeNumber(text string) bool {
-	_, ok := whole(text)
-	return ok
-}
-
-func whole(text string) (*big.Int, bool) {
-	if !isShortNumber(text) {
-		return nil, false
-	}
-	n, ok := new(big.Rat).SetString(text)
-	if !ok || !n.IsInt() {
-		return nil, false
-	}
-	return n.Num(), true
-}
+var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // readFields turns what was typed into a JSON object, in the order of the fields.
 // typed returns the text for a field, "" for none. Empty fields are left out, and so
@@ -185,14 +154,14 @@ func (f Field) read(typed string) ([]byte, ProblemKind) {
 		}
 		return []byte(typed), ""
 	case FieldNumber, FieldInteger:
-		if len(bare) > maxNumberChars {
+		if len(bare) > schemas.MaxNumberChars {
 			return nil, ProblemNotANumber
 		}
 		number := numberText(bare)
-		if !isShortNumber(number) {
+		if !schemas.IsShortNumber(number) {
 			return nil, ProblemNotANumber
 		}
-		if f.Kind == FieldInteger && !isWholeNumber(number) {
+		if f.Kind == FieldInteger && !schemas.IsWholeNumber(number) {
 			return nil, ProblemNotWhole
 		}
 		return []byte(number), ""

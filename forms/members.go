@@ -3,8 +3,10 @@ package forms
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 
 	"callback-relay/bodies"
+	"callback-relay/schemas"
 )
 
 // checkMembers returns an error for valid JSON with a name that is given twice in one
@@ -12,14 +14,14 @@ import (
 // calculate with.
 func checkMembers(d *json.Decoder) error {
 	token, err := d.Token()
-	if n, ok := token.(json.Number); ok && !isShortNumber(n.String()) {
-		return refuse("has a number of more than %d characters or with an exponent of more than 3 digits", maxNumberChars)
+	if n, ok := token.(json.Number); ok && !schemas.IsShortNumber(n.String()) {
+		return &Mistake{"", fmt.Sprintf("has a number of more than %d characters or with an exponent of more than 3 digits", schemas.MaxNumberChars)}
 	}
 	switch token {
 	case json.Delim('{'):
 		return bodies.EachMember(d, func(_ string, again bool) error {
 			if again {
-				return refuse("has an object in which a name is given more than once")
+				return &Mistake{"", "has an object in which a name is given more than once"}
 			}
 			return checkMembers(d)
 		})

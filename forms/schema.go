@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"callback-relay/bodies"
+	"callback-relay/schemas"
 )
 
 var fieldName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
@@ -170,7 +171,7 @@ func (p *fieldParser) shown(at string, of members, name string, limit int) strin
 
 func (p *fieldParser) number(at string, of members, name string) string {
 	text := string(of.get(name))
-	if text != "" && !isShortNumber(text) {
+	if text != "" && !schemas.IsShortNumber(text) {
 		p.add(at+"."+name, "must be a number")
 		return ""
 	}
@@ -182,7 +183,7 @@ func (p *fieldParser) maxLength(at string, of members) int {
 	if text == "" {
 		return 0
 	}
-	if n, ok := whole(text); ok && n.Sign() > 0 && n.Cmp(big.NewInt(MaxFieldChars)) <= 0 {
+	if n, ok := schemas.Whole(text); ok && n.Sign() > 0 && n.Cmp(big.NewInt(MaxFieldChars)) <= 0 {
 		return int(n.Int64())
 	}
 	p.add(at+".maxLength", "must be a whole number from 1 to %d", MaxFieldChars)
@@ -212,8 +213,8 @@ func (p *fieldParser) choices(at string, of members) []Choice {
 			value, title = entry.get("const"), p.shown(at+"."+name, entry, "title", MaxFieldTitleChars)
 		}
 		text, isText := textOf(value)
-		if isNumber := isShortNumber(string(value)); !isText && !isNumber ||
-			isText && (t == "number" || t == "integer") || isNumber && t == "string" || t == "integer" && !isWholeNumber(string(value)) {
+		if isNumber := schemas.IsShortNumber(string(value)); !isText && !isNumber ||
+			isText && (t == "number" || t == "integer") || isNumber && t == "string" || t == "integer" && !schemas.IsWholeNumber(string(value)) {
 			p.add(at+"."+name, "has an entry that is not %s", choiceShape(name, t))
 			return nil
 		}
@@ -261,7 +262,7 @@ func (f Field) defaultOf(value json.RawMessage) string {
 			return text
 		}
 	case FieldNumber, FieldInteger:
-		if isShortNumber(string(value)) && (f.Kind == FieldNumber || isWholeNumber(string(value))) {
+		if schemas.IsShortNumber(string(value)) && (f.Kind == FieldNumber || schemas.IsWholeNumber(string(value))) {
 			return string(value)
 		}
 	case FieldBoolean:

@@ -199,6 +199,8 @@ func TestFailedRules(t *testing.T) {
 	for name, c := range map[string]struct{ outcome, body string }{
 		"a type that does not fit":    {`{"when":"body.n + 1 > 2","do":"succeed"}`, `{"n":"text"}`},
 		"too much work":               {`{"when":"body.all(a, body.all(b, body.all(c, a + b + c < 0 || true)))","do":"succeed"}`, `[` + strings.Repeat("1,", 200) + `1]`},
+		"a number for no schema":      {`{"schema":{"properties":{"n":{"type":"string"}}},"do":"succeed"}`, `{"secret payload":1e9999}`},
+		"too much for a schema":       {`{"schema":{"items":{"minimum":1}},"do":"succeed"}`, `[` + strings.Repeat("1,", 20_000) + `1]`},
 		"an output that is not there": {`{"do":"succeed","output":"/nothing"}`, `{"n":"secret payload"}`},
 	} {
 		k := n.register("links", `{"default":{"type":"webhook","outcomes":[`+c.outcome+`]},"plain":{"type":"webhook"}}`)
@@ -212,6 +214,21 @@ func TestFailedRules(t *testing.T) {
 		}
 		n.post(k.path("plain"), "application/json", `{"n":1}`).tells("delivered", false)
 	}
+}
+
+// An outcome with a schema takes only the bodies that match it. A registration that formats the
+// schema in another way is the same one.
+func TestSchema(t *testing.T) {
+	n := start(t)
+	const outcome = `{"when":"body.kind == 'invoice'","schema":{"required":["paid"],"properties":{"paid":{"const":true}}},"do":"succeed","output":"/n"}`
+	k := n.register("links", `{"default":{"type":"webhook","outcomes":[`+outcome+`]}}`)
+	for _, body := range []string{`{"kind":"invoice","n":1}`, `{"kind":"invoice","paid":false,"n":2}`, `{"kind":"order","paid":true,"n":3}`} {
+		k.post("application/json", body).tells("ignored", false)
+	}
+	n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":`+quoted(k.taskToken)+`,"links":{"default":{"type":"webhook","outcomes":[`+
+		strings.ReplaceAll(outcome, ":", ": ")+`]}}}`).is(http.StatusOK)
+	k.post("application/json", `{"kind":"invoice","paid":true,"n":12345678901234567890123}`).tells("delivered", false)
+	k.gets(`12345678901234567890123`)
 }
 
 // A link with outcomes takes bodies that are too long to be an output, and cuts the output
@@ -303,6 +320,8 @@ func TestMistakesInGuards(t *testing.T) {
 		`{"type":"webhook","outcomes":[{"when":"body.a ==","do":"succeed"}]}`:          {"links.a.outcomes[0].when"},
 		`{"type":"webhook","outcomes":[{"do":"explode"},{"do":"ignore","error":"E"}]}`: {"links.a.outcomes[0].do", "links.a.outcomes[1].error"},
 		`{"type":"webhook","outcomes":[{"do":"succeed","output":"a"}]}`:                {"links.a.outcomes[0].output"},
+		`{"type":"webhook","outcomes":[{"schema":{"type":"x"},"do":"succeed"}]}`:       {"links.a.outcomes[0].schema"},
+		`{"type":"webhook","outcomes":[{"schema":"x","do":"succeed"}]}`:                {"links.a.outcomes[0].schema"},
 		`{"type":"webhook","vars":{"a-b":1}}`:                                          {"links.a.vars"},
 		`{"type":"webhook","otherwise":"fail"}`:                                        {"links.a.otherwise"},
 		`{"type":"webhook","envelope":{"headers":["authorization"]}}`:                  {"links.a.envelope.headers"},

@@ -19,7 +19,7 @@ func guard(at string, wire api.LinkRequest) (*relay.Guard, error) {
 	g := &relay.Guard{Vars: wire.Vars, Otherwise: rules.Do(wire.Otherwise)}
 	for _, outcome := range wire.Outcomes {
 		g.Outcomes = append(g.Outcomes, rules.Outcome{
-			When: outcome.When, Do: rules.Do(outcome.Do),
+			When: outcome.When, Schema: outcome.Schema, Do: rules.Do(outcome.Do),
 			Output: outcome.Output, Error: outcome.Error, Cause: outcome.Cause,
 		})
 	}

@@ -25,6 +25,12 @@ func (s *share) Take(n int) error {
 	return nil
 }
 
+// Give gives back n of what was taken.
+func (s *share) Give(n int) {
+	s.of.give(int64(n))
+	s.held -= int64(n)
+}
+
 // release gives everything back.
 func (s *share) release() {
 	s.of.give(s.held)

@@ -25,6 +25,21 @@ type Guard struct {
 	Envelope  *Envelope                  `json:"envelope,omitempty"`
 }
 
+// Version is the first version of guards that has all that the guard uses. A release that
+// knows only an earlier one would overlook a part of the guard, so it must not check it.
+//
+//	1  sender, vars, outcomes, otherwise, envelope
+//	2  and outcomes with a schema
+func (g Guard) Version() int {
+	if slices.ContainsFunc(g.Outcomes, func(o rules.Outcome) bool { return o.Schema != nil }) {
+		return 2
+	}
+	return 1
+}
+
+// LatestGuards is the latest version of guards that this release checks.
+const LatestGuards = 2
+
 // GuardedError is what the store reports if a guarded link is used without saying
 // that its guard was passed. Nothing was changed.
 type GuardedError struct {

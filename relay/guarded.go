@@ -171,9 +171,11 @@ func (e *event) judge(body []byte) error {
 	if err != nil { // it was checked at the registration, perhaps by another release
 		return fmt.Errorf("%w: the rules of the link cannot be compiled: %w", ErrUnavailable, err)
 	}
-	if err := e.post.Room.Take(program.Memory(body)); err != nil {
+	memory := program.Memory(body)
+	if err := e.post.Room.Take(memory); err != nil {
 		return err
 	}
+	defer e.post.Room.Give(memory)
 	query, _ := url.ParseQuery(e.post.Query)
 	e.result, err = program.Judge(rules.Post{JSON: body, Header: e.post.Header, Query: query, Vars: e.guard.Vars})
 	return err

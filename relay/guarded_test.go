@@ -12,6 +12,8 @@ import (
 // only is room for so many bytes.
 type only struct{ left int }
 
+func (o *only) Give(n int) { o.left += n }
+
 func (o *only) Take(n int) error {
 	if n > o.left {
 		return relay.ErrOverloaded
@@ -43,6 +45,8 @@ func TestJudgingNeedsRoom(t *testing.T) {
 	}{
 		{100_000, relay.Guard{Outcomes: []rules.Outcome{{When: "body.a == 1", Do: rules.Succeed, Output: []byte(`"/a"`)}}}, relay.ErrOverloaded},
 		{1_000_000, relay.Guard{Outcomes: []rules.Outcome{{When: "body.a == 1", Do: rules.Succeed, Output: []byte(`"/a"`)}}}, nil},
+		{1_000_000, relay.Guard{Outcomes: []rules.Outcome{{Schema: []byte(`{"required":["a"]}`), Do: rules.Succeed, Output: []byte(`"/a"`)}}}, relay.ErrOverloaded},
+		{8_000_000, relay.Guard{Outcomes: []rules.Outcome{{Schema: []byte(`{"required":["a"]}`), Do: rules.Succeed, Output: []byte(`"/a"`)}}}, nil},
 		{100_000, relay.Guard{Outcomes: []rules.Outcome{{Do: rules.Succeed, Output: []byte(`"/a"`)}}}, nil}, // nothing is decoded
 	} {
 		s := &scripted{guard: &c.guard, recorded: relay.Recorded{State: relay.StateDelivered, Duplicate: true}}
@@ -53,6 +57,9 @@ func TestJudgingNeedsRoom(t *testing.T) {
 		_, err := relay.NewService(o).Receive(t.Context(), to(relay.LinkWebhook), p)
 		if !errors.Is(err, c.wantErr) || (err == nil) != (s.answers == 1) {
 			t.Errorf("room for %d: %v, %d answers", c.room, err, s.answers)
+		}
+		if left := p.Room.(*only).left; left != c.room {
+			t.Errorf("room for %d: after judging, %d are left", c.room, left)
 		}
 		if err == nil && string(s.answered.Output) != "1" {
 			t.Errorf("output %q", string(s.answered.Output))

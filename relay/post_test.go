@@ -17,8 +17,12 @@ type unbounded struct{}
 
 func (unbounded) Take(int) error { return nil }
 
+func (unbounded) Give(int) {}
+
 // full is room for nothing.
 type full struct{}
+
+func (full) Give(int) {}
 
 func (full) Take(int) error { return relay.ErrOverloaded }
 

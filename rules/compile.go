@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"cel.dev/cel-go/cel"
+
+	"callback-relay/schemas"
 )
 
 // MaxOutcomes is the most outcomes of a [Source].
@@ -16,13 +18,19 @@ type Program struct {
 	id, kind  *expression // of the event; nil for none
 	outcomes  []outcome
 	otherwise Do
-	decodes   bool // the body must be decoded
+	decodes   bool // the body must be decoded for expressions
+	schemas   bool // and for schemas
 	bytes     int  // an upper estimate of the memory that the program takes
 }
 
+// schemaBounds bound the schema of an outcome. What checking a body costs is bounded when
+// it comes.
+var schemaBounds = schemas.Bounds{Bytes: 16 << 10, PatternSteps: 20_000, PatternBytes: maxPatternBytes}
+
 // outcome is a compiled [Outcome].
 type outcome struct {
-	when   *expression // nil for every event
+	when   *expression     // nil for every event
+	schema *schemas.Schema // nil for every body
 	do     Do
 	output *output // nil for the body
 	err    text
@@ -94,6 +102,14 @@ func (c *compiler) outcome(path string, o Outcome) outcome {
 	unused("error", o.Error != "", Fail)
 	unused("cause", o.Cause != "", Fail)
 	var err error
+	if given(o.Schema) {
+		compiled.schema, err = schemas.Compile(o.Schema, schemaBounds)
+		c.add(path+"schema", err)
+	}
+	if compiled.schema != nil {
+		c.program.schemas = true
+		c.program.bytes += compiled.schema.Memory()
+	}
 	if given(o.Output) {
 		compiled.output, err = parseOutput(o.Output)
 		c.add(path+"output", err)

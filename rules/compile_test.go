@@ -169,11 +169,24 @@ func TestCacheIsBounded(t *testing.T) {
 		"class": func(n int) string {
 			return fmt.Sprintf("body.a == %d", n) + strings.Repeat(`||body.a.matches(r'^\pL{10}')`, 4)
 		},
+		"schemas": func(n int) string {
+			return fmt.Sprintf(`{"title":"%d","allOf":[{}%s]}`, n, strings.Repeat(",{}", 900))
+		},
+		"values in schemas": func(n int) string {
+			return fmt.Sprintf(`{"title":"%d","enum":[{}%s]}`, n, strings.Repeat(",{}", 4000))
+		},
+		"patterns in schemas": func(n int) string {
+			return fmt.Sprintf(`{"title":"%d","allOf":[{}%s]}`, n, strings.Repeat(`,{"pattern":"^\\pL{4}"}`, 8))
+		},
 		"optionals": func(n int) string { return fmt.Sprintf("body.a == %d", n) + fill("||body.?a.?b.hasValue()") },
 	} {
 		cache := rules.NewCache(most)
 		compile := func(n int) {
-			_, err := cache.Compile(rules.Source{Outcomes: []rules.Outcome{{When: source(n), Do: rules.Succeed}}, Otherwise: rules.Ignore})
+			outcome := rules.Outcome{When: source(n), Do: rules.Succeed}
+			if strings.HasPrefix(outcome.When, "{") {
+				outcome.Schema, outcome.When = json.RawMessage(outcome.When), ""
+			}
+			_, err := cache.Compile(rules.Source{Outcomes: []rules.Outcome{outcome}, Otherwise: rules.Ignore})
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}

@@ -15,6 +15,7 @@ func (e *Error) Error() string { return e.Path + " " + e.Problem }
 const (
 	ReasonExpression = "expression" // a value has a type that the expression does not expect
 	ReasonCost       = "cost"       // judging the event would take too long or too much memory
+	ReasonSchema     = "schema"     // the body cannot be checked against a schema
 	ReasonPointer    = "pointer"    // what the outcome needs is not in the body
 	ReasonOutput     = "output"     // the output would be too large
 )

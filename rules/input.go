@@ -33,19 +33,37 @@ func decode(text []byte) (any, error) {
 
 // Memory returns how many bytes judging a body takes at most, beside the body.
 func (p *Program) Memory(body []byte) int {
-	if !p.decodes {
-		return 0
+	decoded := min(estimate(body), maxDecodedBytes) // a body that takes more is not decoded
+	total := 0
+	if p.decodes {
+		total = decoded
 	}
-	return min(estimate(body), maxDecodedBytes) // a body that takes more is not decoded
+	if p.schemas {
+		values, _ := count(body)
+		checking := 0 // outcomes are tried one after the other
+		for _, o := range p.outcomes {
+			if o.schema != nil {
+				checking = max(checking, o.schema.MatchMemory(values))
+			}
+		}
+		total += decoded + checking // schemas and expressions decode it each in their own way
+	}
+	return total
 }
 
 // estimate returns how many bytes a JSON text takes at most once it is decoded.
 func estimate(text []byte) int {
-	values, objects := 1, 0
+	values, objects := count(text)
+	return len(text) + 48*values + 350*objects
+}
+
+// count returns at least how many values a JSON text has, and how many objects with members.
+func count(text []byte) (values, objects int) {
+	values = 1
 	for s := (scanner{text: text}); ; {
 		switch s.next() {
 		case 0:
-			return len(text) + 48*values + 350*objects
+			return values, objects
 		case '"':
 			s.quoted()
 			continue

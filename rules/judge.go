@@ -11,13 +11,15 @@ import (
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+
+	"callback-relay/schemas"
 )
 
 // Judge says what becomes of a post: what the first outcome that matches says, and
 // otherwise what the source says.
 //
-// An outcome whose When does not hold does not match. Neither does one whose
-// When needs what is not there: a member of an object that does not have it, or of
+// An outcome matches if its When holds and the body matches its Schema. It does not match if
+// its When needs what is not there: a member of an object that does not have it, or of
 // anything that is no object, or an index beyond the end of a list. This also holds
 // within a negation: !(body.a == 1) does not match a body without a. Every other failure
 // is an error: a *[FailedError].
@@ -40,8 +42,12 @@ func (p *Program) Judge(post Post) (Result, error) {
 	if p.decodes {
 		in["event.id"], in["event.type"] = result.ID, result.Type
 	}
+	body := exactBody{text: post.JSON}
 	for i, o := range p.outcomes {
 		matched, err := o.matches(ctx, in)
+		if matched && err == nil {
+			matched, err = o.fits(&body)
+		}
 		if err != nil {
 			return result, failed(i, err)
 		}
@@ -153,6 +159,45 @@ func (o outcome) matches(ctx context.Context, in map[string]any) (bool, error) {
 		return false, &failure{ReasonExpression, "when: the result is neither true nor false"}
 	}
 	return bool(holds), nil
+}
+
+// fits reports whether a body matches the schema of an outcome.
+func (o outcome) fits(body *exactBody) (bool, error) {
+	if o.schema == nil {
+		return true, nil
+	}
+	value, err := body.decode()
+	if err != nil {
+		return false, err
+	}
+	fits, err := o.schema.Matches(value)
+	if err != nil {
+		return false, &failure{ReasonCost, "schema: the body " + err.Error()}
+	}
+	return fits, nil
+}
+
+// exactBody is a body for schemas, which compare numbers of any length exactly. It is decoded
+// when a schema first needs it.
+type exactBody struct {
+	text    []byte
+	decoded bool
+	value   any
+	err     error
+}
+
+func (b *exactBody) decode() (any, error) {
+	if !b.decoded {
+		b.decoded = true
+		if estimate(b.text) > maxDecodedBytes {
+			b.err = &failure{ReasonCost, "schema: the body has too many values to be judged"}
+		} else if value, err := schemas.Decode(b.text); err != nil {
+			b.err = &failure{ReasonSchema, "schema: the body " + err.Error()}
+		} else {
+			b.value = value
+		}
+	}
+	return b.value, b.err
 }
 
 // apply makes what an outcome says of a body.

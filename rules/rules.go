@@ -18,10 +18,12 @@ const (
 )
 
 // Outcome is one rule: if an event matches, this is what becomes of it. An outcome
-// without When matches every event.
+// without When and Schema matches every event.
 type Outcome struct {
 	When string `json:"when,omitempty"` // CEL, see [Program.Judge]
-	Do   Do     `json:"do"`
+	// Schema is a JSON Schema that the body must match, beside When.
+	Schema json.RawMessage `json:"schema,omitempty"`
+	Do     Do              `json:"do"`
 	// Output is what a success gives the task: a JSON Pointer into the body, or an
 	// object whose values are JSON Pointers. Without it, the task gets the body.
 	Output json.RawMessage `json:"output,omitempty"`

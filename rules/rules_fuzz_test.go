@@ -17,15 +17,15 @@ func FuzzRules(f *testing.F) {
 		"event.id == string(vars.v)", "body.map(x, body.map(y, x + y)).size() > 1", "timestamp(body.a) > timestamp('2030-01-01T00:00:00Z')", "body", "has(body.a) ? body.a : true",
 	} {
 		for _, body := range []string{`{"a":1}`, `{"a":{"b":["x"]}}`, `[{"a":1},{"a":"x"}]`, `"text"`, `1e999`, `{"a":`, `null`} {
-			f.Add(expression, "body.id", []byte(body), []byte(`{"x":"/a"}`), "/a")
+			f.Add(expression, "body.id", []byte(body), []byte(`{"x":"/a"}`), "/a", []byte(`{"required":["a"]}`))
 		}
 	}
-	f.Fuzz(func(t *testing.T, when, id string, body, output []byte, cause string) {
+	f.Fuzz(func(t *testing.T, when, id string, body, output []byte, cause string, schema []byte) {
 		program, err := rules.Compile(rules.Source{
 			Event: rules.EventSpec{ID: id},
 			Outcomes: []rules.Outcome{
 				{When: when, Do: rules.Succeed, Output: output},
-				{When: when, Do: rules.Succeed},
+				{When: when, Schema: schema, Do: rules.Succeed},
 				{Do: rules.Fail, Error: "E", Cause: cause},
 			},
 			Otherwise: rules.Ignore, Vars: []string{"v"},

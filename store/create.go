@@ -46,8 +46,8 @@ func (s *Store) creatable(ctx context.Context, n relay.NewCallback) error {
 	if full := s.last.Load().full(); full != nil {
 		return full
 	}
-	if len(guards(n)) > 0 {
-		return s.guardable(ctx)
+	if version := latestGuard(n); version > 0 {
+		return s.guardable(ctx, version)
 	}
 	return nil
 }

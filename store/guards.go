@@ -11,14 +11,11 @@ import (
 	"callback-relay/relay"
 )
 
-// guardVersion is the version of the guards that this release writes and can check.
-// It is the third element of a guarded link in the spec, and prelude.lua has it too.
-const guardVersion = "1"
-
-// passedVersion returns the version of the guard that a caller has checked, or "".
+// passedVersion tells a script up to which version a caller has checked the guard of a
+// link; "" if it has not. prelude.lua has the latest version too.
 func passedVersion(passed bool) string {
 	if passed {
-		return guardVersion
+		return strconv.Itoa(relay.LatestGuards)
 	}
 	return ""
 }
@@ -49,6 +46,18 @@ func guards(n relay.NewCallback) map[byte]string {
 		}
 	}
 	return all
+}
+
+// latestGuard returns the latest version of the guards that a registration asks for; 0 for
+// none.
+func latestGuard(n relay.NewCallback) int {
+	latest := 0
+	for _, link := range n.Asked.Links {
+		if link.Guard != nil {
+			latest = max(latest, link.Guard.Version())
+		}
+	}
+	return latest
 }
 
 // sealGuards returns what create.lua needs: for each guard the number of its link, and
@@ -88,16 +97,16 @@ func (s *Store) sameGuards(ctx context.Context, id relay.CallbackID, guards map[
 	return true, nil
 }
 
-// guardable returns an error while a replica is alive that cannot check guards: it
-// would refuse every post through a guarded link.
-func (s *Store) guardable(ctx context.Context) error {
+// guardable returns an error while a replica is alive that cannot check guards of a
+// version: it would refuse every post through their links.
+func (s *Store) guardable(ctx context.Context, version int) error {
 	all, err := s.allKnow(ctx)
 	if err != nil {
 		return err
 	}
-	if !all.guards {
-		return fmt.Errorf("%w: a replica of an earlier release, which cannot check senders and outcomes, is still live: "+
-			"links with these can be registered once the rollout has finished", relay.ErrUnavailable)
+	if all.guards < version {
+		return fmt.Errorf("%w: a replica of an earlier release, which cannot check this link's sender or outcomes, is still live: "+
+			"such a link can be registered once the rollout has finished", relay.ErrUnavailable)
 	}
 	return nil
 }

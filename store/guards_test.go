@@ -55,7 +55,7 @@ func testGuardComesFirst(t *testing.T, r *redisUnderTest) {
 	ctx := t.Context()
 	paid := success(`{"paid":true}`)
 	answer := func(cb relay.Callback) relay.Delivery {
-		got, err := r.Answer(ctx, r.link(cb, "paid"), paid, passed("evt_1"))
+		got, err := r.Answer(ctx, r.link(cb, "paid"), success(`1`), passed("evt_1"))
 		r.must(err)
 		return *got.Delivery
 	}
@@ -207,7 +207,7 @@ func testGuardThatIsNotThere(t *testing.T, r *redisUnderTest) {
 			t.Errorf("%s: changed:\n%s", name, diff)
 		}
 	}
-	for _, version := range []string{`2`, `1.5`, `"1"`, `[1]`} {
+	for _, version := range []string{`3`, `0`, `1.5`, `"1"`, `[1]`} {
 		cb := r.register(relay.TaskToken("version "+version), guardedLinks(fullGuard()))
 		text := r.hash(cb)["registration"]
 		r.must(r.client.HSet(ctx, r.key(cb), "registration", strings.Replace(text, `"webhook",1]`, `"webhook",`+version+`]`, 1)).Err())
@@ -292,4 +292,45 @@ func testGuardsInARollout(t *testing.T, r *redisUnderTest) {
 	r.must(err)
 	r.register("new", guardedLinks(fullGuard()))
 	r.must(add())
+}
+
+// withSchema is a guard of version 2.
+func withSchema() *relay.Guard {
+	guard := fullGuard()
+	guard.Outcomes[0].Schema = json.RawMessage(`{"required":["id"]}`)
+	return guard
+}
+
+// A replica that knows only version 1 would overlook the schema of an outcome, and complete
+// a task with the wrong event. So while one is alive, only guards of version 1 are
+// registered, and the version of a guard is that of its parts.
+func testLaterGuardsInARollout(t *testing.T, r *redisUnderTest) {
+	ctx := t.Context()
+	r.must(r.client.ZAdd(ctx, "relay:v1:replicas", redis.Z{Score: float64(time.Now().UnixMilli()), Member: "OLD+keyspace2+guards1+generations"}).Err())
+	r.useKeys(r.keys)
+	cb := r.register("task", guardedLinks(fullGuard()))
+	_, _, err := r.Create(ctx, registration("new", guardedLinks(withSchema())), maxExpiry)
+	link := webhookLink
+	link.Guard = withSchema()
+	_, added := r.AddLink(ctx, cb.ID, "more", link, func(relay.Callback, *relay.Approval) error { return nil })
+	for use, err := range map[string]error{"create": err, "add": added} {
+		if !errors.Is(err, relay.ErrUnavailable) || !strings.Contains(err.Error(), "earlier release") {
+			t.Errorf("%s: %v", use, err)
+		}
+	}
+	r.must(r.client.Del(ctx, "relay:v1:replicas").Err())
+	r.useKeys(r.keys)
+	later := r.register("new", guardedLinks(withSchema()))
+	for version, cb := range map[string]relay.Callback{"1": cb, "2": later} {
+		if !strings.Contains(r.hash(cb)["registration"], `["paid","webhook",`+version+`]`) {
+			t.Errorf("guard of version %s: %s", version, r.hash(cb)["registration"])
+		}
+		_, err := r.Answer(ctx, r.link(cb, "paid"), success(`1`), nil)
+		if diff := cmp.Diff(map[string]*relay.Guard{"1": fullGuard(), "2": withSchema()}[version], new(guardOf(err).Guard)); diff != "" {
+			t.Errorf("guard of version %s (-want +got)\n%s", version, diff)
+		}
+		if _, err := r.Answer(ctx, r.link(cb, "paid"), success(`1`), passed("evt_1")); err != nil {
+			t.Errorf("guard of version %s, passed: %v", version, err)
+		}
+	}
 }

@@ -61,7 +61,7 @@ func (s *Store) addLink(
 	number, does := strconv.Itoa(next), newLinkContent(l)
 	guard := ""
 	if l.Guard != nil {
-		if err := s.guardable(ctx); err != nil {
+		if err := s.guardable(ctx, l.Guard.Version()); err != nil {
 			return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
 		}
 		guard = encoded(l.Guard)

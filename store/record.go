@@ -36,8 +36,7 @@ type spec struct {
 type specLink struct {
 	Name, Kind string
 	// Rest are the further elements. A third one other than null says that the link
-	// is guarded: it is the version of the guard, [guardVersion] for those of this
-	// release. Of other versions, and of further elements, this release does not know
+	// is guarded: it is the version of the guard, see [relay.Guard.Version]. Of other versions, and of further elements, this release does not know
 	// what they mean. It preserves them, and scripts refuse every use of the link.
 	Rest []json.RawMessage
 }
@@ -46,7 +45,7 @@ type specLink struct {
 func newSpecLink(name string, kind relay.LinkKind, guard *relay.Guard) specLink {
 	l := specLink{Name: name, Kind: kind.String()}
 	if guard != nil {
-		l.Rest = []json.RawMessage{json.RawMessage(guardVersion)}
+		l.Rest = []json.RawMessage{json.RawMessage(strconv.Itoa(guard.Version()))}
 	}
 	return l
 }

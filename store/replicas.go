@@ -3,10 +3,13 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"callback-relay/relay"
 )
 
 // A replica appends to its name what it knows and an older release does not. So
@@ -16,10 +19,10 @@ const (
 	// can work with. Package migrations reads it before it changes the marker. A
 	// replica without it in its name knows only version 1.
 	knowsKeyspace = "+keyspace" + schemaLatest
-	// knowsGuards ends with the version of guards that the replica can check. An older
-	// replica refuses every post through a link with a guard, so while one is alive,
-	// none is registered.
-	knowsGuards = "+guards" + guardVersion
+	// knowsGuards is followed by a version of guards that the replica can check, and is
+	// there once for each version. A replica refuses every post through a link with
+	// another version, so while one is alive, no such link is registered.
+	knowsGuards = "+guards"
 	// knowsGenerations says that the replica knows links with a generation. An
 	// older replica would tell senders that these links do not exist, so while one
 	// is alive, registrations and their links have no generation. It comes last,
@@ -30,7 +33,11 @@ const (
 // announced returns the name under which a replica of this release announces
 // itself.
 func announced(replica string) string {
-	return replica + knowsKeyspace + knowsGuards + knowsGenerations
+	var guards strings.Builder
+	for version := range relay.LatestGuards {
+		guards.WriteString(knowsGuards + strconv.Itoa(version+1))
+	}
+	return replica + knowsKeyspace + guards.String() + knowsGenerations
 }
 
 // Announce counts the named replica as alive for ttl, and returns how many
@@ -57,7 +64,10 @@ func (s *Store) Leave(ctx context.Context, replica string) error {
 }
 
 // knowledge is what every live replica knows.
-type knowledge struct{ generations, guards bool }
+type knowledge struct {
+	generations bool
+	guards      int // the latest version of guards; 0 for none
+}
 
 // allKnow returns what every live replica knows.
 func (s *Store) allKnow(ctx context.Context) (knowledge, error) {
@@ -74,11 +84,13 @@ func (s *Store) allKnow(ctx context.Context) (knowledge, error) {
 
 // noteReplicas remembers what every live replica knows.
 func (s *Store) noteReplicas(names []string) knowledge {
-	all := knowledge{generations: true, guards: true}
+	all := knowledge{generations: true, guards: relay.LatestGuards}
 	for _, name := range names {
 		all.generations = all.generations && strings.HasSuffix(name, knowsGenerations)
 		// The next part of the name follows, or the name ends: guards11 is not guards1.
-		all.guards = all.guards && strings.Contains(name+"+", knowsGuards+"+")
+		for all.guards > 0 && !strings.Contains(name+"+", knowsGuards+strconv.Itoa(all.guards)+"+") {
+			all.guards--
+		}
 	}
 	s.known.Store(&all)
 	return all

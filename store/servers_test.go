@@ -42,6 +42,7 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"GuardComesFirst":                    testGuardComesFirst,
 	"GuardThatIsNotThere":                testGuardThatIsNotThere,
 	"GuardsInARollout":                   testGuardsInARollout,
+	"LaterGuardsInARollout":              testLaterGuardsInARollout,
 	"OtherGuard":                         testOtherGuard,
 	"SameEvent":                          testSameEvent,
 	"OtherKind":                          testOtherKind,

@@ -64,8 +64,9 @@ local function has(registration, number, kind, generation)
   return true, link[3]
 end
 
--- The version of the guards that this release writes and can check.
-local guard_version = 1
+-- The versions of guards that this release can check, and the latest of them.
+local known_guards = {[1] = true, [2] = true}
+local latest_guards = 2
 
 -- closed returns whether the link of this number is closed.
 local function closed(revoked, number)
@@ -84,8 +85,8 @@ end
 --   meanwhile           another caller changed the callback first
 --
 -- asked.waiting is the state that the script needs. asked.link is the number of a
--- link that must have asked.kind and asked.generation. asked.passed is the version
--- of the link's guard that the caller has checked, or "" for none; without it, the
+-- link that must have asked.kind and asked.generation. asked.passed is up to which
+-- version the caller has checked the link's guard, or "" for not at all; without it, the
 -- script takes no guarded link. asked.meanwhile is a fact that the script found
 -- itself. What is not asked is not checked. relay.Facts says what the facts mean to
 -- a caller.
@@ -100,8 +101,8 @@ local function refusal(cb, at, asked)
     known, version = has(cb.registration, asked.link, asked.kind, asked.generation)
     is_closed = closed(cb.revoked, asked.link)
     local sealed = cb['guard:' .. asked.link]
-    if version == guard_version and sealed and asked.passed then
-      guard = asked.passed ~= text(guard_version) and sealed
+    if known_guards[version] and sealed and asked.passed then
+      guard = asked.passed ~= text(latest_guards) and sealed
     else
       guarded = version ~= nil
     end

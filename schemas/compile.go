@@ -1,4 +1,4 @@
-package forms
+package schemas
 
 import (
 	"bytes"
@@ -22,33 +22,59 @@ var drafts = map[string]*jsonschema.Draft{
 	"http://json-schema.org/draft-07/schema":       jsonschema.Draft7,
 }
 
-// compile compiles a schema, or returns what is wrong with it as a *[Mistake].
-func compile(schema []byte, most limits) (*jsonschema.Schema, size, error) {
-	if len(schema) > MaxSchemaBytes {
-		return nil, size{}, refuse("has %d bytes, but at most %d are allowed", len(schema), MaxSchemaBytes)
+// Schema is a compiled schema. It never changes, so it is safe for concurrent use.
+type Schema struct {
+	schema      *jsonschema.Schema
+	top         map[string]any // as decoded
+	unevaluated bool           // it uses unevaluatedItems or unevaluatedProperties
+	size        size
+}
+
+// Compile compiles a schema. The error says what is wrong with it: it continues a sentence
+// about the schema, and quotes no values.
+func Compile(schema []byte, bounds Bounds) (*Schema, error) {
+	if len(schema) > bounds.Bytes {
+		return nil, refuse("has %d bytes, but at most %d are allowed", len(schema), bounds.Bytes)
 	}
-	decoded, err := decode(schema)
+	decoded, err := Decode(schema)
 	if err != nil {
-		return nil, size{}, refuse("%v", err)
+		return nil, refuse("%v", err)
 	}
 	top, isObject := decoded.(map[string]any)
 	if !isObject {
-		return nil, size{}, refuse("must be an object")
+		return nil, refuse("must be an object")
 	}
 	draft, err := draftOf(top)
 	if err != nil {
-		return nil, size{}, err
+		return nil, err
 	}
-	g, err := guardAgainst(top, most)
-	if err != nil {
-		return nil, size{}, err
+	g := &guard{top: top, bounds: bounds, known: map[string]*cost{}, longest: map[string]int{}}
+	if err := g.count(); err != nil {
+		return nil, err
 	}
 	compiled, err := compileAs(draft, top, g.longest)
-	return compiled, g.size, err
+	if err != nil {
+		return nil, err
+	}
+	return &Schema{compiled, top, mentions(top, "unevaluatedItems", "unevaluatedProperties"), g.size}, nil
+}
+
+// The most memory that a compiled schema takes, in bytes. A test of package forms measures
+// it.
+const (
+	bytesPerSchema = 1200
+	bytesPerValue  = 100
+	bytesPerStep   = 100 // of a pattern
+	bytesPerEnd    = 8   // of a range of characters in it
+)
+
+// Memory returns an upper estimate of the bytes that the schema takes.
+func (s *Schema) Memory() int {
+	return bytesPerSchema*s.size.schemas + bytesPerValue*s.size.values + s.size.patternBytes
 }
 
 // here is the name of a schema while it is compiled.
-const here = "urn:callback-relay:fields"
+const here = "urn:callback-relay:schema"
 
 func compileAs(draft *jsonschema.Draft, schema map[string]any, longest map[string]int) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
@@ -122,9 +148,9 @@ func (p pattern) MatchString(text string) bool {
 	return utf8.RuneCountInString(text) <= p.longest && p.Regexp.MatchString(text)
 }
 
-// decode reads JSON, keeps numbers as they are written, and refuses numbers that are
-// too costly. The errors continue a sentence.
-func decode(text []byte) (value any, err error) {
+// Decode reads JSON for [Schema.Check]: it keeps numbers as they are written, and refuses
+// those that are not [IsShortNumber]. The errors continue a sentence.
+func Decode(text []byte) (value any, err error) {
 	if bodies.CheckJSON(text) != nil {
 		return nil, errors.New("is not one JSON value")
 	}
@@ -139,11 +165,11 @@ func decode(text []byte) (value any, err error) {
 	return value, nil
 }
 
-// eachShort reports whether every number in a value is an [isShortNumber].
+// eachShort reports whether every number in a value is an [IsShortNumber].
 func eachShort(value any) bool {
 	switch value := value.(type) {
 	case json.Number:
-		return isShortNumber(value.String())
+		return IsShortNumber(value.String())
 	case []any:
 		for _, item := range value {
 			if !eachShort(item) {
@@ -162,5 +188,19 @@ func eachShort(value any) bool {
 
 // refuse makes the error of a schema that cannot be used.
 func refuse(format string, args ...any) error {
-	return &Mistake{"", fmt.Sprintf(format, args...)}
+	return fmt.Errorf(format, args...)
+}
+
+// deepest returns the place in a schema of the first mistake that the library found.
+func deepest(wrong *jsonschema.ValidationError) []string {
+	if len(wrong.Causes) == 0 {
+		return wrong.InstanceLocation
+	}
+	var first []string
+	for i, cause := range wrong.Causes {
+		if at := deepest(cause); i == 0 || strings.Join(at, "/") < strings.Join(first, "/") {
+			first = at
+		}
+	}
+	return first
 }

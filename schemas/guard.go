@@ -1,4 +1,4 @@
-package forms
+package schemas
 
 import (
 	"encoding/json"
@@ -13,30 +13,32 @@ import (
 	"strings"
 )
 
+// Bounds limit what a schema may cost, and say what is known of the values that will be
+// checked against it.
+type Bounds struct {
+	Bytes int // of the schema's text
+	// Members is the most members of an object, and Chars the most characters of a
+	// text, in the values that will be checked. 0 if they are not known; [Schema.Work]
+	// then says what checking a value costs.
+	Members, Chars int
+	// PatternSteps bounds the steps of all patterns together: for texts of the most
+	// characters, or for one character if these are not known.
+	PatternSteps int
+	PatternBytes int // of memory, of all patterns together
+}
+
 // Bounds on the cost of a schema with all references written out. Without them, a
 // chain of definitions that each refer twice to the next one would double the work
-// with every definition. Together they keep the check of a form well under a tenth of
-// a second, whatever was typed: a step was measured to take up to 20 ns.
+// with every definition.
 const (
-	maxDepth        = 64        // of objects and lists in a schema
-	maxSchemas      = 1000      // in a schema, including itself
-	maxValues       = 10_000    // JSON values in a schema
-	maxSteps        = 3_000_000 // of all patterns, for the longest texts allowed
-	maxPatternSteps = 2000      // of one pattern, for each character
+	maxDepth        = 64     // of objects and lists in a schema
+	maxSchemas      = 1000   // in a schema, including itself
+	maxValues       = 10_000 // JSON values in a schema
 	maxPatternChars = 500
 	maxLength       = 1_000_000 // the largest value of minLength and similar keywords
 
-	maxPatternBytes = 4 << 20 // memory of all patterns: a class such as \pL takes kilobytes for each of its repetitions
-)
-
-// limits are the bounds for the patterns of a schema.
-type limits struct{ steps, bytes int }
-
-// A schema that is already registered may be from a release that allowed more. Its memory
-// is only counted.
-var (
-	limitsNew    = limits{maxSteps, maxPatternBytes}
-	limitsStored = limits{maxPatternSteps * MaxFieldChars, math.MaxInt}
+	// MaxPatternSteps bounds one pattern, for each character.
+	MaxPatternSteps = 2000
 )
 
 var (
@@ -75,7 +77,7 @@ func (g *guard) add(c *cost, more cost) error {
 		return refuse("is too large: with its references written out it has more than %d schemas", maxSchemas)
 	case c.values > maxValues:
 		return refuse("is too large: with its references written out it has more than %d values", maxValues)
-	case c.steps > g.limits.steps:
+	case c.steps > g.bounds.PatternSteps:
 		return refuse("has patterns that take too long to match: shorten them, especially the counts in braces, " +
 			"or add a maxLength")
 	}
@@ -89,19 +91,26 @@ func (c cost) times(n int) cost {
 // guard counts the cost of a schema, and refuses what must not reach the library.
 type guard struct {
 	top     map[string]any
-	limits  limits
+	bounds  Bounds
 	known   map[string]*cost // of each definition; nil while it is being counted
 	longest map[string]int   // the most characters that each pattern is matched against
 	size    size             // of the whole schema
 }
 
-// guardAgainst refuses a schema that refers to anything outside itself, refers
-// to itself in a circle, or costs too much. It returns what it counted.
-func guardAgainst(schema map[string]any, most limits) (*guard, error) {
-	g := &guard{top: schema, limits: most, known: map[string]*cost{}, longest: map[string]int{}}
-	total, err := g.schema(schema, nil, MaxFieldChars)
+// count counts the cost of the schema. It refuses a schema that refers to anything outside
+// itself, refers to itself in a circle, or costs too much.
+func (g *guard) count() error {
+	total, err := g.schema(g.top, nil, g.anyText())
 	g.size.schemas, g.size.values = total.schemas, total.values
-	return g, err
+	return err
+}
+
+// anyText is how many characters a text has at most that no maxLength bounds.
+func (g *guard) anyText() int {
+	if g.bounds.Chars == 0 {
+		return math.MaxInt
+	}
+	return g.bounds.Chars
 }
 
 // schema counts a schema for texts of at most chars characters. The schema's own
@@ -153,8 +162,8 @@ func (g *guard) keyword(keyword string, value any, at []string, chars int) (cost
 		}
 		return cost{values: 1}, nil
 	case slices.Contains(eachKeywords, keyword):
-		once, err := g.children(keyword, value, at, MaxFieldChars)
-		return once.times(MaxFields), err
+		once, err := g.children(keyword, value, at, g.anyText())
+		return once.times(max(1, g.bounds.Members)), err
 	case slices.Contains(schemaKeywords, keyword), slices.Contains(mapKeywords, keyword):
 		return g.children(keyword, value, at, chars)
 	default:
@@ -171,7 +180,7 @@ func (g *guard) children(keyword string, value any, at []string, chars int) (cos
 		if err == nil && keyword == "patternProperties" {
 			err = g.add(&total, more)
 			if err == nil {
-				more, err = g.pattern(name, here, MaxFieldChars)
+				more, err = g.pattern(name, here, g.anyText())
 			}
 		}
 		if err != nil {
@@ -218,7 +227,7 @@ func (g *guard) reference(to string, at []string) (cost, error) {
 		return *counted, nil
 	}
 	g.known[to] = nil
-	counted, err := g.schema(target, []string{names[1], names[2]}, MaxFieldChars)
+	counted, err := g.schema(target, []string{names[1], names[2]}, g.anyText())
 	g.known[to] = &counted
 	return counted, err
 }
@@ -229,11 +238,14 @@ func (g *guard) pattern(text string, at []string, chars int) (cost, error) {
 	if err != nil {
 		return cost{}, refuse("has a pattern that %v, at %s", err, shown(at))
 	}
-	if g.size.patternBytes += bytes; g.size.patternBytes > g.limits.bytes {
+	if g.size.patternBytes += bytes; g.size.patternBytes > g.bounds.PatternBytes {
 		return cost{}, refuse("has patterns that take too much memory: shorten them, especially the counts in braces, at %s", shown(at))
 	}
 	g.longest[text] = max(g.longest[text], chars)
-	return cost{values: 1, steps: steps * chars}, nil
+	if g.bounds.Chars > 0 {
+		steps *= chars
+	}
+	return cost{values: 1, steps: steps}, nil
 }
 
 // patternCost returns the most steps that matching one character can take, and the most memory
@@ -248,7 +260,7 @@ func patternCost(text string) (steps, bytes int, err error) {
 		return 0, 0, errors.New("is not in RE2 syntax, which has no look-around and no back references")
 	}
 	steps, ends := stepsOf(parsed)
-	if steps > maxPatternSteps {
+	if steps > MaxPatternSteps {
 		return 0, 0, errors.New("takes too long to match: shorten it, especially the counts in braces")
 	}
 	return steps, bytesPerStep*steps + bytesPerEnd*ends, nil
@@ -276,7 +288,7 @@ func stepsOf(of *syntax.Regexp) (steps, ends int) {
 }
 
 func lengthInBounds(number string) bool {
-	if !isWholeNumber(number) {
+	if !IsWholeNumber(number) {
 		return false
 	}
 	n, err := strconv.ParseFloat(number, 64)
