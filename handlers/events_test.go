@@ -104,6 +104,18 @@ func TestPaymentStream(t *testing.T) {
 		"duplicate  evt_5", "conflict  evt_6", "conflict  evt_7", "ignored answered evt_8")
 }
 
+// What conflicts with the answer of a plain link is in the history, too.
+func TestConflictIsRemembered(t *testing.T) {
+	n := start(t)
+	k := n.register()
+	k.post("application/json", `{"n":1}`).tells("delivered", false)
+	for range 2 {
+		k.post("application/json", `{"n":2}`).isProblem(http.StatusConflict, "already-answered")
+	}
+	k.post("application/json", `{"n":1}`).tells("delivered", true)
+	k.remembers("conflict  ")
+}
+
 // remembers checks the history: verdict, reason and event of each entry.
 func (k task) remembers(want ...string) {
 	k.n.t.Helper()

@@ -28,6 +28,14 @@ const (
 	NoteAttempt     = "attempt"     // an attempt of a delivery failed
 )
 
+// PostVerdicts returns every verdict of a post to a guarded link.
+func PostVerdicts() []string {
+	return []string{
+		string(PostDelivered), string(PostAccepted),
+		NoteUnproven, NoteUnsupported, NoteHandshake, NoteIgnored, NoteHeartbeat, NoteDuplicate, NoteConflict, NoteClosed, NoteFailedRule,
+	}
+}
+
 // HistoryEntry is a note as it is kept. Equal notes without an event are counted.
 type HistoryEntry struct {
 	Note

@@ -91,9 +91,10 @@ func (s *Service) LongerBodyLimit(ctx context.Context, link LinkRef, h http.Head
 //
 // The errors are those of [Store.Answer] and [bodies.Kind.Convert], for a heartbeat
 // those of [Service.heartbeat], and for a guarded link [*UnprovenError] and
-// [*RuleError]. With an error nothing was recorded, with two exceptions. [ErrTaskClosed] and [ErrRefused] can also mean that the outcome was
-// recorded, and that Step Functions then refused it. After [ErrUnavailable] it may be
-// recorded, perhaps in too few copies; sending it again finds out.
+// [*RuleError]. With an error nothing was recorded, with two exceptions.
+// [ErrTaskClosed] and [ErrRefused] can also mean that the outcome was recorded, and that
+// Step Functions then refused it. After [ErrUnavailable] it may be recorded, perhaps in
+// too few copies; sending it again finds out.
 func (s *Service) Receive(ctx context.Context, link LinkRef, p Post) (Receipt, error) {
 	receipt, err := s.receivePlain(ctx, link, p)
 	if guarded := (*GuardedError)(nil); errors.As(err, &guarded) {
@@ -116,7 +117,11 @@ func (s *Service) receivePlain(ctx context.Context, link LinkRef, p Post) (Recei
 		if err := CheckOutput(body, s.maxOutput); err != nil {
 			return Receipt{}, s.guardBefore(ctx, link, err)
 		}
-		return s.answer(ctx, link, Outcome{Type: OutcomeSuccess, Output: body}, nil)
+		receipt, err := s.answer(ctx, link, Outcome{Type: OutcomeSuccess, Output: body}, nil)
+		if errors.Is(err, ErrAlreadyAnswered) {
+			s.note(ctx, link, Note{Verdict: NoteConflict, Bytes: len(p.Body)})
+		}
+		return receipt, err
 	case LinkHeartbeat:
 		response, err := s.heartbeat(ctx, link, false)
 		return Receipt{ID: link.ID, Verdict: PostAlive, Response: response}, err

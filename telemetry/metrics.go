@@ -3,6 +3,7 @@ package telemetry
 import (
 	"net/http"
 	"runtime"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -39,6 +40,10 @@ type MetricsOptions struct {
 	// Warnings the other checks. Their series begin at 0, since Prometheus does not
 	// see an increase from no value.
 	Classes, Refusals, Checks, Warnings []string
+	// Verdicts are what can become of a post to a link with a sender or outcomes, and
+	// Unproven the reasons for which a sender is not proven. The series of a sender
+	// begin at 0 when it first posts.
+	Verdicts, Unproven []string
 }
 
 // Metrics counts and times what the relay does. It is safe for concurrent use.
@@ -47,6 +52,7 @@ type Metrics struct {
 
 	registrations, answers *prometheus.CounterVec
 	posts, unproven        *prometheus.CounterVec
+	ofSender               func(sender string) // begins the series of a sender
 	cancellations, expired prometheus.Counter
 	callbacks, oldest      *prometheus.GaugeVec
 	nearDeadline, setAside prometheus.Gauge
@@ -89,9 +95,28 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	for _, check := range o.Warnings {
 		m.warnings.WithLabelValues(check)
 	}
+	m.ofSender = onceFor(func(sender string) {
+		for _, verdict := range o.Verdicts {
+			m.posts.WithLabelValues(sender, verdict)
+		}
+		for _, reason := range o.Unproven {
+			m.unproven.WithLabelValues(sender, reason)
+		}
+	})
 	f.gauges("build_info", "Which relay this is; always 1.", "version", "goversion").
 		WithLabelValues(o.Version, runtime.Version()).Set(1)
 	return m
+}
+
+// onceFor returns a function that calls do once for each name.
+func onceFor(do func(name string)) func(name string) {
+	var done sync.Map
+	return func(name string) {
+		if _, known := done.Load(name); !known {
+			do(name)
+			done.Store(name, nil)
+		}
+	}
 }
 
 func (m *Metrics) makeCallbacks(f maker) {

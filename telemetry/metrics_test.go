@@ -190,3 +190,20 @@ func TestConventions(t *testing.T) {
 		}
 	}
 }
+
+// Prometheus does not see an increase from no value. So what can become of the posts of a
+// sender is there from its first post on, with 0.
+func TestSeriesOfASenderBeginAtZero(t *testing.T) {
+	m := telemetry.NewMetrics(telemetry.MetricsOptions{Verdicts: []string{"ignored", "failed-rule"}, Unproven: []string{"signature"}})
+	m.Posted("stripe", "ignored")
+	m.Unproven("github", "signature")
+	page := scrape(t, m)
+	for _, series := range []string{
+		`posts_total{sender="stripe",verdict="ignored"} 1`, `posts_total{sender="stripe",verdict="failed-rule"} 0`,
+		`posts_unproven_total{reason="signature",sender="stripe"} 0`, `posts_unproven_total{reason="signature",sender="github"} 1`,
+	} {
+		if !strings.Contains(page, "\ncallback_relay_"+series+"\n") {
+			t.Errorf("%s is missing", series)
+		}
+	}
+}

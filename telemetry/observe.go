@@ -8,10 +8,16 @@ import (
 )
 
 // Posted counts a post to a link with a sender or outcomes.
-func (m *Metrics) Posted(sender, verdict string) { m.posts.WithLabelValues(sender, verdict).Inc() }
+func (m *Metrics) Posted(sender, verdict string) {
+	m.ofSender(sender)
+	m.posts.WithLabelValues(sender, verdict).Inc()
+}
 
 // Unproven counts a post whose sender was not proven.
-func (m *Metrics) Unproven(sender, reason string) { m.unproven.WithLabelValues(sender, reason).Inc() }
+func (m *Metrics) Unproven(sender, reason string) {
+	m.ofSender(sender)
+	m.unproven.WithLabelValues(sender, reason).Inc()
+}
 
 // Registered counts a registration of a task token. The reason is empty if the
 // result needs none.

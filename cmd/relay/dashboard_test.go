@@ -75,7 +75,9 @@ func TestDashboard(t *testing.T) {
 		}
 		return len(empty) == 0
 	})
-	w.eventually("the alert for InvalidToken fires", func() bool { return p.firing()["CallbackRelayInvalidToken"] })
+	for _, alert := range []string{"CallbackRelayInvalidToken", "CallbackRelayRulesFail"} {
+		w.eventually(alert+" fires", func() bool { return p.firing()[alert] })
+	}
 }
 
 // hasData reports whether a graph would show something. A quantile without data is
@@ -102,6 +104,7 @@ func (w *world) load() {
 	}
 	w.atOnce(posts...)
 
+	w.loadGuarded()
 	refused, retried, beating, cancelled := w.register(), w.register(), w.register(), w.register()
 	w.register(shortLived)
 	w.steps.Inject(
@@ -118,6 +121,20 @@ func (w *world) load() {
 	if _, _, err := w.next().client.Create(w.Context(), api.CreateRequest{}); err == nil {
 		w.Error("a registration without a task token was taken")
 	}
+}
+
+// loadGuarded posts what is not proven, not wanted, and cannot be judged.
+func (w *world) loadGuarded() {
+	w.Helper()
+	task := w.register(func(r *api.CreateRequest) {
+		r.Links = map[string]api.LinkRequest{
+			"proven": {Type: api.LinkWebhook, Sender: json.RawMessage(`{"preset":"header-secret"}`)},
+			"judged": {Type: api.LinkWebhook, Outcomes: []api.EventOutcome{{When: "body.n + 1 > 5", Do: api.DoSucceed}}},
+		}
+	})
+	w.wantProblem(w.post(task.Links["proven"].URL, `{"n":1}`), api.CodeUnproven)
+	w.wantProblem(w.post(task.Links["judged"].URL, `{"n":"x"}`), api.CodeRuleFailed)
+	w.post(task.Links["judged"].URL, `{"n":1}`)
 }
 
 // breakBeats makes round trips to Redis fail until a replica has noticed, and then

@@ -24,6 +24,7 @@ import (
 	"callback-relay/outbox"
 	"callback-relay/pages"
 	"callback-relay/relay"
+	"callback-relay/senders"
 	"callback-relay/stepfunctions"
 	"callback-relay/store"
 	"callback-relay/telemetry"
@@ -131,6 +132,8 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Refusals: append(stepfunctions.Refusals(), relay.ReasonGivenUp),
 		Checks:   append(slices.Clone(store.Checks), checkRegistrations),
 		Warnings: warningChecks,
+		Verdicts: relay.PostVerdicts(),
+		Unproven: unprovenReasons(),
 	})
 
 	if n.redis, err = openRedis(cfg.Redis); err != nil {
@@ -293,6 +296,15 @@ func (n *node) close() {
 	if err := n.tracer.Close(exporting); err != nil {
 		n.logger.Warn("the last traces are lost", "error", err)
 	}
+}
+
+// unprovenReasons returns why a sender may not be proven.
+func unprovenReasons() []string {
+	var all []string
+	for _, reason := range senders.Reasons() {
+		all = append(all, string(reason))
+	}
+	return all
 }
 
 func storeDurability(d config.Durability) store.Durability {
