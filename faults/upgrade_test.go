@@ -32,10 +32,9 @@ func previousCommits(t testing.TB) []string {
 	return strings.Fields(string(content))
 }
 
-// knowsGenerations reports whether a previous release has links with a generation.
-// A release without them does not know the new features for people either.
-func knowsGenerations(commit string) bool {
-	return exec.Command("git", "grep", "--quiet", "+generations", commit, "--", ":/store").Run() == nil
+// knows reports whether a previous release announces a feature, such as +generations.
+func knows(commit, feature string) bool {
+	return exec.Command("git", "grep", "--quiet", feature, commit, "--", ":/store/*.go").Run() == nil
 }
 
 // buildPrevious builds an earlier release from git.
@@ -75,7 +74,9 @@ func TestUpgrade(t *testing.T) {
 }
 
 func upgrade(t *testing.T, commit string) {
-	previous, generations := buildPrevious(t, commit), knowsGenerations(commit)
+	previous := buildPrevious(t, commit)
+	// A release without generations does not know the new features for people either.
+	generations, guards, migrated := knows(commit, "+generations"), knows(commit, "+guards"), knows(commit, "+keyspace")
 	f := newFleet(t, setup{binary: previous, redisURL: redistest.Start(t, aof...).URL, replicas: 2})
 	before := f.directed(f.replicas[0], 6, func(i int, c *caller) {
 		if i%2 == 0 {
@@ -86,7 +87,9 @@ func upgrade(t *testing.T, commit string) {
 	if !generations {
 		people = f.peopleBefore(f.replicas[0])
 	}
-	f.migrationWaits(2)
+	if !migrated {
+		f.migrationWaits(2)
+	}
 	for _, r := range f.replicas {
 		f.untilReady(r) // else the migration does not wait for them: decision 25
 	}
@@ -108,6 +111,9 @@ func upgrade(t *testing.T, commit string) {
 	f.deliverEachOthers(2, 0)
 	if !generations {
 		f.peopleMeanwhile(f.replicas[0], fresh)
+	}
+	if guards {
+		f.guardedMeanwhile(f.replicas[0], fresh)
 	}
 
 	s := newScenario("rolling upgrade and back, three replicas", *seedFlag, f)
@@ -134,7 +140,10 @@ func upgrade(t *testing.T, commit string) {
 	if !generations {
 		f.linksOfThisRelease(s.replicas[2], previous)
 	}
-	f.migratesAfterwards(fresh)
+	f.guardedAfterwards(fresh)
+	if !migrated {
+		f.migratesAfterwards(fresh)
+	}
 	if told := f.operate(relayBinary, "migrate", "verify"); !strings.Contains(told, "all correct") {
 		t.Errorf("verify: %s", told)
 	}
