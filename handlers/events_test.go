@@ -228,6 +228,23 @@ func TestFailedRules(t *testing.T) {
 	}
 }
 
+// A body that is no JSON although it says so, or is too deep or too odd, gets the same 400 as at a plain
+// link, with the offset, whatever the outcomes are. The link still works.
+func TestBodiesThatAreNoJSON(t *testing.T) {
+	n := start(t)
+	for _, outcome := range []string{`{"do":"succeed"}`, `{"when":"body.n == 1","do":"succeed"}`, `{"do":"succeed","output":"/n"}`, `{"do":"ignore"}`} {
+		k := n.register("links", `{"default":{"type":"webhook","outcomes":[`+outcome+`,{"do":"ignore"}]},"plain":{"type":"webhook"}}`)
+		for _, body := range []string{`{"n":1`, `{"n":1}}`, "{\"n\":\"\xff\"}", strings.Repeat("[", 600) + strings.Repeat("]", 600)} {
+			guarded, plain := k.post("application/json", body), n.post(k.path("plain"), "application/json", body)
+			got, want := guarded.isProblem(http.StatusBadRequest, "invalid-body"), plain.isProblem(http.StatusBadRequest, "invalid-body")
+			if got.Detail != want.Detail {
+				t.Errorf("%.20q with %s: %q, and at a plain link %q", body, outcome, got.Detail, want.Detail)
+			}
+		}
+		k.post("application/json", `{"n":1}`).is(http.StatusOK)
+	}
+}
+
 // An outcome with a schema takes only the bodies that match it. A registration that formats the
 // schema in another way is the same one.
 func TestSchema(t *testing.T) {

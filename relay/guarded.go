@@ -81,7 +81,10 @@ func (s *Service) receiveGuarded(ctx context.Context, link LinkRef, p Post, guar
 	if err := e.prove(ctx); err != nil {
 		return e.unproven(ctx, err)
 	}
-	body, err := bodies.KindOf(p.Header).Convert(p.Body, s.maxBody, p.Room)
+	body, err := e.convert()
+	if errors.Is(err, ErrOverloaded) {
+		return Receipt{}, err
+	}
 	if err != nil {
 		return Receipt{}, e.refuse(ctx, NoteUnsupported, "", err)
 	}
@@ -145,6 +148,15 @@ func (e *event) unproven(ctx context.Context, err error) (Receipt, error) {
 	e.metrics.Unproven(e.label, string(wrong.Reason))
 	return Receipt{}, e.refuse(ctx, NoteUnproven, string(wrong.Reason),
 		&UnprovenError{Reason: wrong.Reason, Detail: wrong.Detail, Reply: e.sender.Unproven()})
+}
+
+// convert unpacks the body and converts it to JSON.
+func (e *event) convert() ([]byte, error) {
+	body, err := bodies.KindOf(e.post.Header).Convert(e.post.Body, e.maxBody, e.post.Room)
+	if err != nil {
+		return nil, err
+	}
+	return body, bodies.CheckJSON(body)
 }
 
 // handshake answers a post that only tests the link.

@@ -41,6 +41,7 @@ func TestSecretsStayInside(t *testing.T) {
 			{"step functions fails", failingSteps},
 			{"panics", panics},
 			{"unreadable in redis", unreadable},
+			{"proven senders", provenSenders},
 			{"approvals", approvals},
 			{"redis at rest", redisAtRest},
 			{"redis away", withoutRedis}, // for good
