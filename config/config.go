@@ -34,6 +34,8 @@ type Config struct {
 
 	Brand Brand
 
+	File *File // the configuration file; nil for none
+
 	LogLevel  slog.Level
 	LogFormat LogFormat
 }
@@ -121,10 +123,10 @@ const (
 	largestBody = 4 << 20
 )
 
-// Parse reads and checks all settings. The error joins one [*Mistake] for each
-// wrong setting. All other fields of Config are valid even then, so that a
-// caller can check them further and report all mistakes together. An empty
-// setting counts as not set.
+// Parse reads and checks all settings, and the configuration file. The error joins one
+// [*Mistake] for each wrong setting, and one [*FileMistake] for each mistake in the file.
+// All other fields of Config are valid even then, so that a caller can check them further
+// and report all mistakes together. An empty setting counts as not set.
 func (s Settings) Parse() (Config, error) {
 	fillIn(&s)
 	var r reader
@@ -152,6 +154,8 @@ func (s Settings) Parse() (Config, error) {
 		Brand: Brand{
 			Name: s.BrandName, Color: s.BrandColor, Logo: r.file("RELAY_BRAND_LOGO_FILE", s.BrandLogoFile, largestLogo),
 		},
+
+		File: r.configFile("RELAY_CONFIG_FILE", s.ConfigFile),
 
 		LogLevel:  r.logLevel("RELAY_LOG_LEVEL", s.LogLevel),
 		LogFormat: oneOf(&r, "RELAY_LOG_FORMAT", s.LogFormat, LogJSON, LogText),

@@ -32,6 +32,8 @@ type Settings struct {
 	StepFunctionsTimeout string `env:"RELAY_STEP_FUNCTIONS_TIMEOUT" group:"Step Functions" default:"5s" help:"Time limit of one call to Step Functions. A call that takes longer counts as unclear and is repeated. Raise it if the network to AWS is slow. At most 30s."`
 	StepFunctionsRate    string `env:"RELAY_STEP_FUNCTIONS_RATE" group:"Step Functions" default:"400" help:"Calls to Step Functions per second for all replicas together; each takes its share. Heartbeats count too, and get at most half. 0 means no limit, and the relay then does not slow down when Step Functions throttles. Keep it under your account's quota, which other callers of Step Functions use too."`
 
+	ConfigFile string `env:"RELAY_CONFIG_FILE" group:"Configuration file" placeholder:"PATH" help:"YAML file with the senders that registrations can name. The relay reads it again when the file or a secret that it refers to changes, and on SIGHUP; a file with a mistake changes nothing, and a warning says so. 'relay config check' checks it."`
+
 	BrandName     string `env:"RELAY_BRAND_NAME" group:"Approval pages" placeholder:"NAME" help:"Name at the top of the pages on which people decide, such as that of your company. At most 80 characters."`
 	BrandLogoFile string `env:"RELAY_BRAND_LOGO_FILE" group:"Approval pages" placeholder:"PATH" help:"File with the logo at the top of the pages: PNG, JPEG, WebP or SVG of at most 12 KiB. Every page contains it, so that pages load nothing from other hosts."`
 	BrandColor    string `env:"RELAY_BRAND_COLOR" group:"Approval pages" placeholder:"#RRGGBB" help:"Colour of the main button on the pages, such as #1a5fb4. The button's text is black or white, whichever is easier to read."`

@@ -3,9 +3,11 @@ package handlers_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,10 @@ func (c configured) Named(name string) (*senders.Sender, bool) {
 	sender, found := c[name]
 	return sender, found
 }
+
+func (c configured) Names() []string { return slices.Sorted(maps.Keys(c)) }
+
+func (c configured) Missed(string) {}
 
 // at sets the clock by which the age of signatures is judged.
 func at(unix int64) func(*setup) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"callback-relay/rules"
 	"callback-relay/senders"
@@ -144,9 +145,23 @@ func (s *Service) checkSender(g *Guard) (*senders.Sender, error) {
 			return sender, nil
 		}
 		// Its text is not repeated: it may be a secret in the wrong place.
-		return nil, &InvalidFieldError{"sender", `is not the name of a sender that the relay has configured; describe the sender, as in {"preset":"standard-webhooks","secret":"whsec_..."}`}
+		return nil, &InvalidFieldError{"sender", "is not the name of a sender that the relay has configured; " + s.namesOfSenders() +
+			`describe the sender, as in {"preset":"standard-webhooks","secret":"whsec_..."}`}
 	}
 	return nil, nil
+}
+
+// namesOfSenders lists the names that a registration can give, for a mistake.
+func (s *Service) namesOfSenders() string {
+	const most = 20
+	names := s.senders.Names()
+	switch {
+	case len(names) == 0:
+		return ""
+	case len(names) > most:
+		names = append(names[:most:most], "...")
+	}
+	return "use one of " + strings.Join(names, ", ") + ", or "
 }
 
 func (m *mistakes) checkVars(at string, vars map[string]json.RawMessage) {

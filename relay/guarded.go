@@ -16,6 +16,11 @@ import (
 type Senders interface {
 	// Named returns the sender of a name, as it is configured now.
 	Named(name string) (*senders.Sender, bool)
+	// Names returns all names, sorted.
+	Names() []string
+	// Missed is called for each post whose sender was configured when its link was
+	// registered, and is not any more.
+	Missed(name string)
 }
 
 // PostMetrics counts what became of posts to guarded links. A sender is the name of a
@@ -112,6 +117,7 @@ func (e *event) findSender() error {
 	case e.guard.Sender != "":
 		sender, found := e.senders.Named(e.guard.Sender)
 		if !found {
+			e.senders.Missed(e.guard.Sender)
 			return fmt.Errorf("%w: the configuration file has no sender %q any more", ErrUnavailable, e.guard.Sender)
 		}
 		e.sender, e.label = sender, e.guard.Sender
@@ -303,9 +309,3 @@ func (e *event) judged(ctx context.Context, verdict, reason string) {
 		e.note(ctx, e.link, n)
 	}
 }
-
-// NoSenders are the senders of a relay that has configured none.
-type NoSenders struct{}
-
-// Named implements [Senders].
-func (NoSenders) Named(string) (*senders.Sender, bool) { return nil, false }

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -63,6 +64,36 @@ func TestJudgingNeedsRoom(t *testing.T) {
 		}
 		if err == nil && string(s.answered.Output) != "1" {
 			t.Errorf("output %q", string(s.answered.Output))
+		}
+	}
+}
+
+// named are senders of which only the names matter.
+type named struct {
+	noSenders
+	names []string
+}
+
+func (n named) Names() []string { return n.names }
+
+// The mistake of a registration lists what it could have named, up to a bound.
+func TestNamesOfSenders(t *testing.T) {
+	var many []string
+	for i := range 25 {
+		many = append(many, fmt.Sprintf("sender-%02d", i))
+	}
+	for want, names := range map[string][]string{
+		"configured; describe the sender":                     nil,
+		"configured; use one of a, b, or describe the sender": {"a", "b"},
+		"sender-18, sender-19, ..., or describe the sender":   many,
+	} {
+		o := serviceOptions(t, &scripted{})
+		o.Senders = named{names: names}
+		request := asked(relay.LinkWebhook)
+		request.Guard = &relay.Guard{Sender: "hunter2"}
+		_, _, err := relay.NewService(o).Create(t.Context(), relay.Registration{TaskToken: "t", Links: map[string]relay.LinkRequest{"done": request}})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }

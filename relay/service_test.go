@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"callback-relay/relay"
+	"callback-relay/senders"
 )
 
 // scripted replaces the store, the outbox and Step Functions: it returns what a test
@@ -90,10 +91,17 @@ func serviceOptions(t *testing.T, s *scripted) relay.ServiceOptions {
 	return relay.ServiceOptions{
 		Store: s, Keys: keys(t, "k1"), Deliverer: s, Heartbeater: s,
 		PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com", Path: "/in"},
-		Senders:   relay.NoSenders{}, Metrics: uncounted{}, Logger: slog.New(slog.DiscardHandler),
+		Senders:   noSenders{}, Metrics: uncounted{}, Logger: slog.New(slog.DiscardHandler),
 		DefaultExpiry: 24 * time.Hour, MaxExpiry: 48 * time.Hour, MaxOutput: 100, MaxBody: 1 << 20,
 	}
 }
+
+// noSenders are the senders of a relay that has configured none.
+type noSenders struct{}
+
+func (noSenders) Named(string) (*senders.Sender, bool) { return nil, false }
+func (noSenders) Names() []string                      { return nil }
+func (noSenders) Missed(string)                        {}
 
 // uncounted counts nothing.
 type uncounted struct{}

@@ -26,7 +26,7 @@ type checkCommand struct {
 
 // Help implements [kong.HelpProvider].
 func (*checkCommand) Help() string {
-	return `Reads the same settings as 'relay serve', and checks Redis, the public URL and
+	return `Reads the same settings and configuration file as 'relay serve', and checks Redis, the public URL and
 AWS (with one heartbeat for a task that cannot exist). It changes nothing. Prints
 one line for each check: ok, warning or failed, and what to do. Exits with 1 if a
 check failed.`
@@ -63,6 +63,9 @@ func (c *checkCommand) Run(ctx context.Context, t terminal) error {
 	findings, err := checkStore(ctx, cfg, keys)
 	if err != nil {
 		return err
+	}
+	if cfg.File != nil {
+		findings = append(findings, finding{checkConfigFile, checkOK, "has " + senderCount(cfg.File)})
 	}
 	findings = append(findings, checkAddress(ctx, publicAddress{url: cfg.PublicURL, keys: keys}), checkCalls(ctx, sender))
 	if err := c.show(t.out, findings); err != nil {

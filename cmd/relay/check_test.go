@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -41,6 +43,8 @@ func TestCheck(t *testing.T) {
 		t.Cleanup(server.Close)
 		return map[string]string{"RELAY_PUBLIC_URL": server.URL}
 	}
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	w.must(os.WriteFile(file, []byte("senders: {fal: {preset: fal, account: user_1}}"), 0o600))
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	w.must(err)
 	w.must(closed.Close())
@@ -60,6 +64,8 @@ func TestCheck(t *testing.T) {
 			`(?m)^ok +public-url .*leads to this relay`,
 			`(?m)^ok +aws .*127\.0\.0\.1:\d+ \(region eu-central-1, credentials from environment variables\) can be called`,
 		}},
+		{"a configuration file", map[string]string{"RELAY_CONFIG_FILE": file}, standin.Fault{}, exitOK,
+			[]string{`(?m)^ok +config-file +has 1 sender$`}},
 		{"something else at the public URL", map[string]string{"RELAY_PUBLIC_URL": elsewhere.URL}, standin.Fault{}, exitFailed,
 			[]string{`(?m)^failed +public-url .*status 404`, `(?m)^ok +aws `}},
 		{"a redirect at the public URL", map[string]string{"RELAY_PUBLIC_URL": redirecting.URL}, standin.Fault{}, exitFailed,

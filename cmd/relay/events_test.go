@@ -51,10 +51,16 @@ var paymentStream = []payment{
 // call signs an event with another program, as its sender would.
 func (p payment) call(t *testing.T, link string) call {
 	t.Helper()
+	return p.signed(t, link, paymentSecret)
+}
+
+// signed is call with another secret.
+func (p payment) signed(t *testing.T, link, secret string) call {
+	t.Helper()
 	body := fmt.Sprintf(`{"id":%q,"type":"payment_intent.%s","attempt":%d,"data":{"object":{"id":%q,"amount":12345678901234567890123}}}`,
 		p.id, p.kind, p.attempt, p.about)
 	now := time.Now().Unix()
-	sign := exec.CommandContext(t.Context(), "openssl", "dgst", "-sha256", "-hmac", paymentSecret)
+	sign := exec.CommandContext(t.Context(), "openssl", "dgst", "-sha256", "-hmac", secret)
 	sign.Stdin = strings.NewReader(fmt.Sprintf("%d.%s", now, body))
 	out, err := sign.Output()
 	if err != nil {

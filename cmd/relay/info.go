@@ -3,22 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
-
-	"callback-relay/config"
 )
-
-// configCommand describes the settings.
-type configCommand struct {
-	Doc configDocCommand `cmd:"" help:"Print docs/configuration.md."`
-}
-
-type configDocCommand struct{}
-
-// Run implements the command.
-func (c *configDocCommand) Run(t terminal) error {
-	_, err := t.out.Write(config.Markdown())
-	return err
-}
 
 // version is set by the linker in a release build.
 var version = ""

@@ -41,7 +41,7 @@ type commands struct {
 	Keys     keysCommand     `cmd:"" help:"Make keys."`
 	Migrate  migrateCommand  `cmd:"" help:"Migrate the Redis keyspace to the version that this release needs."`
 	Senders  sendersCommand  `cmd:"" help:"Describe the senders of webhooks that the relay knows."`
-	Config   configCommand   `cmd:"" help:"Describe the settings."`
+	Config   configCommand   `cmd:"" help:"Describe the settings, and check the configuration file."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version."`
@@ -108,6 +108,9 @@ var errUnreachable = errors.New("cannot be reached")
 // exitCode finds the exit code for an error.
 func exitCode(err error) int {
 	if _, wrong := errors.AsType[*config.Mistake](err); wrong {
+		return exitUsage
+	}
+	if _, wrong := errors.AsType[*config.FileMistake](err); wrong {
 		return exitUsage
 	}
 	if errors.Is(err, errUnreachable) {

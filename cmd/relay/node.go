@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -71,8 +72,10 @@ type node struct {
 	public  *http.Server
 	private *http.Server
 
-	publicURL publicAddress
-	warnings  warnings
+	publicURL  publicAddress
+	configFile *configFile
+	reload     <-chan os.Signal
+	warnings   warnings
 
 	ports        ports
 	stopWithin   time.Duration
@@ -91,6 +94,7 @@ type nodeOptions struct {
 	Tracer *telemetry.Tracer // the node closes it; nil makes no traces
 	Log    io.Writer
 
+	Reload     <-chan os.Signal  // asks the node to read the configuration file again; nil never does
 	Outside    http.RoundTripper // calls the public URL; default a new one, with the environment's proxies
 	StopWithin time.Duration     // how long stopping may take; default 25 s
 	Clock      func() time.Time  // compared with that of Redis; default [time.Now]
@@ -118,6 +122,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		tracer: o.Tracer,
 
 		publicURL: publicAddress{url: cfg.PublicURL, keys: keys, client: o.Outside},
+		reload:    o.Reload,
 
 		stopWithin: cmp.Or(o.StopWithin, stopWithin),
 	}
@@ -135,6 +140,8 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Verdicts: relay.PostVerdicts(),
 		Unproven: unprovenReasons(),
 	})
+
+	n.configFile = newConfigFile(cfg.File, n.warn, n.logger)
 
 	if n.redis, err = openRedis(cfg.Redis); err != nil {
 		return nil, err
@@ -161,7 +168,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	})
 	n.service = relay.NewService(relay.ServiceOptions{
 		Store: around[relay.Store](n.store, o.AroundStore), Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox,
-		Senders: relay.NoSenders{}, Metrics: n.metrics, Logger: n.logger,
+		Senders: n.configFile, Metrics: n.metrics, Logger: n.logger,
 		PublicURL:     cfg.PublicURL,
 		DefaultExpiry: cfg.DefaultExpiry,
 		MaxExpiry:     cfg.MaxExpiry,
@@ -198,6 +205,7 @@ func (n *node) run(ctx context.Context) error {
 		var watch sync.WaitGroup
 		watch.Go(func() { n.store.Watch(delivering, watchEvery, n.found) })
 		watch.Go(func() { n.lookOutside(delivering) })
+		watch.Go(func() { n.configFile.watch(delivering, n.reload) })
 		n.outbox.Run(delivering)
 		watch.Wait()
 	}()

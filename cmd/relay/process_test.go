@@ -17,11 +17,12 @@ import (
 type process struct {
 	cmd     *exec.Cmd
 	address string // of the public listener
+	private string // address of the private listener
 	log     *logBuffer
 	wait    func() error
 }
 
-var servingLine = regexp.MustCompile(`"msg":"serving","public":"([^"]+)"`)
+var servingLine = regexp.MustCompile(`"msg":"serving","public":"([^"]+)","private":"([^"]+)"`)
 
 // launch runs `relay serve` with further settings.
 func (w *world) launch(settings ...string) *process {
@@ -44,7 +45,7 @@ func (w *world) launchBy(command []string, settings ...string) *process {
 	w.eventually("the process serves", func() bool {
 		found := servingLine.FindStringSubmatch(p.log.String())
 		if found != nil {
-			p.address = found[1]
+			p.address, p.private = found[1], found[2]
 		}
 		return found != nil
 	})

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/redis/go-redis/v9"
@@ -41,7 +43,12 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	tuneMemory()
-	n, err := newNode(nodeOptions{Config: cfg, Keys: keys, Pages: shown, AWS: awsConfig, Ports: listening, Tracer: tracer, Log: t.err})
+	reload := make(chan os.Signal, 1)
+	if cfg.File != nil { // otherwise SIGHUP does what it does to any process
+		signal.Notify(reload, syscall.SIGHUP)
+		defer signal.Stop(reload)
+	}
+	n, err := newNode(nodeOptions{Config: cfg, Keys: keys, Pages: shown, AWS: awsConfig, Ports: listening, Tracer: tracer, Log: t.err, Reload: reload})
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,12 @@ const (
 	checkPublicURL = "public-url" // the public URL leads to this relay
 	checkAWS       = "aws"        // there are credentials, and Step Functions can be reached
 	checkMigration = "migration"  // no migration still has to be run
+
+	checkConfigFile = "config-file" // the configuration file, as it is now, has no mistake
+	checkSenders    = "senders"     // the configuration file has all senders that posts come from
 )
 
-var warningChecks = []string{checkAWS, checkMigration, checkPublicURL}
+var warningChecks = []string{checkAWS, checkConfigFile, checkMigration, checkPublicURL, checkSenders}
 
 // How often these checks run. The first failure is not reported, and the check is
 // repeated soon: right after an installation nothing routes to the relay yet.

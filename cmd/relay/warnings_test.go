@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -69,4 +72,31 @@ func TestWarnings(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The API's document and the runbook have every check.
+func TestWarningsAreDescribed(t *testing.T) {
+	if !slices.IsSorted(warningChecks) {
+		t.Errorf("not sorted: %v", warningChecks)
+	}
+	document, err := os.ReadFile("../../api/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if enum := "enum: [" + strings.Join(warningChecks, ", ") + "]"; !strings.Contains(string(document), enum) {
+		t.Errorf("api/openapi.yaml lacks %s", enum)
+	}
+	page, err := os.ReadFile("../../docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n### CallbackRelayWarning\n")
+	section, _, _ = strings.Cut(section, "\n### ")
+	var rows []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|").FindAllStringSubmatch(section, -1) {
+		rows = append(rows, row[1])
+	}
+	if !slices.Equal(rows, warningChecks) {
+		t.Errorf("docs/runbook.md has %v, want %v", rows, warningChecks)
+	}
 }

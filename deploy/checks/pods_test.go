@@ -120,8 +120,8 @@ func TestVariablesAreReal(t *testing.T) {
 	}
 }
 
-// mounted reports whether a file is in a volume of a pod's container. A file of a
-// Secret must be one of its entries.
+// mounted reports whether a file is in a volume of a pod's container. If the pod names the
+// entries of a Secret, the file must be one of them.
 func mounted(pod corev1.PodSpec, path string) bool {
 	for _, m := range pod.Containers[0].VolumeMounts {
 		file, below := strings.CutPrefix(path, m.MountPath+"/")
@@ -130,7 +130,7 @@ func mounted(pod corev1.PodSpec, path string) bool {
 			continue
 		}
 		secret := pod.Volumes[i].Secret
-		return secret == nil || slices.ContainsFunc(secret.Items, func(k corev1.KeyToPath) bool { return k.Path == file })
+		return secret == nil || secret.Items == nil || slices.ContainsFunc(secret.Items, func(k corev1.KeyToPath) bool { return k.Path == file })
 	}
 	return false
 }

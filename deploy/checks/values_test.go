@@ -104,6 +104,7 @@ func realSettings(t *testing.T) []string {
 func TestSettingsAreReal(t *testing.T) {
 	made := map[string]string{
 		"RELAY_PUBLIC_URL":       "publicUrl",
+		"RELAY_CONFIG_FILE":      "config",
 		"RELAY_REDIS_MODE":       "redis.mode",
 		"RELAY_REDIS_DURABILITY": "redis.durability",
 		"RELAY_PUBLIC_LISTEN":    "the Services count on its default",

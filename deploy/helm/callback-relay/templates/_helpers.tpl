@@ -122,6 +122,10 @@ securityContext:
   value: {{ .Values.redis.durability | quote }}
 - name: AWS_REGION
   value: {{ .Values.aws.region | quote }}
+{{- if .Values.config }}
+- name: RELAY_CONFIG_FILE
+  value: /etc/callback-relay/config.yaml
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -136,6 +140,17 @@ securityContext:
 - name: secret
   mountPath: /run/secrets/callback-relay
   readOnly: true
+{{- if .Values.config }}
+# Whole folders, since Kubernetes does not update a file that is mounted by subPath.
+- name: config
+  mountPath: /etc/callback-relay
+  readOnly: true
+{{- range $i, $name := .Values.configSecrets }}
+- name: config-secret-{{ $i }}
+  mountPath: /run/secrets/config/{{ $name }}
+  readOnly: true
+{{- end }}
+{{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -149,6 +164,17 @@ securityContext:
       - {key: keys, path: keys}
       - {key: api-keys, path: api-keys}
       - {key: redis-url, path: redis-url}
+{{- if .Values.config }}
+- name: config
+  configMap:
+    name: {{ include "callback-relay.fullname" . }}
+{{- range $i, $name := .Values.configSecrets }}
+- name: config-secret-{{ $i }}
+  secret:
+    secretName: {{ $name }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -200,6 +226,9 @@ securityContext:
 {{- end -}}
 {{- else if not (and .Values.secret.keys .Values.secret.apiKeys .Values.secret.redisUrl) -}}
 {{- $wrong = append $wrong "secret.existing is missing: the name of a Secret with the entries keys, api-keys and redis-url; or give secret.keys, secret.apiKeys and secret.redisUrl" -}}
+{{- end -}}
+{{- if and .Values.configSecrets (not .Values.config) -}}
+{{- $wrong = append $wrong "configSecrets is set, and config, which refers to them, is empty" -}}
 {{- end -}}
 {{- if and .Values.aws.roleArn .Values.aws.podIdentity -}}
 {{- $wrong = append $wrong "aws.roleArn is for IRSA and aws.podIdentity for Pod Identity; give one of them" -}}
