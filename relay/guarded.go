@@ -93,10 +93,10 @@ func (s *Service) receiveGuarded(ctx context.Context, link LinkRef, p Post, guar
 	if err != nil {
 		return Receipt{}, e.refuse(ctx, NoteUnsupported, "", err)
 	}
+	if reply, found := e.isHandshake(ctx, body); found {
+		return e.handshake(ctx, reply, e.sender != nil)
+	}
 	if e.sender != nil {
-		if reply, found := e.sender.Handshake(ctx, e.request(), body, true); found {
-			return e.handshake(ctx, reply)
-		}
 		body = e.sender.Unwrap(body)
 	}
 	if err := e.judge(body); err != nil {
@@ -148,7 +148,7 @@ func (e *event) unproven(ctx context.Context, err error) (Receipt, error) {
 	}
 	if body, err := bodies.KindOf(e.post.Header).Convert(e.post.Body, senders.MaxHandshake, e.post.Room); err == nil {
 		if reply, found := e.sender.Handshake(ctx, e.request(), body, false); found {
-			return e.handshake(ctx, reply)
+			return e.handshake(ctx, reply, false)
 		}
 	}
 	e.metrics.Unproven(e.label, string(wrong.Reason))
@@ -165,10 +165,25 @@ func (e *event) convert() ([]byte, error) {
 	return body, bodies.CheckJSON(body)
 }
 
-// handshake answers a post that only tests the link.
-func (e *event) handshake(ctx context.Context, reply senders.Reply) (Receipt, error) {
+// isHandshake tells whether a post only tests the link, and which reply its sender
+// expects. If everybody may post, it may be a handshake of any sender.
+func (e *event) isHandshake(ctx context.Context, body []byte) (senders.Reply, bool) {
+	if e.sender == nil {
+		return e.post.handshake(body)
+	}
+	return e.sender.Handshake(ctx, e.request(), body, true)
+}
+
+// handshake answers a post that only tests the link. What it asks the relay to do is
+// done only if it was proven.
+func (e *event) handshake(ctx context.Context, reply senders.Reply, proven bool) (Receipt, error) {
 	if err := e.over(); err != nil {
 		return Receipt{}, e.late(ctx, err)
+	}
+	if proven {
+		if err := e.sender.Confirm(ctx, e.request()); err != nil {
+			return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
 	}
 	e.judged(ctx, NoteHandshake, "")
 	return Receipt{ID: e.link.ID, Verdict: PostIgnored, Handshake: true, Reply: &reply}, nil

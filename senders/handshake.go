@@ -42,17 +42,31 @@ func Handshake(p Post) (Reply, bool) {
 
 // Handshake is [Handshake] for a link of this sender alone. proven says that the post has
 // passed [Sender.Check]. Before that, only those handshakes count that the sender does
-// not sign; after it, those that take a secret are answered too. json is what the body
-// becomes.
+// not sign; after it, those that take a secret are answered too. A way of proving that
+// many senders use, such as a secret in a header, has the handshakes of all of them, once
+// it is proven. json is what the body becomes.
 func (s *Sender) Handshake(ctx context.Context, r Request, json []byte, proven bool) (Reply, bool) {
 	p := Post{Header: r.Header, Query: r.Query, JSON: json}
-	reply, found := findHandshake(p, func(h handshake) bool { return h.sender == s.row.Name && (proven || h.unsigned) })
+	reply, found := findHandshake(p, func(h handshake) bool {
+		return h.sender == s.row.Name && (proven || h.unsigned) || s.row.Many && proven
+	})
 	if found && proven && s.row.Name == "zoom" {
 		if secret, err := s.prover.prove(ctx, r); err == nil {
 			reply = zoomReply(p.body().text("payload", "plainToken"), secret)
 		}
 	}
 	return reply, found
+}
+
+// Confirm does what a handshake of this sender asks the receiver to do, beside the reply:
+// it confirms a subscription at SNS. It must be called for a handshake that was proven,
+// before the reply is sent. It takes at most 5 seconds, and calls only hosts of SNS. If
+// it fails, the error is an [*UnavailableError], and the sender should try again.
+func (s *Sender) Confirm(ctx context.Context, r Request) error {
+	if topic, is := s.prover.(sns); is {
+		return topic.confirm(ctx, r)
+	}
+	return nil
 }
 
 // zoomReply is the reply to Zoom's handshake, which only the holder of the secret can
@@ -132,8 +146,8 @@ func plain(challenge string) Reply {
 	return Reply{Body: []byte(challenge), ContentType: "text/plain; charset=utf-8"}
 }
 
-// object is the reply that repeats a value in a JSON object.
-func object(name string, value json.RawMessage) Reply {
+// repeated is the reply that repeats a value in a JSON object.
+func repeated(name string, value json.RawMessage) Reply {
 	body, err := json.Marshal(members{name: value})
 	if err != nil {
 		return noted // the value is missing
@@ -158,8 +172,8 @@ var handshakes = []handshake{
 		challenge := body.text("challenge")
 		return plain(challenge), body.text("type") == "url_verification" && challenge != ""
 	}, false},
-	// The relay does not call the URL that confirms a subscription: nobody outside may
-	// choose which URLs the relay calls.
+	// At a plain link nobody has proven that SNS asks, so the subscription is not
+	// confirmed. See [Sender.Confirm] for others.
 	{"sns", "X-Amz-Sns-Message-Type", "", func(p Post, _ members) (Reply, bool) {
 		return noted, isConfirmation(p.Header.Get("X-Amz-Sns-Message-Type"))
 	}, false},
@@ -171,7 +185,7 @@ var handshakes = []handshake{
 		_ = json.Unmarshal(body["data"], &data) // nil if it is not an object
 		named := p.Header.Get("Aeg-Event-Type") == "SubscriptionValidation" ||
 			body.text("eventType") == "Microsoft.EventGrid.SubscriptionValidationEvent"
-		return object("validationResponse", data["validationCode"]), named && data.text("validationCode") != ""
+		return repeated("validationResponse", data["validationCode"]), named && data.text("validationCode") != ""
 	}, true},
 	{"microsoft-graph", "", "", func(p Post, _ members) (Reply, bool) {
 		challenge := p.Query.Get("validationToken")
@@ -192,7 +206,7 @@ var handshakes = []handshake{
 		case "0": // of events
 			return Reply{Status: http.StatusNoContent, Body: []byte{}}, true
 		case "1": // of interactions; of events it is the event itself
-			return object("type", body["type"]), body["event"] == nil
+			return repeated("type", body["type"]), body["event"] == nil
 		}
 		return Reply{}, false
 	}, false},
@@ -206,14 +220,14 @@ var handshakes = []handshake{
 		return Reply{}, false
 	}, false},
 	{"monday", "", "challenge", func(_ Post, body members) (Reply, bool) {
-		return object("challenge", body["challenge"]), len(body) == 1 && body.text("challenge") != ""
+		return repeated("challenge", body["challenge"]), len(body) == 1 && body.text("challenge") != ""
 	}, true},
 	{"notion", "", "verification_token", func(_ Post, body members) (Reply, bool) {
 		return noted, len(body) == 1 && strings.HasPrefix(body.text("verification_token"), "secret_")
 	}, true},
 	{"dropbox-sign", "", "callback_test", func(_ Post, body members) (Reply, bool) {
 		event := Post{JSON: []byte(body.text("json"))}.body()
-		return plain("Hello API Event Received"), event.text("event", "event_type") == "callback_test"
+		return plain(dropboxSignReply), event.text("event", "event_type") == "callback_test"
 	}, false},
 	{"xero", "X-Xero-Signature", "events", func(_ Post, body members) (Reply, bool) {
 		return Reply{Body: []byte{}}, body.isEmptyList("events")

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"io"
-	"mime"
-	"mime/multipart"
-	"net/http"
-	"net/url"
+	"errors"
+	"slices"
 	"strings"
+
+	"callback-relay/bodies"
 )
 
 // inBody checks a sender whose signatures are inside of the body.
@@ -25,6 +23,8 @@ type inBody struct {
 type signedText struct {
 	text      string
 	signature []byte
+	event     []byte // the JSON that both are in
+	stale     bool   // signed at another time
 }
 
 // prove implements [prover]. All signatures in the body must hold, by the same key.
@@ -41,11 +41,63 @@ func (b inBody) prove(_ context.Context, r Request) ([]byte, error) {
 		for _, one := range all {
 			held = key.signed([][]byte{[]byte(one.text)}, [][]byte{one.signature}) && held
 		}
+		if held && all[0].stale {
+			return nil, unproven(Stale, "the post of "+b.name+" was signed too long before or after the relay's time")
+		}
 		if held {
-			return key.secret, nil
+			return key.secret, checkNames(all[0].event)
 		}
 	}
 	return nil, unproven(Signature, "a signature of "+b.name+" in the body was made with another secret or over other values")
+}
+
+// object returns the members of a body that is proven by values inside of it. The bytes
+// must be the very JSON that rules will see, whatever the headers say about them. Once
+// the values prove the post, [checkNames] must be called too.
+func object(r Request) (members, error) {
+	kind := bodies.KindOf(r.Header)
+	if kind.Packed() {
+		return nil, errors.New("compressed")
+	}
+	if text, err := kind.JSON(r.Body, len(r.Body)); err != nil || !bytes.Equal(text, r.Body) {
+		return nil, errors.New("not sent as JSON in UTF-8")
+	}
+	var all members
+	err := json.Unmarshal(r.Body, &all)
+	return all, err
+}
+
+// checkNames checks that no object in a JSON text, which was unmarshalled before, has two
+// members of one name: the one that proves the post could be another than the one that
+// counts for the task. This takes long for a long text, so it is done for proven posts
+// only.
+func checkNames(text []byte) error {
+	if checkUnique(json.NewDecoder(bytes.NewReader(text))) != nil {
+		return unproven(Malformed, "an object in the body has two members of one name")
+	}
+	return nil
+}
+
+// checkUnique reads a value in which no object may have two members of one name.
+func checkUnique(d *json.Decoder) error {
+	token, err := d.Token()
+	switch token {
+	case json.Delim('{'):
+		return bodies.EachMember(d, func(_ string, again bool) error {
+			if again {
+				return errors.New("a name is given twice")
+			}
+			return checkUnique(d)
+		})
+	case json.Delim('['):
+		for d.More() {
+			if err := checkUnique(d); err != nil {
+				return err
+			}
+		}
+		_, err = d.Token() // the closing bracket
+	}
+	return err
 }
 
 // newInBody reads the secrets.
@@ -69,11 +121,17 @@ func newAdyen(s Spec, _ *Keys, m *mistakes) prover {
 	return newInBody("Adyen", asHex, s, m, adyenItems)
 }
 
+// adyenID is the id of a notification with one item, as all in JSON are. The same payment
+// can have a failed and a successful event of one code.
+var adyenID = "body.notificationItems[?1].hasValue() ? '' : " + joined(
+	"body.notificationItems[0].NotificationRequestItem.pspReference", "body.notificationItems[0].NotificationRequestItem.eventCode",
+	"body.notificationItems[0].NotificationRequestItem.success")
+
 // adyenItems returns what Adyen signs of each item of a notification.
 func adyenItems(r Request) ([]signedText, error) {
-	var body members
 	var items []members
-	if json.Unmarshal(r.Body, &body) != nil || json.Unmarshal(body["notificationItems"], &items) != nil || len(items) > maxItems {
+	body, err := object(r)
+	if err != nil || json.Unmarshal(body["notificationItems"], &items) != nil || len(items) > maxItems {
 		return nil, unproven(Malformed, "the body is not a notification of Adyen")
 	}
 	var all []signedText
@@ -88,11 +146,17 @@ func adyenItems(r Request) ([]signedText, error) {
 		if err != nil || len(signature) != sha256.Size {
 			return nil, unproven(Missing, "an item of the notification has no additionalData.hmacSignature")
 		}
-		all = append(all, signedText{strings.Join([]string{
+		values := []string{
 			scalar(fields["pspReference"]), scalar(fields["originalReference"]), scalar(fields["merchantAccountCode"]),
 			scalar(fields["merchantReference"]), scalar(amount["value"]), scalar(amount["currency"]),
 			scalar(fields["eventCode"]), truth(fields["success"]),
-		}, ":"), signature})
+		}
+		// Only the merchant's own reference may have colons, so that it is beyond doubt
+		// where each value ends.
+		if others := slices.Delete(slices.Clone(values), 3, 4); strings.Contains(strings.Join(others, ""), ":") {
+			return nil, unproven(Malformed, "an item of the notification has a colon in a value that cannot have one")
+		}
+		all = append(all, signedText{text: strings.Join(values, ":"), signature: signature, event: r.Body})
 	}
 	return all, nil
 }
@@ -110,8 +174,9 @@ var mailgunTime = Timestamp{Unit: unitSeconds, Tolerance: 9 * 60 * 60}
 
 func newMailgun(s Spec, _ *Keys, m *mistakes) prover {
 	return newInBody("Mailgun", asText, s, m, func(r Request) ([]signedText, error) {
-		var body, signature members
-		if json.Unmarshal(r.Body, &body) != nil || json.Unmarshal(body["signature"], &signature) != nil {
+		var signature members
+		body, err := object(r)
+		if err != nil || json.Unmarshal(body["signature"], &signature) != nil {
 			return nil, unproven(Malformed, "the body is not an event of Mailgun, with an object signature")
 		}
 		timestamp, token := scalar(signature["timestamp"]), scalar(signature["token"])
@@ -120,157 +185,46 @@ func newMailgun(s Spec, _ *Keys, m *mistakes) prover {
 		if !ok || len(timestamp) != len("1700000000") || token == "" {
 			return nil, unproven(Malformed, "the timestamp or the token of the signature is not one of Mailgun")
 		}
-		if !mailgunTime.isFresh(at, r.Now) {
-			return nil, unproven(Stale, "the post was signed more than 9 hours before or after the relay's time")
+		signed, err := hexSigned(r.Body, timestamp+token, scalar(signature["signature"]))
+		if err == nil {
+			signed[0].stale = !mailgunTime.isFresh(at, r.Now)
 		}
-		return hexSigned(timestamp+token, scalar(signature["signature"]))
+		return signed, err
 	})
 }
+
+// dropboxSignReply is the text without which Dropbox Sign repeats an event.
+const dropboxSignReply = "Hello API Event Received"
+
+// dropboxSignID is the id of an event. The hash covers only its time and its type, so two
+// documents can have the same.
+const dropboxSignID = "body.event.event_hash + (has(body.signature_request) ? '/' + body.signature_request.signature_request_id : '')"
 
 func newDropboxSign(s Spec, _ *Keys, m *mistakes) prover {
 	return newInBody("Dropbox Sign", asText, s, m, func(r Request) ([]signedText, error) {
-		var body, event members
-		if json.Unmarshal(formField(r, "json"), &body) != nil || json.Unmarshal(body["event"], &event) != nil {
+		var form, body, event members
+		kind := bodies.KindOf(r.Header)
+		text, err := kind.JSON(r.Body, 2*len(r.Body)) // as rules will see it
+		if err != nil || kind.Packed() || json.Unmarshal(text, &form) != nil {
+			return nil, unproven(Malformed, "the body is not a form")
+		}
+		text = []byte(form.text("json"))
+		if json.Unmarshal(text, &body) != nil || json.Unmarshal(body["event"], &event) != nil {
 			return nil, unproven(Malformed, "the body is not a form of Dropbox Sign, with a field json that has an event")
 		}
-		return hexSigned(scalar(event["event_time"])+scalar(event["event_type"]), scalar(event["event_hash"]))
+		at := scalar(event["event_time"])
+		if _, ok := (&Timestamp{Unit: unitSeconds}).parse(at); !ok { // so that it is beyond doubt where it ends
+			return nil, unproven(Malformed, "the event_time is not a number of seconds")
+		}
+		return hexSigned(text, at+scalar(event["event_type"]), scalar(event["event_hash"]))
 	})
 }
 
-// hexSigned is a text with a signature in hex.
-func hexSigned(text, signature string) ([]signedText, error) {
+// hexSigned is a text of an event, with a signature in hex.
+func hexSigned(event []byte, text, signature string) ([]signedText, error) {
 	raw, err := decode(asHex, signature)
 	if err != nil || len(raw) != sha256.Size || text == "" {
 		return nil, unproven(Missing, "there is no signature in the body")
 	}
-	return []signedText{{text, raw}}, nil
-}
-
-// formField returns the only field of this name in a form, or nil.
-func formField(r Request, name string) []byte {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		return nil
-	}
-	if kind == "application/x-www-form-urlencoded" {
-		if form, err := url.ParseQuery(string(r.Body)); err == nil && len(form[name]) == 1 {
-			return []byte(form[name][0])
-		}
-		return nil
-	}
-	if kind != "multipart/form-data" {
-		return nil
-	}
-	var found []byte
-	parts := multipart.NewReader(bytes.NewReader(r.Body), params["boundary"])
-	for range maxItems {
-		part, err := parts.NextPart()
-		if err != nil {
-			break
-		}
-		if part.FormName() != name {
-			continue
-		}
-		if found != nil {
-			return nil // which one counts is not clear
-		}
-		if found, err = io.ReadAll(part); err != nil {
-			return nil
-		}
-	}
-	return found
-}
-
-// graph checks notifications of Microsoft Graph, each of which repeats the clientState
-// of its subscription.
-type graph struct{ keys []sharedKey }
-
-func newGraph(s Spec, _ *Keys, _ *mistakes) prover {
-	return graph{sharedKeysOf(s.Secrets)}
-}
-
-// prove implements [prover].
-func (g graph) prove(_ context.Context, r Request) ([]byte, error) {
-	var body members
-	var all []members
-	if json.Unmarshal(r.Body, &body) != nil || json.Unmarshal(body["value"], &all) != nil {
-		return nil, unproven(Malformed, "the body is not a notification of Microsoft Graph")
-	}
-	if len(all) == 0 || len(all) > maxItems {
-		return nil, unproven(Missing, "the body has no notifications, or too many")
-	}
-	held := true
-	for _, one := range all {
-		held = isShared(g.keys, scalar(one["clientState"])) && held
-	}
-	if !held {
-		return nil, unproven(Signature, "a notification has another clientState")
-	}
-	return nil, nil
-}
-
-// sharedKeysOf returns the digests of secrets that are posted as they are.
-func sharedKeysOf(secrets []string) []sharedKey {
-	var all []sharedKey
-	for _, secret := range secrets {
-		all = append(all, sharedKey(sha256.Sum256([]byte(secret))))
-	}
-	return all
-}
-
-func isShared(keys []sharedKey, posted string) bool {
-	found := false
-	for _, key := range keys {
-		found = posted != "" && key.signed(nil, [][]byte{[]byte(posted)}) || found
-	}
-	return found
-}
-
-// authorization checks a value in the header Authorization.
-type authorization struct {
-	keys  []sharedKey
-	what  string
-	value func(Request) string // "" if there is none
-}
-
-// prove implements [prover].
-func (a authorization) prove(_ context.Context, r Request) ([]byte, error) {
-	value := a.value(r)
-	if value == "" {
-		return nil, unproven(Missing, a.what+" is missing")
-	}
-	if !isShared(a.keys, value) {
-		return nil, unproven(Signature, a.what+" is not the right one")
-	}
-	return nil, nil
-}
-
-func newBasicAuth(s Spec, _ *Keys, _ *mistakes) prover {
-	return authorization{sharedKeysOf(s.Secrets), "the password in the header Authorization", func(r Request) string {
-		user, password, ok := basicAuth(r)
-		if !ok || s.User != "" && !isShared(sharedKeysOf([]string{s.User}), user) {
-			return ""
-		}
-		return password
-	}}
-}
-
-func newBearer(s Spec, _ *Keys, _ *mistakes) prover {
-	return authorization{sharedKeysOf(s.Secrets), "the access token", func(r Request) string {
-		if scheme, value, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
-			return value
-		}
-		return r.Query.Get("access_token")
-	}}
-}
-
-// digestOf is the SHA-256 of a body in hex.
-func digestOf(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
-}
-
-// basicAuth returns what HTTP Basic authentication sends.
-func basicAuth(r Request) (user, password string, ok bool) {
-	return (&http.Request{Header: r.Header}).BasicAuth()
+	return []signedText{{text: text, signature: raw, event: event}}, nil
 }

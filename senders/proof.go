@@ -152,6 +152,9 @@ func (p *Proof) checkSignature(m *mistakes) {
 	if !slices.Contains(p.Signed, "body") {
 		m.add("proof.signed", `must contain "body": otherwise anything could be posted with a signature that was seen once`)
 	}
+	if n := len(slices.DeleteFunc(slices.Clone(p.Signed), func(part string) bool { return part != "body" })); n > 1 {
+		m.add("proof.signed", `contains "body" %d times; it can be signed once`, n)
+	}
 	if len(p.Signed) > maxParts {
 		m.add("proof.signed", "there are %d parts; at most %d are allowed", len(p.Signed), maxParts)
 	}

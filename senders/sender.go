@@ -67,8 +67,17 @@ func New(spec Spec, options ...Option) (*Sender, error) {
 	if spec.URL != "" && !strings.HasPrefix(spec.URL, "https://") && !strings.HasPrefix(spec.URL, "http://") {
 		m.add("url", "must be a whole URL, such as https://hooks.example.com/stripe")
 	}
-	if len(spec.URL) > maxText || len(spec.Account) > maxText || len(spec.User) > maxText {
-		m.add("account", "too long")
+	for _, field := range []struct{ name, value string }{{"url", spec.URL}, {"account", spec.Account}, {"user", spec.User}} {
+		if len(field.value) > maxText {
+			m.add(field.name, "%d bytes long; at most %d are allowed", len(field.value), maxText)
+		}
+	}
+	// Somebody who gives them expects that they are checked.
+	if spec.Account != "" && row.Account == "" {
+		m.add("account", "is not used: what proves an event of this sender is the secret alone")
+	}
+	if spec.User != "" && row.Name != "basic-auth" {
+		m.add("user", "is not used: only the preset basic-auth has one")
 	}
 	if len(m) > 0 {
 		return nil, errors.Join(m...)

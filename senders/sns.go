@@ -7,12 +7,13 @@ import (
 	"crypto/sha1" //nolint:gosec // signature version 1 of SNS
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
+	"unicode"
 )
 
 // sns checks messages of Amazon SNS, which are signed with a certificate that AWS
@@ -35,8 +36,20 @@ func newSNS(s Spec, keys *Keys, m *mistakes) prover {
 	return sns{s.Account, keys}
 }
 
-// snsHost is the form of the hosts from which AWS serves certificates.
-var snsHost = regexp.MustCompile(`^sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(\.cn)?$`)
+// snsHost is the form of SNS' own hosts. What AWS' libraries check also matches
+// sns.s3-us-west-2.amazonaws.com, which is somebody's bucket: here the middle must be the
+// name of a region.
+var snsHost = regexp.MustCompile(`^sns\.[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}\.amazonaws\.com(\.cn)?$`)
+
+// snsPath is the form of a certificate's path. It allows no second spelling of one path,
+// since each would be fetched and kept.
+var snsPath = regexp.MustCompile(`^/[A-Za-z0-9_-]{1,100}\.pem$`)
+
+// atSNS returns a URL if it is one of SNS.
+func atSNS(text string) (*url.URL, bool) {
+	at, err := url.Parse(text)
+	return at, err == nil && at.Scheme == "https" && at.User == nil && snsHost.MatchString(at.Host) && at.Fragment == ""
+}
 
 // snsSigned are the members that are signed, for each type of message.
 var snsSigned = map[string][]string{
@@ -47,8 +60,8 @@ var snsSigned = map[string][]string{
 
 // prove implements [prover].
 func (s sns) prove(ctx context.Context, r Request) ([]byte, error) {
-	var body members
-	if json.Unmarshal(r.Body, &body) != nil {
+	body, err := object(r)
+	if err != nil {
 		return nil, unproven(Malformed, "the body is not a message of SNS; raw delivery is not signed, so it must be off")
 	}
 	names, known := snsSigned[body.text("Type")]
@@ -59,59 +72,90 @@ func (s sns) prove(ctx context.Context, r Request) ([]byte, error) {
 	if body.text("TopicArn") != s.topic {
 		return nil, unproven(Account, "the message is of another topic")
 	}
-	certificate, err := s.certificate(ctx, body.text("SigningCertURL"), r)
+	hash, digest, err := snsDigest(body, names)
 	if err != nil {
 		return nil, err
 	}
-	var text strings.Builder
-	for _, name := range names {
-		if _, there := body[name]; there {
-			text.WriteString(name + "\n" + body.text(name) + "\n")
-		}
+	public, err := s.publicKey(ctx, body.text("SigningCertURL"), r.Now)
+	if err != nil {
+		return nil, err
 	}
-	if !snsHolds(certificate, body.text("SignatureVersion"), []byte(text.String()), signature) {
+	if rsa.VerifyPKCS1v15(public, hash, digest, signature) != nil {
 		return nil, unproven(Signature, "the signature was made with another certificate or over other values")
 	}
-	return nil, nil
+	return nil, checkNames(r.Body)
 }
 
-// snsHolds checks a signature. Version 1 uses SHA-1, and version 2 SHA-256.
-func snsHolds(certificate *x509.Certificate, version string, text, signature []byte) bool {
-	public, ok := certificate.PublicKey.(*rsa.PublicKey)
-	if !ok {
-		return false
+// snsDigest returns the digest that is signed, and by which function it was made.
+func snsDigest(body members, names []string) (crypto.Hash, []byte, error) {
+	var signed strings.Builder
+	for _, name := range names {
+		value := body.text(name)
+		if value == "" && name == "Subject" { // it is missing, or null
+			continue
+		}
+		// Only a message may have several lines. Otherwise a part of it could be taken
+		// for the members that are signed after it.
+		if name != "Message" && strings.ContainsFunc(value, unicode.IsControl) {
+			return 0, nil, unproven(Malformed, "the member "+name+" has several lines")
+		}
+		signed.WriteString(name + "\n" + value + "\n")
 	}
-	switch version {
+	switch body.text("SignatureVersion") {
 	case "1":
-		sum := sha1.Sum(text) //nolint:gosec // see above
-		return rsa.VerifyPKCS1v15(public, crypto.SHA1, sum[:], signature) == nil
+		sum := sha1.Sum([]byte(signed.String())) //nolint:gosec // see the import
+		return crypto.SHA1, sum[:], nil
 	case "2":
-		sum := sha256.Sum256(text)
-		return rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], signature) == nil
+		sum := sha256.Sum256([]byte(signed.String()))
+		return crypto.SHA256, sum[:], nil
 	}
-	return false
+	return 0, nil, unproven(Version, "the SignatureVersion is neither 1 nor 2")
 }
 
-// certificate returns the certificate at a URL, which must be AWS' own.
-func (s sns) certificate(ctx context.Context, from string, r Request) (*x509.Certificate, error) {
-	at, err := url.Parse(from)
-	if err != nil || at.Scheme != "https" || at.User != nil || !snsHost.MatchString(at.Host) || !strings.HasSuffix(at.Path, ".pem") || at.RawQuery != "" {
+// publicKey returns the key of the certificate at a URL, which must be SNS' own. The
+// certificate is trusted because it came from there by TLS: AWS serves it without the
+// certificates between it and a root, so its own chain cannot be checked (decision 28).
+func (s sns) publicKey(ctx context.Context, from string, now time.Time) (*rsa.PublicKey, error) {
+	at, ok := atSNS(from)
+	if !ok || !snsPath.MatchString(at.EscapedPath()) || strings.Contains(from, "?") {
 		return nil, unproven(Certificate, "the certificate is not on a host of SNS")
 	}
-	document, err := s.keys.document(ctx, at.String())
+	document, err := s.keys.document(ctx, at.String(), cachedFor)
 	if err != nil {
 		return nil, &UnavailableError{"the certificate of SNS", err}
 	}
 	block, _ := pem.Decode(document)
 	if block == nil {
-		return nil, &UnavailableError{"the certificate of SNS", errors.New("not PEM")}
+		return nil, unproven(Certificate, "there is no certificate at its URL")
 	}
 	certificate, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, &UnavailableError{"the certificate of SNS", err}
+		return nil, unproven(Certificate, "the certificate cannot be read")
 	}
-	if r.Now.Before(certificate.NotBefore) || r.Now.After(certificate.NotAfter) {
+	if now.Before(certificate.NotBefore) || now.After(certificate.NotAfter) {
 		return nil, unproven(Certificate, "the certificate is not valid at the relay's time")
 	}
-	return certificate, nil
+	public, isRSA := certificate.PublicKey.(*rsa.PublicKey)
+	if !isRSA {
+		return nil, unproven(Certificate, "the certificate is not of an RSA key")
+	}
+	return public, nil
+}
+
+// confirm confirms a subscription, if the post asks for that.
+func (s sns) confirm(ctx context.Context, r Request) error {
+	body, err := object(r)
+	if err != nil || body.text("Type") != "SubscriptionConfirmation" { // the other kind would subscribe again
+		return nil
+	}
+	at, ok := atSNS(body.text("SubscribeURL"))
+	if !ok {
+		return &UnavailableError{"the subscription of SNS", errors.New("its SubscribeURL is not on a host of SNS")}
+	}
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	if _, err := s.keys.get(ctx, at.String()); err != nil {
+		return &UnavailableError{"the confirmation of the subscription", err}
+	}
+	return nil
 }

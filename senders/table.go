@@ -22,6 +22,7 @@ type row struct {
 	Name  string
 	Title string
 	Scope Scope
+	Many  bool // it is not one sender, but what several do
 
 	Ways []Proof // how it proves itself; one is enough
 	// code makes the prover of a sender that no Proof describes.
@@ -37,6 +38,20 @@ type row struct {
 	Outcomes []rules.Outcome // nil if the registration must say what events mean
 
 	acknowledgement, unproven *Reply
+}
+
+// presets are all presets, the most useful first. What the table says of a sender is
+// from that sender's own documentation or library; docs/senders.md names them.
+var presets = slices.Concat(
+	withScope(PerRequest, jobPresets), withScope(PerObject, subscriptionPresets), withScope(PerAccount, accountPresets),
+)
+
+// withScope returns the rows with their scope set.
+func withScope(scope Scope, rows []row) []row {
+	for i := range rows {
+		rows[i].Scope = scope
+	}
+	return rows
 }
 
 // table holds all presets by name.
@@ -62,7 +77,7 @@ func rowOf(s Spec, m *mistakes) *row {
 		if len(*m) > before {
 			return nil
 		}
-		return &row{Name: OwnProof, Title: "your own sender", Ways: []Proof{*s.Proof}, Needs: "the secret that it signs with"}
+		return &row{Name: OwnProof, Title: "your own sender", Many: true, Ways: []Proof{*s.Proof}, Needs: "the secret that it signs with"}
 	case s.Preset == "":
 		m.add("preset", "missing: name a preset such as github, or describe the proof")
 		return nil

@@ -20,6 +20,10 @@ type vector struct {
 	Sender, Secret, Method, Body, Source, URL string
 	Headers                                   map[string]string
 	At                                        int64
+
+	ContentType string       // of a request that is not published
+	spec        senders.Spec // further settings
+	rotated     [][2]string  // headers that replace others while a secret is changed
 }
 
 func vectors(t *testing.T) []vector {
@@ -38,7 +42,9 @@ func vectors(t *testing.T) []vector {
 // check checks a vector after some changes.
 func (v vector) check(t *testing.T) error {
 	t.Helper()
-	sender, err := senders.New(senders.Spec{Preset: v.Sender, Secrets: []string{v.Secret}})
+	spec := v.spec
+	spec.Preset, spec.Secrets = v.Sender, []string{v.Secret}
+	sender, err := senders.New(spec)
 	if err != nil {
 		return err // a secret with a changed bit may be none
 	}
@@ -55,7 +61,46 @@ func (v vector) request(t *testing.T) senders.Request {
 	for name, value := range v.Headers {
 		r.Header.Set(name, value)
 	}
+	if v.ContentType != "" {
+		r.Header.Set("Content-Type", v.ContentType)
+	}
 	return r
+}
+
+// refused checks that a changed request is refused.
+func (v vector) refused(t *testing.T, what string) {
+	t.Helper()
+	if v.check(t) == nil {
+		t.Errorf("accepted with another %s", what)
+	}
+}
+
+// refusedWithAnother checks that a request is refused if one bit of its headers or of the
+// secret differs, or of the URL if that is signed, or if a header is missing or there
+// twice.
+func (v vector) refusedWithAnother(t *testing.T, urlSigned bool) {
+	t.Helper()
+	for at := range len(v.Secret) {
+		changed := v
+		changed.Secret = flip(v.Secret, at)
+		changed.refused(t, "secret")
+	}
+	for at := range len(v.URL) {
+		changed := v
+		if changed.URL = flip(v.URL, at); urlSigned {
+			changed.refused(t, "URL")
+		}
+	}
+	for name, value := range v.Headers {
+		changed := v
+		changed.Headers = maps.Clone(v.Headers)
+		for at := range len(value) {
+			changed.Headers[name] = flip(value, at)
+			changed.refused(t, name)
+		}
+		delete(changed.Headers, name)
+		changed.refused(t, name+" (missing)")
+	}
 }
 
 // flip changes one bit of a text, at a place.
