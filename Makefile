@@ -86,6 +86,7 @@ fmt: ## format the code
 .PHONY: docs
 docs: ## regenerate the documentation
 	$(GO) run ./cmd/relay config doc > docs/configuration.md
+	$(GO) run ./cmd/relay senders doc docs/senders.md
 
 .PHONY: bench
 bench: setup ## compare the relay with a handler that promises nothing

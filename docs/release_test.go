@@ -11,8 +11,10 @@ import (
 // onlyInDevelopment must not be in a release build.
 var onlyInDevelopment = []string{
 	"callback-relay/devmode",
+	"callback-relay/devmode/samples",
 	"callback-relay/stepfunctions/standin",
 	"github.com/alicebob/miniredis/v2",
+	"golang.org/x/tools/txtar",
 	"testing",
 }
 
@@ -40,7 +42,7 @@ func TestReleaseHoldsNothingOfDevMode(t *testing.T) {
 	}
 	// Without the tag they are there, or this test would look for the wrong names.
 	development := dependencies(t, "")
-	for _, name := range onlyInDevelopment[:3] {
+	for _, name := range onlyInDevelopment[:5] {
 		if !slices.Contains(development, name) {
 			t.Errorf("dev mode does not hold %s", name)
 		}

@@ -116,6 +116,16 @@ func readQuery(c echo.Context) (relay.Query, error) {
 	return q, errors.Join(errs...)
 }
 
+// ParseRegistration reads a registration as POST /v1/callbacks does. Its errors name the
+// fields that are wrong; package relay finds further mistakes when it registers.
+func ParseRegistration(body []byte) (relay.Registration, error) {
+	var wire api.CreateRequest
+	if err := decodeStrictly(body, &wire); err != nil {
+		return relay.Registration{}, err
+	}
+	return registration(wire)
+}
+
 // never stands for a deadline that cannot be read: package relay refuses it together
 // with all other mistakes in the registration.
 const never time.Duration = -1

@@ -91,9 +91,9 @@ func (g Guard) source(sender *senders.Sender) rules.Source {
 // with a shared value and no secret gets the one that the relay derives for the link.
 func (s *Service) inlineSender(spec *senders.Spec, link LinkRef) (*senders.Sender, error) {
 	if spec.WantsValue() {
-		return senders.New(spec.WithSecret(link.SenderSecret()))
+		return senders.New(spec.WithSecret(link.SenderSecret()), s.senderKeys...)
 	}
-	return senders.New(*spec)
+	return senders.New(*spec, s.senderKeys...)
 }
 
 // checkGuards returns every mistake in the guards of links, each an

@@ -12,6 +12,7 @@ import (
 
 	"callback-relay/forms"
 	"callback-relay/rules"
+	"callback-relay/senders"
 )
 
 // Deliverer brings a leased outcome to Step Functions. It returns the result. If
@@ -35,8 +36,11 @@ type ServiceOptions struct {
 	Deliverer   Deliverer
 	Heartbeater Heartbeater
 	Senders     Senders // of the configuration file
-	Metrics     PostMetrics
-	Logger      *slog.Logger
+	// SenderKeys has the public keys of senders that sign with their own; nil for
+	// those that all senders of the process share.
+	SenderKeys *senders.Keys
+	Metrics    PostMetrics
+	Logger     *slog.Logger
 
 	PublicURL     *url.URL      // what links begin with; may carry a path
 	DefaultExpiry time.Duration // of a registration that names no deadline
@@ -62,6 +66,7 @@ type Service struct {
 	deliverer   Deliverer
 	heartbeater Heartbeater
 	senders     Senders
+	senderKeys  []senders.Option
 	metrics     PostMetrics
 	logger      *slog.Logger
 	forms       *forms.Cache
@@ -81,9 +86,13 @@ func NewService(o ServiceOptions) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	var keys []senders.Option
+	if o.SenderKeys != nil {
+		keys = append(keys, senders.WithKeys(o.SenderKeys))
+	}
 	return &Service{
 		store: o.Store, keys: o.Keys, deliverer: o.Deliverer, heartbeater: o.Heartbeater,
-		senders: o.Senders, metrics: o.Metrics, logger: o.Logger, now: o.Now,
+		senders: o.Senders, senderKeys: keys, metrics: o.Metrics, logger: o.Logger, now: o.Now,
 		forms: forms.NewCache(formBytes), rules: rules.NewCache(ruleBytes),
 		publicURL: *o.PublicURL, base: strings.TrimSuffix(o.PublicURL.String(), "/"),
 		defaultExpiry: o.DefaultExpiry, maxExpiry: o.MaxExpiry, maxOutput: o.MaxOutput, maxBody: o.MaxBody,

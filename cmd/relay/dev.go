@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strconv"
 	"syscall"
@@ -20,25 +21,33 @@ import (
 
 	"callback-relay/config"
 	"callback-relay/devmode"
+	"callback-relay/devmode/samples"
 	"callback-relay/migrations"
 	"callback-relay/relay"
+	"callback-relay/senders"
 	"callback-relay/stepfunctions/standin"
 )
 
 // devCommands are the commands that a release build does not have.
 type devCommands struct {
-	Dev devCommand `cmd:"" help:"Run the relay with Redis and Step Functions inside the process, to try it out."`
+	Dev devCommand `cmd:"" help:"Try out the relay, and registrations."`
 }
 
-// devCommand runs everything in one process.
+// devCommand runs everything in one process, or posts samples to it.
 type devCommand struct {
+	Run  devRunCommand  `cmd:"" default:"withargs" help:"Run the relay with Redis and Step Functions inside the process, to try it out. The default."`
+	Post devPostCommand `cmd:"" help:"Sign samples of a sender's events, and post them to a link."`
+}
+
+// devRunCommand runs everything in one process.
+type devRunCommand struct {
 	PublicListen  string `default:"127.0.0.1:8080" help:"Address and port of the public links. If this or the private port is in use, other ports are used."`
 	PrivateListen string `default:"127.0.0.1:8081" help:"Address and port of the private API."`
 	LogLevel      string `default:"warn" help:"debug, info, warn or error."`
 }
 
 // Run implements the command.
-func (c *devCommand) Run(ctx context.Context, t terminal) error {
+func (c *devRunCommand) Run(ctx context.Context, t terminal) error {
 	master, err := relay.NewMasterKey("dev")
 	if err != nil {
 		return err
@@ -68,8 +77,14 @@ func (c *devCommand) Run(ctx context.Context, t terminal) error {
 		listening.close()
 		return err
 	}
+	published, err := samples.Published(http.DefaultTransport)
+	if err != nil {
+		listening.close()
+		return err
+	}
 	n, err := newNode(nodeOptions{
 		Config: cfg, Keys: keys, Pages: shown, Ports: listening, Log: t.err,
+		SenderKeys: senders.NewKeys(published),
 		AWS: aws.Config{
 			Region:       "us-east-1",
 			Credentials:  credentials.NewStaticCredentialsProvider("dev", "dev", ""),
@@ -83,7 +98,7 @@ func (c *devCommand) Run(ctx context.Context, t terminal) error {
 		n.close()
 		return err
 	}
-	links, err := c.samples(ctx, n, world)
+	links, err := c.sampleTasks(ctx, n, world)
 	if err != nil {
 		n.close()
 		return err
@@ -95,8 +110,8 @@ func (c *devCommand) Run(ctx context.Context, t terminal) error {
 // sampleLinks are the links of the two sample tasks.
 type sampleLinks struct{ webhook, approval string }
 
-// samples registers a task for a machine and one for a person.
-func (c *devCommand) samples(ctx context.Context, n *node, world *devmode.World) (sampleLinks, error) {
+// sampleTasks registers a task for a machine and one for a person.
+func (c *devRunCommand) sampleTasks(ctx context.Context, n *node, world *devmode.World) (sampleLinks, error) {
 	register := func(r relay.Registration) (string, error) {
 		r.TaskToken = relay.TaskToken(world.StepFunctions.NewTask(standin.TaskOptions{}))
 		r.Expires = relay.Expires{In: time.Hour}
@@ -132,7 +147,7 @@ func (c *devCommand) samples(ctx context.Context, n *node, world *devmode.World)
 }
 
 // config makes the settings for this world, as an operator would.
-func (c *devCommand) config(world *devmode.World, listening ports, master, apiKey string) (config.Config, error) {
+func (c *devRunCommand) config(world *devmode.World, listening ports, master, apiKey string) (config.Config, error) {
 	public, private := dialable(listening.public), dialable(listening.private)
 	hash := sha256.Sum256([]byte(apiKey))
 	return config.Settings{
@@ -196,6 +211,12 @@ Or register a task of your own:
 
   export RELAY_API_URL=http://%[2]s RELAY_API_KEY=%[4]s
   echo any-text-you-like | go run ./cmd/relay callback create
+
+Or see what becomes of the events of a sender, such as GitHub:
+
+  go run ./cmd/relay dev post github --registration > github.json
+  echo any-other-text | go run ./cmd/relay callback create --from github.json
+  go run ./cmd/relay dev post github URL-OF-THE-LINK
 
 What Step Functions receives is printed here. Ctrl-C stops everything.
 `, cfg.PublicListen, cfg.PrivateListen, links.webhook, apiKey, links.approval)

@@ -32,12 +32,12 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await":  await,
-			"exits":  exits,
-			"decide": decide,
-			"post":   post,
-			"start":  start,
-			"stop":   stop,
+			"await":     await,
+			"exits":     exits,
+			"decide":    decide,
+			"post":      post,
+			"start":     start,
+			"terminate": terminate,
 		},
 	})
 }
@@ -105,10 +105,11 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(processesKey{}).(processes)[args[0]] = cmd
 }
 
-// stop ends a relay as an orchestrator does, and expects exit code 0: stop NAME.
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+// terminate ends a relay as an orchestrator does, and expects exit code 0: terminate NAME.
+// It is not called stop, since testscript has a command of that name, which ends the script.
+func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: stop name")
+		ts.Fatalf("usage: terminate name")
 	}
 	running := ts.Value(processesKey{}).(processes)
 	cmd := running[args[0]]
