@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"callback-relay/bodies"
 	"callback-relay/rules"
@@ -67,6 +68,7 @@ type event struct {
 	sender *senders.Sender // nil if everybody may post
 	label  string          // of the sender, for metrics and log
 	result rules.Result
+	began  time.Time
 }
 
 // receiveGuarded takes a post to a guarded link, in this order:
@@ -79,7 +81,7 @@ type event struct {
 //
 // The errors are those of [Service.Receive].
 func (s *Service) receiveGuarded(ctx context.Context, link LinkRef, p Post, guarded *GuardedError) (Receipt, error) {
-	e := &event{Service: s, link: link, post: p, guard: guarded.Guard, facts: guarded.Facts, label: "none", result: rules.Result{Rule: -1}}
+	e := &event{Service: s, link: link, post: p, guard: guarded.Guard, facts: guarded.Facts, label: "none", result: rules.Result{Rule: -1}, began: time.Now()}
 	if err := e.findSender(); err != nil {
 		return Receipt{}, err
 	}
@@ -93,7 +95,7 @@ func (s *Service) receiveGuarded(ctx context.Context, link LinkRef, p Post, guar
 	if err != nil {
 		return Receipt{}, e.refuse(ctx, NoteUnsupported, "", err)
 	}
-	if reply, found := e.isHandshake(ctx, body); found {
+	if reply, found := e.isHandshake(ctx, body, true); found {
 		return e.handshake(ctx, reply, e.sender != nil)
 	}
 	if e.sender != nil {
@@ -147,7 +149,7 @@ func (e *event) unproven(ctx context.Context, err error) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if body, err := bodies.KindOf(e.post.Header).Convert(e.post.Body, senders.MaxHandshake, e.post.Room); err == nil {
-		if reply, found := e.sender.Handshake(ctx, e.request(), body, false); found {
+		if reply, found := e.isHandshake(ctx, body, false); found {
 			return e.handshake(ctx, reply, false)
 		}
 	}
@@ -167,11 +169,11 @@ func (e *event) convert() ([]byte, error) {
 
 // isHandshake tells whether a post only tests the link, and which reply its sender
 // expects. If everybody may post, it may be a handshake of any sender.
-func (e *event) isHandshake(ctx context.Context, body []byte) (senders.Reply, bool) {
+func (e *event) isHandshake(ctx context.Context, body []byte, proven bool) (senders.Reply, bool) {
 	if e.sender == nil {
 		return e.post.handshake(body)
 	}
-	return e.sender.Handshake(ctx, e.request(), body, true)
+	return e.sender.Handshake(ctx, e.request(), body, proven)
 }
 
 // handshake answers a post that only tests the link. What it asks the relay to do is
@@ -262,7 +264,9 @@ func (e *event) answer(ctx context.Context) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, e.refuse(ctx, NoteFailedRule, "output", err)
 	}
-	receipt, err := e.Service.answer(ctx, e.link, outcome, &Passed{EventID: e.result.ID})
+	waiting, cancel := e.patiently(ctx)
+	defer cancel()
+	receipt, err := e.Service.answer(waiting, e.link, outcome, &Passed{EventID: e.result.ID})
 	switch {
 	case errors.Is(err, ErrAlreadyAnswered):
 		return e.ignore(ctx, NoteConflict, "")
@@ -274,6 +278,18 @@ func (e *event) answer(ctx context.Context) (Receipt, error) {
 		e.judged(ctx, string(receipt.Verdict), "")
 	}
 	return e.acknowledged(receipt), nil
+}
+
+// responseMargin is the time that a response has to get back to its sender.
+const responseMargin = 500 * time.Millisecond
+
+// patiently returns a context that ends before the sender gives up. What is recorded by
+// then is delivered all the same; only the wait for the result ends.
+func (e *event) patiently(ctx context.Context) (context.Context, context.CancelFunc) {
+	if e.sender == nil || e.sender.Patience() == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, e.began.Add(e.sender.Patience()-responseMargin))
 }
 
 // outcome is what the task is told of the event.

@@ -1,13 +1,17 @@
 package relay_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"callback-relay/relay"
 	"callback-relay/rules"
+	"callback-relay/senders"
 )
 
 // only is room for so many bytes.
@@ -95,5 +99,44 @@ func TestNamesOfSenders(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+// unhurried delivers nothing as long as somebody waits.
+type unhurried struct{ relay.Deliverer }
+
+func (unhurried) Deliver(ctx context.Context, _ relay.Delivery) relay.Settlement {
+	<-ctx.Done()
+	return relay.Settlement{State: relay.StateAnswered}
+}
+
+// A sender that gives up after three seconds has its answer within two and a half, however
+// slow the delivery is. The answer is recorded, and delivered later.
+func TestSendersThatDoNotWait(t *testing.T) {
+	for _, c := range []struct {
+		spec senders.Spec
+		want time.Duration
+	}{
+		{senders.Spec{Preset: "microsoft-graph", Secrets: []string{"the client state of it"}}, 2500 * time.Millisecond},
+		{senders.Spec{Preset: "eventbridge", Secrets: []string{"the client state of it"}}, 4500 * time.Millisecond},
+		{senders.Spec{Preset: "header-secret", Header: "x-api-key", Secrets: []string{"the client state of it"}}, time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			guard := relay.Guard{Inline: &c.spec, Outcomes: []rules.Outcome{{Do: rules.Succeed}}}
+			s := &scripted{guard: &guard, recorded: relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}}
+			o := serviceOptions(t, s)
+			o.Deliverer = unhurried{}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			began := time.Now()
+			got, err := relay.NewService(o).Receive(ctx, to(relay.LinkWebhook),
+				posted(`{"value":[{"clientState":"the client state of it"}]}`, "Content-Type", "application/json", "X-Api-Key", "the client state of it"))
+			if err != nil || got.Verdict != relay.PostAccepted || s.answers != 1 {
+				t.Errorf("%s: %+v, %v", c.spec.Preset, got, err)
+			}
+			if took := time.Since(began); took != c.want {
+				t.Errorf("%s waited %v, want %v", c.spec.Preset, took, c.want)
+			}
+		})
 	}
 }

@@ -43,11 +43,13 @@ func (s *Service) Rehearse(ctx context.Context, g Guard, p Post) (Rehearsal, err
 	}
 	var body []byte
 	body, r.Failed = e.convert()
-	if r.Failed == nil && e.sender != nil {
-		if reply, found := e.sender.Handshake(ctx, e.request(), body, r.Unproven == nil); found {
+	if r.Failed == nil {
+		if reply, found := e.isHandshake(ctx, body, r.Unproven == nil); found {
 			return Rehearsal{Handshake: &reply, Rule: -1}, nil
 		}
-		body = e.sender.Unwrap(body)
+		if e.sender != nil {
+			body = e.sender.Unwrap(body)
+		}
 	}
 	switch {
 	case r.Unproven != nil:

@@ -150,6 +150,10 @@ func (s *Sender) Outcomes() []rules.Outcome { return s.row.Outcomes }
 // success will do.
 func (s *Sender) Acknowledgement() *Reply { return s.row.acknowledgement }
 
+// Patience returns how long the sender waits for the response to a post; 0 if that is not
+// known, or over ten seconds.
+func (s *Sender) Patience() time.Duration { return s.row.patience }
+
 // Unproven returns the reply that the sender expects if its proof does not hold, or nil
 // if any will do. Some senders test a URL with wrong signatures.
 func (s *Sender) Unproven() *Reply { return s.row.unproven }

@@ -3,6 +3,7 @@ package senders
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"callback-relay/rules"
 )
@@ -38,6 +39,9 @@ type row struct {
 	Outcomes []rules.Outcome // nil if the registration must say what events mean
 
 	acknowledgement, unproven *Reply
+	// patience is how long the sender waits for the response; 0 if that is not known, or
+	// so long that it does not matter.
+	patience time.Duration
 }
 
 // presets are all presets, the most useful first. What the table says of a sender is

@@ -2,6 +2,7 @@ package senders
 
 import (
 	"net/http"
+	"time"
 
 	"callback-relay/rules"
 )
@@ -15,7 +16,7 @@ var accountPresets = []row{
 		Event: rules.EventSpec{ID: "headers['webhook-id']", Type: "body.type"},
 	},
 	{
-		Name: "slack", Title: "Slack", Field: "payload", Needs: "the signing secret of the app",
+		Name: "slack", Title: "Slack", patience: 3 * time.Second, Field: "payload", Needs: "the signing secret of the app",
 		Ways:            []Proof{slackLike("x-slack-signature", "x-slack-request-timestamp")},
 		Event:           rules.EventSpec{ID: "body.event_id", Type: "has(body.event) ? body.event.type : body.type"},
 		acknowledgement: empty,
@@ -26,7 +27,7 @@ var accountPresets = []row{
 		Event: rules.EventSpec{ID: "body.id", Type: "body.type"},
 	},
 	{
-		Name: "shopify", Title: "Shopify", Needs: "the client secret of the app",
+		Name: "shopify", Title: "Shopify", patience: 5 * time.Second, Needs: "the client secret of the app",
 		Ways:  []Proof{hmacOf("x-shopify-hmac-sha256", "", asBase64)},
 		Event: rules.EventSpec{ID: "headers['x-shopify-event-id']", Type: "headers['x-shopify-topic']"},
 	},
@@ -41,7 +42,7 @@ var accountPresets = []row{
 		Event: rules.EventSpec{ID: joined("body.uid", "body.status.state"), Type: "body.status.state"},
 	},
 	{
-		Name: "zoom", Title: "Zoom", Needs: "the secret token of the app",
+		Name: "zoom", Title: "Zoom", patience: 3 * time.Second, Needs: "the secret token of the app",
 		Ways:  []Proof{slackLike("x-zm-signature", "x-zm-request-timestamp")},
 		Event: rules.EventSpec{Type: "body.event"},
 	},
@@ -61,7 +62,7 @@ var accountPresets = []row{
 		Event: rules.EventSpec{ID: "body.event_id", Type: "body.type"},
 	},
 	{
-		Name: "paddle", Title: "Paddle Billing", Needs: "the secret key of the notification destination",
+		Name: "paddle", Title: "Paddle Billing", patience: 5 * time.Second, Needs: "the secret key of the notification destination",
 		Ways: []Proof{{
 			Algorithm: hmacSHA256, Header: Names{"paddle-signature"}, Split: ";", Take: "h1=", Encoding: asHex,
 			// Paddle advises 5 seconds. A clock that is a little slow would lose events.
@@ -91,7 +92,7 @@ var accountPresets = []row{
 		Event: rules.EventSpec{ID: onlyOne("body", "sg_event_id"), Type: "body[0].event"},
 	},
 	{
-		Name: "linear", Title: "Linear", Needs: signingSecret,
+		Name: "linear", Title: "Linear", patience: 5 * time.Second, Needs: signingSecret,
 		Ways: []Proof{{
 			Algorithm: hmacSHA256, Header: Names{"linear-signature"}, Encoding: asHex, Signed: []string{"body"},
 			Timestamp: &Timestamp{Body: "/webhookTimestamp", Unit: unitMillis, Tolerance: 60},
@@ -104,7 +105,7 @@ var accountPresets = []row{
 		Event: rules.EventSpec{ID: "body.id", Type: "body.type"},
 	},
 	{
-		Name: "discord", Title: "Discord", Needs: "the public key of the application, in hex",
+		Name: "discord", Title: "Discord", patience: 3 * time.Second, Needs: "the public key of the application, in hex",
 		Ways: []Proof{{
 			Algorithm: ed25519Sig, Header: Names{"x-signature-ed25519"}, Encoding: asHex, Signed: []string{"timestamp", "body"},
 			Timestamp: &Timestamp{Header: "x-signature-timestamp", Unit: unitSeconds}, SecretEncoding: asHex,
@@ -112,7 +113,7 @@ var accountPresets = []row{
 		Event: rules.EventSpec{ID: "body.id", Type: "has(body.event) ? body.event.type : body.type"},
 	},
 	{
-		Name: "xero", Title: "Xero", Needs: "the webhooks key of the app",
+		Name: "xero", Title: "Xero", patience: 5 * time.Second, Needs: "the webhooks key of the app",
 		Ways:            []Proof{hmacOf("x-xero-signature", "", asBase64)},
 		Event:           rules.EventSpec{Type: "body.events[0].eventType"}, // no id: its entropy is random
 		acknowledgement: empty, unproven: &Reply{Status: http.StatusUnauthorized, Body: []byte{}},

@@ -1,6 +1,10 @@
 package senders
 
-import "callback-relay/rules"
+import (
+	"time"
+
+	"callback-relay/rules"
+)
 
 // jobPresets are the senders that get a URL with each job, the most useful first.
 var jobPresets = []row{
@@ -55,7 +59,7 @@ var jobPresets = []row{
 		},
 	},
 	{
-		Name: "eventbridge", Title: "Amazon EventBridge API destination",
+		Name: "eventbridge", Title: "Amazon EventBridge API destination", patience: 5 * time.Second,
 		Ways: shared("x-api-key"), HeaderDefault: "x-api-key", ChosenByYou: true,
 		Needs: "the value of the connection's API key",
 		Event: rules.EventSpec{ID: "body.id", Type: "body['detail-type']"}, Outcomes: anyEvent,

@@ -1,6 +1,10 @@
 package senders
 
-import "callback-relay/rules"
+import (
+	"time"
+
+	"callback-relay/rules"
+)
 
 // subscriptionPresets are the senders at which each task can have a subscription with a
 // URL of its own, the most useful first.
@@ -71,7 +75,7 @@ var subscriptionPresets = []row{
 		Event: rules.EventSpec{ID: "headers['twitch-eventsub-message-id']", Type: "body.subscription.type"},
 	},
 	{
-		Name: "microsoft-graph", Title: "Microsoft Graph", code: newGraph, ChosenByYou: true,
+		Name: "microsoft-graph", Title: "Microsoft Graph", patience: 3 * time.Second, code: newGraph, ChosenByYou: true,
 		Needs: "the clientState of the subscription",
 		// A notification has no id: another change of the same resource looks the same.
 		Event: rules.EventSpec{Type: "body.value[0].changeType"},
