@@ -153,7 +153,7 @@ func (r *fileReader) sender(name string, s *fileSender) {
 		entry.Secrets = append(entry.Secrets, reference.String())
 	}
 	made, err := senders.New(spec)
-	for _, err := range parts(err) {
+	for _, err := range append(parts(err), parts(spec.Unused())...) {
 		if wrong, ok := errors.AsType[*senders.SpecError](err); ok && !unknown[wrong.Field] {
 			r.d.wrong(at+"."+wrong.Field, "%s", wrong.Problem)
 		}

@@ -346,20 +346,21 @@ func TestSenderThatLeft(t *testing.T) {
 func TestMistakesInGuards(t *testing.T) {
 	n := start(t)
 	for link, fields := range map[string][]string{
-		`{"type":"success","outcomes":[{"do":"succeed"}]}`:                             {"links.a.type"},
-		`{"type":"webhook","sender":{"preset":"github"}}`:                              {"links.a.sender.secrets"},
-		`{"type":"webhook","sender":{"preset":"githug","secret":"s"}}`:                 {"links.a.sender.preset"},
-		`{"type":"webhook","sender":{"preset":"github","secret":"a long enough one"}}`: {"links.a.outcomes"},
-		`{"type":"webhook","sender":{"presset":"github"}}`:                             {"links.a.sender.presset"},
-		`{"type":"webhook","sender":17}`:                                               {"links.a.sender"},
-		`{"type":"webhook","outcomes":[{"when":"body.a ==","do":"succeed"}]}`:          {"links.a.outcomes[0].when"},
-		`{"type":"webhook","outcomes":[{"do":"explode"},{"do":"ignore","error":"E"}]}`: {"links.a.outcomes[0].do", "links.a.outcomes[1].error"},
-		`{"type":"webhook","outcomes":[{"do":"succeed","output":"a"}]}`:                {"links.a.outcomes[0].output"},
-		`{"type":"webhook","outcomes":[{"schema":{"type":"x"},"do":"succeed"}]}`:       {"links.a.outcomes[0].schema"},
-		`{"type":"webhook","outcomes":[{"schema":"x","do":"succeed"}]}`:                {"links.a.outcomes[0].schema"},
-		`{"type":"webhook","vars":{"a-b":1}}`:                                          {"links.a.vars"},
-		`{"type":"webhook","otherwise":"fail"}`:                                        {"links.a.otherwise"},
-		`{"type":"webhook","envelope":{"headers":["authorization"]}}`:                  {"links.a.envelope.headers"},
+		`{"type":"success","outcomes":[{"do":"succeed"}]}`:                                                              {"links.a.type"},
+		`{"type":"webhook","sender":{"preset":"github"}}`:                                                               {"links.a.sender.secrets"},
+		`{"type":"webhook","sender":{"preset":"githug","secret":"s"}}`:                                                  {"links.a.sender.preset"},
+		`{"type":"webhook","sender":{"preset":"github","secret":"a long enough one"}}`:                                  {"links.a.outcomes"},
+		`{"type":"webhook","sender":{"presset":"github"}}`:                                                              {"links.a.sender.presset"},
+		`{"type":"webhook","sender":{"preset":"github","secret":"a long enough one","user":"x"},"otherwise":"succeed"}`: {"links.a.sender.user"},
+		`{"type":"webhook","sender":17}`:                                                                                {"links.a.sender"},
+		`{"type":"webhook","outcomes":[{"when":"body.a ==","do":"succeed"}]}`:                                           {"links.a.outcomes[0].when"},
+		`{"type":"webhook","outcomes":[{"do":"explode"},{"do":"ignore","error":"E"}]}`:                                  {"links.a.outcomes[0].do", "links.a.outcomes[1].error"},
+		`{"type":"webhook","outcomes":[{"do":"succeed","output":"a"}]}`:                                                 {"links.a.outcomes[0].output"},
+		`{"type":"webhook","outcomes":[{"schema":{"type":"x"},"do":"succeed"}]}`:                                        {"links.a.outcomes[0].schema"},
+		`{"type":"webhook","outcomes":[{"schema":"x","do":"succeed"}]}`:                                                 {"links.a.outcomes[0].schema"},
+		`{"type":"webhook","vars":{"a-b":1}}`:                                                                           {"links.a.vars"},
+		`{"type":"webhook","otherwise":"fail"}`:                                                                         {"links.a.otherwise"},
+		`{"type":"webhook","envelope":{"headers":["authorization"]}}`:                                                   {"links.a.envelope.headers"},
 	} {
 		got := n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":"t","links":{"a":`+link+`}}`)
 		p := got.isProblem(http.StatusBadRequest, "invalid-request")

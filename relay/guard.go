@@ -139,7 +139,8 @@ func (s *Service) checkSender(g *Guard) (*senders.Sender, error) {
 	case g.Sender != "" && g.Inline != nil:
 		return nil, &InvalidFieldError{"sender", "is either a name or an object"}
 	case g.Inline != nil:
-		return s.inlineSender(g.Inline, LinkRef{key: s.keys.keys[0]})
+		sender, err := s.inlineSender(g.Inline, LinkRef{key: s.keys.keys[0]})
+		return sender, errors.Join(err, g.Inline.Unused())
 	case g.Sender != "":
 		if sender, found := s.senders.Named(g.Sender); found {
 			return sender, nil

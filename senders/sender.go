@@ -55,8 +55,9 @@ func New(spec Spec, options ...Option) (*Sender, error) {
 	if row.Account != "" && spec.Account == "" {
 		m.add("account", "missing: %s signs everybody's events with one key. Give %s", row.Title, row.Account)
 	}
+	secretsGiven := true
 	if row.Needs != "" {
-		m.checkSecrets(spec, row.Needs)
+		secretsGiven = m.checkSecrets(spec, row.Needs)
 		if row.ChosenByYou {
 			m.checkChosen(spec, row.Ways)
 		}
@@ -72,17 +73,10 @@ func New(spec Spec, options ...Option) (*Sender, error) {
 			m.add(field.name, "%d bytes long; at most %d are allowed", len(field.value), maxText)
 		}
 	}
-	// Somebody who gives them expects that they are checked.
-	if spec.Account != "" && row.Account == "" {
-		m.add("account", "is not used: what proves an event of this sender is the secret alone")
+	var prover prover
+	if secretsGiven { // then all mistakes in them are found, too
+		prover = row.newProver(spec, settings.keys, &m)
 	}
-	if spec.User != "" && row.Name != "basic-auth" {
-		m.add("user", "is not used: only the preset basic-auth has one")
-	}
-	if len(m) > 0 {
-		return nil, errors.Join(m...)
-	}
-	prover := row.newProver(spec, settings.keys, &m)
 	if len(m) > 0 {
 		return nil, errors.Join(m...)
 	}

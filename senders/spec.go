@@ -2,6 +2,7 @@ package senders
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -68,8 +69,28 @@ func (m *mistakes) add(field, problem string, args ...any) {
 	*m = append(*m, &SpecError{Field: field, Problem: fmt.Sprintf(problem, args...)})
 }
 
-// checkSecrets checks the number and the length of the secrets.
-func (m *mistakes) checkSecrets(s Spec, meaning string) {
+// Unused returns what is given in a spec and does nothing, as a [*SpecError] for each:
+// somebody who gives it expects that it is checked. It is no mistake for [New], which must
+// be able to use all that earlier releases accepted.
+func (s Spec) Unused() error {
+	var m mistakes
+	row := rowOf(s, &mistakes{})
+	if row == nil {
+		return nil
+	}
+	if s.Account != "" && row.Account == "" {
+		m.add("account", "is not used: what proves an event of this sender is the secret alone")
+	}
+	if s.User != "" && row.Name != "basic-auth" {
+		m.add("user", "is not used: only the preset basic-auth has one")
+	}
+	return errors.Join(m...)
+}
+
+// checkSecrets checks the number and the length of the secrets, and reports whether they
+// are right.
+func (m *mistakes) checkSecrets(s Spec, meaning string) bool {
+	before := len(*m)
 	switch {
 	case len(s.Secrets) == 0:
 		m.add("secrets", "missing: give %s", meaning)
@@ -83,6 +104,7 @@ func (m *mistakes) checkSecrets(s Spec, meaning string) {
 			m.add(secretField(i), "%d bytes long; at most %d are allowed", len(secret), maxText)
 		}
 	}
+	return len(*m) == before
 }
 
 // checkChosen checks that secrets that people choose cannot be guessed. The prefix that

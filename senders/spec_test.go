@@ -40,11 +40,10 @@ func TestMistakes(t *testing.T) {
 		`{"preset":"github","secrets":[""]}`: "secrets[0]",
 		`{"preset":"github","secrets":["SECRET","` + strings.Repeat("x", 5000) + `"]}`: "secrets[1]",
 		`{"preset":"github","secrets":["a","a","a","a","a","a","a","a","a","a","a"]}`:  "secrets",
-		`{"preset":"github","secrets":["SECRET"],"account":"dana"}`:                    "account",
-		`{"preset":"github","secrets":["SECRET"],"user":"dana"}`:                       "user",
 		`{"preset":"github","secrets":["SECRET"],"header":"x-a"}`:                      "header",
 		`{"preset":"github","secrets":["SECRET"],"url":"hooks.example.com"}`:           "url",
 		`{"preset":"header-secret","secrets":["SECRET"],"header":"x a"}`:               "header",
+		`{"preset":"discord","secrets":["00"],"header":"x-a","url":"hooks"}`:           "header secrets[0] url",
 		`{"preset":"header-secret","secrets":["short"]}`:                               "secrets[0]",
 		`{"preset":"fal"}`: "account",
 		`{"preset":"fal","account":"u","secrets":["SECRET"]}`:                                                                                              "secrets",
@@ -78,6 +77,33 @@ func TestMistakes(t *testing.T) {
 		}
 		if got := strings.Join(mistakesIn(t, err), " "); got != want || strings.Contains(err.Error(), secret) {
 			t.Errorf("%.150s: mistakes in %q, want %q: %v", spec, got, want, err)
+		}
+	}
+}
+
+// What is given and not used is told at a registration. It is no reason to refuse the posts
+// of links that an earlier release registered with it.
+func TestUnused(t *testing.T) {
+	const secret = "the-secret-that-nobody-may-see"
+	for _, c := range []struct {
+		spec senders.Spec
+		want string
+	}{
+		{senders.Spec{Preset: "github", Secrets: []string{secret}, Account: "dana"}, "account"},
+		{senders.Spec{Preset: "github", Secrets: []string{secret}, User: "dana"}, "user"},
+		{senders.Spec{Preset: "github", Secrets: []string{secret}, User: "dana", Account: "dana"}, "account user"},
+		{senders.Spec{Preset: "basic-auth", Secrets: []string{secret}, User: "dana"}, ""},
+		{senders.Spec{Preset: "fal", Account: "dana"}, ""},
+	} {
+		if _, err := senders.New(c.spec); err != nil {
+			t.Errorf("%+v: %v", c.spec, err)
+		}
+		got := ""
+		if err := c.spec.Unused(); err != nil {
+			got = strings.Join(mistakesIn(t, err), " ")
+		}
+		if got != c.want {
+			t.Errorf("%+v: %q is unused, want %q", c.spec, got, c.want)
 		}
 	}
 }
