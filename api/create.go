@@ -96,6 +96,14 @@ type Sender struct {
 	User   string `json:"user,omitempty"`
 	// URL is the URL that the sender signs, if a gateway gives it another than the link.
 	URL string `json:"url,omitempty"`
+	// Event says where events have their id and type; without it, the preset says so.
+	Event *EventPlace `json:"event,omitempty"`
+}
+
+// EventPlace is where events have their id and type, as CEL expressions; "" for none.
+type EventPlace struct {
+	ID   string `json:"id,omitempty"`
+	Type string `json:"type,omitempty"`
 }
 
 // Format prints the sender without its secrets, for every verb.
@@ -120,7 +128,7 @@ type EventOutcome struct {
 	When string `json:"when,omitempty"`
 	// Schema is a JSON Schema that the body must match too.
 	Schema json.RawMessage `json:"schema,omitempty"`
-	Do   string `json:"do"`
+	Do     string          `json:"do"`
 	// Output is a JSON Pointer into the body, or an object of them; without it the
 	// output is the body.
 	Output json.RawMessage `json:"output,omitempty"`

@@ -27,6 +27,7 @@ type decoder struct {
 	mistakes []*FileMistake
 	places   map[string]*token.Position // of every field that was found
 	misread  map[string]bool            // fields whose values have a wrong type
+	misspelt map[string]bool            // structs in which a field is unknown
 }
 
 // maxTokens bounds the words and signs of a file. The parser's time grows with the square
@@ -36,7 +37,7 @@ const maxTokens = 25_000
 
 // decode fills a struct from the only document of a file.
 func (d *decoder) decode(content []byte, target any) {
-	d.places, d.misread = map[string]*token.Position{}, map[string]bool{}
+	d.places, d.misread, d.misspelt = map[string]*token.Position{}, map[string]bool{}, map[string]bool{}
 	if len(content) > largestFile {
 		d.wrong("", "the file has more than %d bytes; make it smaller", largestFile)
 		return
@@ -218,6 +219,7 @@ func (d *decoder) field(path string, key *ast.MappingValueNode, name, at string,
 			return
 		}
 	}
+	d.misspelt[path] = true
 	d.wrongAt(key.Key.GetToken().Position, shown(path, name), "is unknown; known here: %s", strings.Join(fields, ", "))
 }
 

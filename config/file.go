@@ -153,8 +153,11 @@ func (r *fileReader) sender(name string, s *fileSender) {
 		entry.Secrets = append(entry.Secrets, reference.String())
 	}
 	made, err := senders.New(spec)
-	for _, err := range append(parts(err), parts(spec.Unused())...) {
-		if wrong, ok := errors.AsType[*senders.SpecError](err); ok && !unknown[wrong.Field] {
+	for _, err := range append(parts(err), parts(spec.Objections())...) {
+		wrong, ok := errors.AsType[*senders.SpecError](err)
+		// A preset is missing if its name is misspelt, too.
+		follows := ok && wrong.Field == "preset" && spec.Preset == "" && r.d.misspelt[at]
+		if ok && !unknown[wrong.Field] && !follows {
 			r.d.wrong(at+"."+wrong.Field, "%s", wrong.Problem)
 		}
 	}

@@ -158,9 +158,9 @@ func TestSecretFromFile(t *testing.T) {
 	path := write(t, folder, "config.yaml", "\ufeff"+strings.ReplaceAll(stripeWith, "preset: stripe", "preset: header-secret"))
 	for content, problem := range map[string]string{
 		"1234567890123456\r\n\n":    "",
-		"123456789012345\n":         "15 characters long",
+		"123456789012345\n":         "15 characters",
 		"\n":                        "the file stripe is empty",
-		strings.Repeat("x", 5000):   "5000 bytes long",
+		strings.Repeat("x", 5000):   "has 5000 bytes",
 		strings.Repeat("x", 70_000): "too long for a secret",
 	} {
 		write(t, folder, "stripe", content)

@@ -49,6 +49,15 @@ func TestReleaseHoldsNothingOfDevMode(t *testing.T) {
 	}
 }
 
+// A release build compiles: some files are only in others.
+func TestReleaseCompiles(t *testing.T) {
+	cmd := exec.Command("go", "build", "-tags", "release", "./...")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // What .dockerignore keeps from the builder cannot be compiled.
 func TestImageGetsEveryPackage(t *testing.T) {
 	let := strings.Split(read(t, root+"/.dockerignore"), "\n")

@@ -1,6 +1,8 @@
 package handlers_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -168,9 +170,120 @@ func TestHistoryIsBounded(t *testing.T) {
 		k.pay(fmt.Sprintf("evt_%d", i), "created", "pi_1", 1).tells("ignored", false)
 	}
 	k.n.call(http.MethodGet, "/v1/callbacks/"+k.ID+"/history", "").decode(&history)
-	if got := history.Entries; len(got) != 50 || got[0].EventID != "evt_5" || got[49].EventID != "evt_54" {
+	// The ordinary ones give way first.
+	if got := history.Entries; len(got) != 50 || got[0].Reason != "signature" || got[1].Reason != "missing" || got[2].EventID != "evt_7" || got[49].EventID != "evt_54" {
 		t.Errorf("%d entries, from %+v", len(got), got[0])
 	}
+	forged() // what is counted up moves to the end
+	k.n.call(http.MethodGet, "/v1/callbacks/"+k.ID+"/history", "").decode(&history)
+	if got := history.Entries; len(got) != 50 || got[0].Reason != "missing" || got[49].Reason != "signature" || got[49].Count != 61 {
+		t.Errorf("%d entries, to %+v", len(got), got[len(got)-1])
+	}
+}
+
+// Row 101: the event that answered is a duplicate whatever its bytes are now, even if the outcomes
+// could not judge them.
+func TestDuplicateIsKnownBeforeItIsJudged(t *testing.T) {
+	n := start(t, at(paymentTime+300))
+	k := n.register("links", `{"paid":{"type":"webhook","sender":{"preset":"stripe","secret":"`+paymentSecret+`"},"response":{"text":"Thank you"},
+		"outcomes":[{"when":"event.type == 'paid'","do":"succeed","output":"/data/amount"},{"when":"body.n + 1 > 0","do":"ignore"}]}}`)
+	post := func(body string) answer {
+		return n.post(k.path("paid"), "application/json", body,
+			"Stripe-Signature", fmt.Sprintf("t=%d,v1=%s", paymentTime, opensslHMAC(t, paymentSecret, fmt.Sprintf("%d.%s", paymentTime, body))))
+	}
+	post(`{"id":"evt_1","type":"paid","data":{"amount":1}}`).tells("delivered", false)
+	for _, body := range []string{
+		`{"id":"evt_1","type":"paid","data":{"amount":1},"attempt":2}`, `{"id":"evt_1","type":"paid"}`, `{"id":"evt_1","type":"open"}`, `{"id":"evt_1","n":"text"}`, `{"id":"evt_1"}`,
+	} {
+		got := post(body)
+		got.tells("delivered", true)
+		if !strings.Contains(string(got.body), "Thank you") {
+			t.Errorf("%s: %s", body, got.body)
+		}
+	}
+	post(`{"id":"evt_2","type":"paid","data":{"amount":2}}`).tells("ignored", false)
+	k.gets(`1`)
+}
+
+// What could not be judged is in the history and in the metrics, not only in the answer,
+// which nobody may read.
+func TestWhatIsUnavailableIsRemembered(t *testing.T) {
+	main, err := senders.New(senders.Spec{Preset: "header-secret", Secrets: []string{"sixteen characters"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := configured{"main": main}
+	n := start(t, func(s *setup) { s.service.Senders, s.service.MaxOutput, s.service.MaxBody = named, 500, 1000 })
+	k := n.register("links", `{"default":{"type":"webhook","sender":"main","outcomes":[{"when":"body.n == 1","do":"succeed"}]}}`)
+	n.post(k.path("default"), "application/json", `"`+strings.Repeat("x", 4000)+`"`).isProblem(http.StatusRequestEntityTooLarge, "too-large")
+	delete(named, "main")
+	n.post(k.path("default"), "application/json", `{"n":1}`, "X-Callback-Secret", "sixteen characters").isProblem(http.StatusServiceUnavailable, "unavailable")
+	var history api.History
+	n.call(http.MethodGet, "/v1/callbacks/"+k.ID+"/history", "").decode(&history)
+	var got []string
+	for _, e := range history.Entries {
+		got = append(got, e.Verdict+" "+e.Reason)
+	}
+	if diff := cmp.Diff([]string{"too-large ", "unavailable sender"}, got); diff != "" {
+		t.Errorf("history (-want +got)\n%s", diff)
+	}
+}
+
+// otherwise is for the events that the outcomes of the preset leave. It does not replace them.
+func TestOtherwiseBesideAPreset(t *testing.T) {
+	n := start(t)
+	const secret = "a Connect HMAC key"
+	for _, c := range []struct{ otherwise, event, want string }{
+		{"ignore", "envelope-sent", api.StatusIgnored}, {"ignore", "envelope-completed", api.StatusDelivered},
+		{"succeed", "envelope-sent", api.StatusDelivered}, {"succeed", "envelope-declined", api.StatusDelivered},
+	} {
+		k := n.register("links", `{"default":{"type":"webhook","sender":{"preset":"docusign","secret":"`+secret+`"},"otherwise":"`+c.otherwise+`"}}`)
+		body := `{"event":"` + c.event + `"}`
+		signature, err := hex.DecodeString(opensslHMAC(t, secret, body))
+		must(t, err)
+		n.post(k.path("default"), "application/json", body, "X-DocuSign-Signature-1", base64.StdEncoding.EncodeToString(signature)).tells(c.want, false)
+		for _, effect := range n.aws.Effects() {
+			if effect.TaskToken == k.taskToken && (effect.Error == "DocuSign.Declined") != (c.event == "envelope-declined") {
+				t.Errorf("%s: the task got %q, error %q", c.event, effect.Output, effect.Error)
+			}
+		}
+	}
+}
+
+// A sender of the configuration file whose preset changes to one that does not know which events
+// are final must not complete tasks with any event.
+func TestPresetBehindANameChanges(t *testing.T) {
+	made := func(preset string) *senders.Sender {
+		sender, err := senders.New(senders.Spec{Preset: preset, Secrets: []string{"a value of sixteen characters"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sender
+	}
+	named := configured{"main": made("header-secret")}
+	n := start(t, func(s *setup) { s.service.Senders = named })
+	k := n.register("links", `{"default":{"type":"webhook","sender":"main"}}`)
+	named["main"] = made("gitlab")
+	post := func() answer {
+		return n.post(k.path("default"), "application/json", `{"status":"starting"}`, "X-Gitlab-Token", "a value of sixteen characters", "X-Callback-Secret", "a value of sixteen characters")
+	}
+	post().isProblem(http.StatusServiceUnavailable, "unavailable")
+	named["main"] = made("header-secret")
+	post().tells("delivered", false)
+}
+
+// A sender that a registration describes says itself where its events have their id.
+func TestEventOfAnOwnProof(t *testing.T) {
+	n := start(t)
+	k := n.register("links", `{"default":{"type":"webhook","sender":{"proof":{"algorithm":"shared-secret","header":"x-secret"},"secret":"sixteen characters",
+		"event":{"id":"headers['x-event-id']","type":"body.kind"}},"outcomes":[{"when":"event.type == 'done'","do":"succeed"}]}}`)
+	post := func(id, body string) answer {
+		return n.post(k.path("default"), "application/json", body, "X-Secret", "sixteen characters", "X-Event-Id", id)
+	}
+	post("1", `{"kind":"begun"}`).tells("ignored", false)
+	post("2", `{"kind":"done","attempt":1}`).tells("delivered", false)
+	post("2", `{"kind":"done","attempt":2}`).tells("delivered", true)
+	post("3", `{"kind":"done","attempt":1}`).tells("ignored", false)
 }
 
 // A failure is told by the sender's own words.

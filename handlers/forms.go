@@ -47,7 +47,7 @@ func readForm(c echo.Context, limit int, held *share) (url.Values, error) {
 	if bodies.KindOf(c.Request().Header).MediaType() != echo.MIMEApplicationForm {
 		return nil, &bodies.UnsupportedError{Problem: "set the Content-Type header to " + echo.MIMEApplicationForm}
 	}
-	body, err := readBody(c, limit, held)
+	body, err := readBody(c, bodyLimit{bytes: limit}, held)
 	if err != nil {
 		return nil, err
 	}

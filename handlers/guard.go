@@ -30,24 +30,27 @@ func guard(at string, wire api.LinkRequest) (*relay.Guard, error) {
 		return g, nil
 	}
 	var err error
-	g.Sender, g.Inline, err = sender(at+"sender", wire.Sender)
+	g.Sender, g.Inline, g.OneSecret, err = sender(at+"sender", wire.Sender)
 	return g, err
 }
 
 // sender reads a sender: the name of a configured one, or a description.
-func sender(field string, raw json.RawMessage) (name string, inline *senders.Spec, err error) {
+func sender(field string, raw json.RawMessage) (name string, inline *senders.Spec, oneSecret bool, err error) {
 	if json.Unmarshal(raw, &name) == nil && name != "" {
-		return name, nil, nil
+		return name, nil, false, nil
 	}
 	if len(raw) == 0 || raw[0] != '{' {
-		return "", nil, &relay.InvalidFieldError{Field: field, Problem: `must be the name of a configured sender, or an object such as {"preset":"github","secret":"..."}`}
+		return "", nil, false, &relay.InvalidFieldError{Field: field, Problem: `must be the name of a configured sender, or an object such as {"preset":"github","secret":"..."}`}
 	}
 	var wire api.Sender
 	if err := decodePart(field, raw, &wire); err != nil {
-		return "", nil, err
+		return "", nil, false, err
 	}
 	spec := &senders.Spec{
 		Preset: wire.Preset, Secrets: wire.Secrets, Account: wire.Account, Header: wire.Header, User: wire.User, URL: wire.URL,
+	}
+	if wire.Event != nil {
+		spec.Event = &rules.EventSpec{ID: wire.Event.ID, Type: wire.Event.Type}
 	}
 	if wire.Secret != "" {
 		spec.Secrets = append(spec.Secrets, wire.Secret)
@@ -56,7 +59,7 @@ func sender(field string, raw json.RawMessage) (name string, inline *senders.Spe
 		spec.Proof = &senders.Proof{}
 		err = decodePart(field+".proof", wire.Proof, spec.Proof)
 	}
-	return "", spec, err
+	return "", spec, len(wire.Secrets) == 0, err
 }
 
 // decodePart decodes a part of a registration that has a shape of its own.

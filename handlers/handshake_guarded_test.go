@@ -296,8 +296,9 @@ func TestGuardedSNS(t *testing.T) {
 		signature := openssl(text+"Type\n"+kind+"\n", "dgst", "-sha256", "-sign", keyFile)
 		return body + `,"Signature":"` + base64.StdEncoding.EncodeToString(signature) + `"}`
 	}
+	published := time.Now().UTC().Format(time.RFC3339)
 	const subscribe = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=2336"
-	confirmation := message("SubscriptionConfirmation", "Message", "m", "MessageId", "1", "SubscribeURL", subscribe, "Timestamp", "t", "Token", "2336", "TopicArn", topic)
+	confirmation := message("SubscriptionConfirmation", "Message", "m", "MessageId", "1", "SubscribeURL", subscribe, "Timestamp", published, "Token", "2336", "TopicArn", topic)
 	post := func(body string) answer {
 		return n.post(k.path("default"), "text/plain; charset=UTF-8", body, "X-Amz-Sns-Message-Type", "SubscriptionConfirmation")
 	}
@@ -317,8 +318,8 @@ func TestGuardedSNS(t *testing.T) {
 	if len(aws.asked) != 2 || aws.asked[1] != subscribe || k.state() != "pending" {
 		t.Fatalf("asked for %v, and the callback is %s", aws.asked, k.state())
 	}
-	post(message("UnsubscribeConfirmation", "Message", "m", "MessageId", "1", "SubscribeURL", subscribe, "Timestamp", "t", "Token", "2336", "TopicArn", topic)).tells("ignored", false)
-	n.post(k.path("default"), "text/plain; charset=UTF-8", message("Notification", "Message", "done", "MessageId", "2", "Timestamp", "t", "TopicArn", topic)).tells("delivered", false)
+	post(message("UnsubscribeConfirmation", "Message", "m", "MessageId", "1", "SubscribeURL", subscribe, "Timestamp", published, "Token", "2336", "TopicArn", topic)).tells("ignored", false)
+	n.post(k.path("default"), "text/plain; charset=UTF-8", message("Notification", "Message", "done", "MessageId", "2", "Timestamp", published, "TopicArn", topic)).tells("delivered", false)
 	k.gets(`"done"`)
 	if len(aws.asked) != 2 {
 		t.Errorf("asked for %v", aws.asked)

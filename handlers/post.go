@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -18,6 +19,7 @@ import (
 
 // post takes what a machine posts to a link.
 func (h *public) post(c echo.Context, link relay.LinkRef) error {
+	arrived := time.Now()
 	held := &share{of: h.postRoom}
 	defer held.release()
 	body, err := h.readPost(c, link, held)
@@ -26,7 +28,7 @@ func (h *public) post(c echo.Context, link relay.LinkRef) error {
 	}
 	req := c.Request()
 	receipt, err := h.relay.Receive(req.Context(), link, relay.Post{
-		URL: h.givenURL(req), Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: held,
+		URL: h.givenURL(req), Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: held, Arrived: arrived,
 	})
 	if err != nil {
 		return err
@@ -50,20 +52,26 @@ func (h *public) givenURL(req *http.Request) string {
 // readPost reads the body of a post. If the link needs no body, a body that is too
 // long is ignored.
 func (h *public) readPost(c echo.Context, link relay.LinkRef, held *share) ([]byte, error) {
-	limit, needed := h.relay.BodyLimit(link, c.Request().Header)
-	n := c.Request().ContentLength // -1 is unknown
-	if !needed && (n == 0 || n > int64(limit)) {
+	most, needed := h.relay.BodyLimit(link, c.Request().Header)
+	limit := bodyLimit{bytes: most}
+	if n := c.Request().ContentLength; !needed && (n == 0 || n > int64(most)) {
 		return nil, nil
 	}
-	if needed && (n < 0 || n > int64(limit)) {
-		var err error
-		if limit, err = h.relay.LongerBodyLimit(c.Request().Context(), link, c.Request().Header); err != nil {
-			return nil, err
+	var tooLong func(bytes int)
+	if needed {
+		limit.longer = func() (longer int, err error) {
+			longer, tooLong, err = h.relay.LongerBodyLimit(c.Request().Context(), link, c.Request().Header)
+			return longer, err
 		}
 	}
 	body, err := readBody(c, limit, held)
-	if large := (*bodies.TooLargeError)(nil); !needed && errors.As(err, &large) {
-		return nil, nil
+	if large := (*bodies.TooLargeError)(nil); errors.As(err, &large) {
+		if !needed {
+			return nil, nil
+		}
+		if tooLong != nil {
+			tooLong(large.Actual)
+		}
 	}
 	return body, err
 }

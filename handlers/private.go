@@ -117,10 +117,18 @@ func (h *private) history(c echo.Context) error {
 	for _, e := range entries {
 		wire.Entries = append(wire.Entries, api.HistoryEntry{
 			At: e.At, LastAt: e.Last, Count: e.Count, Link: e.Link,
-			Verdict: e.Verdict, Reason: e.Reason, EventID: e.EventID, Bytes: e.Bytes,
+			Verdict: e.Verdict, Reason: e.Reason, Outcome: outcomeNumber(e.Rule), EventID: e.EventID, Bytes: e.Bytes,
 		})
 	}
 	return c.JSON(http.StatusOK, wire)
+}
+
+// outcomeNumber is nil for none.
+func outcomeNumber(rule int) *int {
+	if rule < 0 {
+		return nil
+	}
+	return &rule
 }
 
 // update gives one callback another deadline.

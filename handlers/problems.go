@@ -122,12 +122,15 @@ func detailed(err error) (api.Problem, bool) {
 		}
 		return api.NewProblem(code, sentence(proof.Detail)), true
 	case errors.As(err, &rule):
-		return api.NewProblem(api.CodeRuleFailed, sentence(rule.Error())), true
+		return api.NewProblem(api.CodeRuleFailed, rule.Error()+"."), true
 	}
 	if fields := fieldErrors(err); len(fields) > 0 {
 		p := api.NewProblem(api.CodeInvalidRequest, "")
 		p.Errors = fields
-		p.Detail = fields[0].Field + " " + fields[0].Detail + "."
+		p.Detail = fields[0].Field + " " + fields[0].Detail
+		if !strings.Contains(p.Detail, "\n") { // no dot below an excerpt
+			p.Detail += "."
+		}
 		return p, true
 	}
 	return api.Problem{}, false

@@ -34,7 +34,7 @@ func TestFailedRules(t *testing.T) {
 func TestBodiesThatAreNoJSON(t *testing.T) {
 	n := start(t)
 	for _, outcome := range []string{`{"do":"succeed"}`, `{"when":"body.n == 1","do":"succeed"}`, `{"do":"succeed","output":"/n"}`, `{"do":"ignore"}`} {
-		k := n.register("links", `{"default":{"type":"webhook","outcomes":[`+outcome+`,{"do":"ignore"}]},"plain":{"type":"webhook"}}`)
+		k := n.register("links", `{"default":{"type":"webhook","outcomes":[`+outcome+`],"otherwise":"succeed"},"plain":{"type":"webhook"}}`)
 		for _, body := range []string{`{"n":1`, `{"n":1}}`, "{\"n\":\"\xff\"}", strings.Repeat("[", 600) + strings.Repeat("]", 600)} {
 			guarded, plain := k.post("application/json", body), n.post(k.path("plain"), "application/json", body)
 			got, want := guarded.isProblem(http.StatusBadRequest, "invalid-body"), plain.isProblem(http.StatusBadRequest, "invalid-body")
@@ -87,25 +87,57 @@ func TestEnvelope(t *testing.T) {
 		`"query":"a=1&a=2","receivedAt":"2023-11-14T22:13:20Z"}`)
 }
 
+// An envelope never has what proves the sender: everybody who may read the execution would see it.
+func TestEnvelopeHasNoSecret(t *testing.T) {
+	n := start(t)
+	const secret = "sixteen characters"
+	for sender, headers := range map[string]string{
+		`{"preset":"header-secret","secret":"` + secret + `"}`:                               "X-Callback-Secret",
+		`{"preset":"header-secret","header":"x-mine","secret":"` + secret + `"}`:             "x-mine",
+		`{"preset":"gitlab","secret":"` + secret + `"}`:                                      "X-Gitlab-Token",
+		`{"proof":{"algorithm":"shared-secret","header":"x-own"},"secret":"` + secret + `"}`: "X-Own",
+		`{"preset":"cloudevents","secret":"` + secret + `"}`:                                 "Authorization",
+	} {
+		got := n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":"t","links":{"a":{"type":"webhook","sender":`+sender+
+			`,"outcomes":[{"do":"succeed"}],"envelope":{"headers":["`+headers+`"]}}}}`)
+		if p := got.isProblem(http.StatusBadRequest, "invalid-request"); len(p.Errors) != 1 || p.Errors[0].Field != "links.a.envelope.headers" {
+			t.Errorf("%s: %s", sender, got.body)
+		}
+	}
+	k := n.register("links", `{"default":{"type":"webhook","sender":{"preset":"cloudevents","secret":"`+secret+`"},"outcomes":[{"do":"succeed"}],"envelope":{}}}`)
+	n.post(k.path("default")+"?a=1&%61ccess_token="+strings.ReplaceAll(secret, " ", "+")+"&b=2", "application/json", `{"n":1}`).tells("delivered", false)
+	if got := k.got(); len(got) != 1 || strings.Contains(got[0], "sixteen") || !strings.Contains(got[0], `"query":"a=1&b=2"`) {
+		t.Errorf("the task got %q", got)
+	}
+}
+
 // Every mistake in a guard is told, with where it is.
 func TestMistakesInGuards(t *testing.T) {
 	n := start(t)
 	for link, fields := range map[string][]string{
-		`{"type":"success","outcomes":[{"do":"succeed"}]}`:                                                              {"links.a.type"},
-		`{"type":"webhook","sender":{"preset":"github"}}`:                                                               {"links.a.sender.secrets"},
-		`{"type":"webhook","sender":{"preset":"githug","secret":"s"}}`:                                                  {"links.a.sender.preset"},
-		`{"type":"webhook","sender":{"preset":"github","secret":"a long enough one"}}`:                                  {"links.a.outcomes"},
-		`{"type":"webhook","sender":{"presset":"github"}}`:                                                              {"links.a.sender.presset"},
-		`{"type":"webhook","sender":{"preset":"github","secret":"a long enough one","user":"x"},"otherwise":"succeed"}`: {"links.a.sender.user"},
-		`{"type":"webhook","sender":17}`:                                                                                {"links.a.sender"},
-		`{"type":"webhook","outcomes":[{"when":"body.a ==","do":"succeed"}]}`:                                           {"links.a.outcomes[0].when"},
-		`{"type":"webhook","outcomes":[{"do":"explode"},{"do":"ignore","error":"E"}]}`:                                  {"links.a.outcomes[0].do", "links.a.outcomes[1].error"},
-		`{"type":"webhook","outcomes":[{"do":"succeed","output":"a"}]}`:                                                 {"links.a.outcomes[0].output"},
-		`{"type":"webhook","outcomes":[{"schema":{"type":"x"},"do":"succeed"}]}`:                                        {"links.a.outcomes[0].schema"},
-		`{"type":"webhook","outcomes":[{"schema":"x","do":"succeed"}]}`:                                                 {"links.a.outcomes[0].schema"},
-		`{"type":"webhook","vars":{"a-b":1}}`:                                                                           {"links.a.vars"},
-		`{"type":"webhook","otherwise":"fail"}`:                                                                         {"links.a.otherwise"},
-		`{"type":"webhook","envelope":{"headers":["authorization"]}}`:                                                   {"links.a.envelope.headers"},
+		`{"type":"success","outcomes":[{"do":"succeed"}]}`:                                                                           {"links.a.type"},
+		`{"type":"webhook","sender":{"preset":"github"}}`:                                                                            {"links.a.sender.secret"},
+		`{"type":"webhook","sender":{"preset":"githug","secret":"s"}}`:                                                               {"links.a.sender.preset"},
+		`{"type":"webhook","sender":{"preset":"github","secret":"a long enough one"}}`:                                               {"links.a.outcomes"},
+		`{"type":"webhook","sender":{"presset":"github"}}`:                                                                           {"links.a.sender.presset"},
+		`{"type":"webhook","sender":{"preset":"github","secret":"a long enough one","user":"x"},"otherwise":"succeed"}`:              {"links.a.sender.user"},
+		`{"type":"webhook","sender":"github"}`:                                                                                       {"links.a.sender"},
+		`{"type":"webhook","sender":{"preset":"githug","secret":"s"},"outcomes":[{"when":"body.a ==","do":"explode"}]}`:              {"links.a.sender.preset", "links.a.outcomes[0].when", "links.a.outcomes[0].do"},
+		`{"type":"webhook","sender":17}`:                                                                                             {"links.a.sender"},
+		`{"type":"webhook","outcomes":[{"when":"body.a ==","do":"succeed"}]}`:                                                        {"links.a.outcomes[0].when"},
+		`{"type":"webhook","outcomes":[{"when":"true","do":"explode"},{"do":"ignore","error":"E"}]}`:                                 {"links.a.outcomes[0].do", "links.a.outcomes[1].error"},
+		`{"type":"webhook","outcomes":[{"do":"succeed","output":"a"}]}`:                                                              {"links.a.outcomes[0].output"},
+		`{"type":"webhook","outcomes":[{"schema":{"type":"x"},"do":"succeed"}]}`:                                                     {"links.a.outcomes[0].schema"},
+		`{"type":"webhook","outcomes":[{"schema":"x","do":"succeed"}]}`:                                                              {"links.a.outcomes[0].schema"},
+		`{"type":"webhook","vars":{"a-b":1},"outcomes":[{"do":"succeed"}]}`:                                                          {"links.a.vars"},
+		`{"type":"webhook","otherwise":"ignore"}`:                                                                                    {"links.a.outcomes"},
+		`{"type":"webhook","outcomes":[{"when":"true","do":"ignore"},{"do":"ignore"}]}`:                                              {"links.a.outcomes"},
+		`{"type":"webhook","vars":{"a":1}}`:                                                                                          {"links.a.vars"},
+		`{"type":"webhook","outcomes":[{"do":"succeed"},{"when":"true","do":"fail","error":"E"}]}`:                                   {"links.a.outcomes[1]"},
+		`{"type":"webhook","sender":{"preset":"github","secret":"a long enough one"},"otherwise":"ignore"}`:                          {"links.a.outcomes"},
+		`{"type":"webhook","sender":{"preset":"github","secret":"a long enough one","event":{"id":"body.["}},"otherwise":"succeed"}`: {"links.a.sender.event.id"},
+		`{"type":"webhook","otherwise":"fail"}`:                                                                                      {"links.a.otherwise"},
+		`{"type":"webhook","envelope":{"headers":["authorization"]}}`:                                                                {"links.a.envelope.headers"},
 	} {
 		got := n.call(http.MethodPost, "/v1/callbacks", `{"taskToken":"t","links":{"a":`+link+`}}`)
 		p := got.isProblem(http.StatusBadRequest, "invalid-request")

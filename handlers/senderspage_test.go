@@ -38,7 +38,7 @@ func (n *node) registerText(text string) (task, relay.Registration) {
 	must(n.t, json.Unmarshal([]byte(text), &fields))
 	pairs := []string{}
 	for name, value := range fields {
-		if name != "taskToken" && name != "expiresAt" { // a fixed time becomes too near or too far
+		if name != "taskToken" { // a fixed time becomes too near or too far
 			pairs = append(pairs, name, string(value))
 		}
 	}

@@ -64,7 +64,7 @@ func (h *private) readJSON(c echo.Context, into any) error {
 	}
 	held := &share{of: h.room}
 	defer held.release()
-	body, err := readBody(c, maxRegistration, held)
+	body, err := readBody(c, bodyLimit{bytes: maxRegistration}, held)
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,8 @@ var (
 
 // Heartbeat implements [relay.Heartbeater]. It makes at most one call a second
 // for each task, within the rate limit. Other callers in that second get the
-// result of the same call, whether it failed or succeeded. Its error is a
-// [*relay.SendError].
+// result of the same call, whether it failed or succeeded. A caller whose context has a
+// deadline waits no longer than that. The error is a [*relay.SendError].
 func (o *Outbox) Heartbeat(ctx context.Context, t relay.TaskToken) error {
 	b, mine := o.beats.join(sha256.Sum256([]byte(t.Reveal())))
 	switch {
@@ -34,7 +34,14 @@ func (o *Outbox) Heartbeat(ctx context.Context, t relay.TaskToken) error {
 		return errNoCall
 	case mine:
 		// Others wait for the result too, so the call does not end with this caller.
-		return o.beats.end(b, func() error { return o.makeHeartbeat(context.WithoutCancel(ctx), t) })
+		call := func() error { return o.makeHeartbeat(context.WithoutCancel(ctx), t) }
+		if _, limited := ctx.Deadline(); !limited {
+			return o.beats.end(b, call)
+		}
+		go func() {
+			defer o.recoverPanic("a heartbeat")
+			_ = o.beats.end(b, call)
+		}()
 	}
 	select {
 	case <-b.done:

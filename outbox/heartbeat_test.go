@@ -102,6 +102,30 @@ func TestPanicInAHeartbeat(t *testing.T) {
 		if got := classOf(o.Heartbeat(t.Context(), "task")); got != relay.SendUnclear {
 			t.Errorf("told %v", got)
 		}
+		// In a call that its caller does not wait for, too.
+		hurried, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if got := classOf(o.Heartbeat(hurried, "another")); got != relay.SendUnclear {
+			t.Errorf("told %v", got)
+		}
+	})
+}
+
+// A caller that cannot wait gets its answer while the call goes on, and the next one its
+// result.
+func TestCallerOfAHeartbeatThatCannotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sender{beat: func(int) error { time.Sleep(5 * time.Second); return nil }}
+		o, _ := setUp(t, newQueue(), s)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := o.Heartbeat(ctx, "task"); classOf(err) != relay.SendUnclear || time.Since(began) != 2*time.Second {
+			t.Errorf("told %v after %v", err, time.Since(began))
+		}
+		if err := o.Heartbeat(t.Context(), "task"); err != nil || time.Since(began) != 5*time.Second {
+			t.Errorf("the next one is told %v after %v", err, time.Since(began))
+		}
 	})
 }
 

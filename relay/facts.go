@@ -21,7 +21,10 @@ type Facts struct {
 	LinkGuarded bool // the link has a guard that this release cannot check
 	LinkClosed  bool
 	Decided     bool // the link's approver has decided
-	Meanwhile   bool // the callback has changed since it was read
+	// AnsweredEvent is the digest of the event that answered, see [LinkRef.EventDigest]; ""
+	// if none did, or it has no id.
+	AnsweredEvent string
+	Meanwhile     bool // the callback has changed since it was read
 }
 
 // Refusal says why the callback takes no answer through the link, or is nil if it

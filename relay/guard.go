@@ -3,6 +3,7 @@ package relay
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -24,6 +25,10 @@ type Guard struct {
 	Outcomes  []rules.Outcome            `json:"outcomes,omitempty"`  // nil for those of the sender's preset
 	Otherwise rules.Do                   `json:"otherwise,omitempty"` // "" for ignore if there are outcomes, and succeed if not
 	Envelope  *Envelope                  `json:"envelope,omitempty"`
+
+	// OneSecret says that the registration gave the inline sender's secret as one, or gave
+	// none. It is only for the names of fields in mistakes.
+	OneSecret bool `json:"-"`
 }
 
 // Version is the first version of guards that has all that the guard uses. A release that
@@ -45,7 +50,10 @@ const LatestGuards = 2
 // that its guard was passed. Nothing was changed.
 type GuardedError struct {
 	Guard Guard
-	Facts Facts // of the callback, not to be revealed before the guard is passed
+	// Facts of the callback, and the response of the link: not to be revealed before the
+	// guard is passed.
+	Facts    Facts
+	Response Response
 }
 
 // Error implements error.
@@ -69,7 +77,7 @@ const (
 var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 
 // source is what the rules of the guard are compiled from. The registration's own
-// outcomes replace those of the sender's preset.
+// outcomes, or its otherwise, replace the outcomes of the sender's preset.
 func (g Guard) source(sender *senders.Sender) rules.Source {
 	src := rules.Source{Outcomes: g.Outcomes, Otherwise: g.Otherwise, Vars: slices.Collect(maps.Keys(g.Vars))}
 	if sender != nil {
@@ -115,22 +123,67 @@ func (s *Service) checkGuard(m *mistakes, at string, l LinkRequest) {
 		return
 	}
 	sender, err := s.checkSender(g)
-	if err != nil {
-		m.within(at, err)
-		return // what its events mean is not known
-	}
+	m.within(at, err)
 	m.checkVars(at, g.Vars)
 	if g.Envelope != nil {
-		m.within(at, g.Envelope.check())
+		m.within(at, g.Envelope.check(sender))
 	}
-	if sender != nil && len(g.Outcomes) == 0 && g.Otherwise == "" && sender.Outcomes() == nil {
-		m.add(at+"outcomes", "is required: a secret of %s proves who sent an event, and not that it is about this task. "+
-			`Name the event in an outcome, for example by one of the vars, or set otherwise to "succeed"`, sender.Preset())
+	if err != nil && len(g.Outcomes) == 0 {
+		return // what its events mean is not known
+	}
+	if g.undecided(sender) {
+		m.add(at+"outcomes", "is required: the secret of %s proves who sent an event, and not that it is about this task. "+
+			`Name the event in an outcome, for example by one of the vars, or set otherwise to "succeed"`, nameOf(sender))
 		return
 	}
-	if _, err := s.rules.Compile(g.source(sender)); err != nil {
-		m.within(at, err)
+	if len(g.Vars) > 0 && len(g.Outcomes) == 0 {
+		m.add(at+"vars", "is not used: give outcomes that compare an event with the vars")
 	}
+	if sender != nil && len(g.Outcomes) == 0 && g.Otherwise != "" {
+		g.Outcomes = sender.Outcomes() // otherwise is for what these leave
+	}
+	src := g.source(sender)
+	m.checkUse(at, g, src)
+	_, err = s.rules.Compile(src)
+	m.within(at, err)
+}
+
+// checkUse adds what can do nothing in a guard.
+func (m *mistakes) checkUse(at string, g *Guard, src rules.Source) {
+	if src.Otherwise == rules.Ignore && !slices.ContainsFunc(src.Outcomes, func(o rules.Outcome) bool { return o.Do != rules.Ignore }) {
+		m.add(at+"outcomes", "must have one that does something: every event would be ignored")
+	}
+	for i, outcome := range g.Outcomes[:max(0, len(g.Outcomes)-1)] {
+		if outcome.MatchesAll() {
+			m.add(fmt.Sprintf("%soutcomes[%d]", at, i+1), "is never reached: outcomes[%d] matches every event, since it has neither when nor schema", i)
+		}
+	}
+}
+
+// label is what metrics call the sender: one of few words.
+func (g Guard) label() string {
+	switch {
+	case g.Sender != "":
+		return g.Sender
+	case g.Inline == nil:
+		return "none"
+	case g.Inline.Proof != nil:
+		return senders.OwnProof
+	}
+	return g.Inline.Preset
+}
+
+// undecided reports whether nothing says what the events of a sender mean.
+func (g Guard) undecided(sender *senders.Sender) bool {
+	return sender != nil && len(g.Outcomes) == 0 && g.Otherwise == "" && sender.Outcomes() == nil
+}
+
+// nameOf is what a mistake calls a sender.
+func nameOf(sender *senders.Sender) string {
+	if sender.Preset() == senders.OwnProof {
+		return "your sender"
+	}
+	return sender.Preset()
 }
 
 // checkSender returns the sender of a guard, nil if everybody may post.
@@ -140,16 +193,47 @@ func (s *Service) checkSender(g *Guard) (*senders.Sender, error) {
 		return nil, &InvalidFieldError{"sender", "is either a name or an object"}
 	case g.Inline != nil:
 		sender, err := s.inlineSender(g.Inline, LinkRef{key: s.keys.keys[0]})
-		return sender, errors.Join(err, g.Inline.Unused())
+		return sender, g.asWritten(errors.Join(err, g.Inline.Objections()))
 	case g.Sender != "":
 		if sender, found := s.senders.Named(g.Sender); found {
 			return sender, nil
+		}
+		if senders.IsPreset(g.Sender) {
+			return nil, &InvalidFieldError{"sender", fmt.Sprintf(`is the name of a preset; write {"preset":%q,"secret":"..."}`, g.Sender)}
 		}
 		// Its text is not repeated: it may be a secret in the wrong place.
 		return nil, &InvalidFieldError{"sender", "is not the name of a sender that the relay has configured; " + s.namesOfSenders() +
 			`describe the sender, as in {"preset":"standard-webhooks","secret":"whsec_..."}`}
 	}
 	return nil, nil
+}
+
+// asWritten names the secret in the mistakes of a sender as the registration does.
+func (g Guard) asWritten(err error) error {
+	if err == nil || !g.OneSecret {
+		return err
+	}
+	var all []error
+	for _, one := range parts(err) {
+		if wrong, ok := errors.AsType[*senders.SpecError](one); ok && (wrong.Field == "secrets" || wrong.Field == "secrets[0]") {
+			one = &senders.SpecError{Field: "secret", Problem: wrong.Problem}
+		}
+		all = append(all, one)
+	}
+	return errors.Join(all...)
+}
+
+// parts returns the errors that were joined into one, at any depth.
+func parts(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, one := range joined.Unwrap() {
+		all = append(all, parts(one)...)
+	}
+	return all
 }
 
 // namesOfSenders lists the names that a registration can give, for a mistake.
@@ -183,12 +267,12 @@ func (m *mistakes) checkVars(at string, vars map[string]json.RawMessage) {
 
 // within adds the mistakes that another package found in a part of the registration.
 func (m *mistakes) within(at string, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, one := range joined.Unwrap() {
-			m.within(at, one)
-		}
-		return
+	for _, one := range parts(err) {
+		m.withinOne(at, one)
 	}
+}
+
+func (m *mistakes) withinOne(at string, err error) {
 	var (
 		field  *InvalidFieldError
 		sender *senders.SpecError
@@ -197,9 +281,12 @@ func (m *mistakes) within(at string, err error) {
 	switch {
 	case errors.As(err, &field):
 		m.add(at+field.Field, "%s", field.Problem)
-	case errors.As(err, &sender):
+	case errors.As(err, &sender): // its problem continues a sentence, too
 		m.add(at+"sender."+sender.Field, "%s", sender.Problem)
 	case errors.As(err, &rule):
+		if strings.HasPrefix(rule.Path, "event.") {
+			at += "sender."
+		}
 		m.add(at+rule.Path, "%s", rule.Problem)
 	case err != nil:
 		m.add(at+"sender", "%v", err)

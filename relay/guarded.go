@@ -55,7 +55,7 @@ func (e *RuleError) Error() string {
 	if e.Rule < 0 {
 		return e.Detail
 	}
-	return fmt.Sprintf("outcomes[%d]: %s", e.Rule, e.Detail)
+	return fmt.Sprintf("outcomes[%d].%s", e.Rule, e.Detail)
 }
 
 // event is a post on its way through the guard of its link.
@@ -68,7 +68,18 @@ type event struct {
 	sender *senders.Sender // nil if everybody may post
 	label  string          // of the sender, for metrics and log
 	result rules.Result
-	began  time.Time
+
+	response Response // of the link
+}
+
+func (s *Service) newEvent(link LinkRef, p Post, guarded *GuardedError) *event {
+	if p.Arrived.IsZero() {
+		p.Arrived = time.Now()
+	}
+	return &event{
+		Service: s, link: link, post: p, label: guarded.Guard.label(), result: rules.Result{Rule: -1},
+		guard: guarded.Guard, facts: guarded.Facts, response: guarded.Response,
+	}
 }
 
 // receiveGuarded takes a post to a guarded link, in this order:
@@ -81,16 +92,16 @@ type event struct {
 //
 // The errors are those of [Service.Receive].
 func (s *Service) receiveGuarded(ctx context.Context, link LinkRef, p Post, guarded *GuardedError) (Receipt, error) {
-	e := &event{Service: s, link: link, post: p, guard: guarded.Guard, facts: guarded.Facts, label: "none", result: rules.Result{Rule: -1}, began: time.Now()}
+	e := s.newEvent(link, p, guarded)
 	if err := e.findSender(); err != nil {
-		return Receipt{}, err
+		return Receipt{}, e.unavailable(ctx, "sender", err)
 	}
 	if err := e.prove(ctx); err != nil {
 		return e.unproven(ctx, err)
 	}
 	body, err := e.convert()
 	if errors.Is(err, ErrOverloaded) {
-		return Receipt{}, err
+		return Receipt{}, e.late(ctx, err)
 	}
 	if err != nil {
 		return Receipt{}, e.refuse(ctx, NoteUnsupported, "", err)
@@ -104,6 +115,9 @@ func (s *Service) receiveGuarded(ctx context.Context, link LinkRef, p Post, guar
 	if err := e.judge(body); err != nil {
 		return Receipt{}, e.ruleFailed(ctx, err)
 	}
+	if e.result.Answered {
+		return e.again(ctx)
+	}
 	return e.act(ctx)
 }
 
@@ -115,14 +129,17 @@ func (e *event) findSender() error {
 		if err != nil { // it was checked at the registration, perhaps by another release
 			return fmt.Errorf("%w: the sender of the link cannot be checked: %w", ErrUnavailable, err)
 		}
-		e.sender, e.label = sender, sender.Preset()
+		e.sender = sender
 	case e.guard.Sender != "":
 		sender, found := e.senders.Named(e.guard.Sender)
 		if !found {
 			e.senders.Missed(e.guard.Sender)
 			return fmt.Errorf("%w: the configuration file has no sender %q any more", ErrUnavailable, e.guard.Sender)
 		}
-		e.sender, e.label = sender, e.guard.Sender
+		e.sender = sender
+		if e.guard.undecided(sender) {
+			return fmt.Errorf("%w: the sender %q of the configuration file has no outcomes of its own any more, and the link has none", ErrUnavailable, e.guard.Sender)
+		}
 	}
 	return nil
 }
@@ -146,7 +163,7 @@ func (e *event) prove(ctx context.Context) error {
 func (e *event) unproven(ctx context.Context, err error) (Receipt, error) {
 	wrong, ok := errors.AsType[*senders.UnprovenError](err)
 	if !ok { // what it takes to check the proof is away
-		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return Receipt{}, e.unavailable(ctx, "keys", fmt.Errorf("%w: %w", ErrUnavailable, err))
 	}
 	if body, err := bodies.KindOf(e.post.Header).Convert(e.post.Body, senders.MaxHandshake, e.post.Room); err == nil {
 		if reply, found := e.isHandshake(ctx, body, false); found {
@@ -184,10 +201,10 @@ func (e *event) handshake(ctx context.Context, reply senders.Reply, proven bool)
 	}
 	if proven {
 		if err := e.sender.Confirm(ctx, e.request()); err != nil {
-			return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+			return Receipt{}, e.unavailable(ctx, "confirmation", fmt.Errorf("%w: %w", ErrUnavailable, err))
 		}
 	}
-	e.judged(ctx, NoteHandshake, "")
+	e.judged(ctx, NoteHandshake, reply.Sender)
 	return Receipt{ID: e.link.ID, Verdict: PostIgnored, Handshake: true, Reply: &reply}, nil
 }
 
@@ -212,15 +229,38 @@ func (e *event) judge(body []byte) error {
 	}
 	defer e.post.Room.Give(memory)
 	query, _ := url.ParseQuery(e.post.Query)
-	e.result, err = program.Judge(rules.Post{JSON: body, Header: e.post.Header, Query: query, Vars: e.guard.Vars})
+	e.result, err = program.Judge(rules.Post{JSON: body, Header: e.post.Header, Query: query, Vars: e.guard.Vars, Answered: e.answered})
 	return err
+}
+
+// answered reports whether the event with an id has answered the task.
+func (e *event) answered(id string) bool {
+	return e.facts.AnsweredEvent != "" && e.link.EventDigest(id) == e.facts.AnsweredEvent
+}
+
+// again acknowledges the event that answered the task.
+func (e *event) again(ctx context.Context) (Receipt, error) {
+	f := e.facts
+	f.SameAnswer = true
+	if !f.Repeated() {
+		return e.ignore(ctx, NoteConflict, "")
+	}
+	// The facts may be from a look-up, which does not wait for copies.
+	if err := e.store.ConfirmDurable(ctx, e.link.ID); err != nil {
+		return Receipt{}, e.late(ctx, err)
+	}
+	e.judged(ctx, NoteDuplicate, "")
+	return e.acknowledged(Receipt{ID: e.link.ID, Verdict: verdictOf(f.State), Duplicate: true, Response: e.response}), nil
 }
 
 // ruleFailed refuses an event that a rule could not judge.
 func (e *event) ruleFailed(ctx context.Context, err error) error {
 	failed, ok := errors.AsType[*rules.FailedError](err)
+	if errors.Is(err, ErrUnavailable) {
+		return e.unavailable(ctx, "rules", err)
+	}
 	if !ok {
-		return err
+		return e.late(ctx, err)
 	}
 	return e.refuse(ctx, NoteFailedRule, failed.Reason, &RuleError{Rule: failed.Rule, Detail: failed.Detail})
 }
@@ -247,7 +287,9 @@ func (e *event) ignore(ctx context.Context, verdict, reason string) (Receipt, er
 
 // beat tells the task that work continues.
 func (e *event) beat(ctx context.Context) (Receipt, error) {
-	response, err := e.heartbeat(ctx, e.link, true)
+	waiting, cancel := e.patiently(ctx)
+	defer cancel()
+	response, err := e.heartbeat(waiting, e.link, true)
 	if errors.Is(err, ErrAlreadyAnswered) {
 		return e.ignore(ctx, NoteIgnored, "answered")
 	}
@@ -289,7 +331,7 @@ func (e *event) patiently(ctx context.Context) (context.Context, context.CancelF
 	if e.sender == nil || e.sender.Patience() == 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithDeadline(ctx, e.began.Add(e.sender.Patience()-responseMargin))
+	return context.WithDeadline(ctx, e.post.Arrived.Add(e.sender.Patience()-responseMargin))
 }
 
 // outcome is what the task is told of the event.
@@ -299,7 +341,7 @@ func (e *event) outcome() (Outcome, error) {
 	}
 	output := e.result.Output
 	if e.guard.Envelope != nil {
-		output = e.guard.Envelope.wrap(e.post, output, e.now())
+		output = e.guard.Envelope.wrap(e.post, output, e.now(), e.sender)
 	}
 	if err := CheckOutput(output, e.maxOutput); err != nil {
 		return Outcome{}, err
@@ -315,12 +357,24 @@ func (e *event) acknowledged(r Receipt) Receipt {
 	return r
 }
 
-// late returns why the link takes no events any more. It is noted, unless it may pass.
+// late returns why the link takes no events any more. What may pass is only counted and
+// logged: while Redis is away, writing the history would take its time, too.
 func (e *event) late(ctx context.Context, err error) error {
-	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOverloaded) {
+	switch {
+	case errors.Is(err, ErrOverloaded):
+		e.counted(ctx, NoteUnavailable, "overloaded", len(e.post.Body))
+		return err
+	case errors.Is(err, ErrUnavailable):
+		e.counted(ctx, NoteUnavailable, "", len(e.post.Body))
 		return err
 	}
 	return e.refuse(ctx, NoteClosed, "", err)
+}
+
+// unavailable records that a post cannot be taken now, and returns the error. Its sender
+// tries again, and perhaps nobody else learns of it.
+func (e *event) unavailable(ctx context.Context, reason string, err error) error {
+	return e.refuse(ctx, NoteUnavailable, reason, err)
 }
 
 // refuse records why an event was not accepted, and returns the error.
@@ -332,11 +386,20 @@ func (e *event) refuse(ctx context.Context, verdict, reason string, err error) e
 // judged counts and logs what became of an event. What was not the straight way to an
 // outcome is also noted in the callback's history.
 func (e *event) judged(ctx context.Context, verdict, reason string) {
-	e.metrics.Posted(e.label, verdict)
-	n := Note{Verdict: verdict, Reason: reason, EventID: e.result.ID, Bytes: len(e.post.Body)}
-	e.logger.InfoContext(ctx, "event", "callback", string(e.link.ID), "sender", e.label,
-		"verdict", verdict, "reason", reason, "event", e.result.Type, "rule", e.result.Rule, "bytes", n.Bytes)
+	e.judgedBytes(ctx, verdict, reason, len(e.post.Body))
+}
+
+// judgedBytes is judged for a body of which only the length is known.
+func (e *event) judgedBytes(ctx context.Context, verdict, reason string, bytes int) {
+	e.counted(ctx, verdict, reason, bytes)
 	if verdict != string(PostDelivered) && verdict != string(PostAccepted) {
-		e.note(ctx, e.link, n)
+		e.note(ctx, e.link, Note{Verdict: verdict, Reason: reason, EventID: e.result.ID, Bytes: bytes, Rule: e.result.Rule})
 	}
+}
+
+// counted counts and logs what became of an event.
+func (e *event) counted(ctx context.Context, verdict, reason string, bytes int) {
+	e.metrics.Posted(e.label, verdict)
+	e.logger.InfoContext(ctx, "event", "callback", string(e.link.ID), "sender", e.label,
+		"verdict", verdict, "reason", reason, "event", e.result.Type, "rule", e.result.Rule, "bytes", bytes)
 }

@@ -110,6 +110,12 @@ func (unhurried) Deliver(ctx context.Context, _ relay.Delivery) relay.Settlement
 	return relay.Settlement{State: relay.StateAnswered}
 }
 
+// Heartbeat implements [relay.Heartbeater].
+func (unhurried) Heartbeat(ctx context.Context, _ relay.TaskToken) error {
+	<-ctx.Done()
+	return &relay.SendError{Class: relay.SendUnclear, Err: ctx.Err()}
+}
+
 // A sender that gives up after three seconds has its answer within two and a half, however
 // slow the delivery is. The answer is recorded, and delivered later.
 func TestSendersThatDoNotWait(t *testing.T) {
@@ -125,17 +131,25 @@ func TestSendersThatDoNotWait(t *testing.T) {
 			guard := relay.Guard{Inline: &c.spec, Outcomes: []rules.Outcome{{Do: rules.Succeed}}}
 			s := &scripted{guard: &guard, recorded: relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}}
 			o := serviceOptions(t, s)
-			o.Deliverer = unhurried{}
+			o.Deliverer, o.Heartbeater = unhurried{}, unhurried{}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			began := time.Now()
-			got, err := relay.NewService(o).Receive(ctx, to(relay.LinkWebhook),
-				posted(`{"value":[{"clientState":"the client state of it"}]}`, "Content-Type", "application/json", "X-Api-Key", "the client state of it"))
+			p := posted(`{"value":[{"clientState":"the client state of it"}]}`, "Content-Type", "application/json", "X-Api-Key", "the client state of it")
+			got, err := relay.NewService(o).Receive(ctx, to(relay.LinkWebhook), p)
 			if err != nil || got.Verdict != relay.PostAccepted || s.answers != 1 {
 				t.Errorf("%s: %+v, %v", c.spec.Preset, got, err)
 			}
 			if took := time.Since(began); took != c.want {
 				t.Errorf("%s waited %v, want %v", c.spec.Preset, took, c.want)
+			}
+			if c.want == time.Minute {
+				return
+			}
+			guard.Outcomes[0].Do, began = rules.Heartbeat, time.Now()
+			_, err = relay.NewService(o).Receive(t.Context(), to(relay.LinkWebhook), p)
+			if took := time.Since(began); !errors.Is(err, relay.ErrUnavailable) || took != c.want {
+				t.Errorf("%s, heartbeat: %v after %v", c.spec.Preset, err, took)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ type Note struct {
 	Reason  string // a fixed word, such as signature or timestamp; "" if the verdict says it all
 	EventID string // "" if the event has none
 	Bytes   int    // of the body as it was sent
+	Rule    int    // the outcome that matched or failed, from 0; -1 for none
 }
 
 // The verdicts of notes.
@@ -25,6 +26,8 @@ const (
 	NoteConflict    = "conflict"    // another answer came first
 	NoteClosed      = "closed"      // the callback or the link had ended
 	NoteFailedRule  = "failed-rule" // an outcome's rule could not be applied
+	NoteUnavailable = "unavailable" // the post cannot be judged now, and the sender must try again
+	NoteTooLarge    = "too-large"   // the body is longer than a guarded link takes
 	NoteAttempt     = "attempt"     // an attempt of a delivery failed
 )
 
@@ -33,6 +36,7 @@ func PostVerdicts() []string {
 	return []string{
 		string(PostDelivered), string(PostAccepted),
 		NoteUnproven, NoteUnsupported, NoteHandshake, NoteIgnored, NoteHeartbeat, NoteDuplicate, NoteConflict, NoteClosed, NoteFailedRule,
+		NoteUnavailable, NoteTooLarge,
 	}
 }
 

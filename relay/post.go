@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"callback-relay/bodies"
 	"callback-relay/senders"
@@ -20,6 +21,8 @@ type Post struct {
 	Header http.Header
 	Query  string // as in the URL, without the question mark
 	Body   []byte // complete and as it was sent, so it may be compressed
+	// Arrived is when the request began; zero for now.
+	Arrived time.Time
 	// Room provides the memory for unpacking and converting the body. Its error is
 	// [ErrOverloaded].
 	Room bodies.Room
@@ -60,19 +63,21 @@ func (s *Service) BodyLimit(link LinkRef, h http.Header) (limit int, needed bool
 	return senders.MaxHandshake, false
 }
 
-// LongerBodyLimit is [Service.BodyLimit] for a webhook link to which a longer body, or
-// one of unknown length, is posted. The rules of a guarded link can pick an output from
-// a body that is too long to be one. It asks the store; its errors are those of
-// [Store.Waiting].
-func (s *Service) LongerBodyLimit(ctx context.Context, link LinkRef, h http.Header) (int, error) {
-	_, _, err := s.store.Waiting(ctx, link, false)
+// LongerBodyLimit is [Service.BodyLimit] for a webhook link to which a longer body than
+// that is posted. The rules of a guarded link can pick an output from a body that is too
+// long to be one. tooLong records a body that is longer even than this, with its length if
+// that is known; it is nil for a link without a guard. LongerBodyLimit asks the store; its
+// errors are those of [Store.Waiting].
+func (s *Service) LongerBodyLimit(ctx context.Context, link LinkRef, h http.Header) (limit int, tooLong func(bytes int), err error) {
+	_, _, err = s.store.Waiting(ctx, link, false)
 	if guarded := (*GuardedError)(nil); errors.As(err, &guarded) {
-		return bodies.KindOf(h).MaxBytes(s.maxBody), nil
+		e := s.newEvent(link, Post{}, guarded)
+		return bodies.KindOf(h).MaxBytes(s.maxBody), func(bytes int) { e.judgedBytes(ctx, NoteTooLarge, "", bytes) }, nil
 	}
 	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnavailable) {
-		return 0, err
+		return 0, nil, err
 	}
-	return bodies.KindOf(h).MaxBytes(s.maxOutput), nil
+	return bodies.KindOf(h).MaxBytes(s.maxOutput), nil, nil
 }
 
 // Receive takes what a machine posted to a link, in this order:
@@ -119,7 +124,7 @@ func (s *Service) receivePlain(ctx context.Context, link LinkRef, p Post) (Recei
 		}
 		receipt, err := s.answer(ctx, link, Outcome{Type: OutcomeSuccess, Output: body}, nil)
 		if errors.Is(err, ErrAlreadyAnswered) {
-			s.note(ctx, link, Note{Verdict: NoteConflict, Bytes: len(p.Body)})
+			s.note(ctx, link, Note{Verdict: NoteConflict, Bytes: len(p.Body), Rule: -1})
 		}
 		return receipt, err
 	case LinkHeartbeat:
@@ -174,7 +179,7 @@ func (s *Service) answerHandshake(ctx context.Context, link LinkRef, reply sende
 	if _, _, err := s.store.Waiting(ctx, link, false); err != nil && !errors.Is(err, ErrAlreadyAnswered) {
 		return Receipt{}, err
 	}
-	s.note(ctx, link, Note{Verdict: NoteHandshake, Reason: reply.Sender})
+	s.note(ctx, link, Note{Verdict: NoteHandshake, Reason: reply.Sender, Rule: -1})
 	return Receipt{ID: link.ID, Verdict: PostIgnored, Handshake: true, Reply: &reply}, nil
 }
 

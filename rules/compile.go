@@ -25,7 +25,7 @@ type Program struct {
 
 // schemaBounds bound the schema of an outcome. What checking a body costs is bounded when
 // it comes.
-var schemaBounds = schemas.Bounds{Bytes: 16 << 10, PatternSteps: 20_000, PatternBytes: maxPatternBytes}
+var schemaBounds = schemas.Bounds{Bytes: 16 << 10, PatternSteps: 20_000, PatternBytes: maxPatternBytes, Strict: true}
 
 // outcome is a compiled [Outcome].
 type outcome struct {

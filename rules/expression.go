@@ -124,13 +124,21 @@ func pointed(text string, at common.Location, problem string) error {
 	lines := strings.Split(text, "\n")
 	number, column := at.Line(), at.Column()
 	if number < 1 || number > len(lines) {
-		return errors.New(firstLine(problem))
+		return errors.New("is not valid: " + firstLine(problem))
 	}
 	line := []rune(strings.TrimSuffix(lines[number-1], "\r"))
 	column = min(max(column, 0), len(line))
 	from, to := max(column-most, 0), min(column+most, len(line))
 	shown := strings.ReplaceAll(string(line[from:to]), "\t", " ")
-	return fmt.Errorf("line %d, column %d: %s\n%s\n%s^", number, column+1, firstLine(problem), shown, strings.Repeat(" ", column-from))
+	return fmt.Errorf("is not valid, at line %d, column %d: %s\n%s\n%s^", number, column+1, firstLine(problem), shown, strings.Repeat(" ", column-from))
+}
+
+// hints say what would be right where the library's message does not.
+var hints = []struct{ in, says string }{
+	{"token recognition error at: '=", "write == to compare"},
+	{"extraneous input '='", "write == to compare"},
+	{"'_-_' applied to '(string, !error!)'", "a name with a hyphen needs brackets, such as headers['x-kind']"},
+	{"undeclared reference to 'includes'", "a text has contains"},
 }
 
 // firstLine shortens a message of the library: its lists of what a parser would rather
@@ -140,6 +148,11 @@ func firstLine(message string) string {
 	message, _, _ = strings.Cut(message, " expecting {")
 	message = strings.TrimPrefix(message, "Syntax error: ")
 	message = strings.ReplaceAll(message, " (in container '')", "")
+	for _, hint := range hints {
+		if strings.Contains(message, hint.in) {
+			message += "; " + hint.says
+		}
+	}
 	if shown := []rune(message); len(shown) > 200 {
 		message = string(shown[:200]) + "…"
 	}

@@ -33,6 +33,10 @@ func (p *Program) Judge(post Post) (Result, error) {
 	if err == nil {
 		result.ID, err = eventText(ctx, "event.id", p.id, in)
 	}
+	if err == nil && result.ID != "" && post.Answered != nil && post.Answered(result.ID) {
+		result.Answered = true
+		return result, nil
+	}
 	if err == nil {
 		result.Type, err = eventText(ctx, "event.type", p.kind, in)
 	}

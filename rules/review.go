@@ -87,7 +87,7 @@ func patternBytes(pattern string) int {
 func unknownVar(name string, vars []string) string {
 	known := "the link has no vars"
 	if len(vars) > 0 {
-		known = "the link has " + strings.Join(slices.Sorted(slices.Values(vars)), ", ")
+		known = "the link's vars are " + strings.Join(slices.Sorted(slices.Values(vars)), ", ")
 	}
 	return fmt.Sprintf("there is no vars.%s: %s", name, known)
 }

@@ -33,6 +33,9 @@ type Outcome struct {
 	Cause string `json:"cause,omitempty"`
 }
 
+// MatchesAll reports whether the outcome matches every event.
+func (o Outcome) MatchesAll() bool { return o.When == "" && !given(o.Schema) }
+
 // EventSpec says where an event has its id and its type, as CEL expressions. "" means
 // that it has none.
 type EventSpec struct {
@@ -58,6 +61,9 @@ type Post struct {
 	Header http.Header
 	Query  url.Values
 	Vars   map[string]json.RawMessage // of the link
+	// Answered reports whether the event with an id has already answered the task. It is
+	// not judged again: senders repeat an event with other bytes. nil if none has.
+	Answered func(id string) bool
 }
 
 // Event is what a post tells about itself.
@@ -68,7 +74,8 @@ type Event struct {
 // Result is what becomes of a post.
 type Result struct {
 	Event
-	Rule         int // the outcome that matched; -1 for none
+	Answered     bool // the event has already answered the task; then nothing else is known of it
+	Rule         int  // the outcome that matched; -1 for none
 	Do           Do
 	Output       []byte // of [Succeed]: JSON, each byte as it was sent
 	Error, Cause string // of [Fail]

@@ -80,10 +80,12 @@ func TestSchemasThatFail(t *testing.T) {
 // Mistakes in a schema are found when it is registered.
 func TestMistakesInSchemas(t *testing.T) {
 	for schema, want := range map[string]string{
-		`[]`:                               "must be an object",
-		`{"type":"secret"}`:                "is not a valid JSON Schema, at type",
-		`{"$ref":"https://example.com/s"}`: "may only refer to #/$defs/… and #/definitions/…, at $ref",
-		`{"items":{"pattern":"(?=a)"}}`:    "has a pattern that is not in RE2 syntax, which has no look-around and no back references, at items/pattern",
+		`[]`:                                 "must be an object",
+		`{"type":"secret"}`:                  "is not a valid JSON Schema, at type",
+		`{"type":"object","require":["a"]}`:  "has a keyword that JSON Schema does not have, at require",
+		`{"properties":{"a":{"enums":[1]}}}`: "has a keyword that JSON Schema does not have, at properties/a/enums",
+		`{"$ref":"https://example.com/s"}`:   "may only refer to #/$defs/… and #/definitions/…, at $ref",
+		`{"items":{"pattern":"(?=a)"}}`:      "has a pattern that is not in RE2 syntax, which has no look-around and no back references, at items/pattern",
 		`{"items":{"pattern":"[a-z]{999}[a-z]{999}[a-z]{9}"}}`:  "has a pattern that takes too long to match: shorten it, especially the counts in braces, at items/pattern",
 		`{"description":"` + strings.Repeat("x", 16_384) + `"}`: "has 16402 bytes, but at most 16384 are allowed",
 	} {

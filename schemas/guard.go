@@ -25,6 +25,9 @@ type Bounds struct {
 	// characters, or for one character if these are not known.
 	PatternSteps int
 	PatternBytes int // of memory, of all patterns together
+	// Strict refuses keywords that JSON Schema does not have, but for those that begin with
+	// x-: a misspelt one demands nothing.
+	Strict bool
 }
 
 // Bounds on the cost of a schema with all references written out. Without them, a
@@ -58,6 +61,12 @@ var (
 	mapKeywords    = []string{"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
 	lengthKeywords = []string{"maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties"}
 	eachKeywords   = []string{"additionalProperties", "patternProperties", "propertyNames", "unevaluatedProperties"} // for each property
+	// otherKeywords are all others, in any of the dialects.
+	otherKeywords = []string{
+		"$anchor", "$comment", "const", "contentEncoding", "contentMediaType", "default", "dependentRequired", "deprecated", "description",
+		"enum", "examples", "exclusiveMaximum", "exclusiveMinimum", "format", "maxContains", "maximum", "minContains", "minimum", "multipleOf",
+		"pattern", "readOnly", "required", "title", "type", "uniqueItems", "writeOnly",
+	}
 	// Only schemas that other schemas refer to need these.
 	refusedKeywords = []string{"$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor", "$recursiveRef", "$schema", "$vocabulary"}
 )
@@ -166,6 +175,8 @@ func (g *guard) keyword(keyword string, value any, at []string, chars int) (cost
 		return once.times(max(1, g.bounds.Members)), err
 	case slices.Contains(schemaKeywords, keyword), slices.Contains(mapKeywords, keyword):
 		return g.children(keyword, value, at, chars)
+	case g.bounds.Strict && !slices.Contains(otherKeywords, keyword) && !strings.HasPrefix(keyword, "x-"):
+		return cost{}, refuse("has a keyword that JSON Schema does not have, at %s", shown(at))
 	default:
 		return cost{values: countValues(value)}, nil
 	}

@@ -57,8 +57,11 @@ func (f fal) prove(ctx context.Context, r Request) ([]byte, error) {
 		return nil, unproven(Account, "the event is of another user of fal")
 	}
 	message := strings.Join([]string{values["Request-Id"], values["User-Id"], values["Timestamp"], digestOf(r.Body)}, "\n")
-	for _, maxAge := range []time.Duration{cachedFor, falRefetch} {
-		signed, err := f.signed(ctx, []byte(message), signature, maxAge)
+	list := wanted{url: falKeys, account: f.user, expected: true, maxAge: cachedFor, staleFor: staleFor}
+	newer := list
+	newer.maxAge, newer.staleFor = falRefetch, 0 // an older one does not say that the key is not fal's
+	for _, list := range []wanted{list, newer} {
+		signed, err := f.signed(ctx, []byte(message), signature, list)
 		if err != nil {
 			return nil, &UnavailableError{"the list of fal's public keys", err}
 		}
@@ -78,10 +81,9 @@ func digestOf(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// signed tells whether one of fal's keys made a signature. The keys were fetched at most
-// maxAge ago.
-func (f fal) signed(ctx context.Context, message, signature []byte, maxAge time.Duration) (bool, error) {
-	document, err := f.keys.document(ctx, falKeys, maxAge)
+// signed tells whether one of the keys in a list made a signature.
+func (f fal) signed(ctx context.Context, message, signature []byte, list wanted) (bool, error) {
+	document, err := f.keys.document(ctx, list)
 	if err != nil {
 		return false, err
 	}

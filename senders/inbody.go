@@ -213,8 +213,9 @@ func newDropboxSign(s Spec, _ *Keys, m *mistakes) prover {
 			return nil, unproven(Malformed, "the body is not a form of Dropbox Sign, with a field json that has an event")
 		}
 		at := scalar(event["event_time"])
-		if _, ok := (&Timestamp{Unit: unitSeconds}).parse(at); !ok { // so that it is beyond doubt where it ends
-			return nil, unproven(Malformed, "the event_time is not a number of seconds")
+		// It is signed with the type as one text, so where it ends must be beyond doubt.
+		if _, ok := (&Timestamp{Unit: unitSeconds}).parse(at); !ok || len(at) != len("1700000000") {
+			return nil, unproven(Malformed, "the event_time is not a time in seconds")
 		}
 		return hexSigned(text, at+scalar(event["event_type"]), scalar(event["event_hash"]))
 	})

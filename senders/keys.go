@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 )
@@ -16,13 +17,26 @@ const (
 	fetchTimeout   = 2 * time.Second
 	confirmTimeout = 5 * time.Second // with the certificate's time, far below the 15 s of SNS
 	maxFetched     = 64 << 10        // bytes of one document
-	maxFetches     = 8               // of different documents at once
 	maxCached      = 64              // documents
 	cachedFor      = time.Hour
-	// A document that could not be fetched is not tried again for a while, and after too
-	// many failures no other is: forged posts must not make the relay call out all the time.
-	failedFor   = 10 * time.Second
-	maxFailures = 16
+	// staleFor is how old a document may be that is used because it cannot be refreshed.
+	staleFor = 24 * time.Hour
+	// failedFor is for how long a document is not tried again that could not be fetched.
+	failedFor = 10 * time.Second
+)
+
+// Forged posts must not make the relay call out all the time. So what one account has
+// caused to fail in the last seconds, or is causing to be fetched, is bounded: on each
+// host, and on all hosts together. Another account, which a poster with one link cannot
+// name, has its own bounds. Those of the whole process are for a poster with links of many
+// accounts. A document that was there before is always refreshed.
+const (
+	maxFetches  = 8  // at once, on one host
+	maxFailures = 16 // on one host
+	maxStrange  = 32 // of both, on all hosts that the poster chose
+
+	maxAllFetches  = 64  // at once, of all accounts on all hosts
+	maxAllFailures = 256 // of all accounts on all hosts
 )
 
 // errBusy is why a document was not fetched.
@@ -39,8 +53,19 @@ type Keys struct {
 	fetching map[string]*fetched
 }
 
+// wanted is a document that a post needs.
+type wanted struct {
+	url              string // which the caller has checked to be the sender's
+	account          string // whose event the post is said to be
+	expected         bool   // the poster did not choose the host
+	maxAge, staleFor time.Duration
+}
+
 // fetched is a document, or the reason why there is none.
 type fetched struct {
+	account  string
+	host     string
+	expected bool
 	done     chan struct{} // closed when the rest is set
 	document []byte
 	err      error
@@ -62,67 +87,113 @@ func NewKeys(transport http.RoundTripper) *Keys {
 // sharedKeys is for all senders of the process.
 var sharedKeys = NewKeys(http.DefaultTransport)
 
-// document returns what is at a URL, which the caller has checked to be the sender's. It
-// was fetched at most maxAge ago. Posts that need the same document share one fetch.
-func (k *Keys) document(ctx context.Context, url string, maxAge time.Duration) ([]byte, error) {
+// document returns a document that was fetched at most maxAge ago; or, if it cannot be
+// fetched now, at most staleFor ago. Posts that need the same document share one fetch.
+func (k *Keys) document(ctx context.Context, w wanted) ([]byte, error) {
 	k.mu.Lock()
 	now := time.Now()
-	if known := k.cached[url]; known != nil && now.Sub(known.at) < maxAge {
+	known := k.cached[w.url]
+	if known != nil {
 		known.used = now
+	}
+	if known.isYounger(now, w.maxAge) {
 		k.mu.Unlock()
 		return known.document, nil
 	}
-	maps.DeleteFunc(k.failed, func(_ string, f *fetched) bool { return now.Sub(f.at) >= failedFor })
-	if known := k.failed[url]; known != nil {
-		k.mu.Unlock()
-		return nil, known.err
-	}
-	f, begun := k.fetching[url]
-	if !begun {
-		if len(k.fetching) >= maxFetches || len(k.failed) >= maxFailures {
-			k.mu.Unlock()
-			return nil, errBusy
-		}
-		f = &fetched{done: make(chan struct{})}
-		k.fetching[url] = f
-		// Others may wait for it when the post that began it is gone.
-		go k.fetch(context.WithoutCancel(ctx), url, f)
-	}
+	f, err := k.begin(ctx, w, now)
 	k.mu.Unlock()
-	select {
-	case <-f.done:
-		return f.document, f.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err == nil {
+		select {
+		case <-f.done:
+			if f.err == nil {
+				return f.document, nil
+			}
+			err = f.err
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
 	}
+	if known.isYounger(time.Now(), w.staleFor) {
+		return known.document, nil
+	}
+	return nil, err
+}
+
+// isYounger tells whether there is a document, and it was fetched less than this ago.
+func (f *fetched) isYounger(now time.Time, age time.Duration) bool {
+	return f != nil && now.Sub(f.at) < age
+}
+
+// begin returns the fetch of a document, which may have begun before. k.mu is held.
+func (k *Keys) begin(ctx context.Context, w wanted, now time.Time) (*fetched, error) {
+	maps.DeleteFunc(k.failed, func(_ string, f *fetched) bool { return now.Sub(f.at) >= failedFor })
+	if failed := k.failed[w.url]; failed != nil {
+		return nil, failed.err
+	}
+	if f := k.fetching[w.url]; f != nil {
+		return f, nil
+	}
+	at, err := url.Parse(w.url)
+	if err != nil {
+		return nil, err
+	}
+	f := &fetched{account: w.account, host: at.Host, expected: w.expected, done: make(chan struct{})}
+	if k.cached[w.url] == nil && !k.hasRoom(f) {
+		return nil, errBusy
+	}
+	k.fetching[w.url] = f
+	// Others may wait for it when the post that began it is gone.
+	go k.fetch(context.WithoutCancel(ctx), w.url, f)
+	return f, nil
+}
+
+// hasRoom tells whether the account may cause one more fetch. k.mu is held.
+func (k *Keys) hasRoom(f *fetched) bool {
+	if len(k.fetching) >= maxAllFetches || len(k.failed) >= maxAllFailures {
+		return false
+	}
+	count := func(all map[string]*fetched) (atHost, strange int) {
+		for _, other := range all {
+			if other.account == f.account && other.host == f.host {
+				atHost++
+			}
+			if other.account == f.account && !other.expected {
+				strange++
+			}
+		}
+		return atHost, strange
+	}
+	fetches, strange := count(k.fetching)
+	failures, strangeToo := count(k.failed)
+	return fetches < maxFetches && failures < maxFailures && (f.expected || strange+strangeToo < maxStrange)
 }
 
 // fetch gets a document and keeps it.
-func (k *Keys) fetch(ctx context.Context, url string, f *fetched) {
+func (k *Keys) fetch(ctx context.Context, at string, f *fetched) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	f.document, f.err = k.get(ctx, url)
+	f.document, f.err = k.get(ctx, at)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f.at = time.Now()
 	f.used = f.at
-	delete(k.fetching, url)
+	delete(k.fetching, at)
 	if f.err != nil {
-		k.failed[url] = f
+		k.failed[at] = f
 	} else {
-		k.keep(url, f)
+		k.keep(at, f)
 	}
 	close(f.done)
 }
 
 // keep keeps a document. If there is no room, it drops the one that was not used for the
 // longest time.
-func (k *Keys) keep(url string, f *fetched) {
-	k.cached[url] = f
+func (k *Keys) keep(at string, f *fetched) {
+	k.cached[at] = f
 	if len(k.cached) <= maxCached {
 		return
 	}
-	oldest := url
+	oldest := at
 	for other, known := range k.cached {
 		if known.used.Before(k.cached[oldest].used) {
 			oldest = other
@@ -132,8 +203,8 @@ func (k *Keys) keep(url string, f *fetched) {
 }
 
 // get returns what is at a URL.
-func (k *Keys) get(ctx context.Context, url string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func (k *Keys) get(ctx context.Context, at string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return nil, err
 	}

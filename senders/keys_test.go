@@ -23,6 +23,7 @@ type web struct {
 	asked map[string]int
 	delay time.Duration
 	moved string // where every request is redirected to
+	down  bool   // every request fails
 }
 
 func newWeb() *web { return &web{pages: map[string]string{}, asked: map[string]int{}} }
@@ -33,6 +34,7 @@ func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.asked[r.URL.String()]++
 	page, found := w.pages[r.URL.String()]
 	delay, moved := w.delay, w.moved
+	found = found && !w.down
 	w.mu.Unlock()
 	select {
 	case <-time.After(delay):
@@ -54,6 +56,13 @@ func (w *web) put(url, page string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pages[url] = page
+}
+
+// fail makes every request fail from now on, or not.
+func (w *web) fail(down bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down = down
 }
 
 // times returns how often a URL was asked for, and all URLs for "".

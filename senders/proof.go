@@ -101,7 +101,7 @@ func (p *Proof) check(m *mistakes) {
 		}
 	}
 	if len(p.Header) > maxParts {
-		m.add("proof.header", "there are %d; at most %d are allowed", len(p.Header), maxParts)
+		m.add("proof.header", "has %d entries; at most %d are allowed", len(p.Header), maxParts)
 	}
 	if p.SecretEncoding != "" && !slices.Contains([]string{asText, asHex, asBase64}, p.SecretEncoding) {
 		m.add("proof.secretEncoding", "%q is unknown; use text, hex or base64", cut(p.SecretEncoding))
@@ -112,7 +112,7 @@ func (p *Proof) check(m *mistakes) {
 		}
 	}
 	if len(p.Require) > maxParts {
-		m.add("proof.require", "there are %d; at most %d are allowed", len(p.Require), maxParts)
+		m.add("proof.require", "has %d entries; at most %d are allowed", len(p.Require), maxParts)
 	}
 	if p.Algorithm == sharedSecret {
 		p.checkShared(m)
@@ -124,13 +124,13 @@ func (p *Proof) check(m *mistakes) {
 // checkShared notes the mistakes in a proof that is a shared secret.
 func (p *Proof) checkShared(m *mistakes) {
 	if (len(p.Header) == 0) == (p.Query == "") {
-		m.add("proof.header", "with shared-secret, either header or query must say where the secret is")
+		m.add("proof.header", "is missing: with shared-secret, either header or query says where the secret is")
 	}
 	for field, used := range map[string]bool{
 		"encoding": p.Encoding != "", "signed": p.Signed != nil, "timestamp": p.Timestamp != nil,
 	} {
 		if used {
-			m.add("proof."+field, "not possible with shared-secret, which signs nothing")
+			m.add("proof."+field, "is not possible with shared-secret, which signs nothing")
 		}
 	}
 }
@@ -138,16 +138,16 @@ func (p *Proof) checkShared(m *mistakes) {
 // checkSignature notes the mistakes in a proof that is a signature.
 func (p *Proof) checkSignature(m *mistakes) {
 	if len(p.Header) == 0 {
-		m.add("proof.header", "missing: name the header that holds the signature, such as x-signature")
+		m.add("proof.header", "is missing: name the header that holds the signature, such as x-signature")
 	}
 	if p.Query != "" {
-		m.add("proof.query", "only a shared-secret can be in the query")
+		m.add("proof.query", "is only for a shared-secret")
 	}
 	if p.Encoding != asHex && p.Encoding != asBase64 {
 		m.add("proof.encoding", "%q is not possible; use hex or base64", cut(p.Encoding))
 	}
 	if p.isPublicKey() && p.SecretEncoding != asHex && p.SecretEncoding != asBase64 {
-		m.add("proof.secretEncoding", "a public key must be hex or base64")
+		m.add("proof.secretEncoding", "must be hex or base64 for a public key")
 	}
 	if !slices.Contains(p.Signed, "body") {
 		m.add("proof.signed", `must contain "body": otherwise anything could be posted with a signature that was seen once`)
@@ -156,7 +156,7 @@ func (p *Proof) checkSignature(m *mistakes) {
 		m.add("proof.signed", `contains "body" %d times; it can be signed once`, n)
 	}
 	if len(p.Signed) > maxParts {
-		m.add("proof.signed", "there are %d parts; at most %d are allowed", len(p.Signed), maxParts)
+		m.add("proof.signed", "has %d parts; at most %d are allowed", len(p.Signed), maxParts)
 	}
 	for _, part := range p.Signed {
 		p.checkPart(m, part)
@@ -173,7 +173,7 @@ func (p *Proof) checkPart(m *mistakes, part string) {
 	case !hasValue && (kind == "body" || kind == "url" || kind == "method"):
 	case part == "timestamp":
 		if p.Timestamp == nil || p.Timestamp.Body != "" {
-			m.add("proof.signed", "timestamp is the value of timestamp.header or timestamp.take, and proof.timestamp has neither")
+			m.add("proof.signed", "has timestamp, which is the value of timestamp.header or timestamp.take, and proof.timestamp has neither")
 		}
 	case hasValue && kind == "header" && headerName.MatchString(value):
 	case hasValue && kind == "text" && value != "":
@@ -192,7 +192,7 @@ func (p *Proof) checkTimestamp(m *mistakes) {
 		}
 	}
 	if places != 1 {
-		m.add("proof.timestamp", "exactly one of header, take and body must say where it is")
+		m.add("proof.timestamp", "must have exactly one of header, take and body, which says where it is")
 	}
 	if t.Header != "" && !headerName.MatchString(t.Header) {
 		m.add("proof.timestamp.header", "%q is not the name of a header", cut(t.Header))

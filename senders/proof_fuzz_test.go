@@ -21,6 +21,9 @@ import (
 	"callback-relay/senders"
 )
 
+// sendgridKey is a public key whose private key nobody has kept.
+const sendgridKey = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEDr2LjtURuePQzplybdC+u4CwrqDqBaWjcMMsTbhdbcwHBcepxo7yAQGhHPTnlvFYPAZFceEu/1FwCM/QmGUhA=="
+
 // unguessable returns all presets with secrets that nobody has.
 func unguessable(f *testing.F) []*senders.Sender {
 	f.Helper()
@@ -34,8 +37,8 @@ func unguessable(f *testing.F) []*senders.Sender {
 			spec.Account = snsTopic
 		case p.Account != "":
 			spec.Account = falUser
-		case p.Name == "sendgrid": // of a key that nobody has kept
-			spec.Secrets = []string{"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEEDr2LjtURuePQzplybdC+u4CwrqDqBaWjcMMsTbhdbcwHBcepxo7yAQGhHPTnlvFYPAZFceEu/1FwCM/QmGUhA=="}
+		case p.Name == "sendgrid":
+			spec.Secrets = []string{sendgridKey}
 		default:
 			spec.Secrets = []string{hex.EncodeToString(secret)}
 		}

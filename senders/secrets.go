@@ -32,7 +32,7 @@ func (p *Proof) newKey(secret string) (key, error) {
 		return nil, err
 	}
 	if len(raw) == 0 {
-		return nil, errors.New("there is nothing in it")
+		return nil, errors.New("empty but for its prefix")
 	}
 	switch p.Algorithm {
 	case hmacSHA1:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func New(spec Spec, options ...Option) (*Sender, error) {
 		return nil, errors.Join(m...)
 	}
 	if row.Account != "" && spec.Account == "" {
-		m.add("account", "missing: %s signs everybody's events with one key. Give %s", row.Title, row.Account)
+		m.add("account", "is missing: %s signs everybody's events with one key. Give %s", row.Title, row.Account)
 	}
 	secretsGiven := true
 	if row.Needs != "" {
@@ -70,7 +71,7 @@ func New(spec Spec, options ...Option) (*Sender, error) {
 	}
 	for _, field := range []struct{ name, value string }{{"url", spec.URL}, {"account", spec.Account}, {"user", spec.User}} {
 		if len(field.value) > maxText {
-			m.add(field.name, "%d bytes long; at most %d are allowed", len(field.value), maxText)
+			m.add(field.name, "has %d bytes; at most %d are allowed", len(field.value), maxText)
 		}
 	}
 	var prover prover
@@ -108,6 +109,45 @@ func (s *Sender) Check(ctx context.Context, r Request) error {
 	}
 	_, err := s.prover.prove(ctx, r)
 	return err
+}
+
+// SecretPlaces returns where the sender posts a shared value as it is: the names of headers,
+// in lower case, and of parameters of the query, as they are written. What is there must
+// not be shown to those who read the task's output. A header that ends in "*" stands for
+// all that begin like it.
+func (s *Sender) SecretPlaces() (headers, parameters []string) {
+	switch p := s.prover.(type) {
+	case authorization:
+		headers = []string{"authorization"}
+		if p.parameter != "" {
+			parameters = []string{p.parameter}
+		}
+	case proofs:
+		for _, way := range p {
+			if way.Algorithm != sharedSecret {
+				continue
+			}
+			for _, name := range way.Header {
+				headers = append(headers, strings.ToLower(name))
+			}
+			if way.Query != "" {
+				parameters = append(parameters, way.Query)
+			}
+		}
+	}
+	return headers, parameters
+}
+
+// SignsURL reports whether the URL is part of what the sender signs, so that a post is not
+// proven at another one.
+func (s *Sender) SignsURL() bool {
+	switch p := s.prover.(type) {
+	case twilio:
+		return true
+	case proofs:
+		return slices.ContainsFunc(p, func(way readyProof) bool { return slices.Contains(way.Signed, "url") })
+	}
+	return false
 }
 
 // Event says where events have their id and type, as CEL expressions over body, headers

@@ -55,9 +55,10 @@ func isShared(keys []sharedKey, posted string) bool {
 
 // authorization checks a value in the header Authorization.
 type authorization struct {
-	keys  []sharedKey
-	what  string
-	value func(Request) (string, bool) // false if it cannot be right
+	keys      []sharedKey
+	what      string
+	parameter string                       // of the query, instead of the header; "" for none
+	value     func(Request) (string, bool) // false if it cannot be right
 }
 
 // prove implements [prover].
@@ -77,18 +78,19 @@ func (a authorization) prove(_ context.Context, r Request) ([]byte, error) {
 
 func newBasicAuth(s Spec, _ *Keys, _ *mistakes) prover {
 	users := sharedKeysOf([]string{s.User})
-	return authorization{sharedKeysOf(s.Secrets), "the user name or the password in the header Authorization", func(r Request) (string, bool) {
+	return authorization{sharedKeysOf(s.Secrets), "the user name or the password in the header Authorization", "", func(r Request) (string, bool) {
 		user, password, _ := basicAuth(r)
 		return password, s.User == "" || isShared(users, user)
 	}}
 }
 
 func newBearer(s Spec, _ *Keys, _ *mistakes) prover {
-	return authorization{sharedKeysOf(s.Secrets), "the access token", func(r Request) (string, bool) {
+	const parameter = "access_token"
+	return authorization{sharedKeysOf(s.Secrets), "the access token", parameter, func(r Request) (string, bool) {
 		if scheme, value, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 			return value, true
 		}
-		return r.Query.Get("access_token"), true
+		return r.Query.Get(parameter), true
 	}}
 }
 

@@ -145,7 +145,7 @@ func (t *Timestamp) format(at time.Time) string {
 
 // sign adds the header of Twilio.
 func (t twilio) sign(r *Request) error {
-	fields, err := twilioFields(*r)
+	fields, err := t.fields(*r)
 	if err != nil {
 		return err
 	}

@@ -14,18 +14,21 @@ type proofs []readyProof
 // readyProof is a proof with its keys.
 type readyProof struct {
 	Proof
-	keys    []key
-	secrets [][]byte // of the keys, in the same order
+	keys     []key
+	secrets  [][]byte // of the keys, in the same order
+	borders  borders
+	urlGiven bool // by the spec, so it is not as the post arrived
 }
 
 // newProofs reads the secrets. Each secret belongs to the proofs that have the longest
 // prefix it begins with: a public key must never be used as the secret of an HMAC.
-func newProofs(ways []Proof, secrets []string, m *mistakes) proofs {
+func newProofs(ways []Proof, s Spec, m *mistakes) proofs {
 	ready := make(proofs, len(ways))
 	for i, way := range ways {
-		ready[i].Proof = way
+		ready[i].Proof, ready[i].urlGiven = way, s.URL != ""
+		ready[i].borders, _ = way.bordersOf(s.URL != "")
 	}
-	for i, secret := range secrets {
+	for i, secret := range s.Secrets {
 		longest := -1
 		for _, way := range ways {
 			if strings.HasPrefix(secret, way.SecretPrefix) {
@@ -43,7 +46,7 @@ func newProofs(ways []Proof, secrets []string, m *mistakes) proofs {
 			}
 			key, err := way.newKey(secret)
 			if err != nil {
-				m.add(secretField(i), "%s", err)
+				m.add(secretField(i), "is %s", err)
 				break
 			}
 			way.keys = append(way.keys, key)
@@ -115,15 +118,21 @@ func (p *readyProof) checkTime(r Request, text string) *UnprovenError {
 	return nil
 }
 
-// parts returns the signed bytes.
+// parts returns the signed bytes. It is certain where each part ends.
 func (p *readyProof) parts(r Request, timestamp string) ([][]byte, *UnprovenError) {
 	parts := make([][]byte, 0, len(p.Signed))
 	for _, part := range p.Signed {
 		kind, value, _ := strings.Cut(part, ":")
 		switch kind {
 		case "body":
+			if failure := p.borders.check(r.Body); failure != nil {
+				return nil, failure
+			}
 			parts = append(parts, r.Body)
 		case "url":
+			if failure := checkURL(r.URL); failure != nil && !p.urlGiven {
+				return nil, failure
+			}
 			parts = append(parts, []byte(r.URL))
 		case "method":
 			parts = append(parts, []byte(r.Method))
@@ -135,6 +144,9 @@ func (p *readyProof) parts(r Request, timestamp string) ([][]byte, *UnprovenErro
 			text, failure := single(r.Header, value)
 			if failure != nil {
 				return nil, failure
+			}
+			if !p.isTimestamp(part) && !signedHeader.MatchString(text) {
+				return nil, &UnprovenError{Malformed, "the header " + value + ` is signed, and has something else than 1 to 128 letters, digits, "_", "-" and "="`}
 			}
 			parts = append(parts, []byte(text))
 		}

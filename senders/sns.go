@@ -83,7 +83,30 @@ func (s sns) prove(ctx context.Context, r Request) ([]byte, error) {
 	if rsa.VerifyPKCS1v15(public, hash, digest, signature) != nil {
 		return nil, unproven(Signature, "the signature was made with another certificate or over other values")
 	}
+	if failure := checkSNSTime(body.text("Timestamp"), r.Now); failure != nil {
+		return nil, failure
+	}
 	return nil, checkNames(r.Body)
+}
+
+// How far the time of a message may be from the relay's. It is that of the publication,
+// and SNS repeats a message for up to an hour ("total policy retry time" of
+// docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html).
+const (
+	snsPast   = time.Hour + 5*time.Minute
+	snsFuture = 5 * time.Minute
+)
+
+// checkSNSTime checks the time at which a message was published.
+func checkSNSTime(text string, now time.Time) error {
+	at, ok := (&Timestamp{Unit: unitRFC3339}).parse(text)
+	switch age := now.Sub(at); {
+	case !ok:
+		return unproven(Malformed, "the member Timestamp is not a time as SNS writes it")
+	case age > snsPast || age < -snsFuture:
+		return unproven(Stale, "the message was published more than 65 minutes before or 5 minutes after the relay's time")
+	}
+	return nil
 }
 
 // snsDigest returns the digest that is signed, and by which function it was made.
@@ -120,7 +143,10 @@ func (s sns) publicKey(ctx context.Context, from string, now time.Time) (*rsa.Pu
 	if !ok || !snsPath.MatchString(at.EscapedPath()) || strings.Contains(from, "?") {
 		return nil, unproven(Certificate, "the certificate is not on a host of SNS")
 	}
-	document, err := s.keys.document(ctx, at.String(), cachedFor)
+	document, err := s.keys.document(ctx, wanted{
+		url: at.String(), account: s.topic, maxAge: cachedFor, staleFor: staleFor,
+		expected: strings.HasPrefix(at.Host, "sns."+strings.Split(s.topic, ":")[3]+"."), // in the topic's region
+	})
 	if err != nil {
 		return nil, &UnavailableError{"the certificate of SNS", err}
 	}

@@ -34,7 +34,12 @@ func newSNSKey(t *testing.T) snsKey {
 	file, _ := opensslKey(t, "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
 	out := filepath.Join(t.TempDir(), "cert.pem")
 	openssl(t, "", "req", "-new", "-x509", "-key", file, "-subj", "/CN=sns.amazonaws.com", "-days", "30", "-out", out)
-	return snsKey{t, file, string(openssl(t, "", "x509", "-in", out)), time.Now().Add(time.Hour)}
+	return snsKey{t, file, string(openssl(t, "", "x509", "-in", out)), time.Now().Add(time.Hour).Truncate(time.Millisecond)}
+}
+
+// at is a time near that of the posts, as SNS writes it.
+func (k snsKey) at(off time.Duration) string {
+	return k.now.Add(off).UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
 // snsMessage is a message of SNS.
@@ -47,7 +52,7 @@ type snsMessage struct {
 func (k snsKey) notification() snsMessage {
 	return snsMessage{key: k, fields: map[string]any{
 		"Type": "Notification", "MessageId": "22b80b92", "TopicArn": snsTopic, "Subject": "My first message",
-		"Message": "{\"status\":\"done\"}\nand a line", "Timestamp": "2012-05-02T00:54:06.655Z", "SignatureVersion": "2", "SigningCertURL": snsCert,
+		"Message": "{\"status\":\"done\"}\nand a line", "Timestamp": k.at(0), "SignatureVersion": "2", "SigningCertURL": snsCert,
 		"UnsubscribeURL": "https://" + snsHost + "/?Action=Unsubscribe",
 	}}.signed()
 }
@@ -56,7 +61,7 @@ func (k snsKey) notification() snsMessage {
 func (k snsKey) confirmation(kind string) snsMessage {
 	return snsMessage{key: k, fields: map[string]any{
 		"Type": kind, "MessageId": "165545c9", "Token": "2336412f", "TopicArn": snsTopic, "Message": "You have chosen to subscribe.",
-		"SubscribeURL": snsSubscribe, "Timestamp": "2012-04-26T20:45:04.751Z", "SignatureVersion": "2", "SigningCertURL": snsCert,
+		"SubscribeURL": snsSubscribe, "Timestamp": k.at(0), "SignatureVersion": "2", "SigningCertURL": snsCert,
 	}}.signed()
 }
 
@@ -126,7 +131,15 @@ func TestSNS(t *testing.T) {
 		"another id":              {good.with("MessageId", "22b80b93"), senders.Signature},
 		"another subject":         {good.with("Subject", "x"), senders.Signature},
 		"the subject removed":     {good.with("Subject", nil), senders.Signature},
-		"another time":            {good.with("Timestamp", "2012-05-02T00:54:06.656Z"), senders.Signature},
+		"another time":            {good.with("Timestamp", key.at(time.Millisecond)), senders.Signature},
+		"an hour's retries":       {good.with("Timestamp", key.at(-65*time.Minute)).signed(), ""},
+		"older":                   {good.with("Timestamp", key.at(-65*time.Minute-time.Millisecond)).signed(), senders.Stale},
+		"in five minutes":         {good.with("Timestamp", key.at(5*time.Minute)).signed(), ""},
+		"later":                   {good.with("Timestamp", key.at(5*time.Minute+time.Millisecond)).signed(), senders.Stale},
+		"old, and not signed":     {good.with("Timestamp", key.at(-2*time.Hour)), senders.Signature},
+		"an old confirmation":     {key.confirmation("SubscriptionConfirmation").with("Timestamp", key.at(-2*time.Hour)).signed(), senders.Stale},
+		"no time":                 {good.with("Timestamp", "yesterday").signed(), senders.Malformed},
+		"without its time":        {good.with("Timestamp", "").signed(), senders.Malformed},
 		"another type":            {good.with("Type", "SubscriptionConfirmation"), senders.Signature},
 		"an unknown type":         {good.with("Type", "Other").signed(), senders.Missing},
 		"another topic":           {good.with("TopicArn", snsTopic+"2").signed(), senders.Account},

@@ -2,7 +2,6 @@ package senders
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -69,39 +68,21 @@ func (m *mistakes) add(field, problem string, args ...any) {
 	*m = append(*m, &SpecError{Field: field, Problem: fmt.Sprintf(problem, args...)})
 }
 
-// Unused returns what is given in a spec and does nothing, as a [*SpecError] for each:
-// somebody who gives it expects that it is checked. It is no mistake for [New], which must
-// be able to use all that earlier releases accepted.
-func (s Spec) Unused() error {
-	var m mistakes
-	row := rowOf(s, &mistakes{})
-	if row == nil {
-		return nil
-	}
-	if s.Account != "" && row.Account == "" {
-		m.add("account", "is not used: what proves an event of this sender is the secret alone")
-	}
-	if s.User != "" && row.Name != "basic-auth" {
-		m.add("user", "is not used: only the preset basic-auth has one")
-	}
-	return errors.Join(m...)
-}
-
 // checkSecrets checks the number and the length of the secrets, and reports whether they
 // are right.
 func (m *mistakes) checkSecrets(s Spec, meaning string) bool {
 	before := len(*m)
 	switch {
 	case len(s.Secrets) == 0:
-		m.add("secrets", "missing: give %s", meaning)
+		m.add("secrets", "is missing: give %s", meaning)
 	case len(s.Secrets) > maxSecrets:
-		m.add("secrets", "there are %d; at most %d can be valid at once", len(s.Secrets), maxSecrets)
+		m.add("secrets", "has %d entries; at most %d can be valid at once", len(s.Secrets), maxSecrets)
 	}
 	for i, secret := range s.Secrets {
 		if secret == "" {
-			m.add(secretField(i), "empty: give %s", meaning)
+			m.add(secretField(i), "is empty: give %s", meaning)
 		} else if len(secret) > maxText {
-			m.add(secretField(i), "%d bytes long; at most %d are allowed", len(secret), maxText)
+			m.add(secretField(i), "has %d bytes; at most %d are allowed", len(secret), maxText)
 		}
 	}
 	return len(*m) == before
@@ -115,7 +96,7 @@ func (m *mistakes) checkChosen(s Spec, ways []Proof) {
 			secret = strings.TrimPrefix(secret, way.SecretPrefix)
 		}
 		if n := len(secret); n > 0 && n < minSecret {
-			m.add(secretField(i), "%d characters long; a secret of your own needs at least %d", n, minSecret)
+			m.add(secretField(i), "is too short: of %d characters; a secret of your own needs at least %d", n, minSecret)
 		}
 	}
 }

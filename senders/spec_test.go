@@ -81,9 +81,9 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// What is given and not used is told at a registration. It is no reason to refuse the posts
-// of links that an earlier release registered with it.
-func TestUnused(t *testing.T) {
+// What does nothing, or proves less than it seems to, is told at a registration. It is no
+// reason to refuse the posts of links that an earlier release registered with it.
+func TestObjections(t *testing.T) {
 	const secret = "the-secret-that-nobody-may-see"
 	for _, c := range []struct {
 		spec senders.Spec
@@ -94,16 +94,55 @@ func TestUnused(t *testing.T) {
 		{senders.Spec{Preset: "github", Secrets: []string{secret}, User: "dana", Account: "dana"}, "account user"},
 		{senders.Spec{Preset: "basic-auth", Secrets: []string{secret}, User: "dana"}, ""},
 		{senders.Spec{Preset: "fal", Account: "dana"}, ""},
+		{senders.Spec{Preset: "header-secret", Secrets: []string{"application/json"}, Header: "Content-Type"}, "header"},
+		{senders.Spec{Preset: "event-grid", Secrets: []string{"relay.example.com"}, Header: "HOST"}, "header"},
+		{senders.Spec{Preset: "eventbridge", Header: "X-Forwarded-Host", Secrets: []string{secret}}, "header"},
+		{senders.Spec{Preset: "header-secret", Header: "Authorization", Secrets: []string{secret}}, ""},
+		{senders.Spec{Preset: "header-secret", Header: "X-Job", Secrets: []string{secret}}, ""},
+		{sharedIn(secret, "User-Agent", "X-Job"), "proof.header"},
+		{sharedIn(secret, "x-*"), "proof.header"},
+		{sharedIn(secret, "X-Callback-*"), ""},
+		{sharedIn(secret, "X-Job"), ""},
+		{signedOver(secret, "url", "header:x-id", "text:.", "body"), "proof.signed"},
+		{signedOver(secret, "header:x-id", "text:a", "header:x-id", "body"), "proof.signed"},
+		{signedOver(secret, "body", "header:x-id", "url"), "proof.signed"},
+		{signedOver(secret, "body", "header:x-id", "text:.", "header:x-name"), ""},
+		{signedOver(secret, "method", "url", "body"), ""},
+		{signedOver(secret, "url", "text:|", "header:x-id", "text:.", "body"), ""},
 	} {
 		if _, err := senders.New(c.spec); err != nil {
 			t.Errorf("%+v: %v", c.spec, err)
 		}
 		got := ""
-		if err := c.spec.Unused(); err != nil {
+		if err := c.spec.Objections(); err != nil {
 			got = strings.Join(mistakesIn(t, err), " ")
 		}
 		if got != c.want {
-			t.Errorf("%+v: %q is unused, want %q", c.spec, got, c.want)
+			t.Errorf("%+v: objections to %q, want %q", c.spec, got, c.want)
+		}
+	}
+}
+
+// sharedIn is a proof by a value in headers, and signedOver one by a signature.
+func sharedIn(secret string, headers ...string) senders.Spec {
+	return senders.Spec{Secrets: []string{secret}, Proof: &senders.Proof{Algorithm: "shared-secret", Header: headers}}
+}
+
+func signedOver(secret string, parts ...string) senders.Spec {
+	return senders.Spec{Secrets: []string{secret}, Proof: &senders.Proof{
+		Algorithm: "hmac-sha256", Header: senders.Names{"x-signature"}, Encoding: "hex", Signed: parts,
+	}}
+}
+
+// Whoever checks a saved request must know the URL if the sender signs it.
+func TestSignsURL(t *testing.T) {
+	for preset, want := range map[string]bool{"twilio": true, "hubspot": true, "square": true, "github": false, "stripe": false, "basic-auth": false} {
+		sender, err := senders.New(senders.Spec{Preset: preset, Secrets: []string{"the-secret-that-nobody-may-see"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sender.SignsURL(); got != want {
+			t.Errorf("%s: %v", preset, got)
 		}
 	}
 }

@@ -67,6 +67,12 @@ var table = func() map[string]*row {
 	return all
 }()
 
+// IsPreset reports whether there is a preset of this name.
+func IsPreset(name string) bool {
+	_, found := table[name]
+	return found
+}
+
 // rowOf returns the row of a spec: that of its preset, or one made of its own proof. It
 // is nil if there is none.
 func rowOf(s Spec, m *mistakes) *row {
@@ -83,7 +89,7 @@ func rowOf(s Spec, m *mistakes) *row {
 		}
 		return &row{Name: OwnProof, Title: "your own sender", Many: true, Ways: []Proof{*s.Proof}, Needs: "the secret that it signs with"}
 	case s.Preset == "":
-		m.add("preset", "missing: name a preset such as github, or describe the proof")
+		m.add("preset", "is missing: name a preset such as github, or describe the proof")
 		return nil
 	}
 	found, ok := table[s.Preset]
@@ -104,7 +110,7 @@ func (r *row) newProver(s Spec, keys *Keys, m *mistakes) prover {
 		ways = slices.Clone(ways)
 		ways[0].Header = Names{cmpOr(s.Header, r.HeaderDefault)}
 	}
-	return newProofs(ways, s.Secrets, m)
+	return newProofs(ways, s, m)
 }
 
 // nearest names the presets that somebody may have meant.

@@ -10,10 +10,10 @@ import (
 var jobPresets = []row{
 	{
 		Name: "standard-webhooks", Title: "Standard Webhooks (Svix, Clerk, Resend and others)", Many: true,
-		Ways:     append(standardWebhooks("webhook"), standardWebhooks("svix")...),
-		Needs:    "the secret, with or without whsec_, or the public key, which begins with whpk_",
-		Event:    rules.EventSpec{ID: "headers[?'webhook-id'].or(headers[?'svix-id'])", Type: "body.type"},
-		Outcomes: anyEvent,
+		Ways:  append(standardWebhooks("webhook"), standardWebhooks("svix")...),
+		Needs: "the secret, with or without whsec_, or the public key, which begins with whpk_",
+		// No outcomes: Svix, Clerk and Resend have one secret for all events of an account.
+		Event: rules.EventSpec{ID: "headers[?'webhook-id'].or(headers[?'svix-id'])", Type: "body.type"},
 	},
 	{
 		Name: "replicate", Title: "Replicate", Needs: "the webhook signing key of your account",

@@ -13,12 +13,10 @@ func (t *Timestamp) parse(text string) (at time.Time, ok bool) {
 		at, err := time.Parse(time.RFC3339, text)
 		return at, err == nil && len(text) <= 64
 	}
-	// Only digits: a sign or a space would be another text for the same time.
-	if text == "" || len(text) > 15 || strings.Trim(text, "0123456789") != "" {
-		return time.Time{}, false
-	}
+	// A sign, a space or a zero in front would be another text for the same time. Without
+	// them, all times within the tolerance have one length, so it is certain where they end.
 	number, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
+	if err != nil || len(text) > 15 || strconv.FormatInt(number, 10) != text || number < 0 {
 		return time.Time{}, false
 	}
 	if t.Unit == unitMillis {

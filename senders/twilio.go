@@ -1,26 +1,29 @@
 package senders
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // Twilio signs with HMAC-SHA1, which is not broken
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"mime"
 	"net/url"
 	"slices"
 	"strings"
-
-	"callback-relay/rules"
 )
 
 // twilio checks signatures of Twilio: HMAC-SHA1 over the URL, followed by the name and
 // values of each field of a form, sorted. For any other body, the URL holds its SHA-256
 // in the parameter bodySHA256.
-type twilio struct{ keys []hmacKey }
+type twilio struct {
+	keys     []hmacKey
+	urlGiven bool // by the spec, so it is not as the post arrived
+}
 
 func newTwilio(s Spec, _ *Keys, _ *mistakes) prover {
-	var t twilio
+	t := twilio{urlGiven: s.URL != ""}
 	for _, secret := range s.Secrets {
 		t.keys = append(t.keys, hmacKey{[]byte(secret), sha1.New})
 	}
@@ -43,7 +46,7 @@ func (t twilio) prove(_ context.Context, r Request) ([]byte, error) {
 	if err != nil || len(signature) != sha1.Size {
 		return nil, unproven(Malformed, "the value of the header "+twilioSignature+" is not a signature of Twilio")
 	}
-	fields, err := twilioFields(r)
+	fields, err := t.fields(r)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +60,26 @@ func (t twilio) prove(_ context.Context, r Request) ([]byte, error) {
 	return nil, unproven(Signature, "the signature in the header "+twilioSignature+" was made with another auth token, for another URL or over other fields")
 }
 
-// twilioFields returns what is signed after the URL.
-func twilioFields(r Request) ([]byte, error) {
+// fields returns what is signed after the URL, and checks that both are beyond doubt.
+func (t twilio) fields(r Request) ([]byte, error) {
+	form, err := twilioForm(r)
+	if err != nil {
+		return nil, err
+	}
+	chosen := r.URL // by the poster
+	if t.urlGiven {
+		chosen = ""
+	}
+	fields := twilioFields(form)
+	if failure := cmp.Or(checkTwilioFields(chosen, form, fields), checkURL(chosen)); failure != nil {
+		return nil, failure
+	}
+	return twilioText(fields), nil
+}
+
+// twilioForm returns the form whose fields are signed after the URL. There is none if the
+// URL has the digest of the body.
+func twilioForm(r Request) (url.Values, error) {
 	if digests := r.Query["bodySHA256"]; len(digests) == 1 {
 		got := sha256.Sum256(r.Body)
 		if !hmac.Equal([]byte(strings.ToLower(digests[0])), []byte(hex.EncodeToString(got[:]))) {
@@ -77,20 +98,28 @@ func twilioFields(r Request) ([]byte, error) {
 	if err != nil {
 		return nil, unproven(Malformed, "the body is not a form as Twilio writes it")
 	}
-	var signed []byte
-	names := make([]string, 0, len(form))
-	for name := range form {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		values := slices.Clone(form[name])
-		slices.Sort(values)
-		for _, value := range slices.Compact(values) {
-			signed = append(append(signed, name...), value...)
+	return form, nil
+}
+
+// twilioFields returns the fields of a form in the order in which they are signed. A value
+// that a field has twice is signed once.
+func twilioFields(form url.Values) []twilioField {
+	var fields []twilioField
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		for _, value := range slices.Compact(slices.Sorted(slices.Values(form[name]))) {
+			fields = append(fields, twilioField{name, value})
 		}
 	}
-	return signed, nil
+	return fields
+}
+
+// twilioText returns the text that fields are signed as.
+func twilioText(fields []twilioField) []byte {
+	var text []byte
+	for _, f := range fields {
+		text = append(append(text, f.name...), f.value...)
+	}
+	return text
 }
 
 // twilioURLs returns the forms of the URL that Twilio may have signed. Its own libraries
@@ -118,33 +147,4 @@ func twilioURLs(r Request) []string {
 		}
 	}
 	return all
-}
-
-// What the events of Twilio are called: each kind of callback names its thing and its
-// status differently, and those of recordings and transcriptions also have the status
-// of their call.
-const (
-	twilioStatus = "has(body.MessageStatus) ? body.MessageStatus : has(body.RecordingStatus) ? body.RecordingStatus : " +
-		"has(body.TranscriptionStatus) ? body.TranscriptionStatus : body.CallStatus"
-	ofCall = "!has(body.RecordingStatus) && !has(body.TranscriptionStatus) && "
-)
-
-// twilioID is of a thing and its status.
-var twilioID = "has(body.MessageStatus) ? " + joined("body.MessageSid", "body.MessageStatus") +
-	" : has(body.RecordingStatus) ? " + joined("body.RecordingSid", "body.RecordingStatus") +
-	" : has(body.TranscriptionStatus) ? " + joined("body.TranscriptionSid", "body.TranscriptionStatus") +
-	" : " + joined("body.CallSid", "body.CallStatus")
-
-// twilioOutcomes are the final statuses of messages, recordings, transcriptions and
-// calls. All others, such as queued, sent and read, come before or after those.
-var twilioOutcomes = []rules.Outcome{
-	{When: "body.MessageStatus == 'delivered'", Do: rules.Succeed},
-	{When: "body.MessageStatus == 'undelivered'", Do: rules.Fail, Error: "Twilio.Undelivered", Cause: "/ErrorCode"},
-	{When: "body.MessageStatus == 'failed'", Do: rules.Fail, Error: "Twilio.Failed", Cause: "/ErrorCode"},
-	{When: "body.RecordingStatus == 'completed'", Do: rules.Succeed},
-	{When: "body.RecordingStatus in ['failed', 'absent']", Do: rules.Fail, Error: "Twilio.RecordingFailed", Cause: "/RecordingStatus"},
-	{When: "body.TranscriptionStatus == 'completed'", Do: rules.Succeed},
-	{When: "body.TranscriptionStatus == 'failed'", Do: rules.Fail, Error: "Twilio.TranscriptionFailed", Cause: "/TranscriptionStatus"},
-	{When: ofCall + "body.CallStatus == 'completed'", Do: rules.Succeed},
-	{When: ofCall + "body.CallStatus in ['busy', 'failed', 'no-answer', 'canceled']", Do: rules.Fail, Error: "Twilio.CallFailed", Cause: "/CallStatus"},
 }

@@ -3,6 +3,7 @@ package senders_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"strings"
 	"testing"
 
 	"callback-relay/programs"
@@ -73,13 +74,63 @@ func TestTwilioJSON(t *testing.T) {
 		"no digest":           {"?a=1", anyBody, "application/json", senders.Digest},
 		"two digests":         {"?bodySHA256=" + digest + "&bodySHA256=" + digest, anyBody, "application/json", senders.Digest},
 		"an empty digest":     {"?bodySHA256=", anyBody, "application/json", senders.Digest},
-		"JSON called a form":  {"?a=1", `{"MessageStatus":"delivered"}`, formType, senders.Signature},
+		"JSON called a form":  {"?a=1", `{"MessageStatus":"delivered"}`, formType, senders.Malformed},
 		"a form called JSON":  {"?a=1", "MessageStatus=delivered", "application/json", senders.Digest},
 		"a form of bad signs": {"?a=1", "MessageStatus=%zz", formType, senders.Malformed},
 	} {
 		url := "https://r.example/c/1" + c.query
 		v := vector{Sender: "twilio", Secret: token, Body: c.body, URL: url, ContentType: c.contentType, Headers: map[string]string{
 			"X-Twilio-Signature": base64.StdEncoding.EncodeToString(opensslHMAC(t, "sha1", hex.EncodeToString([]byte(token)), url)),
+		}}
+		if got := reasonOf(t, v.check(t)); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// Row 99: Twilio signs names and values as one text. What somebody writes into a message
+// cannot become a status, a digest or a part of the URL.
+func TestTwilioBorders(t *testing.T) {
+	programs.Need(t, "openssl")
+	const (
+		token = "12345"
+		link  = "https://r.example/c/1"
+	)
+	digest := hex.EncodeToString(openssl(t, anyBody, "dgst", "-sha256", "-binary"))
+	for name, c := range map[string]struct {
+		signed    string // after the link
+		url, body string
+		want      senders.Reason
+	}{
+		"a message":                 {"AccountSidAC1BodyHiFrom+1MessageSidSM1SmsStatusreceived", "", "AccountSid=AC1&Body=Hi&From=%2B1&MessageSid=SM1&SmsStatus=received", ""},
+		"a recording":               {"AccountSidAC1CallSidCA1RecordingSidRE1RecordingStatuscompleted", "", "AccountSid=AC1&CallSid=CA1&RecordingSid=RE1&RecordingStatus=completed", ""},
+		"a call":                    {"AccountSidAC1CallSidCA1CallStatusno-answerDialCallSidCA2DialCallStatusbusy", "", "AccountSid=AC1&CallSid=CA1&CallStatus=no-answer&DialCallSid=CA2&DialCallStatus=busy", ""},
+		"a call in a message":       {"AccountSidAC1BodyHiCallStatuscompletedFrom+1MessageSidSM1", "", "AccountSid=AC1&Body=Hi&CallStatus=completed&From=%2B1&MessageSid=SM1", senders.Malformed},
+		"a status, the rest hidden": {"AccountSidAC1BodyHiMessageStatusdeliveredZFrom+1MessageSidSM1", "", "AccountSid=AC1&Body=Hi&MessageStatus=delivered&Z=From%2B1MessageSidSM1", senders.Malformed},
+		"a status with more":        {"AccountSidAC1CallSidCA1CallStatuscompletedTo+1", "", "AccountSid=AC1&CallSid=CA1&CallStatus=completedTo%2B1", senders.Malformed},
+		"a part of a name":          {"?a=AccountSidAC1", "", "?a=AccountSidAC1", senders.Malformed},
+		"no name":                   {"?a=1", "?", "a=%3D1&=x", senders.Malformed},
+		"in the path":               {"AccountSidAC1BodyMessageStatusdelivered", "AccountSidAC1Body", "MessageStatus=delivered", senders.Malformed},
+		"in the query":              {"?a=1AccountSidAC1BodyMessageStatusdelivered", "?a=1AccountSidAC1Body", "MessageStatus=delivered", senders.Malformed},
+		"a digest in a message":     {"?a=1AccountSidAC1Bodyx&bodySHA256=" + digest + "&From1", "?a=1AccountSidAC1Bodyx&bodySHA256=" + digest + "&From1", anyBody, senders.Malformed},
+		"a digest":                  {"?bodySHA256=" + digest, "?bodySHA256=" + digest, anyBody, ""},
+		"a name that hides fields":  {"BodyHiMessageStatusdeliveredNFrom+1FromCountryDEMessageSidSM1To+2", "", "Body=Hi&MessageStatus=delivered&NFrom=%2B1F&romCountryDEMessageSidSM1To=%2B2", senders.Malformed},
+		"a status in a name":        {"CallSidCA1CallStatuscompletedRecordingSidRE1RecordingStatusfailedRecordingUrlhttps", "", "CallSid=CA1&CallStatus=completed&RecordingSidRE1RecordingStatusfailedRecordingUrl=https", senders.Malformed},
+		"an id with more":           {"CallSidCA1CallStatusin-progressDialCallStatuscompleted", "", "CallSid=CA1CallStatusin-progressDial&CallStatus=completed", senders.Malformed},
+		"a call that dialled":       {"CallSidCA1DialCallStatuscompleted", "", "CallSid=CA1Dial&CallStatus=completed", senders.Malformed},
+		"a name cut in two":         {"AccountSidAC1MessageStatusfailed", "", "AccountSid=AC1&MessageStat=usfailed", senders.Malformed},
+		"a name cut by the URL":     {"?a=AccountSidAC1CallStatusbusy", "?a=Account", "S=idAC1&aCallStatus=busy", senders.Malformed},
+		"a status cut":              {"AccountSidAC1MessageStatusundelivered", "", "AccountSid=AC1&MessageStatus=undeliver&ed=", senders.Malformed},
+		"an id cut":                 {"CallSidCA123CallStatusbusy", "", "CallSid=CA123Ca&llStatus=busy", senders.Malformed},
+		"a status twice":            {"AccountSidAC1MessageStatusfailed", "", "AccountSid=AC1&MessageStatus=failed&MessageStatus=failed", senders.Malformed},
+		"a long name":               {strings.Repeat("A", 65) + "1", "", strings.Repeat("A", 65) + "=1", senders.Malformed},
+		"fields that people add":    {"CallSidCA1CallStatusringingSipHeader_X-A1agent_id7orderb", "", "CallSid=CA1&CallStatus=ringing&SipHeader_X-A=1&agent_id=7&order=b", ""},
+		"a field after a status":    {"MessageSidSM1MessageStatusdeliveredloan42", "", "MessageSid=SM1&MessageStatus=delivered&loan=42", ""},
+		"a new status":              {"MessageSidSM1MessageStatusheld-backTo+1", "", "MessageSid=SM1&MessageStatus=held-back&To=%2B1", ""},
+		"what no URL has":           {"?a={}", "?a={}", "", senders.Malformed},
+	} {
+		v := vector{Sender: "twilio", Secret: token, Body: c.body, URL: link + c.url, ContentType: formType, Headers: map[string]string{
+			"X-Twilio-Signature": base64.StdEncoding.EncodeToString(opensslHMAC(t, "sha1", hex.EncodeToString([]byte(token)), link+c.signed)),
 		}}
 		if got := reasonOf(t, v.check(t)); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

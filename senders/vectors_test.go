@@ -248,3 +248,17 @@ func TestPresets(t *testing.T) {
 		t.Errorf("%d presets", len(seen))
 	}
 }
+
+// Only senders whose URL and secret can be those of one job have default outcomes. Of the
+// others, a proven event may be about anything in the account.
+func TestPresetsWithOutcomes(t *testing.T) {
+	var got []string
+	for _, p := range senders.Presets() {
+		if p.Outcomes != nil {
+			got = append(got, p.Name)
+		}
+	}
+	if want := []string{"replicate", "twilio", "docusign", "header-secret", "basic-auth", "fal", "eventbridge"}; !slices.Equal(got, want) {
+		t.Errorf("%v have default outcomes, want %v", got, want)
+	}
+}

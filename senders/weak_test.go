@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,7 @@ func TestDropboxSign(t *testing.T) {
 		"beside another":          {part("a", "1") + part("json", event("1700000000", "signed")) + "--X--", ""},
 		"another type":            {part("json", event("1700000000", "declined")) + "--X--", senders.Signature},
 		"divided elsewhere":       {part("json", event("1700000000s", "igned")) + "--X--", senders.Malformed},
+		"divided in the time":     {part("json", event("170000000", "0signed")) + "--X--", senders.Malformed},
 		"given twice":             {part("json", event("1700000000", "signed")) + part("json", event("1700000000", "signed")) + "--X--", senders.Malformed},
 		"a type that comes twice": {part("json", strings.Replace(event("1700000000", "signed"), `"event_type"`, `"event_type":"declined","event_type"`, 1)) + "--X--", senders.Malformed},
 		"no field":                {part("a", "1") + "--X--", senders.Malformed},
@@ -202,4 +204,45 @@ func TestSharedValues(t *testing.T) {
 	if got := reasonOf(t, sender.Check(t.Context(), senders.Request{Header: twice, Body: []byte("{}")})); got != senders.Malformed {
 		t.Errorf("two headers: %q", got)
 	}
+}
+
+// Every preset says in which headers and parameters its sender posts a shared value, and so
+// does a proof of somebody's own.
+func TestSecretPlaces(t *testing.T) {
+	type places struct{ headers, parameters []string }
+	want := map[string]places{
+		"gitlab": {headers: []string{"x-gitlab-token"}}, "header-secret": {headers: []string{"x-callback-secret"}},
+		"basic-auth": {headers: []string{"authorization"}}, "eventbridge": {headers: []string{"x-api-key"}},
+		"cloudevents": {headers: []string{"authorization"}, parameters: []string{"access_token"}},
+		"event-grid":  {headers: []string{"x-event-grid-secret"}}, "telegram": {headers: []string{"x-telegram-bot-api-secret-token"}},
+	}
+	check := func(name string, spec senders.Spec, want places) {
+		t.Helper()
+		sender, err := senders.New(spec)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		headers, parameters := sender.SecretPlaces()
+		if !slices.Equal(headers, want.headers) || !slices.Equal(parameters, want.parameters) {
+			t.Errorf("%s: %q and %q, want %q", name, headers, parameters, want)
+		}
+	}
+	for _, p := range senders.Presets() {
+		spec := senders.Spec{Preset: p.Name, Secrets: []string{tokenHex + "0011223344556677"}}
+		switch p.Name {
+		case "sns":
+			spec.Account, spec.Secrets = snsTopic, nil
+		case "fal":
+			spec.Account, spec.Secrets = falUser, nil
+		case "sendgrid":
+			spec.Secrets = []string{sendgridKey}
+		}
+		check(p.Name, spec, want[p.Name])
+	}
+	check("a signing token of GitLab", senders.Spec{Preset: "gitlab", Secrets: []string{"whsec_" + tokenText}}, places{})
+	check("both", senders.Spec{Preset: "gitlab", Secrets: []string{longText, "whsec_" + tokenText}}, want["gitlab"])
+	check("a chosen header", senders.Spec{Preset: "header-secret", Header: "X-Job", Secrets: []string{longText}}, places{headers: []string{"x-job"}})
+	check("own headers", sharedIn(longText, "X-Job", "X-Jobs-*"), places{headers: []string{"x-job", "x-jobs-*"}})
+	check("an own parameter", senders.Spec{Secrets: []string{longText}, Proof: &senders.Proof{Algorithm: "shared-secret", Query: "Key"}}, places{parameters: []string{"Key"}})
+	check("an own signature", signedOver(longText, "body"), places{})
 }

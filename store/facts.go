@@ -33,5 +33,6 @@ func factsIn(got reply, link *relay.LinkRef) relay.Facts {
 		ByExpiry: by == relay.ByExpiry, ByThisLink: link != nil && by == strconv.Itoa(int(link.Number)),
 		SameAnswer: got.holds("same"), Meanwhile: got.holds("meanwhile"),
 		LinkUnknown: got.holds("unknown"), LinkGuarded: got.holds("guarded"), LinkClosed: got.holds("closed"),
+		AnsweredEvent: got.text("event"),
 	}
 }

@@ -33,7 +33,7 @@ func (s *Store) guarded(op string, link relay.LinkRef, got reply) error {
 	if guard == nil {
 		return unexpected(op, link.ID, got)
 	}
-	return &relay.GuardedError{Guard: *guard, Facts: factsIn(got, &link)}
+	return &relay.GuardedError{Guard: *guard, Facts: factsIn(got, &link), Response: s.response(link, got)}
 }
 
 // guards returns the JSON of the guards that a registration asks for, by the number

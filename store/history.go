@@ -26,8 +26,12 @@ func (s *Store) Note(ctx context.Context, link relay.LinkRef, n relay.Note) erro
 	if n.EventID != "" {
 		event = base64.RawStdEncoding.EncodeToString(s.seal(link.ID, historyField, n.EventID))
 	}
+	rule := nothing
+	if n.Rule >= 0 {
+		rule = strconv.Itoa(n.Rule)
+	}
 	got, err := s.run(ctx, noteScript, []string{callbackKey(link.ID)},
-		strconv.Itoa(int(link.Number)), n.Verdict, reason, n.Bytes, event)
+		strconv.Itoa(int(link.Number)), n.Verdict, reason, n.Bytes, event, rule)
 	if err != nil {
 		return fmt.Errorf("note %s: %w", link.ID, err)
 	}
@@ -58,7 +62,10 @@ func (s *Store) History(ctx context.Context, id relay.CallbackID) ([]relay.Histo
 
 // historyEntry reads the fields of one line. A line that cannot be read is left out.
 func (s *Store) historyEntry(id relay.CallbackID, asked spec, fields []string) (relay.HistoryEntry, bool) {
-	const columns = 8
+	const columns = 9
+	if len(fields) == columns-1 { // there is no rule
+		fields = append(fields, nothing)
+	}
 	if len(fields) != columns {
 		return relay.HistoryEntry{}, false
 	}
@@ -68,8 +75,11 @@ func (s *Store) historyEntry(id relay.CallbackID, asked spec, fields []string) (
 		}
 	}
 	entry := relay.HistoryEntry{
-		Note: relay.Note{Verdict: fields[4], Reason: fields[5], Bytes: int(number(fields[6]))},
+		Note: relay.Note{Verdict: fields[4], Reason: fields[5], Bytes: int(number(fields[6])), Rule: -1},
 		At:   millis(fields[0]), Last: millis(fields[1]), Count: int(number(fields[2])),
+	}
+	if fields[8] != "" {
+		entry.Rule = int(number(fields[8]))
 	}
 	if fields[3] != "" {
 		entry.Link = asked.author(fields[3])

@@ -3,10 +3,15 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"callback-relay/api"
-	"callback-relay/config"
+	"callback-relay/handlers"
+	"callback-relay/relay"
 )
 
 // addLinkCommand adds or replaces one link.
@@ -23,19 +28,15 @@ type addLinkCommand struct {
 
 // Run implements the command.
 func (c *addLinkCommand) Run(ctx context.Context, t terminal) error {
-	relay, err := c.connect()
+	client, err := c.connect()
 	if err != nil {
 		return err
 	}
-	request := api.AddLinkRequest{Name: c.Link}
-	if c.From != "" {
-		if err := readRequest(c.From, &request.LinkRequest, `a link in JSON, such as {"type":"approval","approver":"Dana Okafor"}`); err != nil {
-			return &config.Mistake{Setting: "--from", Problem: err.Error()}
-		}
+	request, err := c.request()
+	if err != nil {
+		return err
 	}
-	request.Type, request.Approver = cmp.Or(c.Type, request.Type), cmp.Or(c.Approver, request.Approver)
-	request.Page, request.Title = c.Page || request.Page, cmp.Or(c.Title, request.Title)
-	link, err := relay.AddLink(ctx, c.ID, request)
+	link, err := client.AddLink(ctx, c.ID, request)
 	if err != nil {
 		return explain(err)
 	}
@@ -45,4 +46,33 @@ func (c *addLinkCommand) Run(ctx context.Context, t terminal) error {
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	showLink(w, c.Link, link)
 	return w.Flush()
+}
+
+// request returns the link that the file and the flags describe.
+func (c *addLinkCommand) request() (api.AddLinkRequest, error) {
+	request := api.AddLinkRequest{Name: c.Link}
+	if c.From != "" {
+		err := readRequest("--from", c.From, func(text []byte) error {
+			if err := checkLink(text); err != nil {
+				return err
+			}
+			return json.Unmarshal(text, &request.LinkRequest)
+		})
+		if err != nil {
+			return request, err
+		}
+	}
+	request.Type, request.Approver = cmp.Or(c.Type, request.Type), cmp.Or(c.Approver, request.Approver)
+	request.Page, request.Title = c.Page || request.Page, cmp.Or(c.Title, request.Title)
+	return request, nil
+}
+
+// checkLink checks the fields of a link, as those of the only link of a registration.
+func checkLink(text []byte) error {
+	_, err := handlers.ParseRegistration(slices.Concat([]byte(`{"links":{"link":`), text, []byte(`}}`)))
+	if wrong, ok := errors.AsType[*relay.InvalidFieldError](err); ok {
+		field := strings.TrimPrefix(strings.TrimPrefix(wrong.Field, "links."), "link.")
+		return &relay.InvalidFieldError{Field: field, Problem: wrong.Problem}
+	}
+	return err
 }

@@ -86,7 +86,7 @@ type extendCommand struct {
 	remote
 	ID string `arg:"" help:"The callback's id."`
 	In string `help:"How long the callback may wait from now, such as 90m, 24h or 7d." placeholder:"DURATION" xor:"deadline" required:""`
-	At string `help:"Until when the callback may wait, such as 2030-01-31T12:00:00Z." placeholder:"TIME" xor:"deadline" required:""`
+	At string `help:"Until when the callback may wait, as YYYY-MM-DDThh:mm:ssZ; at most a year from now." placeholder:"TIME" xor:"deadline" required:""`
 }
 
 // Run implements the command.
@@ -257,7 +257,8 @@ func (r *remote) show(out io.Writer, cb api.Callback) error {
 	return w.Flush()
 }
 
-// showLink prints a link as one table row, and its code as another.
+// showLink prints a link as one table row, and what belongs to it, if the relay chose it,
+// as others.
 func showLink(w io.Writer, name string, link api.Link) {
 	about := link.Type
 	if link.Page && link.Type != api.LinkApproval { // an approval is always a page
@@ -270,6 +271,9 @@ func showLink(w io.Writer, name string, link api.Link) {
 		about += ", closed"
 	}
 	fmt.Fprintf(w, "%s (%s)\t%s\n", name, about, link.URL)
+	if link.Secret != "" {
+		fmt.Fprintf(w, "secret (%s)\t%s\n", name, link.Secret)
+	}
 	if link.Code != "" {
 		fmt.Fprintf(w, "%s's code\t%s (send it separately from the link)\n", name, link.Code)
 	}

@@ -135,7 +135,8 @@ func (c *configFile) compare() {
 
 // reload reads the file again. If it has a mistake, nothing changes.
 func (c *configFile) reload() {
-	if c.read == nil {
+	if c.read == nil { // only a signal can ask for it
+		c.log.Info("SIGHUP changes nothing: there is no configuration file")
 		return
 	}
 	before := c.read.Digest
@@ -143,8 +144,10 @@ func (c *configFile) reload() {
 	c.read, c.waiting = f, config.Digest{}
 	c.warn(checkConfigFile, firstOf(err))
 	switch {
-	case f.Digest == before: // a signal came, and nothing has changed
+	case f.Digest == before && err == nil: // a signal came, and nothing has changed
 		c.log.Info("configuration file unchanged", "file", f.Path)
+	case f.Digest == before:
+		c.log.Warn("configuration file unchanged, and it still has mistakes", "file", f.Path)
 	case err == nil:
 		c.use(f)
 	default:

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -191,7 +192,7 @@ func TestConfigFileGoesWrong(t *testing.T) {
 			c.wantProven("old")
 			c.wantWarning(checkConfigFile, `config\.yaml:1:30: senders\.payments\.preset: "strip" is unknown.* \(and 1 more`)
 			c.must(c.cmd.Process.Signal(syscall.SIGHUP)) // the same mistakes are not logged again
-			c.eventually("nothing has changed", func() bool { return c.logged(`"msg":"configuration file unchanged"`) == 1 })
+			c.eventually("nothing has changed", func() bool { return c.logged(`"msg":"configuration file unchanged, and it still has mistakes"`) == 1 })
 			c.wantWarning(checkConfigFile, "is unknown")
 
 			c.secrets("{file: old}, {file: gone}")
@@ -238,6 +239,21 @@ func TestSenderIsNotConfigured(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	c.wantWarning(checkSenders, "")
+}
+
+// Operators send SIGHUP to all replicas: one without a configuration file goes on.
+func TestSIGHUPWithoutAFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, startStandalone(t), 0)
+	p := w.launch()
+	w.must(p.cmd.Process.Signal(syscall.SIGHUP))
+	w.eventually("the signal is logged", func() bool { return strings.Contains(p.log.String(), "SIGHUP changes nothing") })
+	response, err := w.http.RoundTrip(httptest.NewRequest(http.MethodGet, "http://"+p.private+"/healthz", nil))
+	w.must(err)
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("healthz: %d", response.StatusCode)
+	}
+	w.must(response.Body.Close())
 }
 
 // A content that changes from one comparison to the next is not used, since somebody may

@@ -12,16 +12,18 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"callback-relay/api"
 	"callback-relay/config"
+	"callback-relay/handlers"
 )
 
 // createCommand registers a task token.
 type createCommand struct {
 	remote
 	ExpiresIn string            `help:"How long the callback may wait, such as 90m, 24h or 7d. Without it, the relay's default." placeholder:"DURATION"`
-	ExpiresAt string            `help:"Until when the callback may wait, such as 2030-01-31T12:00:00Z." placeholder:"TIME"`
+	ExpiresAt string            `help:"Until when the callback may wait, as YYYY-MM-DDThh:mm:ssZ; at most a year from now." placeholder:"TIME"`
 	OnExpiry  string            `help:"What happens then: fail fails the task, ignore sends nothing to it." placeholder:"fail|ignore"`
 	Tag       map[string]string `help:"Tag for finding the callback, as key=value. May be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
 	Link      map[string]string `help:"Link to make, as name=webhook, name=heartbeat or name=approval. May be repeated. Without it, one webhook named default." placeholder:"NAME=TYPE" mapsep:"none"`
@@ -56,8 +58,14 @@ func (c *createCommand) Run(ctx context.Context, t terminal) error {
 func (c *createCommand) request() (api.CreateRequest, error) {
 	var request api.CreateRequest
 	if c.From != "" {
-		if err := readRequest(c.From, &request, `a registration in JSON, such as {"links":{"dana":{"type":"approval"}}}`); err != nil {
-			return request, &config.Mistake{Setting: "--from", Problem: err.Error()}
+		err := readRequest("--from", c.From, func(text []byte) error {
+			if _, err := handlers.ParseRegistration(text); err != nil {
+				return err
+			}
+			return json.Unmarshal(text, &request)
+		})
+		if err != nil {
+			return request, err
 		}
 	}
 	at, err := parseTime("--expires-at", c.ExpiresAt)
@@ -86,33 +94,44 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 	return request, nil
 }
 
-// readRequest reads a JSON file into a value; wanted describes the value for
-// errors. An error names the wrong field, and shows no content of the file.
-func readRequest(path string, into any, wanted string) error {
+// readRequest reads the JSON file that a flag names, and passes its object to parse, which
+// checks the fields. The error says where the file is wrong: by line and column, or as parse
+// says it.
+func readRequest(flag, path string, parse func(text []byte) error) error {
+	wrong := func(at, problem string) error {
+		return &config.Mistake{Setting: flag, Problem: path + at + ": " + problem}
+	}
 	text, err := os.ReadFile(path) //nolint:gosec // the user of the command names the file
 	if err != nil {
-		return config.WithoutPath(err)
+		return wrong("", config.WithoutPath(err).Error())
 	}
-	decoder := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff")))) // PowerShell writes a byte order mark
-	decoder.DisallowUnknownFields()
-	err = decoder.Decode(into)
-	if err == nil {
-		if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-			return errors.New("has more than " + wanted)
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // PowerShell writes a byte order mark
+	if before, problem := beforeMistake(text); problem != "" {
+		line := 1 + bytes.Count(before, []byte("\n"))
+		column := 1 + utf8.RuneCount(before[1+bytes.LastIndexByte(before, '\n'):])
+		return wrong(fmt.Sprintf(":%d:%d", line, column), problem)
+	}
+	if bytes.TrimSpace(text)[0] != '{' { // it is JSON, so it is not empty
+		return wrong("", "must be an object")
+	}
+	if err := parse(text); err != nil {
+		return wrong("", strings.Join(texts(err), "; "))
+	}
+	return nil
+}
+
+// beforeMistake returns what is before the first byte that is wrong in a JSON text, and what
+// is wrong with it; "" if nothing is.
+func beforeMistake(text []byte) (before []byte, problem string) {
+	for at, char := range string(text) {
+		if char == utf8.RuneError && !bytes.HasPrefix(text[at:], []byte("\ufffd")) {
+			return text[:at], "is not UTF-8; save the file in that encoding"
 		}
-		return nil
 	}
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("has the wrong type of value for %s", cmp.Or(wrong.Field, "the whole file"))
+	if syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(text, &json.RawMessage{})); ok {
+		return text[:max(0, syntax.Offset-1)], "is not one JSON value; look for a missing or extra quote, comma or bracket here"
 	}
-	if _, ok := errors.AsType[*time.ParseError](err); ok {
-		return errors.New("has an expiresAt that is not a time such as 2030-01-31T12:00:00Z")
-	}
-	// The one error of the decoder that has no type.
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("has an unknown field: %s", name)
-	}
-	return errors.New("is not " + wanted)
+	return text, ""
 }
 
 // parseTime reads the time of a flag; nil for none.

@@ -25,32 +25,53 @@ func registrationFile(t *testing.T, content string) string {
 	return path
 }
 
-// TestFromMistakes: an error says what is wrong with a file, and shows nothing of
-// its content.
+// TestFromMistakes: an error says where a file is wrong, and shows no value of it.
 func TestFromMistakes(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ name, content, want string }{
-		{"empty", ``, "is not a registration in JSON"},
-		{"not JSON", `links: CANARY`, "is not a registration in JSON"},
-		{"cut off", `{"links":{"CANARY":`, "is not a registration in JSON"},
-		{"a list", `["CANARY"]`, "has the wrong type of value for the whole"},
-		{"another registration behind it", `{"onExpiry":"fail"} {"onExpiry":"CANARY"}`, "has more than a registration in JSON"},
-		{"a brace behind it", `{"onExpiry":"CANARY"}}`, "has more than a registration in JSON"},
-		{"field that is not known", `{"approvals":{"title":"CANARY"}}`, `has an unknown field: "approvals"`},
-		{"field of a link that is not known", `{"links":{"a":{"type":"approval","aprover":"CANARY"}}}`, `has an unknown field: "aprover"`},
-		{"field of the wrong type", `{"approval":{"required":"CANARY"}}`, "has the wrong type of value for approval.required"},
-		{"time that is none", `{"expiresAt":"CANARY"}`, "has an expiresAt that is not a time such as 2030-01-31T12:00:00Z"},
+	create := func(path string) error {
+		_, err := (&createCommand{From: path}).request()
+		return err
+	}
+	addLink := func(path string) error {
+		_, err := (&addLinkCommand{Link: "a", From: path}).request()
+		return err
+	}
+	const broken = "is not one JSON value; look for a missing or extra quote, comma or bracket here"
+	for _, c := range []struct {
+		name, content string
+		read          func(path string) error
+		want          string // behind the path, at least
+	}{
+		{"empty", ``, create, ":1:1: " + broken},
+		{"not JSON", `links: CANARY`, create, ":1:1: " + broken},
+		{"cut off", `{"links":{"CANARY":`, create, ":1:19: " + broken},
+		{"in another line", "{\"onExpiry\": \"fail\",\n \"tags\": {\"CANÄRY\": \"1\",}}", create, ":2:25: " + broken},
+		{"behind a byte order mark", "\ufeff{,}", create, ":1:2: " + broken},
+		{"no UTF-8", "{\"a\":\n\"\xff\"}", create, ":2:2: is not UTF-8; save the file"},
+		{"the character that stands for broken ones", "{\"onExpiry\":\"\ufffd\",}", create, ":1:17: " + broken},
+		{"another registration behind it", `{"onExpiry":"fail"} {"onExpiry":"CANARY"}`, create, ":1:21: " + broken},
+		{"a list", `["CANARY"]`, create, ": must be an object"},
+		{"field that is not known", `{"approvals":{"title":"CANARY"}}`, create, ": approvals: is not a known field"},
+		{"field of a sender that is not known", `{"links":{"a":{"type":"webhook","sender":{"sekret":"CANARY"}}}}`, create, ": links.a.sender.sekret: is not a known field"},
+		{"field of the wrong type", `{"approval":{"required":"CANARY"}}`, create, ": approval.required: must be a whole number"},
+		{"time that is none", `{"expiresAt":"CANARY"}`, create, ": expiresAt: must be an RFC 3339 time such as "},
+		{"link: cut off", `{"type": `, addLink, ":1:9: " + broken},
+		{"link: a list", `["CANARY"]`, addLink, ": must be an object"},
+		{"link: wrong type", `{"type":7}`, addLink, ": type: must be a string"},
+		{"link: not known", `{"aprover":"CANARY"}`, addLink, ": aprover: is not a known field"},
+		{"link: sender", `{"type":"webhook","sender":["CANARY"]}`, addLink, ": sender: must be the name of a configured sender"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := (&createCommand{From: registrationFile(t, c.content)}).request()
+			path := registrationFile(t, c.content)
+			err := c.read(path)
 			wrong, ok := errors.AsType[*config.Mistake](err)
-			if !ok || wrong.Setting != "--from" || !strings.HasPrefix(wrong.Problem, c.want) || strings.Contains(wrong.Problem, "CANARY") {
+			if !ok || wrong.Setting != "--from" || !strings.HasPrefix(wrong.Problem, path+c.want) || strings.Contains(wrong.Problem, "CANARY") {
 				t.Errorf("got %v, want %s", err, c.want)
 			}
 		})
 	}
-	if _, err := (&createCommand{From: "no/such/file-CANARY"}).request(); exitCode(err) != exitUsage || strings.Contains(err.Error(), "CANARY") {
+	if err := create("no/such/file"); exitCode(err) != exitUsage || !strings.Contains(err.Error(), "--from: no/such/file: no such file") {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }

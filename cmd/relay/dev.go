@@ -43,6 +43,7 @@ type devCommand struct {
 type devRunCommand struct {
 	PublicListen  string `default:"127.0.0.1:8080" help:"Address and port of the public links. If this or the private port is in use, other ports are used."`
 	PrivateListen string `default:"127.0.0.1:8081" help:"Address and port of the private API."`
+	ConfigFile    string `env:"RELAY_CONFIG_FILE" help:"YAML file with the senders that registrations can name, as for 'relay serve'. It is read again when it changes." placeholder:"PATH"`
 	LogLevel      string `default:"warn" help:"debug, info, warn or error."`
 }
 
@@ -157,6 +158,7 @@ func (c *devRunCommand) config(world *devmode.World, listening ports, master, ap
 		RedisSettings: config.RedisSettings{RedisURL: config.Secret(world.RedisURL)},
 		Keys:          config.Secret(master),
 		APIKeys:       config.Secret("dev:" + hex.EncodeToString(hash[:])),
+		ConfigFile:    c.ConfigFile,
 		LogLevel:      c.LogLevel,
 		LogFormat:     string(config.LogText),
 	}.Parse()

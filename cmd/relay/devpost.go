@@ -39,7 +39,7 @@ const postTimeout = 30 * time.Second
 func (c *devPostCommand) Run(ctx context.Context, t terminal) error {
 	sample, err := samples.Load(c.Preset)
 	if err != nil {
-		return &config.Mistake{Setting: "PRESET", Problem: err.Error() + "; relay senders list shows all presets"}
+		return c.explain(err)
 	}
 	switch {
 	case c.List:
@@ -76,12 +76,21 @@ func (c *devPostCommand) Run(ctx context.Context, t terminal) error {
 	return nil
 }
 
+// explain says why there are no samples of the preset.
+func (c *devPostCommand) explain(err error) error {
+	_, known := senders.New(senders.Spec{Preset: c.Preset})
+	if wrong, ok := errors.AsType[*senders.SpecError](known); ok && wrong.Field == "preset" {
+		err = errors.New(wrong.Problem)
+	}
+	return &config.Mistake{Setting: "PRESET", Problem: err.Error()}
+}
+
 // events returns the events to post.
 func (c *devPostCommand) events(sample samples.Sample) ([]samples.Event, error) {
 	if c.Event != "" {
 		event, found := sample.Event(c.Event)
 		if !found {
-			return nil, &config.Mistake{Setting: "--event", Problem: "is not an event of " + c.Preset + "; --list shows all"}
+			return nil, &config.Mistake{Setting: "--event", Problem: fmt.Sprintf("%q is not an event of %s, which has %s", c.Event, c.Preset, eventNames(sample))}
 		}
 		return []samples.Event{event}, nil
 	}
@@ -90,6 +99,15 @@ func (c *devPostCommand) events(sample samples.Sample) ([]samples.Event, error) 
 		return sample.Events, nil
 	}
 	return sample.Events[:last+1], nil
+}
+
+// eventNames lists the events of a sample.
+func eventNames(sample samples.Sample) string {
+	var names []string
+	for _, e := range sample.Events {
+		names = append(names, e.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // sender returns the sender of the sample's registration, with the secret of the command
@@ -150,11 +168,24 @@ func (c *devPostCommand) post(ctx context.Context, out io.Writer, sample samples
 	}
 	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
-	fmt.Fprintf(out, "  < %d %s\n", response.StatusCode, bytes.TrimSpace(answer))
+	fmt.Fprintf(out, "  < %s\n", shownAnswer(event.Expected, response.StatusCode, bytes.TrimSpace(answer)))
 	if response.StatusCode == http.StatusUnauthorized {
 		fmt.Fprintln(out, "  The link must be registered with the secret that signs here: that of --registration, or give --secret.")
 	}
 	return response.StatusCode/100 == 2, err
+}
+
+// shownAnswer returns an answer in one line. The replies that some senders expect do not say
+// what became of the event, so the line has what the sample expects.
+func shownAnswer(want samples.Expected, status int, body []byte) string {
+	shown := fmt.Sprintf("%d %s", status, body)
+	if len(body) == 0 {
+		shown = fmt.Sprintf("%d, empty", status)
+	}
+	if want.Reply != nil && status == want.Status {
+		shown += " (expected: " + want.Verdict + ")"
+	}
+	return shown
 }
 
 // listSample lists the events of a sample.

@@ -27,18 +27,14 @@ func (c *historyCommand) Run(ctx context.Context, t terminal) error {
 		return printJSON(t.out, history)
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "LAST\tTIMES\tLINK\tVERDICT\tREASON\tEVENT\tBYTES")
+	fmt.Fprintln(w, "LAST\tTIMES\tLINK\tVERDICT\tOUTCOME\tREASON\tEVENT\tBYTES")
 	for _, e := range history.Entries {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%d\n", e.LastAt.Format(time.RFC3339), e.Count, e.Link, e.Verdict, e.Reason, printable(e.EventID), e.Bytes)
+		outcome := ""
+		if e.Outcome != nil {
+			outcome = fmt.Sprintf("outcomes[%d]", *e.Outcome)
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%d\n",
+			e.LastAt.Format(time.RFC3339), e.Count, e.Link, e.Verdict, outcome, e.Reason, printable(e.EventID), e.Bytes)
 	}
 	return w.Flush()
-}
-
-// printable shows a text of a sender without what could change the terminal.
-func printable(text string) string {
-	if text == "" {
-		return ""
-	}
-	quoted := fmt.Sprintf("%+q", text)
-	return quoted[1 : len(quoted)-1]
 }

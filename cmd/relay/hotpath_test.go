@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -62,6 +63,18 @@ func TestHotPath(t *testing.T) {
 	}
 	cost("event that is ignored", 2, 0, func() { w.wantTaken(pay(paymentStream[0]), paying, api.StatusIgnored, false) })
 	cost("event that answers", 3, 1, func() { w.wantTaken(pay(paymentStream[5]), paying, api.StatusDelivered, false) })
+	inChunks := func(c call) call { // without a length
+		c.body = io.MultiReader(c.body)
+		return c
+	}
+	chunked, payingInChunks := w.register(), w.register(payments)
+	cost("answer in chunks", 2, 1, func() {
+		w.wantTaken(w.send(r, inChunks(call{link: chunked.URL, body: strings.NewReader(`{"n":1}`)})), chunked, api.StatusDelivered, false)
+	})
+	cost("event in chunks that answers", 3, 1, func() {
+		event := paymentStream[5].call(t, payingInChunks.Links["paid"].URL)
+		w.wantTaken(w.send(r, inChunks(event)), payingInChunks, api.StatusDelivered, false)
+	})
 	forged := paymentStream[5].call(t, paying.Links["paid"].URL)
 	forged.header.Set("Stripe-Signature", "t=1,v1=00")
 	cost("event that is not proven", 2, 0, func() { w.wantProblem(w.send(r, forged), api.CodeUnproven) })
@@ -71,7 +84,7 @@ func TestHotPath(t *testing.T) {
 			w.wantProblem(w.post(publicURL+"/c/"+k, `{}`), api.CodeNotFound)
 		}
 	})
-	if got := w.steps.Calls().Of(standin.SendTaskSuccess); got != 3 {
-		t.Errorf("%d calls of SendTaskSuccess in all, want 3", got)
+	if got := w.steps.Calls().Of(standin.SendTaskSuccess); got != 5 {
+		t.Errorf("%d calls of SendTaskSuccess in all, want 5", got)
 	}
 }

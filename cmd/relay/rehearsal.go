@@ -15,48 +15,79 @@ import (
 	"callback-relay/senders"
 )
 
-// printRehearsal shows what would become of a post. It shows nothing of the secret.
-func printRehearsal(out io.Writer, guard relay.Guard, post relay.Post, r relay.Rehearsal, knowsOutcomes bool) {
+// rehearsalView shows what would become of a post. It shows nothing of the secret.
+type rehearsalView struct {
+	guard         relay.Guard
+	post          relay.Post
+	result        relay.Rehearsal
+	knowsOutcomes bool // what events mean to a task is known
+	signsURL      bool // the proof does not hold with another URL
+}
+
+// line writes one row.
+type line func(name, format string, args ...any)
+
+func (v rehearsalView) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
-	if guard.Inline != nil || guard.Sender != "" {
-		line("proof", "%s", proofOf(r))
-		line("url", "%s", cmp.Or(printable(post.URL), "not in the request; give --url if the sender signs it"))
+	if v.guard.Inline != nil || v.guard.Sender != "" {
+		line("proof", "%s", v.proof())
+		line("url", "%s", cmp.Or(printable(v.post.URL), "not in the request"))
 	}
 	ends := ""
-	if bytes.HasSuffix(post.Body, []byte("\n")) {
+	if bytes.HasSuffix(v.post.Body, []byte("\n")) {
 		ends = ", and the last is a line break: if an editor added it, the signature cannot hold"
 	}
-	line("body", "%d bytes%s", len(post.Body), ends)
-	if r.Unproven == nil && r.Handshake == nil {
-		line("event id", "%s", printable(r.Event.ID))
-		line("event type", "%s", printable(r.Event.Type))
-		if knowsOutcomes || r.Failed != nil {
-			printOutcome(line, guard, r)
+	line("body", "%d bytes%s", len(v.post.Body), ends)
+	if v.result.Unproven == nil && v.result.Handshake == nil {
+		line("event id", "%s", printable(v.result.Event.ID))
+		line("event type", "%s", printable(v.result.Event.Type))
+		if v.knowsOutcomes || v.result.Failed != nil {
+			v.printOutcome(line)
 		} else {
-			line("outcome", "give --registration to see it: this preset has no outcomes of its own")
+			line("outcome", "give --registration to see it: this sender has no outcomes of its own")
 		}
 	}
 	_ = w.Flush()
 }
 
-// proofOf says whether the proof holds.
-func proofOf(r relay.Rehearsal) string {
+// proof says whether the proof holds, and what else may be wrong than the secret or the
+// body.
+func (v rehearsalView) proof() string {
+	unproven := v.result.Unproven
 	switch {
-	case r.Handshake != nil:
+	case v.result.Handshake != nil:
 		return "not needed: the request only tests the URL, and the relay answers it"
-	case r.Unproven == nil:
+	case unproven == nil:
 		return "holds"
-	case r.Unproven.Reason == senders.Stale:
-		return fmt.Sprintf("does not hold (%s): %s; --at sets the time at which it arrived", r.Unproven.Reason, r.Unproven.Detail)
 	}
-	return fmt.Sprintf("does not hold (%s): %s", r.Unproven.Reason, r.Unproven.Detail)
+	hint := ""
+	switch {
+	case unproven.Reason == senders.Stale:
+		hint = "; --at sets the time at which it arrived"
+	case unproven.Reason == senders.Signature && v.signsURL:
+		hint = "; the sender signs the URL too: --url sets the one that it was given"
+	}
+	return fmt.Sprintf("does not hold (%s): %s%s", unproven.Reason, unproven.Detail, hint)
+}
+
+// signsURL tells whether the sender signs the URL of a post, so that the proof does not hold
+// with another one.
+func signsURL(guard relay.Guard, known *configFile) bool {
+	sender, found := known.Named(guard.Sender)
+	if guard.Inline != nil {
+		var err error
+		sender, err = senders.New(*guard.Inline)
+		found = err == nil
+	}
+	return found && sender.SignsURL()
 }
 
 // printOutcome shows what the task would get.
-func printOutcome(line func(name, format string, args ...any), guard relay.Guard, r relay.Rehearsal) {
+func (v rehearsalView) printOutcome(line line) {
+	r := v.result
 	from := "no outcome matches"
-	if r.Rule >= 0 && guard.Outcomes != nil {
+	if r.Rule >= 0 && v.guard.Outcomes != nil {
 		from = fmt.Sprintf("outcomes[%d]", r.Rule)
 	} else if r.Rule >= 0 {
 		from = fmt.Sprintf("outcome %d of the preset", r.Rule)
@@ -76,14 +107,19 @@ func printOutcome(line func(name, format string, args ...any), guard relay.Guard
 	}
 }
 
-// printableJSON shows JSON with escapes for all that could change the terminal.
+// printableJSON shows JSON in one line, as [printable] does.
 func printableJSON(text []byte) string {
 	var compact bytes.Buffer
 	if json.Compact(&compact, text) != nil {
 		return ""
 	}
+	return printable(compact.String())
+}
+
+// printable shows a text of a stranger with escapes for all that could change the terminal.
+func printable(text string) string {
 	var shown strings.Builder
-	for _, char := range compact.String() {
+	for _, char := range text {
 		if unicode.IsPrint(char) {
 			shown.WriteRune(char)
 			continue

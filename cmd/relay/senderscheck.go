@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,32 +59,61 @@ func (c *sendersCheckCommand) Run(ctx context.Context, t terminal) error {
 	}
 	knowsOutcomes := c.Registration != "" || c.hasOutcomes(known)
 	if !knowsOutcomes {
-		guard.Otherwise = "ignore" // or the sender would need outcomes
+		guard.Otherwise = "succeed" // or the sender would need outcomes
 	}
 	result, err := service.Rehearse(ctx, guard, post)
 	if err != nil {
 		return c.explain(err)
 	}
-	printRehearsal(t.out, guard, post, result, knowsOutcomes)
+	view := rehearsalView{guard: guard, post: post, result: result, knowsOutcomes: knowsOutcomes, signsURL: signsURL(guard, known)}
+	view.print(t.out)
 	if result.Unproven != nil || result.Failed != nil {
 		return errNotAccepted
 	}
 	return nil
 }
 
-// senders returns the senders of the configuration file, if the guard names one.
+// senders returns the senders of the configuration file, if the guard names one. Mistakes
+// of other senders do not matter: their secrets are often not there.
 func (c *sendersCheckCommand) senders(guard relay.Guard) (*configFile, error) {
 	var file *config.File
 	if guard.Sender != "" {
 		if c.Config == "" {
-			return nil, &config.Mistake{Setting: "--config", Problem: "missing: name the configuration file, which has the sender " + strconv.Quote(guard.Sender)}
+			return nil, &config.Mistake{Setting: "--config", Problem: "missing: name the configuration file, which has the sender"}
 		}
 		var err error
-		if file, err = config.ReadFile(c.Config); err != nil {
+		file, err = config.ReadFile(c.Config)
+		if err := mistakesOf(guard.Sender, err); err != nil {
 			return nil, err
 		}
 	}
-	return newConfigFile(file, func(string, error) {}, slog.New(slog.DiscardHandler)), nil
+	known := newConfigFile(file, func(string, error) {}, slog.New(slog.DiscardHandler))
+	if _, found := known.Named(guard.Sender); guard.Sender != "" && !found {
+		setting := "--registration"
+		if c.Name != "" {
+			setting = "NAME"
+		}
+		// Its text is not repeated: it may be a secret in the wrong place.
+		return nil, &config.Mistake{Setting: setting, Problem: "names a sender that " + c.Config + " does not have; it has " +
+			cmp.Or(strings.Join(known.Names(), ", "), "none")}
+	}
+	return known, nil
+}
+
+// mistakesOf returns the mistakes of a configuration file that are about one sender, or
+// about the file as a whole.
+func mistakesOf(sender string, err error) error {
+	var all []error
+	for _, err := range parts(err) {
+		if wrong, ok := errors.AsType[*config.FileMistake](err); ok {
+			field, ofSender := strings.CutPrefix(wrong.Field, "senders.")
+			if ofSender && field != sender && !strings.HasPrefix(field, sender+".") {
+				continue
+			}
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
 }
 
 // hasOutcomes tells whether the sender knows what its events mean to a task.
@@ -115,7 +145,7 @@ func (c *sendersCheckCommand) guard(in io.Reader) (relay.Guard, error) {
 		}
 		guard = *found
 	default:
-		guard.Inline = &senders.Spec{Preset: c.Preset}
+		guard.Inline, guard.OneSecret = &senders.Spec{Preset: c.Preset}, true
 	}
 	secret, err := c.secret(in)
 	if err != nil {
@@ -133,13 +163,13 @@ func (c *sendersCheckCommand) guard(in io.Reader) (relay.Guard, error) {
 
 // registered returns the guard of the link in the registration.
 func (c *sendersCheckCommand) registered() (*relay.Guard, error) {
-	text, err := os.ReadFile(c.Registration)
+	var registration relay.Registration
+	err := readRequest("--registration", c.Registration, func(text []byte) (err error) {
+		registration, err = handlers.ParseRegistration(text)
+		return err
+	})
 	if err != nil {
-		return nil, &config.Mistake{Setting: "--registration", Problem: config.WithoutPath(err).Error()}
-	}
-	registration, err := handlers.ParseRegistration(text)
-	if err != nil {
-		return nil, &config.Mistake{Setting: "--registration", Problem: err.Error()}
+		return nil, err
 	}
 	maps.DeleteFunc(registration.Links, func(name string, l relay.LinkRequest) bool {
 		return l.Guard == nil || c.Link != "" && name != c.Link
@@ -184,7 +214,7 @@ func (c *sendersCheckCommand) secret(in io.Reader) (string, error) {
 func (c *sendersCheckCommand) post() (relay.Post, error) {
 	saved, err := readSavedRequest(c.Request)
 	if err != nil {
-		return relay.Post{}, &config.Mistake{Setting: "--request", Problem: err.Error()}
+		return relay.Post{}, &config.Mistake{Setting: "--request", Problem: c.Request + ": " + err.Error()}
 	}
 	if c.URL != "" {
 		if saved.URL, err = url.Parse(c.URL); err != nil || saved.URL.Host == "" {
@@ -238,7 +268,7 @@ func (c *sendersCheckCommand) explain(err error) error {
 	switch {
 	case !ok:
 		return err
-	case strings.HasPrefix(wrong.Field, "sender.secrets"):
+	case strings.HasPrefix(wrong.Field, "sender.secret"):
 		return &config.Mistake{Setting: "--secret-env or --secret-file", Problem: err.Error()}
 	case c.Name != "":
 		return &config.Mistake{Setting: "NAME", Problem: err.Error()}

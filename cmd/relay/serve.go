@@ -44,10 +44,8 @@ func (c *serveCommand) Run(ctx context.Context, t terminal) error {
 	}
 	tuneMemory()
 	reload := make(chan os.Signal, 1)
-	if cfg.File != nil { // otherwise SIGHUP does what it does to any process
-		signal.Notify(reload, syscall.SIGHUP)
-		defer signal.Stop(reload)
-	}
+	signal.Notify(reload, syscall.SIGHUP) // also without a file: it must not end the relay
+	defer signal.Stop(reload)
 	n, err := newNode(nodeOptions{Config: cfg, Keys: keys, Pages: shown, AWS: awsConfig, Ports: listening, Tracer: tracer, Log: t.err, Reload: reload})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package samples_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"path/filepath"
@@ -50,6 +51,44 @@ func TestSamplesShowWhatDoesNotCount(t *testing.T) {
 	}
 	if _, err := samples.Load("no-such-preset"); err == nil {
 		t.Error("there are samples of a preset that is not there")
+	}
+}
+
+// A preset without default outcomes has a secret that is not the task's own, so the sample
+// names the task's object in vars, and an outcome reads it.
+func TestSamplesNameTheObject(t *testing.T) {
+	without := 0
+	for _, p := range senders.Presets() {
+		if p.Outcomes != nil {
+			continue
+		}
+		without++
+		sample, err := samples.Load(p.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var registration struct {
+			Links map[string]struct {
+				Vars     map[string]any
+				Outcomes []struct{ When string }
+			}
+		}
+		if err := json.Unmarshal(sample.Registration, &registration); err != nil {
+			t.Fatal(err)
+		}
+		for name, link := range registration.Links {
+			if len(link.Vars) == 0 {
+				t.Errorf("%s: the link %s has no vars", p.Name, name)
+			}
+			for of := range link.Vars {
+				if !slices.ContainsFunc(link.Outcomes, func(o struct{ When string }) bool { return strings.Contains(o.When, "vars."+of) }) {
+					t.Errorf("%s: no outcome of the link %s reads vars.%s", p.Name, name, of)
+				}
+			}
+		}
+	}
+	if without < 30 {
+		t.Errorf("only %d presets have no default outcomes", without)
 	}
 }
 

@@ -24,8 +24,8 @@
 -- ARGV[17] digest of the event's id, or "" for none
 -- Returns verdict "recorded" with attempts, unclear (earlier ones), created,
 --         answered, now, taskToken, summary, trace (of the registration), added
---         | "refused" with facts, summary, added and same (the first answer has
---         the same digest, or was the same event)
+--         | "refused" with facts, summary, added, event and same (the first answer
+--         has the same digest, or was the same event)
 --         | "guarded" with these and guard | "missing"
 
 local cb = read(KEYS[1], 'state', 'registration', 'taskToken', 'revoked', 'decided', 'summary', 'trace', 'added',
@@ -56,7 +56,7 @@ if refused then
     same = cb.event == ARGV[17]
   end
   cb.same = ARGV[11] == '' and same and '1'
-  return add(refused, cb, 'same', 'summary', 'added')
+  return add(refused, cb, 'same', 'event', 'summary', 'added')
 end
 
 redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[4], 'error', ARGV[5], 'outcome', ARGV[6],

@@ -6,11 +6,12 @@
 -- ARGV[3] reason, or "-"
 -- ARGV[4] bytes of the body
 -- ARGV[5] sealed id of the event, or "-"
+-- ARGV[6] number of the outcome that matched or failed, or "-"
 -- Returns verdict "noted" | "missing"
 
 local cb = read(KEYS[1], 'state', 'history')
 if not cb.state then
   return missing
 end
-redis.call('HSET', KEYS[1], 'history', noted(cb.history, now(), ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]))
+redis.call('HSET', KEYS[1], 'history', noted(cb.history, now(), ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]))
 return {'verdict', 'noted'}

@@ -138,29 +138,49 @@ local function deadline(form, milliseconds, most, at)
   return wanted
 end
 
--- How many entries a history keeps.
+-- How many entries a history keeps, and the verdicts that give way first: they are the
+-- ordinary course of events, of which there can be many.
 local history_entries = 50
+local ordinary = {ignored = true, heartbeat = true, duplicate = true, handshake = true}
 
--- noted returns a history with one more entry. A history is lines, oldest first:
+-- noted returns a history with one more entry. A history is lines, in the order of their
+-- last times:
 --
---   <first time> <last time> <count> <link> <verdict> <reason> <bytes> <sealed event id>
+--   <first time> <last time> <count> <link> <verdict> <reason> <bytes> <sealed event id> <rule>
 --
--- with "-" for what there is not. An entry without an event counts up the one that
--- has the same link, verdict and reason, if there is one: whoever has a link can post
--- without end what is not proven, and must not push out the rest.
-local function noted(history, at, link, verdict, reason, bytes, event)
-  local lines, equal = {}, nil
+-- with "-" for what there is not. The rule is left out if there is none, as in lines of
+-- earlier releases, which cannot read lines that have it. An entry without an
+-- event counts up the one that has the same link, verdict, reason and rule, if there is
+-- one: whoever has a link can post without end what is not proven, and must not push
+-- out the rest.
+local function noted(history, at, link, verdict, reason, bytes, event, rule)
+  local lines, verdicts = {}, {}
+  rule = rule == '-' and '' or rule
   local what = link .. ' ' .. verdict .. ' ' .. string.gsub(reason, '%s', '_')
   local first, count = text(at), 0
   for line in string.gmatch(history or '', '[^\n]+') do
-    lines[#lines + 1] = line
-    local begun, before, same, its_event = string.match(line, '^(%d+) %d+ (%d+) (%S+ %S+ %S+) %S+ (%S+)$')
-    if event == '-' and its_event == '-' and same == what then
-      equal, first, count = #lines, begun, before
+    local begun, before, same, its_event, its_rule = string.match(line, '^(%d+) %d+ (%d+) (%S+ %S+ %S+) %S+ (%S+) ?(%S*)$')
+    if event == '-' and its_event == '-' and same == what and its_rule == rule then
+      first, count = begun, before
+    else
+      lines[#lines + 1] = line
+      verdicts[#lines] = string.match(line, '^%S+ %S+ %S+ %S+ (%S+)') or ''
     end
   end
-  lines[equal or #lines + 1] = table.concat({first, text(at), text(count + 1), what, bytes, event}, ' ')
-  return table.concat(lines, '\n', math.max(1, #lines - history_entries + 1))
+  local line = table.concat({first, text(at), text(count + 1), what, bytes, event}, ' ')
+  lines[#lines + 1] = rule == '' and line or line .. ' ' .. rule
+  while #lines > history_entries do
+    local goes = 1
+    for i, its in ipairs(verdicts) do
+      if ordinary[its] then
+        goes = i
+        break
+      end
+    end
+    table.remove(lines, goes)
+    table.remove(verdicts, goes)
+  end
+  return table.concat(lines, '\n')
 end
 
 local missing = {'verdict', 'missing'}

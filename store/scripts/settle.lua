@@ -31,7 +31,7 @@ if ARGV[4] == ARGV[3] then
   redis.call('HDEL', KEYS[1], 'leased')
   redis.call('HSET', KEYS[1], 'released', ARGV[2], 'lastError', ARGV[5],
     'unclear', unclear, 'attempts', attempts,
-    'history', noted(cb.history, at, '-', 'attempt', ARGV[5] ~= '' and ARGV[5] or '-', '0', '-'))
+    'history', noted(cb.history, at, '-', 'attempt', ARGV[5] ~= '' and ARGV[5] or '-', '0', '-', '-'))
   redis.call('ZADD', KEYS[2], text(at + ARGV[7]), ARGV[1])
   return {'verdict', 'settled'}
 end
