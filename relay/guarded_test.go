@@ -154,3 +154,53 @@ func TestSendersThatDoNotWait(t *testing.T) {
 		})
 	}
 }
+
+// verdicts counts posts by their verdict.
+type verdicts map[string]int
+
+func (v verdicts) Posted(_, verdict string) { v[verdict]++ }
+func (verdicts) Unproven(string, string)    {}
+
+// What may pass is counted. It is not written into the history, since Redis may be the
+// cause.
+func TestWhatMayPassIsCounted(t *testing.T) {
+	s := &scripted{guard: &relay.Guard{Outcomes: []rules.Outcome{{When: "body.a == 1", Do: rules.Succeed}}}}
+	o := serviceOptions(t, s)
+	counted := verdicts{}
+	o.Metrics = counted
+	p := posted(`{"a":1}`, "Content-Type", "application/json")
+	p.Room = &only{10}
+	if _, err := relay.NewService(o).Receive(t.Context(), to(relay.LinkWebhook), p); !errors.Is(err, relay.ErrOverloaded) {
+		t.Errorf("no room: %v", err)
+	}
+	s.err, p.Room = relay.ErrUnavailable, unbounded{}
+	if _, err := relay.NewService(o).Receive(t.Context(), to(relay.LinkWebhook), p); !errors.Is(err, relay.ErrUnavailable) {
+		t.Errorf("no store: %v", err)
+	}
+	if counted[relay.NoteUnavailable] != 2 || len(counted) != 1 || len(s.notes) != 0 {
+		t.Errorf("counted %v, noted %v", counted, s.notes)
+	}
+}
+
+// A repeated event is acknowledged only if what it repeats has its copies.
+func TestRepeatedEventWaitsForCopies(t *testing.T) {
+	ring := keys(t, "k1")
+	webhook := relay.LinkKind{Type: relay.LinkWebhook}
+	link, err := ring.Resolve(ring.LinkKey(ring.Identify("task")[0].ID, relay.Link{LinkKind: webhook}, "k1").Reveal(), []relay.LinkKind{webhook})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender := senders.Spec{Preset: "header-secret", Secrets: []string{"sixteen characters"}, Event: &rules.EventSpec{ID: "body.id"}}
+	s := &scripted{
+		guard: &relay.Guard{Inline: &sender, Outcomes: []rules.Outcome{{Do: rules.Succeed}}},
+		facts: relay.Facts{State: relay.StateDelivered, ByThisLink: true, AnsweredEvent: link.EventDigest("evt_1")},
+	}
+	for _, c := range []struct{ copies, want error }{{nil, nil}, {relay.ErrUnavailable, relay.ErrUnavailable}} {
+		s.copies = c.copies
+		got, err := relay.NewService(serviceOptions(t, s)).Receive(t.Context(), link,
+			posted(`{"id":"evt_1"}`, "Content-Type", "application/json", "X-Callback-Secret", "sixteen characters"))
+		if !errors.Is(err, c.want) || got.Duplicate != (c.want == nil) || s.answers != 0 {
+			t.Errorf("copies %v: %+v, %v, %d answers", c.copies, got, err, s.answers)
+		}
+	}
+}

@@ -22,6 +22,8 @@ import (
 type scripted struct {
 	relay.Store
 	guard    *relay.Guard // of every link; nil for none
+	facts    relay.Facts  // of a guarded link; the zero value for one that waits
+	copies   error        // what ConfirmDurable returns
 	notes    []relay.Note
 	recorded relay.Recorded
 	settled  relay.Settlement
@@ -52,12 +54,18 @@ func (s *scripted) Find(context.Context, relay.NewCallback) (relay.Callback, err
 
 func (s *scripted) Answer(ctx context.Context, _ relay.LinkRef, o relay.Outcome, passed *relay.Passed) (relay.Recorded, error) {
 	if s.guard != nil && passed == nil {
-		return relay.Recorded{}, &relay.GuardedError{Guard: *s.guard, Facts: relay.Facts{State: relay.StatePending}}
+		facts := s.facts
+		if facts.State == "" {
+			facts.State = relay.StatePending
+		}
+		return relay.Recorded{}, &relay.GuardedError{Guard: *s.guard, Facts: facts}
 	}
 	s.answers++
 	s.answered, s.hungUp = o, ctx.Err() != nil
 	return s.recorded, s.err
 }
+
+func (s *scripted) ConfirmDurable(context.Context, relay.CallbackID) error { return s.copies }
 
 func (s *scripted) Waiting(context.Context, relay.LinkRef, bool) (relay.TaskToken, relay.Response, error) {
 	return "task", relay.Response{}, s.err

@@ -116,7 +116,8 @@ func either(member string, branches []*jsonschema.ValidationError) []Violation {
 	return []Violation{one}
 }
 
-// kindOf returns what is wrong with one value, and the bound that the value violates. It leaves out exclusive bounds, since "at least 5" would be wrong for them.
+// kindOf returns what is wrong with one value, and the bound that the value violates. It
+// leaves out exclusive bounds, since "at least 5" would be wrong for them.
 func kindOf(wrong jsonschema.ErrorKind) (Kind, string) {
 	switch k := wrong.(type) {
 	case *kind.MinLength:
