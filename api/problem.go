@@ -25,6 +25,7 @@ const (
 	CodeSettingsDiffer       Code = codePrefix + "settings-differ"
 	CodeAlreadyCancelled     Code = codePrefix + "already-cancelled"
 	CodeTooManyLinks         Code = codePrefix + "too-many-links"
+	CodeTooManyWaiters       Code = codePrefix + "too-many-waiters"
 	CodeExpired              Code = codePrefix + "expired"
 	CodeCancelled            Code = codePrefix + "cancelled"
 	CodeLinkClosed           Code = codePrefix + "link-closed"
@@ -71,6 +72,7 @@ var Codes = map[Code]Meaning{
 	CodeSettingsDiffer:       {409, "Registered with other settings"},
 	CodeAlreadyCancelled:     {409, "Already cancelled"},
 	CodeTooManyLinks:         {409, "Too many links"},
+	CodeTooManyWaiters:       {409, "Too many callbacks wait for this key"},
 	CodeExpired:              {410, "The deadline has passed"},
 	CodeCancelled:            {410, "Cancelled"},
 	CodeLinkClosed:           {410, "The link is closed"},

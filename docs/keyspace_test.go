@@ -72,7 +72,8 @@ func scripts(t *testing.T) map[string]script {
 		}
 		all[strings.TrimSuffix(filepath.Base(file), ".lua")] = s
 	})
-	delete(all, "prelude") // no script, but what stands in front of them
+	delete(all, "prelude") // no scripts, but what stands in front of them
+	delete(all, "matching")
 	return all
 }
 
@@ -148,9 +149,13 @@ func allKeys(t *testing.T) []string {
 			}
 			rest, ok := text(n.Args[1])
 			switch arg := n.Args[1].(type) {
-			case *ast.BinaryExpr:
+			case *ast.BinaryExpr: // with a parameter, perhaps a conversion of it
 				rest, ok = text(arg.X)
-				rest += "<id>"
+				name := arg.Y
+				if conversion, is := name.(*ast.CallExpr); is {
+					name = conversion.Args[0]
+				}
+				rest += "<" + name.(*ast.Ident).Name + ">"
 			case *ast.CallExpr: // a conversion of a parameter
 				var name *ast.Ident
 				name, ok = arg.Args[0].(*ast.Ident)
@@ -205,6 +210,7 @@ func TestKeyspaceFields(t *testing.T) {
 	type field struct{ Writes, Removes []string }
 	want, got := map[string]field{}, map[string]field{}
 	all := scripts(t)
+	maps.DeleteFunc(all, func(_ string, s script) bool { return s.keys[0] == "events" }) // they have a table of their own
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		for f := range all[name].writes {
 			was := want[f]
@@ -233,6 +239,31 @@ func TestKeyspaceFields(t *testing.T) {
 		slices.Sort(removes)
 		got[name] = field{writes, removes}
 	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fields of the scripts (-) and of keyspace.md (+):\n%s", diff)
+	}
+}
+
+// The fields of the hash that scripts of awaits have first, which matching.lua and the
+// scripts behind it write and remove.
+func TestKeyspaceFieldsOfEvents(t *testing.T) {
+	var want []string
+	for _, use := range []*regexp.Regexp{regexp.MustCompile(`'HSET', KEYS\[1\], (.*)\)`), regexp.MustCompile(`'HDEL', KEYS\[1\], (.*)\)`)} {
+		fields := map[string]bool{}
+		for _, file := range []string{"matching", "event", "join", "serve", "take", "drop"} {
+			for _, m := range use.FindAllStringSubmatch(read(t, filepath.Join(root, "store/scripts/"+file+".lua")), -1) {
+				for _, name := range regexp.MustCompile(`'([a-z]+:?)'`).FindAllStringSubmatch(m[1], -1) {
+					fields[strings.Replace(name[1], ":", ":<name>", 1)] = true
+				}
+			}
+		}
+		written := slices.Sorted(maps.Keys(fields))
+		if want != nil && !slices.Equal(want, written) {
+			t.Errorf("fields that are written: %q, and removed: %q", want, written)
+		}
+		want = written
+	}
+	got := slices.Sorted(maps.Keys(documented(t, "## Fields of events")))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("fields of the scripts (-) and of keyspace.md (+):\n%s", diff)
 	}

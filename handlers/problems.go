@@ -67,6 +67,7 @@ var problems = []struct {
 	{relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled, "The callback of this task token was cancelled, so its links no longer work. Start the task again to get a new task token."},
 	{relay.ErrTooManyLinks, api.CodeTooManyLinks, "This callback already has 32 open links, which is the maximum. Close a link first, or replace one by using its name."},
 	{relay.ErrLinksUsedUp, api.CodeTooManyLinks, "This callback has had 256 links, including closed ones, which is the maximum. Its open links still work."},
+	{relay.ErrTooManyWaiters, api.CodeTooManyWaiters, "100 callbacks already wait for this key, which is the maximum. Register again once some of them are over."},
 	{errUnauthorized, api.CodeUnauthorized, "Send an API key of this relay in the header, as in Authorization: Bearer KEY."},
 	{echo.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{echo.ErrMethodNotAllowed, api.CodeMethodNotAllowed, "The Allow header lists the methods that are allowed here."},

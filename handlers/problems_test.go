@@ -38,6 +38,8 @@ var domainErrors = map[string]struct {
 	"ErrRegistrationCancelled": {relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled},
 	"ErrTooManyLinks":          {relay.ErrTooManyLinks, api.CodeTooManyLinks},
 	"ErrLinksUsedUp":           {relay.ErrLinksUsedUp, api.CodeTooManyLinks},
+	"ErrTooManyWaiters":        {relay.ErrTooManyWaiters, api.CodeTooManyWaiters},
+	"TooManyWaitersError":      {&relay.TooManyWaitersError{}, api.CodeTooManyWaiters},
 	"ErrUnavailable":           {relay.ErrUnavailable, api.CodeUnavailable},
 	"ErrOverloaded":            {relay.ErrOverloaded, api.CodeOverloaded},
 	"ErrSealed":                {relay.ErrSealed, api.CodeUnavailable},

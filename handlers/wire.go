@@ -237,6 +237,9 @@ func (h *private) render(cb relay.Callback) api.Callback {
 		Tags: cb.Tags, Links: make(map[string]api.Link, len(cb.Links)),
 	}
 	for _, link := range cb.Links {
+		if link.Type == relay.LinkAwait { // it has no URL
+			continue
+		}
 		wire.Links[link.Name] = h.renderLink(cb, link, nil)
 	}
 	for _, d := range cb.Decisions {

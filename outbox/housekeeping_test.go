@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -195,6 +196,29 @@ func TestLagIsFromAnswerToSettlement(t *testing.T) {
 		s.mu.Unlock()
 		if o.Deliver(t.Context(), q.lease("b")); len(c.lags) != 1 {
 			t.Errorf("lags %v after an attempt that failed", c.lags)
+		}
+	})
+}
+
+// Events that other processes have left are looked for again and again: at once while
+// there may be more, otherwise every few seconds. An outage does not end that.
+func TestEventsAreTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var began []time.Time
+		o, _ := setUp(t, newQueue(), &sender{}, func(o *outbox.Options) {
+			o.Give = func(context.Context) (more bool, err error) {
+				began = append(began, time.Now())
+				if len(began) == 3 {
+					err = relay.ErrUnavailable
+				}
+				return len(began) == 1, err
+			}
+		})
+		stop := start(o)
+		pass(20 * time.Second)
+		stop()
+		if len(began) < 9 || len(began) > 16 || began[1] != began[0] {
+			t.Errorf("looked %d times: %v", len(began), began)
 		}
 	})
 }

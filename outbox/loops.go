@@ -138,6 +138,13 @@ func (o *Outbox) trim(ctx context.Context) (more bool) {
 	return false
 }
 
+// giveDue gives the events of hooks that other processes have left.
+func (o *Outbox) giveDue(ctx context.Context) (more bool) {
+	more, err := o.give(ctx)
+	o.report(ctx, "give", err)
+	return more
+}
+
 // reportEvery is how often a failure that lasts is logged.
 const reportEvery = time.Minute
 

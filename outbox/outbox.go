@@ -75,6 +75,10 @@ type Options struct {
 	AnswerWait time.Duration // how long Deliver waits for a result
 	Rate       float64       // calls a second for the whole fleet; 0 is no limit
 
+	// Give gives the events of hooks that other processes have left, and returns whether
+	// there may be more; nil for a relay without hooks.
+	Give func(ctx context.Context) (more bool, err error)
+
 	Workers int           // deliveries under way that Run started; default 64
 	Fresh   int           // deliveries under way that Deliver started; default 64
 	Poll    time.Duration // how often the fleet looks for work; default 500 ms
@@ -85,6 +89,7 @@ const (
 	announceEvery = 5 * time.Second
 	aliveFor      = 3 * announceEvery // after the last announcement
 	trimEvery     = 10 * time.Minute
+	giveEvery     = 2 * time.Second
 	censusEvery   = 5 * time.Second
 )
 
@@ -100,6 +105,7 @@ type Outbox struct {
 	metrics Metrics
 	tracer  Tracer
 	logger  *slog.Logger
+	give    func(ctx context.Context) (more bool, err error)
 
 	replica    string
 	answerWait time.Duration
@@ -132,7 +138,7 @@ func New(o Options) *Outbox {
 		o.Fresh = 64
 	}
 	return &Outbox{
-		queue: o.Queue, sender: o.Sender, metrics: o.Metrics, tracer: o.Tracer, logger: o.Logger,
+		queue: o.Queue, sender: o.Sender, metrics: o.Metrics, tracer: o.Tracer, logger: o.Logger, give: o.Give,
 		replica: o.Replica, answerWait: o.AnswerWait, poll: o.Poll,
 		limit:    newLimiter(o.Rate),
 		slots:    make(chan struct{}, o.Workers),
@@ -198,6 +204,9 @@ func (o *Outbox) Run(ctx context.Context) {
 	loops.Go(func() { o.every(ctx, o.pollEvery, o.expire) })
 	loops.Go(func() { o.every(ctx, always(censusEvery), o.count) })
 	loops.Go(func() { o.every(ctx, always(trimEvery), o.trim) })
+	if o.give != nil {
+		loops.Go(func() { o.every(ctx, always(giveEvery), o.giveDue) })
+	}
 	loops.Wait()
 	o.mu.Lock()
 	o.ending = true

@@ -18,6 +18,7 @@ type event struct {
 	facts  Facts
 	sender *senders.Sender // nil if everybody may post
 	label  string          // of the sender, for metrics and log
+	given  *HookEvent      // of an await: the event that is given; nil for a link
 	result rules.Result
 
 	response Response // of the link
@@ -31,6 +32,22 @@ func (s *Service) newEvent(link LinkRef, p Post, guarded *GuardedError) *event {
 		Service: s, link: link, post: p, label: guarded.Guard.label(), result: rules.Result{Rule: -1},
 		guard: guarded.Guard, facts: guarded.Facts, response: guarded.Response,
 	}
+}
+
+// id is what the store tells events apart by; "" if the event has none.
+func (e *event) id() string {
+	if e.given != nil {
+		return e.given.ID
+	}
+	return e.result.ID
+}
+
+// at is when the event came.
+func (e *event) at() time.Time {
+	if e.given != nil {
+		return e.given.At
+	}
+	return e.now()
 }
 
 // acknowledged adds the exact reply that the sender expects for an accepted event.

@@ -25,6 +25,8 @@ type Guard struct {
 	Outcomes  []rules.Outcome            `json:"outcomes,omitempty"`  // nil for those of the sender's preset
 	Otherwise rules.Do                   `json:"otherwise,omitempty"` // "" for ignore if there are outcomes, and succeed if not
 	Envelope  *Envelope                  `json:"envelope,omitempty"`
+	// Key says which events of the sender's hook an await waits for. Links have none.
+	Key string `json:"key,omitempty"`
 
 	// OneSecret says that the registration gave the inline sender's secret as one, or gave
 	// none. It is only for the names of fields in mistakes.
@@ -124,17 +126,24 @@ func (s *Service) checkGuard(m *mistakes, at string, l LinkRequest) {
 	}
 	sender, err := s.checkSender(g)
 	m.within(at, err)
-	m.checkVars(at, g.Vars)
-	if g.Envelope != nil {
-		m.within(at, g.Envelope.check(sender))
-	}
 	if err != nil && len(g.Outcomes) == 0 {
+		m.checkVars(at, g.Vars)
 		return // what its events mean is not known
 	}
 	if g.undecided(sender) {
 		m.add(at+"outcomes", "is required: the secret of %s proves who sent an event, and not that it is about this task. "+
 			`Name the event in an outcome, for example by one of the vars, or set otherwise to "succeed"`, nameOf(sender))
+		m.checkVars(at, g.Vars)
 		return
+	}
+	s.checkRules(m, at, g, sender)
+}
+
+// checkRules checks what a guard demands of an event, beside its proof.
+func (s *Service) checkRules(m *mistakes, at string, g *Guard, sender *senders.Sender) {
+	m.checkVars(at, g.Vars)
+	if g.Envelope != nil {
+		m.within(at, g.Envelope.check(sender))
 	}
 	if len(g.Vars) > 0 && len(g.Outcomes) == 0 {
 		m.add(at+"vars", "is not used: give outcomes that compare an event with the vars")
@@ -144,7 +153,7 @@ func (s *Service) checkGuard(m *mistakes, at string, l LinkRequest) {
 	}
 	src := g.source(sender)
 	m.checkUse(at, g, src)
-	_, err = s.rules.Compile(src)
+	_, err := s.rules.Compile(src)
 	m.within(at, err)
 }
 

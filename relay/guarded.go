@@ -141,14 +141,22 @@ func (e *event) unproven(ctx context.Context, err error) (Receipt, error) {
 	if !ok { // what it takes to check the proof is away
 		return Receipt{}, e.unavailable(ctx, "keys", fmt.Errorf("%w: %w", ErrUnavailable, err))
 	}
-	if body, err := bodies.KindOf(e.post.Header).Convert(e.post.Body, senders.MaxHandshake, e.post.Room); err == nil {
-		if reply, found := e.isHandshake(ctx, body, false); found {
-			return e.handshake(ctx, reply, false)
-		}
+	if reply, found := e.unsignedHandshake(ctx); found {
+		return e.handshake(ctx, reply, false)
 	}
 	e.metrics.Unproven(e.label, string(wrong.Reason))
 	return Receipt{}, e.refuse(ctx, NoteUnproven, string(wrong.Reason),
 		&UnprovenError{Reason: wrong.Reason, Detail: wrong.Detail, Reply: e.sender.Unproven()})
+}
+
+// unsignedHandshake returns the reply to a post that only tests the URL, if its sender does
+// not sign such posts.
+func (e *event) unsignedHandshake(ctx context.Context) (senders.Reply, bool) {
+	body, err := bodies.KindOf(e.post.Header).Convert(e.post.Body, senders.MaxHandshake, e.post.Room)
+	if err != nil {
+		return senders.Reply{}, false
+	}
+	return e.isHandshake(ctx, body, false)
 }
 
 // convert unpacks the body and converts it to JSON.
@@ -284,7 +292,7 @@ func (e *event) answer(ctx context.Context) (Receipt, error) {
 	}
 	waiting, cancel := e.patiently(ctx)
 	defer cancel()
-	receipt, err := e.Service.answer(waiting, e.link, outcome, &Passed{EventID: e.result.ID})
+	receipt, err := e.Service.answer(waiting, e.link, outcome, &Passed{EventID: e.id()})
 	switch {
 	case errors.Is(err, ErrAlreadyAnswered):
 		return e.ignore(ctx, NoteConflict, "")
@@ -317,7 +325,7 @@ func (e *event) outcome() (Outcome, error) {
 	}
 	output := e.result.Output
 	if e.guard.Envelope != nil {
-		output = e.guard.Envelope.wrap(e.post, output, e.now(), e.sender)
+		output = e.guard.Envelope.wrap(e.post, output, e.at(), e.sender)
 	}
 	if err := CheckOutput(output, e.maxOutput); err != nil {
 		return Outcome{}, err

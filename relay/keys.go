@@ -39,6 +39,8 @@ type masterKey struct {
 	digest []byte
 	proof  []byte
 	secret []byte
+	hook   []byte
+	await  []byte
 	seal   cipher.AEAD
 }
 
@@ -104,7 +106,8 @@ func deriveKeys(name string, secret []byte) (*masterKey, error) {
 	}
 	return &masterKey{
 		name: name, id: derive("id"), link: derive("link"), page: derive("page"), digest: derive("digest"),
-		proof: derive("proof"), secret: derive("sender secret"), seal: seal,
+		proof: derive("proof"), secret: derive("sender secret"),
+		hook: derive("hook"), await: derive("await"), seal: seal,
 	}, nil
 }
 
@@ -144,8 +147,11 @@ func (r *KeyRing) Identify(t TaskToken) []Identity {
 
 // LinkKey returns the key of a callback's link under the named master key, so
 // that a repeated registration gets the same URLs. If that key has left the ring,
-// the newest key makes a working link instead.
+// the newest key makes a working link instead. An await has no key: the result is "".
 func (r *KeyRing) LinkKey(id CallbackID, link Link, keyName string) LinkKey {
+	if link.Type == LinkAwait {
+		return ""
+	}
 	key, ok := r.named(keyName)
 	if !ok {
 		key = r.keys[0]
@@ -169,7 +175,7 @@ func (r *KeyRing) SenderSecret(id CallbackID, link Link, keyName string) string 
 
 // Resolve finds out which link a key in a request stands for. kinds are those that
 // the requested path serves. Resolve needs no look-up. Malformed keys, forged keys
-// and keys of another kind are all [ErrNotFound].
+// and keys of another kind are all [ErrNotFound], and so is every key of an await.
 func (r *KeyRing) Resolve(key string, kinds []LinkKind) (LinkRef, error) {
 	link, got, ok := parseLinkKey(key)
 	if !ok {
@@ -177,6 +183,9 @@ func (r *KeyRing) Resolve(key string, kinds []LinkKind) (LinkRef, error) {
 	}
 	for _, master := range r.keys {
 		for _, kind := range kinds {
+			if kind.Type == LinkAwait {
+				continue
+			}
 			if subtle.ConstantTimeCompare(got, master.linkMAC(kind, link.ID, link.Number, link.Generation)) == 1 {
 				link.LinkKind, link.key = kind, master
 				return link, nil

@@ -19,6 +19,9 @@ const (
 	LinkFailure   LinkType = "failure"   // a POST fails the task with a fixed error and cause
 	LinkHeartbeat LinkType = "heartbeat" // a POST tells Step Functions that work continues
 	LinkApproval  LinkType = "approval"  // a page on which a person decides
+	// LinkAwait is an await: a link without a URL, through which events of a hook reach
+	// the callback. A registration asks for it with awaits, not with links.
+	LinkAwait LinkType = "await"
 )
 
 // LinkTypes lists the types that a registration can ask for.
@@ -72,7 +75,7 @@ func (k LinkKind) Path() string {
 	return "/c/"
 }
 
-// Link is one URL of a callback. In the link's key, Number tells the links of one
+// Link is one URL of a callback, or an await, which has none. In the link's key, Number tells the links of one
 // registration apart, and Generation tells several registrations apart.
 type Link struct {
 	Name string
@@ -131,8 +134,8 @@ const (
 	linkMACBytes = 15
 )
 
-// LinkRef is a link whose key is authentic. Only [KeyRing.Resolve] makes one. The
-// store checks whether the registration has this link.
+// LinkRef is a link whose key is authentic, or an await. Only [KeyRing.Resolve] and
+// [KeyRing.Await] make one. The store checks whether the registration has this link.
 type LinkRef struct {
 	ID CallbackID
 	LinkKind

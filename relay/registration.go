@@ -27,7 +27,10 @@ type Registration struct {
 	OnExpiry  OnExpiry
 	Tags      map[string]string
 	Links     map[string]LinkRequest
-	Approval  *Approval // what the pages show and ask; nil for a callback without pages
+	// Awaits are the events that the callback waits for at hooks, by name. Their names and
+	// those of the links differ. Each has a Sender and a Key, and no Inline.
+	Awaits   map[string]Guard
+	Approval *Approval // what the pages show and ask; nil for a callback without pages
 }
 
 // NewCallback is a checked registration, with everything derived from it. Only
@@ -81,8 +84,8 @@ var (
 	tagKey   = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 )
 
-// DefaultLink is the name of the link that a registration without links gets. Its
-// URL is also the URL of the callback.
+// DefaultLink is the name of the link that a registration without links and awaits gets.
+// Its URL is also the URL of the callback.
 const DefaultLink = "default"
 
 // normalize fills in what was left out.
@@ -93,7 +96,7 @@ func (r *Registration) normalize(defaultExpiry time.Duration) {
 	if r.OnExpiry == "" {
 		r.OnExpiry = OnExpiryFail
 	}
-	if len(r.Links) == 0 {
+	if len(r.Links) == 0 && len(r.Awaits) == 0 {
 		r.Links = map[string]LinkRequest{DefaultLink: {LinkKind: LinkKind{Type: LinkWebhook}}}
 	}
 	r.Links = maps.Clone(r.Links)
@@ -151,6 +154,7 @@ func (r *Registration) check(maxExpiry time.Duration, maxOutput int) []error {
 	}
 	m.checkTags(r.Tags)
 	m.checkLinks(r.Links, maxOutput)
+	m.checkAwaits(r)
 	if r.Approval != nil {
 		m.checkApproval(r, maxOutput)
 	}
@@ -197,17 +201,30 @@ func (r *Registration) invisibleTexts() []error {
 	return m
 }
 
-// NumberedLinks returns the registration's links in the order of their names,
+// NumberedLinks returns the registration's links and awaits in the order of their names,
 // numbered from 0. So the same registration always gives the same numbers and the
 // same URLs.
 func (r *Registration) NumberedLinks() []Link {
-	links := make([]Link, 0, len(r.Links))
-	for _, name := range slices.Sorted(maps.Keys(r.Links)) {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(r.Links)), maps.Keys(r.Awaits))
+	slices.Sort(names)
+	links := make([]Link, 0, len(names))
+	for _, name := range names {
 		link := r.Links[name]
+		if _, found := r.Awaits[name]; found {
+			link.Type = LinkAwait
+		}
 		links = append(links, Link{
-			Name: name, LinkKind: link.LinkKind, Approver: link.Approver, Guarded: link.Guard != nil,
+			Name: name, LinkKind: link.LinkKind, Approver: link.Approver, Guarded: r.Guard(name) != nil,
 			Number: byte(len(links)), //nolint:gosec // at most MaxLinks
 		})
 	}
 	return links
+}
+
+// Guard returns the guard of a link or an await, nil for none.
+func (r *Registration) Guard(name string) *Guard {
+	if guard, found := r.Awaits[name]; found {
+		return &guard
+	}
+	return r.Links[name].Guard
 }

@@ -41,6 +41,10 @@ type ServiceOptions struct {
 	SenderKeys *senders.Keys
 	Metrics    PostMetrics
 	Logger     *slog.Logger
+	// Hooks are those of the configuration file, and HookMetrics counts what they get; nil
+	// for none.
+	Hooks       Hooks
+	HookMetrics HookMetrics
 
 	PublicURL     *url.URL      // what links begin with; may carry a path
 	DefaultExpiry time.Duration // of a registration that names no deadline
@@ -68,6 +72,9 @@ type Service struct {
 	senders     Senders
 	senderKeys  []senders.Option
 	metrics     PostMetrics
+	hooks       Hooks
+	hookMetrics HookMetrics
+	giving      chan struct{} // one for each registration that is given events
 	logger      *slog.Logger
 	forms       *forms.Cache
 	rules       *rules.Cache
@@ -86,6 +93,12 @@ func NewService(o ServiceOptions) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Hooks == nil {
+		o.Hooks = noHooks{}
+	}
+	if o.HookMetrics == nil {
+		o.HookMetrics = uncountedHooks{}
+	}
 	var keys []senders.Option
 	if o.SenderKeys != nil {
 		keys = append(keys, senders.WithKeys(o.SenderKeys))
@@ -93,6 +106,7 @@ func NewService(o ServiceOptions) *Service {
 	return &Service{
 		store: o.Store, keys: o.Keys, deliverer: o.Deliverer, heartbeater: o.Heartbeater,
 		senders: o.Senders, senderKeys: keys, metrics: o.Metrics, logger: o.Logger, now: o.Now,
+		hooks: o.Hooks, hookMetrics: o.HookMetrics, giving: make(chan struct{}, maxGiving),
 		forms: forms.NewCache(formBytes), rules: rules.NewCache(ruleBytes),
 		publicURL: *o.PublicURL, base: strings.TrimSuffix(o.PublicURL.String(), "/"),
 		defaultExpiry: o.DefaultExpiry, maxExpiry: o.MaxExpiry, maxOutput: o.MaxOutput, maxBody: o.MaxBody,
@@ -109,10 +123,15 @@ func (s *Service) Prove(nonce string) (proof string, ok bool) { return s.keys.Pr
 // Create registers a task token. Repeated with the same settings, it finds the same
 // callback, and created is false. It reports all mistakes in the registration at
 // once, as joined [*InvalidFieldError]s.
+//
+// If the callback waits for events, it first exists and then joins those who wait for their
+// keys. An error in between, such as [ErrTooManyWaiters], leaves a callback that may not
+// wait for all of its events: repeating the registration joins again.
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.defaultExpiry)
 	wrong, invisible := r.check(s.maxExpiry, s.maxOutput), r.invisibleTexts()
 	wrong = append(wrong, s.checkGuards(r.Links, func(name string) string { return "links." + name + "." })...)
+	wrong = append(wrong, s.checkAwaits(r.Awaits)...)
 	if len(wrong) > 0 {
 		return Callback{}, false, errors.Join(append(wrong, invisible...)...)
 	}
@@ -127,11 +146,19 @@ func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, crea
 		}
 		return cb, false, err
 	}
-	return s.store.Create(ctx, n)
+	cb, created, err = s.store.Create(ctx, n)
+	if err == nil && cb.State == StatePending {
+		err = s.join(ctx, cb, r.Awaits)
+	}
+	return cb, created, err
 }
 
-// URL returns the URL of a callback's link. It is as secret as the key in it.
+// URL returns the URL of a callback's link. It is as secret as the key in it. An await
+// has no URL: the result is "".
 func (s *Service) URL(cb Callback, link Link) string {
+	if link.Type == LinkAwait {
+		return ""
+	}
 	return s.base + link.Path() + s.keys.LinkKey(cb.ID, link, cb.Key).Reveal()
 }
 
@@ -171,7 +198,16 @@ func (s *Service) Reschedule(ctx context.Context, id CallbackID, e Expires) (Cal
 	if err := errors.Join(errs...); err != nil {
 		return Callback{}, err
 	}
-	return s.store.Reschedule(ctx, id, e, s.maxExpiry)
+	cb, err := s.store.Reschedule(ctx, id, e, s.maxExpiry)
+	if err != nil {
+		return Callback{}, err
+	}
+	// Until it has joined again, it waits for events only up to the earlier deadline.
+	awaits, err := s.store.AwaitsOf(ctx, cb)
+	if err != nil {
+		return Callback{}, err
+	}
+	return cb, s.join(ctx, cb, awaits)
 }
 
 // Revoke closes one link of a callback for good. Other links, and decisions already

@@ -95,6 +95,8 @@ type Store interface {
 	// few; then it looks at a bounded number and returns what it found.
 	// A cursor of another state's list is an [*InvalidFieldError].
 	List(ctx context.Context, q Query) (Page, error)
+
+	AwaitStore
 }
 
 // Recorded is what became of an answer that was accepted.

@@ -29,26 +29,16 @@ func (p *Program) Judge(post Post) (Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), maxTime)
 	defer cancel()
 	result := Result{Rule: -1}
-	in, err := p.input(post)
-	if err == nil {
-		result.ID, err = eventText(ctx, "event.id", p.id, in)
-	}
-	if err == nil && result.ID != "" && post.Answered != nil && post.Answered(result.ID) {
-		result.Answered = true
-		return result, nil
-	}
-	if err == nil {
-		result.Type, err = eventText(ctx, "event.type", p.kind, in)
+	in, err := p.event(ctx, post, &result.Event)
+	if result.ID != "" && post.Answered != nil && post.Answered(result.ID) {
+		return Result{Event: Event{ID: result.ID}, Rule: -1, Answered: true}, nil
 	}
 	if err != nil {
 		return result, failed(-1, err)
 	}
-	if p.decodes {
-		in["event.id"], in["event.type"] = result.ID, result.Type
-	}
 	body := exactBody{text: post.JSON}
 	for i, o := range p.outcomes {
-		matched, err := o.matches(ctx, in)
+		matched, err := holds(ctx, "when", o.when, in)
 		if matched && err == nil {
 			matched, err = o.fits(&body)
 		}
@@ -69,6 +59,24 @@ func (p *Program) Judge(post Post) (Result, error) {
 		result.Output = post.JSON
 	}
 	return result, nil
+}
+
+// event finds out what a post tells about itself, and returns the variables of
+// expressions; nil if there are none.
+func (p *Program) event(ctx context.Context, post Post, event *Event) (in map[string]any, err error) {
+	if in, err = p.input(post); err != nil {
+		return nil, err
+	}
+	if event.ID, err = eventText(ctx, "event.id", p.id, in); err != nil {
+		return nil, err
+	}
+	if event.Type, err = eventText(ctx, "event.type", p.kind, in); err != nil {
+		return nil, err
+	}
+	if p.decodes {
+		in["event.id"], in["event.type"] = event.ID, event.Type
+	}
+	return in, nil
 }
 
 // input returns the variables of expressions; nil if there are no expressions.
@@ -143,26 +151,26 @@ func asText(value ref.Val) (text string, ok bool) {
 	return "", false
 }
 
-// matches reports whether an event is one of an outcome's.
-func (o outcome) matches(ctx context.Context, in map[string]any) (bool, error) {
-	if o.when == nil {
+// holds reports whether a condition is true of an event; it is if there is none.
+func holds(ctx context.Context, path string, condition *expression, in map[string]any) (bool, error) {
+	if condition == nil {
 		return true, nil
 	}
-	value, err := o.when.eval(ctx, in)
+	value, err := condition.eval(ctx, in)
 	if errors.Is(err, errMissing) {
 		return false, nil
 	}
 	if known := (*failure)(nil); errors.As(err, &known) {
-		return false, &failure{known.reason, "when: " + known.detail}
+		return false, &failure{known.reason, path + ": " + known.detail}
 	}
 	if err != nil {
 		return false, err
 	}
-	holds, isBool := value.(types.Bool)
+	result, isBool := value.(types.Bool)
 	if !isBool {
-		return false, &failure{ReasonExpression, "when: the result is neither true nor false"}
+		return false, &failure{ReasonExpression, path + ": the result is neither true nor false"}
 	}
-	return bool(holds), nil
+	return bool(result), nil
 }
 
 // fits reports whether a body matches the schema of an outcome.

@@ -46,6 +46,11 @@ func (s *Store) creatable(ctx context.Context, n relay.NewCallback) error {
 	if full := s.last.Load().full(); full != nil {
 		return full
 	}
+	if len(n.Asked.Awaits) > 0 {
+		if err := s.awaitable(ctx); err != nil {
+			return err
+		}
+	}
 	if version := latestGuard(n); version > 0 {
 		return s.guardable(ctx, version)
 	}

@@ -90,6 +90,8 @@ func TestRedisAway(t *testing.T) {
 	ctx := t.Context()
 	cb := relay.Callback{ID: r.keys.Identify("task")[0].ID, Key: "k1", Links: []relay.Link{{Name: "default", LinkKind: relay.LinkKind{Type: relay.LinkWebhook}}}}
 	link := r.link(cb, "default")
+	await, waiter := r.keys.AwaitKeys("stripe", "k")[0], relay.Waiter{ID: cb.ID, Key: "k1"}
+	waits := relay.Callback{ID: cb.ID, Links: []relay.Link{{Name: "paid", LinkKind: relay.LinkKind{Type: relay.LinkAwait}}}}
 	for name, ask := range map[string]func() error{
 		"create":  func() error { _, _, err := r.Create(ctx, registration("task"), maxExpiry); return err },
 		"answer":  func() error { _, err := r.Answer(ctx, link, success(`1`), nil); return err },
@@ -106,16 +108,28 @@ func TestRedisAway(t *testing.T) {
 			_, err := r.Reschedule(ctx, cb.ID, relay.Expires{In: time.Hour}, maxExpiry)
 			return err
 		},
-		"cancel":   func() error { _, err := r.Cancel(ctx, cb.ID); return err },
-		"get":      func() error { _, err := r.Get(ctx, cb.ID); return err },
-		"list":     func() error { _, err := r.List(ctx, relay.Query{Limit: 5}); return err },
-		"claim":    func() error { _, err := r.Claim(ctx, 5); return err },
-		"settle":   func() error { _, err := r.Settle(ctx, relay.Delivery{ID: cb.ID}, relay.Settlement{}); return err },
-		"expire":   func() error { _, err := r.Expire(ctx, 5); return err },
-		"trim":     func() error { _, err := r.Trim(ctx); return err },
-		"census":   func() error { _, err := r.Census(ctx, 0); return err },
-		"announce": func() error { _, err := r.Announce(ctx, "a", lease); return err },
-		"leave":    func() error { return r.Leave(ctx, "a") },
+		"cancel": func() error { _, err := r.Cancel(ctx, cb.ID); return err },
+		"get":    func() error { _, err := r.Get(ctx, cb.ID); return err },
+		"list":   func() error { _, err := r.List(ctx, relay.Query{Limit: 5}); return err },
+		"claim":  func() error { _, err := r.Claim(ctx, 5); return err },
+		"settle": func() error { _, err := r.Settle(ctx, relay.Delivery{ID: cb.ID}, relay.Settlement{}); return err },
+		"expire": func() error { _, err := r.Expire(ctx, 5); return err },
+		"trim":   func() error { _, err := r.Trim(ctx); return err },
+		"census": func() error { _, err := r.Census(ctx, 0); return err },
+		"join":   func() error { _, err := r.Join(ctx, await.AwaitRef, waiter, time.Now()); return err },
+		"event": func() error {
+			_, err := r.AddEvent(ctx, await, hookEvent("stripe", "evt_1"), relay.AddOptions{Keep: time.Minute})
+			return err
+		},
+		"read event": func() error { _, err := r.Event(ctx, await.AwaitRef, "e"); return err },
+		"serve":      func() error { _, err := r.Serve(ctx, await.AwaitRef, "e", waiter, relay.Fate{}); return err },
+		"take":       func() error { _, err := r.TakeMatches(ctx, 5); return err },
+		"awaiting":   func() error { _, err := r.Awaiting(ctx, []relay.AwaitDigest{await.Digest}); return err },
+		"free":       func() error { _, _, err := r.FreeEvents(ctx, "stripe", 5); return err },
+		"drop":       func() error { _, err := r.DropEvent(ctx, await.AwaitRef, "e"); return err },
+		"awaits of":  func() error { _, err := r.AwaitsOf(ctx, waits); return err },
+		"announce":   func() error { _, err := r.Announce(ctx, "a", lease); return err },
+		"leave":      func() error { return r.Leave(ctx, "a") },
 	} {
 		if err := ask(); !errors.Is(err, relay.ErrUnavailable) || errors.Is(err, relay.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrUnavailable", name, err)

@@ -41,7 +41,7 @@ func (s *Store) guarded(op string, link relay.LinkRef, got reply) error {
 func guards(n relay.NewCallback) map[byte]string {
 	all := map[byte]string{}
 	for _, link := range n.Links {
-		if guard := n.Asked.Links[link.Name].Guard; guard != nil {
+		if guard := n.Asked.Guard(link.Name); guard != nil {
 			all[link.Number] = encoded(guard)
 		}
 	}
@@ -52,9 +52,9 @@ func guards(n relay.NewCallback) map[byte]string {
 // none.
 func latestGuard(n relay.NewCallback) int {
 	latest := 0
-	for _, link := range n.Asked.Links {
-		if link.Guard != nil {
-			latest = max(latest, link.Guard.Version())
+	for _, link := range n.Links {
+		if guard := n.Asked.Guard(link.Name); guard != nil {
+			latest = max(latest, guard.Version())
 		}
 	}
 	return latest

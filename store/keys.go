@@ -50,6 +50,30 @@ func endedKey(partition int, final relay.State) string { return partitionKey(par
 // cannot be read, written as "<set> <member>" with the score that they had there.
 func asideKey(partition int) string { return partitionKey(partition, "aside") }
 
+// awaitKey is the sorted set of those who wait for a digest, scored by until when.
+func awaitKey(digest relay.AwaitDigest) string {
+	return partitionKey(digest.Partition(), "await:"+string(digest))
+}
+
+// eventsKey is the hash of the events of a digest.
+func eventsKey(digest relay.AwaitDigest) string {
+	return partitionKey(digest.Partition(), "events:"+string(digest))
+}
+
+// seenKey is the sorted set of the events that a digest has had, scored by until when
+// they are remembered.
+func seenKey(digest relay.AwaitDigest) string {
+	return partitionKey(digest.Partition(), "seen:"+string(digest))
+}
+
+// matchesKey is the sorted set of digests with events that were not served yet, scored by
+// when somebody must look at them.
+func matchesKey(partition int) string { return partitionKey(partition, "matches") }
+
+// freeKey is the sorted set of the free events of a sender, each a digest and a name,
+// scored by their end.
+func freeKey(partition int, sender string) string { return partitionKey(partition, "free:"+sender) }
+
 func partitionKey(partition int, rest string) string { return prefixes[partition] + rest }
 
 // prefixes are made once, because every command needs one.

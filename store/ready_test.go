@@ -141,6 +141,16 @@ func TestLowMemory(t *testing.T) {
 		if again := r.register("task"); again.ID != cb.ID {
 			t.Errorf("%s: another callback for the same task token", mode)
 		}
+		// An event that nobody waits for is refused too; one that somebody waits for is not.
+		nobody, somebody := r.topic("stripe", "nobody"), r.topic("stripe", "somebody")
+		somebody.join(relay.Waiter{ID: cb.ID, Generation: "01234567", Key: "k1"})
+		keep := relay.AddOptions{Keep: time.Minute, IfNobody: relay.KeepEvent}
+		if _, err := r.AddEvent(t.Context(), nobody.AwaitKey, hookEvent("stripe", "evt_1"), keep); !errors.Is(err, relay.ErrUnavailable) || !strings.Contains(err.Error(), "memory") {
+			t.Errorf("%s: event: %v, want that memory is low", mode, err)
+		}
+		if added := somebody.event("evt_1"); added.Verdict != relay.EventMatched {
+			t.Errorf("%s: event: %+v", mode, added)
+		}
 		r.settle(r.answer(cb, `1`), relay.Settlement{State: relay.StateDelivered})
 		if _, err := r.Cancel(t.Context(), other.ID); err != nil {
 			t.Errorf("%s: cancel: %v", mode, err)

@@ -78,7 +78,7 @@ func newSpec(n relay.NewCallback) spec {
 		s.Expires = form + strconv.FormatInt(ms, 10)
 	}
 	for _, link := range n.Links {
-		s.Links = append(s.Links, newSpecLink(link.Name, link.LinkKind, n.Asked.Links[link.Name].Guard))
+		s.Links = append(s.Links, newSpecLink(link.Name, link.LinkKind, n.Asked.Guard(link.Name)))
 		s.Generation = link.Generation
 	}
 	return s

@@ -23,6 +23,9 @@ const (
 	// there once for each version. A replica refuses every post through a link with
 	// another version, so while one is alive, no such link is registered.
 	knowsGuards = "+guards"
+	// knowsAwaits says that the replica knows awaits, so that it takes over the events that
+	// others have assigned. While one without it is alive, no await is registered.
+	knowsAwaits = "+awaits1"
 	// knowsGenerations says that the replica knows links with a generation. An
 	// older replica would tell senders that these links do not exist, so while one
 	// is alive, registrations and their links have no generation. It comes last,
@@ -37,7 +40,7 @@ func announced(replica string) string {
 	for version := range relay.LatestGuards {
 		guards.WriteString(knowsGuards + strconv.Itoa(version+1))
 	}
-	return replica + knowsKeyspace + guards.String() + knowsGenerations
+	return replica + knowsKeyspace + guards.String() + knowsAwaits + knowsGenerations
 }
 
 // Announce counts the named replica as alive for ttl, and returns how many
@@ -67,6 +70,7 @@ func (s *Store) Leave(ctx context.Context, replica string) error {
 type knowledge struct {
 	generations bool
 	guards      int // the latest version of guards; 0 for none
+	awaits      bool
 }
 
 // allKnow returns what every live replica knows.
@@ -84,9 +88,10 @@ func (s *Store) allKnow(ctx context.Context) (knowledge, error) {
 
 // noteReplicas remembers what every live replica knows.
 func (s *Store) noteReplicas(names []string) knowledge {
-	all := knowledge{generations: true, guards: relay.LatestGuards}
+	all := knowledge{generations: true, guards: relay.LatestGuards, awaits: true}
 	for _, name := range names {
 		all.generations = all.generations && strings.HasSuffix(name, knowsGenerations)
+		all.awaits = all.awaits && strings.Contains(name+"+", knowsAwaits+"+")
 		// The next part of the name follows, or the name ends: guards11 is not guards1.
 		for all.guards > 0 && !strings.Contains(name+"+", knowsGuards+strconv.Itoa(all.guards)+"+") {
 			all.guards--

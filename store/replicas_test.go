@@ -179,7 +179,7 @@ func testGenerationsInARollout(t *testing.T, r *redisUnderTest) {
 	check("after it has gone silent", true)
 	r.must(r.Leave(ctx, "B"))
 	announce("A", 1)
-	if names := r.client.ZRange(ctx, "relay:v1:replicas", 0, -1).Val(); len(names) != 1 || names[0] != "A+keyspace2+guards1+guards2+generations" {
+	if names := r.client.ZRange(ctx, "relay:v1:replicas", 0, -1).Val(); len(names) != 1 || names[0] != "A+keyspace2+guards1+guards2+awaits1+generations" {
 		t.Errorf("replicas %q", names)
 	}
 }

@@ -178,6 +178,7 @@ func FuzzReplies(f *testing.F) {
 		"refused\nstate\n\nby\nexpiry", "refused\nstate\npending\noverdue\n1", "refused\nunknown\n1", "refused\nclosed\n1", "refused\nmeanwhile\n1", "refused\nstate", "refused\noverdue\n1", "missing", "", "nil", "OK", "int 1", "float 1.5", "list recorded", "recorded\nint 1", "waiting\ntaskToken\n@task",
 		"waiting", "waiting\ntaskToken\ntask", "done", "created\ncreated\n1000\ndeadline\n2000", "created", "exists", "deadline past", "deadline too far", "settled", "lease lost", "taken", "gone",
 		"claimed" + lease + "@task\ntype\nsuccess\nerror\n\noutcome\n@outcome", "claimed", "claimed" + lease + "@task\ntype\nfailure\nerror\nE\noutcome\n@task", "open\nleft\n3", "open", "read\nnow\n1000\nstate\npending\nregistration\n1 2 @spec", "read",
+		"joined", "joined\nassigned\ne\nwaiter\n@id 1 - k1\nused\ne\nwaiter\nx", "joined\nwaiter\n@id 1 - k1", "full\nwaiter\n@id 1 - k1", "full", "matched\noldest\n@id e", "kept\noldest\nx y", "duplicate", "nobody\npresent\nx", "served", "dropped",
 		"live\nreplica\na\nreplica\nb", "live", "live\nreplica\n", "failed", "ignored", "not due", "plain @set\n@id\n1000", "plain @id", "plain @set\n@id\nNaN\n@set\n@id\n-Inf\n0\n@id\n1\n65\n@id\n1\nx\n@id\n1", "trimmed", "plain recorded", "plain x\ny\nverdict\nmissing", "plain verdict",
 	} {
 		for kind := range uint8(5) {
@@ -296,6 +297,21 @@ func FuzzReplies(f *testing.F) {
 		check("trim", err, trimmed == 0 || said("trimmed"), false)
 		census, err := b.Census(ctx, time.Hour)
 		check("census", err, len(census.Callbacks) == 0 || said("counted"), false)
+		key := b.keys.AwaitKeys("stripe", "k")[0]
+		waiter := relay.Waiter{ID: b.link.ID, Generation: "01234567", Key: "k1"}
+		_, err = b.Join(ctx, key.AwaitRef, waiter, time.Now())
+		if full := (*relay.TooManyWaitersError)(nil); !errors.As(err, &full) || !said("full") {
+			check("join", err, said("joined"), false)
+		}
+		added, err := b.AddEvent(ctx, key, relay.HookEvent{Sender: "stripe"}, relay.AddOptions{IfNobody: relay.KeepEvent})
+		check("event", err, said("matched", "kept", "duplicate", "nobody"), false)
+		if err == nil && (added.Verdict == relay.EventIgnored) != said("nobody") {
+			t.Errorf("event: %s after %q", added.Verdict, lines)
+		}
+		_, err = b.Serve(ctx, key.AwaitRef, "e", waiter, relay.Fate{Use: relay.UseSpent})
+		check("serve", err, said("served"), false)
+		_, err = b.DropEvent(ctx, key.AwaitRef, "e")
+		check("drop", err, said("dropped", "gone"), false)
 		live, err := b.Announce(ctx, "r1", time.Second)
 		check("announce", err, said("live") && live > 0, false)
 	})

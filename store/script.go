@@ -4,7 +4,9 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -38,11 +40,21 @@ var (
 	censusScript     = load("census")
 	asideScript      = load("aside")
 	noteScript       = load("note")
+	joinScript       = load("join", "matching")
+	eventScript      = load("event", "matching")
+	serveScript      = load("serve", "matching")
+	takeScript       = load("take", "matching")
+	dropScript       = load("drop", "matching")
 )
 
-// load returns a script with the prelude in front of it.
-func load(name string) *redis.Script {
-	source := scriptFile("prelude") + "\n" + scriptFile(name)
+// load returns a script with the prelude, and what else it shares with others, in front
+// of it.
+func load(name string, shared ...string) *redis.Script {
+	var files []string
+	for _, file := range slices.Concat([]string{"prelude"}, shared, []string{name}) {
+		files = append(files, scriptFile(file))
+	}
+	source := strings.Join(files, "\n")
 	script := redis.NewScript(source)
 	scriptNames[script.Hash()], scriptNames[source] = name, name
 	return script

@@ -22,6 +22,7 @@ var (
 	deadlineSet = sortedSet{"deadline", deadlineKey}
 	createdSet  = sortedSet{"created", createdKey}
 	asideSet    = sortedSet{"aside", asideKey}
+	matchesSet  = sortedSet{"matches", matchesKey}
 )
 
 // finalStates are the states in which callbacks end, in the order in which scripts

@@ -166,6 +166,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Replica:    rand.Text(),
 		AnswerWait: cfg.AnswerWait,
 		Rate:       cfg.StepFunctionsRate,
+		Give:       func(ctx context.Context) (more bool, err error) { return n.service.GiveDue(ctx) },
 	})
 	n.service = relay.NewService(relay.ServiceOptions{
 		Store: around[relay.Store](n.store, o.AroundStore), Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox,
