@@ -11,6 +11,7 @@ import (
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
 )
@@ -42,6 +43,7 @@ func newEnv(more ...cel.EnvOption) *cel.Env {
 		cel.Variable("query", texts),
 		cel.Variable("vars", cel.MapType(cel.StringType, cel.DynType)),
 		cel.OptionalTypes(),
+		parsing(),
 		cel.RegexProgramSizeLimit(maxPatternSteps),
 		cel.ASTValidators(cel.ValidateRegexLiterals()),
 		// The default strategy counts an object as one, however large it is.
@@ -96,11 +98,16 @@ const (
 )
 
 // texts counts what CEL counts as one: making a text out of two costs what reading it
-// does. Otherwise a loop that joins long texts fills the memory within its cost.
+// does, and parsing one what its values take. Otherwise a loop that joins or parses long
+// texts fills the memory within its cost.
 type texts struct{}
 
 // CallCost implements [interpreter.ActualCostEstimator].
-func (texts) CallCost(function, _ string, _ []ref.Val, result ref.Val) *uint64 {
+func (texts) CallCost(function, _ string, arguments []ref.Val, result ref.Val) *uint64 {
+	if text, ok := arguments[0].(types.String); ok && function == parseJSON {
+		units := parsingCost(string(text))
+		return &units
+	}
 	if function != "_+_" {
 		return nil
 	}
@@ -174,6 +181,9 @@ func (e *expression) eval(ctx context.Context, in map[string]any) (ref.Val, erro
 	}
 	if ctx.Err() != nil {
 		return nil, &failure{ReasonCost, fmt.Sprintf("the expressions take more than %v", maxTime)}
+	}
+	if ours := known(err); ours != nil {
+		return nil, ours
 	}
 	cause := err
 	for inner := errors.Unwrap(cause); inner != nil; inner = errors.Unwrap(cause) {
