@@ -49,6 +49,10 @@ soak: setup ## run the relay under faults for FOR, an hour by default, beginning
 breaks: setup ## break the relay on purpose, and check that the fault suite notices
 	$(GO) test -timeout 0 -v -run '^TestBreaks$$' ./faults -breaks
 
+.PHONY: pairs
+pairs: setup ## give 10,000 events to as many tasks, in any order, while replicas are killed
+	$(GO) test -count 1 -timeout 0 -v -run '^TestPairs$$' ./faults -pairs 10000 -seed $(SEED)
+
 # For another release: make attacks BINARY=/path/to/relay
 .PHONY: attacks
 attacks: setup ## attack the release binary with idle connections, slow bodies, large pages and heartbeats

@@ -29,6 +29,8 @@ type Callback struct {
 	// URL is the URL of the link named default, if there is one.
 	URL   string          `json:"url,omitempty"`
 	Links map[string]Link `json:"links"`
+	// Awaits are the events that the callback waits for, by name.
+	Awaits map[string]Await `json:"awaits,omitempty"`
 	// Decisions lists what people decided, in order, without what they wrote.
 	Decisions []Decision `json:"decisions,omitempty"`
 	Outcome   *Outcome   `json:"outcome,omitempty"`
@@ -52,6 +54,13 @@ type Link struct {
 	Secret string `json:"secret,omitempty"`
 	// Closed says that the link was withdrawn, or that a wrong code was entered too
 	// often.
+	Closed bool `json:"closed,omitempty"`
+}
+
+// Await says whose events a callback waits for. What they must be about is not shown.
+type Await struct {
+	Sender string `json:"sender"`
+	// Closed says that the await was withdrawn.
 	Closed bool `json:"closed,omitempty"`
 }
 

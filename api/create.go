@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -38,7 +40,10 @@ type CreateRequest struct {
 	OnExpiry  string                 `json:"onExpiry,omitempty"`
 	Tags      map[string]string      `json:"tags,omitempty"`
 	Links     map[string]LinkRequest `json:"links,omitempty"`
-	Approval  *Approval              `json:"approval,omitempty"`
+	// Awaits are the events that the callback waits for, by name. A link and an await
+	// cannot have the same name.
+	Awaits   map[string]AwaitRequest `json:"awaits,omitempty"`
+	Approval *Approval               `json:"approval,omitempty"`
 }
 
 // LinkRequest asks for one link of a callback.
@@ -74,6 +79,20 @@ type LinkRequest struct {
 	// Otherwise is what becomes of an event that no outcome matches.
 	Otherwise string    `json:"otherwise,omitempty"`
 	Envelope  *Envelope `json:"envelope,omitempty"`
+}
+
+// AwaitRequest asks for the events of a sender's hook that are about one key.
+type AwaitRequest struct {
+	// Sender is the name of a configured sender that has a hook.
+	Sender string `json:"sender"`
+	// Key is a JSON text or a whole number. Whoever registers must know it, so it counts as
+	// no secret, but it may be personal: responses do not have it.
+	Key json.RawMessage `json:"key"`
+	// Vars, Outcomes, Otherwise and Envelope are those of a [LinkRequest].
+	Vars      map[string]json.RawMessage `json:"vars,omitempty"`
+	Outcomes  []EventOutcome             `json:"outcomes,omitempty"`
+	Otherwise string                     `json:"otherwise,omitempty"`
+	Envelope  *Envelope                  `json:"envelope,omitempty"`
 }
 
 // Sender says who posts, and how one knows: by a preset, or by a proof of one's own.
@@ -204,8 +223,8 @@ type UpdateRequest struct {
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 
-// LogValue returns the request without its secrets: without the task token and
-// without the texts of links.
+// LogValue returns the request without its secrets: without the task token, and
+// without the texts of links and awaits.
 func (r CreateRequest) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("taskToken", "[redacted]")}
 	if r.ExpiresIn != "" {
@@ -226,6 +245,9 @@ func (r CreateRequest) LogValue() slog.Value {
 			types[name] = link.Type
 		}
 		attrs = append(attrs, slog.Any("links", types))
+	}
+	if len(r.Awaits) > 0 {
+		attrs = append(attrs, slog.Any("awaits", slices.Sorted(maps.Keys(r.Awaits))))
 	}
 	return slog.GroupValue(attrs...)
 }

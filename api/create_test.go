@@ -33,6 +33,13 @@ func fullRequest() api.CreateRequest {
 				Response: &api.LinkResponse{Text: told, Redirect: "https://example.com/" + told},
 			},
 		},
+		Awaits: map[string]api.AwaitRequest{
+			"paid": {
+				Sender: told, Key: json.RawMessage(`"` + told + `"`), Vars: map[string]json.RawMessage{"a": json.RawMessage(`"` + told + `"`)},
+				Outcomes: []api.EventOutcome{{When: "vars.a == '" + told + "'", Do: api.DoFail, Error: told}}, Otherwise: api.DoIgnore,
+				Envelope: &api.Envelope{Headers: []string{told}},
+			},
+		},
 		Approval: &api.Approval{
 			Title: told, Message: told, Details: json.RawMessage(`{"Service":"` + told + `"}`),
 			ApproveLabel: told, RejectLabel: told, Comment: api.CommentRequired,

@@ -24,7 +24,11 @@ var bodies = []any{
 	api.Callback{},
 	api.CallbackList{},
 	api.History{},
+	api.SenderList{},
+	api.KeptEvents{},
+	api.DroppedEvents{},
 	api.AnswerResponse{},
+	api.EventResponse{},
 	api.Problem{},
 	api.Health{},
 	api.Warning{},
@@ -166,6 +170,12 @@ func TestEnums(t *testing.T) {
 		}},
 		{"AnswerResponse.status", property("AnswerResponse", "status"), []any{
 			api.StatusDelivered, api.StatusAccepted, api.StatusAlive, api.StatusIgnored,
+		}},
+		{"EventResponse.status", property("EventResponse", "status"), []any{
+			api.EventMatched, api.EventDuplicate, api.EventKept, api.EventIgnored,
+		}},
+		{"EventResponse.reason", property("EventResponse", "reason"), []any{
+			api.EventNotAccepted, api.EventNoKey, api.EventTooLarge, api.EventUnsupported, api.EventFailedRule,
 		}},
 		{"Health.status", property("Health", "status"), []any{
 			api.HealthOK, api.HealthReady,

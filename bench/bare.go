@@ -20,8 +20,11 @@ import (
 // roleBare makes this program the bare handler.
 const roleBare = "bare"
 
-// barePath is the path at which the bare handler accepts registrations.
-const barePath = "/callbacks"
+// The paths at which the bare handler accepts registrations, and takes events.
+const (
+	barePath  = "/callbacks"
+	eventPath = "/events"
+)
 
 // idleConns is how many connections to Step Functions the bare handler keeps,
 // and connections how many to Redis: as many as the relay.
@@ -68,6 +71,7 @@ func newBare(url string, store *redis.Client, steps *sfn.Client) http.Handler {
 	e := echo.New()
 	e.POST(barePath, b.register)
 	e.POST("/c/:key", b.answer)
+	e.POST(eventPath, func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
 	return e
 }
 

@@ -12,6 +12,7 @@ import (
 const (
 	answerAim       = 0.8 // of the bare handler's answers a second
 	registrationAim = 0.7 // of a bare SET's registrations a second
+	eventAim        = 0.8 // of a constant 204's events a second
 )
 
 // pendingAim is the most memory that a pending callback may take in Redis, in all
@@ -42,6 +43,12 @@ var figures = []figure{
 	{name: "CPU µs per registration, all processes", of: func(r result) float64 { return r.registering.each(r.registering.totalCPU) }, show: whole},
 	{name: "registration p50, ms", of: func(r result) float64 { return milliseconds(percentile(r.registering.latencies, 50)) }, show: oneDigit},
 	{name: "registration p99, ms", of: func(r result) float64 { return milliseconds(percentile(r.registering.latencies, 99)) }, show: oneDigit},
+	{name: "unwanted events per second", of: func(r result) float64 { return r.unwanted.perSecond() }, show: whole, atLeast: eventAim},
+	{name: "CPU µs per unwanted event", of: func(r result) float64 { return r.unwanted.each(r.unwanted.cpu) }, show: whole},
+	{name: "CPU µs per unwanted event, all processes", of: func(r result) float64 { return r.unwanted.each(r.unwanted.totalCPU) }, show: whole},
+	{name: "events that nobody awaits per second", of: func(r result) float64 { return r.unexpected.perSecond() }, show: whole, atLeast: eventAim},
+	{name: "CPU µs per event that nobody awaits", of: func(r result) float64 { return r.unexpected.each(r.unexpected.cpu) }, show: whole},
+	{name: "CPU µs per event that nobody awaits, all processes", of: func(r result) float64 { return r.unexpected.each(r.unexpected.totalCPU) }, show: whole},
 	{name: "peak memory, MiB", of: func(r result) float64 { return float64(r.peakMemory) / (1 << 20) }, show: oneDigit},
 	{name: "Redis bytes per pending callback", of: func(r result) float64 { return r.pendingBytes }, show: whole, atMost: pendingAim},
 }

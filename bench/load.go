@@ -167,14 +167,20 @@ func (g *generator) each(ctx context.Context, tasks []*task, do func(*task) erro
 
 // post sends JSON and reads the response, which must have the wanted status.
 func (g *generator) post(ctx context.Context, url, apiKey string, body []byte, want int, into any) error {
+	header := http.Header{"Content-Type": {"application/json"}}
+	if apiKey != "" {
+		header.Set("Authorization", "Bearer "+apiKey)
+	}
+	return g.send(ctx, url, header, body, want, into)
+}
+
+// send is post with these headers. The response has no body if into is nil.
+func (g *generator) send(ctx context.Context, url string, header http.Header, body []byte, want int, into any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	request.Header.Set("Content-Type", "application/json")
-	if apiKey != "" {
-		request.Header.Set("Authorization", "Bearer "+apiKey)
-	}
+	request.Header = header
 	response, err := g.http.Do(request)
 	if err != nil {
 		return err
@@ -186,6 +192,9 @@ func (g *generator) post(ctx context.Context, url, apiKey string, body []byte, w
 	}
 	if response.StatusCode != want {
 		return fmt.Errorf("got %s, want %d: %.300s", response.Status, want, text)
+	}
+	if into == nil {
+		return nil
 	}
 	return json.Unmarshal(text, into)
 }

@@ -25,12 +25,14 @@ type surroundings struct {
 type subject struct {
 	process  *process
 	register string // URL for registrations
+	events   string // URL for events
 	apiKey   string // "" for none
 }
 
 // result is the result of one round.
 type result struct {
 	registering, answering phase
+	unwanted, unexpected   phase // events of these kinds
 
 	statuses     map[string]int // of answers: "delivered" or "accepted"
 	peakMemory   int64          // of the server under test, bytes
@@ -113,6 +115,13 @@ func (p plan) round(ctx context.Context, s server, say func(string, ...any)) (r 
 		return r, err
 	}
 	say("%d answers, %.0f/s, %v", len(tasks), r.answering.perSecond(), r.statuses)
+	if r.unwanted, err = load.events(ctx, p, m, unwanted, "ignored"); err != nil {
+		return r, fmt.Errorf("%s events: %w", unwanted, err)
+	}
+	if r.unexpected, err = load.events(ctx, p, m, unexpected, "kept"); err != nil {
+		return r, fmt.Errorf("%s events: %w", unexpected, err)
+	}
+	say("%d events of each kind, %s %.0f/s, %s %.0f/s", p.callbacks, unwanted, r.unwanted.perSecond(), unexpected, r.unexpected.perSecond())
 	return r, checkLedger(ctx, standInURL, append(warm, tasks...))
 }
 

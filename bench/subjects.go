@@ -35,7 +35,7 @@ func startBare(ctx context.Context, around surroundings) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &subject{process: p, register: url + barePath}, nil
+	return &subject{process: p, register: url + barePath, events: url + eventPath}, nil
 }
 
 // startRelay returns a function that runs the relay's binary. Its settings are the
@@ -66,7 +66,11 @@ func startRelay(binary string, settings ...string) func(context.Context, surroun
 			"RELAY_STEP_FUNCTIONS_RATE=0",
 			"RELAY_LOG_LEVEL=warn",
 		)
-		env = append(env, settings...)
+		hook, err := writeHook(around.dir)
+		if err != nil {
+			return nil, err
+		}
+		env = append(append(env, hook...), settings...)
 		migrate, err := start(ctx, env, nil, binary, "migrate", "up")
 		if err != nil {
 			return nil, err
@@ -80,7 +84,12 @@ func startRelay(binary string, settings ...string) func(context.Context, surroun
 			p.stop()
 			return nil, err
 		}
-		return &subject{process: p, register: "http://" + private + "/v1/callbacks", apiKey: apiKey}, nil
+		events, err := hookURL(ctx, "http://"+private, apiKey)
+		if err != nil {
+			p.stop()
+			return nil, err
+		}
+		return &subject{process: p, register: "http://" + private + "/v1/callbacks", events: events, apiKey: apiKey}, nil
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"callback-relay/api"
 )
@@ -22,13 +21,14 @@ const idChars = 26
 type Query struct {
 	State  string // one of the api.State constants
 	Tag    string // key:value
+	Await  string // sender:key
 	Limit  int    // callbacks per page, 1 to 100; 0 leaves it to the relay
 	Cursor string // where to continue: the NextCursor of the previous page
 }
 
 func (q Query) encode() string {
 	values := url.Values{}
-	for name, value := range map[string]string{"state": q.State, "tag": q.Tag, "cursor": q.Cursor} {
+	for name, value := range map[string]string{"state": q.State, "tag": q.Tag, "await": q.Await, "cursor": q.Cursor} {
 		if value != "" {
 			values.Set(name, value)
 		}
@@ -74,7 +74,7 @@ func (c *Client) AddLink(ctx context.Context, id string, request api.AddLinkRequ
 // RevokeLink closes one link of a callback, by its name, and returns the callback.
 // Closing it again is not an error.
 func (c *Client) RevokeLink(ctx context.Context, id, name string) (api.Callback, error) {
-	if strings.Trim(name, ".") == "" {
+	if !isSegment(name) {
 		return api.Callback{}, fmt.Errorf("revoke link: %q is not the name of a link", name)
 	}
 	return c.one(ctx, "revoke link of", http.MethodDelete, id, "/links/"+url.PathEscape(name), nil)
@@ -100,8 +100,7 @@ func (c *Client) one(ctx context.Context, verb, method, id, below string, reques
 // call makes a request to the path of a callback, or to a path below it.
 func call[T any](ctx context.Context, c *Client, verb, method, id, below string, request any) (T, error) {
 	var answer, none T
-	// An empty id, or dots that a proxy resolves, would make this another route.
-	if strings.Trim(id, ".") == "" {
+	if !isSegment(id) {
 		return none, fmt.Errorf("%s callback: %q is not a callback id", verb, id)
 	}
 	if _, err := c.do(ctx, method, callbacksPath+"/"+url.PathEscape(id)+below, request, &answer); err != nil {

@@ -119,6 +119,38 @@ func TestRequests(t *testing.T) {
 			"GET /relay/v1/callbacks?cursor=x%2Fy&limit=7&state=pending&tag=a%3Ab%26c",
 			api.CallbackList{Callbacks: []api.Callback{}},
 		},
+		{
+			"list those who wait",
+			func(c *client.Client) (any, error) { return c.List(t.Context(), client.Query{Await: "stripe:pi:3&N"}) },
+			"GET /relay/v1/callbacks?await=stripe%3Api%3A3%26N",
+			api.CallbackList{Callbacks: []api.Callback{}},
+		},
+		{
+			"list senders",
+			func(c *client.Client) (any, error) { return c.Senders(t.Context()) },
+			"GET /relay/v1/senders",
+			api.SenderList{Senders: []api.ConfiguredSender{{Name: "stripe", Hook: &api.Hook{URL: "https://relay.example.com/h/x", Keep: "15m"}}}},
+		},
+		{
+			"list events",
+			func(c *client.Client) (any, error) { return c.Events(t.Context(), "stripe", 0) },
+			"GET /relay/v1/senders/stripe/events", api.KeptEvents{Events: []api.KeptEvent{{Key: "k", Event: "E", At: start, EndsAt: start}}, Total: 1},
+		},
+		{
+			"list some events of something that is no name",
+			func(c *client.Client) (any, error) { return c.Events(t.Context(), "../a?b", 7) },
+			"GET /relay/v1/senders/..%2Fa%3Fb/events?limit=7", api.KeptEvents{Events: []api.KeptEvent{}},
+		},
+		{
+			"drop events",
+			func(c *client.Client) (any, error) { return c.DropEvents(t.Context(), "stripe") },
+			"DELETE /relay/v1/senders/stripe/events", api.DroppedEvents{Dropped: 100, Left: 3},
+		},
+		{
+			"drop an event",
+			func(c *client.Client) (any, error) { return nil, c.DropEvent(t.Context(), "stripe", "k/5", "E F") },
+			"DELETE /relay/v1/senders/stripe/events/k%2F5/E%20F", nil,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			requests := make(chan string, 1)
@@ -172,6 +204,17 @@ func TestNotAnID(t *testing.T) {
 		}
 		if _, err := c.RevokeLink(t.Context(), "k5f2", id); err == nil {
 			t.Errorf("RevokeLink(%q) has no error", id)
+		}
+		if _, err := c.Events(t.Context(), id, 0); err == nil {
+			t.Errorf("Events of %q has no error", id)
+		}
+		if _, err := c.DropEvents(t.Context(), id); err == nil {
+			t.Errorf("DropEvents of %q has no error", id)
+		}
+		for _, path := range [][3]string{{id, "k", "E"}, {"stripe", id, "E"}, {"stripe", "k", id}} {
+			if err := c.DropEvent(t.Context(), path[0], path[1], path[2]); err == nil {
+				t.Errorf("DropEvent(%q) has no error", path)
+			}
 		}
 	}
 }

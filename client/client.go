@@ -95,8 +95,8 @@ func parseBase(raw string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
-// do sends one request and decodes the JSON of a 2xx into out. Any other status
-// is an *Error. in is sent as JSON unless it is nil.
+// do sends one request and decodes the JSON of a 2xx into out, unless that is nil. Any other
+// status is an *Error. in is sent as JSON unless it is nil.
 func (c *Client) do(ctx context.Context, method, path string, in, out any) (status int, err error) {
 	var body io.Reader
 	if in != nil {
@@ -130,6 +130,9 @@ func (c *Client) do(ctx context.Context, method, path string, in, out any) (stat
 
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return 0, newError(response)
+	}
+	if out == nil {
+		return response.StatusCode, nil
 	}
 	content, err := readAtMost(response.Body, maxBody)
 	if err != nil {

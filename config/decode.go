@@ -140,6 +140,10 @@ func (d *decoder) value(path string, node ast.Node, v reflect.Value) {
 			return
 		}
 	}
+	if proof, ok := v.Addr().Interface().(*fileProof); ok {
+		d.proof(path, node, proof)
+		return
+	}
 	var fits bool
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -171,6 +175,17 @@ func (d *decoder) value(path string, node ast.Node, v reflect.Value) {
 	if !fits {
 		d.unreadable(path, "must be %s", expected(v.Type()))
 	}
+}
+
+// proof fills a proof, which can also be the word none.
+func (d *decoder) proof(path string, node ast.Node, proof *fileProof) {
+	if word, ok := text(node); ok {
+		if proof.none = word == NoProof; !proof.none {
+			d.unreadable(path, "must be %s", expected(reflect.TypeFor[fileProof]()))
+		}
+		return
+	}
+	d.value(path, node, reflect.ValueOf(&proof.Proof).Elem())
 }
 
 // mapping calls a function for each member of a mapping, unless its key is repeated. It
@@ -246,6 +261,10 @@ func expected(t reflect.Type) string {
 		return "a reference, such as {env: PARTNER_SECRET} or {file: /run/secrets/partner}" + neverHere
 	case reflect.TypeFor[[]reference]():
 		return "a list of references, such as [{env: PARTNER_SECRET}] or [{file: /run/secrets/partner}]" + neverHere
+	case reflect.TypeFor[fileProof](), reflect.TypeFor[senders.Proof]():
+		return "a mapping, with the fields " + strings.Join(fieldsOf(reflect.TypeFor[senders.Proof]()), ", ") + `; or the word none, beside a hook to which everybody may post`
+	case reflect.TypeFor[durationText]():
+		return "a duration, such as 15m or 1h"
 	case reflect.TypeFor[senders.Names]():
 		return "a name or a list of names, such as [x-signature]"
 	}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"callback-relay/rules"
 	"callback-relay/senders"
@@ -23,6 +24,8 @@ type File struct {
 	// Senders are the senders by name, ready to check posts. With [WithoutSecrets], only
 	// those that need no secret are there.
 	Senders map[string]*senders.Sender
+	// Hooks are the hooks by the name of their sender, ready to judge events.
+	Hooks map[string]Hook
 	// Entries describe the same senders to people, sorted by name.
 	Entries []SenderEntry
 	// Digest identifies what was read.
@@ -34,8 +37,10 @@ type File struct {
 // SenderEntry is a sender of the file, as it can be shown to people.
 type SenderEntry struct {
 	Name    string
-	Preset  string   // or [senders.OwnProof]
+	Preset  string   // or [senders.OwnProof], or [NoProof]
 	Secrets []string // where they are, such as "env STRIPE_SECRET"
+	// Keep is how long its hook keeps events; 0 if it has no hook.
+	Keep time.Duration
 }
 
 // Digest identifies the content of the configuration file and of all files with secrets
@@ -53,7 +58,7 @@ func WithoutSecrets() FileOption { return func(r *fileReader) { r.noSecrets = tr
 // everything. The error joins a [*FileMistake] for each mistake, in the order of the
 // file. Even then the file is returned, for [File.DigestNow].
 func ReadFile(path string, options ...FileOption) (*File, error) {
-	r := fileReader{file: &File{Path: path}, secrets: map[string]secretRead{}}
+	r := fileReader{file: &File{Path: path, Senders: map[string]*senders.Sender{}, Hooks: map[string]Hook{}}, secrets: map[string]secretRead{}}
 	for _, option := range options {
 		option(&r)
 	}
@@ -110,13 +115,14 @@ type fileContent struct {
 // instead of secrets.
 type fileSender struct {
 	Preset  string           `json:"preset"`
-	Proof   *senders.Proof   `json:"proof"`
+	Proof   *fileProof       `json:"proof"`
 	Secrets []reference      `json:"secrets"`
 	Account string           `json:"account"`
 	Header  string           `json:"header"`
 	User    string           `json:"user"`
 	URL     string           `json:"url"`
 	Event   *rules.EventSpec `json:"event"`
+	Hook    *fileHook        `json:"hook"`
 }
 
 // read decodes and checks the content.
@@ -141,10 +147,13 @@ func (r *fileReader) sender(name string, s *fileSender) {
 		return // decoding has reported it
 	}
 	spec := senders.Spec{
-		Preset: s.Preset, Proof: s.Proof, Account: s.Account, Header: s.Header, User: s.User, URL: s.URL, Event: s.Event,
+		Preset: s.Preset, Proof: s.Proof.given(), Account: s.Account, Header: s.Header, User: s.User, URL: s.URL, Event: s.Event,
 	}
 	unknown := map[string]bool{} // the fields of secrets that could not be read
 	entry := SenderEntry{Name: name, Preset: cmp.Or(s.Preset, senders.OwnProof)}
+	if s.open() {
+		entry.Preset = NoProof
+	}
 	for i, reference := range s.Secrets {
 		field := fmt.Sprintf("secrets[%d]", i)
 		secret, found := r.secret(at+"."+field, reference)
@@ -152,24 +161,41 @@ func (r *fileReader) sender(name string, s *fileSender) {
 		spec.Secrets = append(spec.Secrets, secret)
 		entry.Secrets = append(entry.Secrets, reference.String())
 	}
+	if s.Hook != nil && s.Hook.VerifyToken != nil {
+		token, _ := r.secret(at+".hook.verifyToken", *s.Hook.VerifyToken)
+		spec.VerifyToken = cmp.Or(token, "unread") // so that it is an objection where it is not used
+		entry.Secrets = append(entry.Secrets, s.Hook.VerifyToken.String())
+	}
+	made := r.made(at, s, spec, unknown)
+	r.event(at, s.Event)
+	entry.Keep = r.hook(name, s, made)
+	r.file.Entries = append(r.file.Entries, entry)
+	if made != nil {
+		r.file.Senders[name] = made
+	}
+}
+
+// made makes the sender. It is nil if the file has a mistake in it, or if everybody may
+// post. unknown are the fields of secrets that could not be read.
+func (r *fileReader) made(at string, s *fileSender, spec senders.Spec, unknown map[string]bool) *senders.Sender {
+	if s.open() {
+		r.openSender(at, s)
+		return nil
+	}
 	made, err := senders.New(spec)
 	for _, err := range append(parts(err), parts(spec.Objections())...) {
 		wrong, ok := errors.AsType[*senders.SpecError](err)
-		// A preset is missing if its name is misspelt, too.
-		follows := ok && wrong.Field == "preset" && spec.Preset == "" && r.d.misspelt[at]
+		// A preset is missing if its name is misspelt, or the proof cannot be read, too.
+		follows := ok && wrong.Field == "preset" && spec.Preset == "" && (r.d.misspelt[at] || r.d.misread[at+".proof"])
 		if ok && !unknown[wrong.Field] && !follows {
-			r.d.wrong(at+"."+wrong.Field, "%s", wrong.Problem)
+			field := wrong.Field
+			if field == "verifyToken" {
+				field = "hook.verifyToken"
+			}
+			r.d.wrong(at+"."+field, "%s%s", wrong.Problem, orOpen(s, wrong))
 		}
 	}
-	r.event(at, s.Event)
-	r.file.Entries = append(r.file.Entries, entry)
-	if made == nil {
-		return
-	}
-	if r.file.Senders == nil {
-		r.file.Senders = map[string]*senders.Sender{}
-	}
-	r.file.Senders[name] = made
+	return made
 }
 
 // event checks where a sender's events have their id and type.

@@ -3,6 +3,8 @@ package config_test
 import (
 	"errors"
 	"flag"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"callback-relay/config"
+	"callback-relay/senders"
 )
 
 var update = flag.Bool("update", false, "write the mistakes of the files in testdata")
@@ -20,7 +23,7 @@ var update = flag.Bool("update", false, "write the mistakes of the files in test
 func setSecrets(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
-		"STRIPE_SECRET": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0", "STRIPE_NEXT": "whsec_bmV4dG5leHRuZXh0bmV4dG5l",
+		"STRIPE_SECRET": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0", "STRIPE_SIGNING_SECRET": "whsec_c2lnbmluZw", "STRIPE_NEXT": "whsec_bmV4dG5leHRuZXh0bmV4dG5l",
 		"ASSEMBLY_SECRET": "assembly-secret-assembly", "PARTNER_SECRET": "partner-secret-partner",
 		"PUBLIC_KEY": strings.Repeat("ab", 32), "SHORT": "hunter2", "EMPTY": "",
 	} {
@@ -55,8 +58,14 @@ func TestGoodFiles(t *testing.T) {
 		if err != nil {
 			t.Errorf("%v", err)
 		}
-		if len(f.Senders) != len(f.Entries) {
-			t.Errorf("%s: %d senders, %d entries", name, len(f.Senders), len(f.Entries))
+		for _, entry := range f.Entries {
+			hook, hooked := f.Hooks[entry.Name]
+			if sender := f.Senders[entry.Name]; (sender == nil) != (entry.Preset == config.NoProof) || hooked && hook.Sender != sender {
+				t.Errorf("%s: %s is %v, its hook %v", name, entry.Name, sender, hook)
+			}
+			if hooked != (entry.Keep > 0) || hook.Keep != entry.Keep || hooked && hook.Rule == nil {
+				t.Errorf("%s: the hook of %s is %v, shown as %v", name, entry.Name, hook, entry)
+			}
 		}
 		without, err := config.ReadFile(name, config.WithoutSecrets())
 		if err != nil {
@@ -114,7 +123,7 @@ func documented(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	all := map[string][]string{}
-	for _, page := range pages {
+	for _, page := range append(pages, "../README.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -141,8 +150,8 @@ func TestDocumentedFiles(t *testing.T) {
 				write(t, folder, name, "whsec_c2VjcmV0c2VjcmV0c2VjcmV0\n")
 			}
 			f, err := config.ReadFile(write(t, folder, "config.yaml", example))
-			if err != nil || len(f.Senders) == 0 {
-				t.Errorf("%s: %d senders, %v", page, len(f.Senders), err)
+			if err != nil || len(f.Entries) == 0 {
+				t.Errorf("%s: %d senders, %v", page, len(f.Entries), err)
 			}
 		}
 	}
@@ -168,6 +177,38 @@ func TestSecretFromFile(t *testing.T) {
 		if problem == "" && err != nil || problem != "" && (err == nil || !strings.Contains(err.Error(), "senders.stripe.secrets[0]: ") || !strings.Contains(err.Error(), problem)) {
 			t.Errorf("%.20q: %v, want %q", content, err, problem)
 		}
+	}
+}
+
+// What the sender of a hook must show is a secret like the others: it can be in a file,
+// and a new one is noticed. Without secrets, it is still said where it is of no use.
+func TestVerifyToken(t *testing.T) {
+	setSecrets(t)
+	folder := t.TempDir()
+	const sender = "senders: {meta: {preset: PRESET, secrets: [{env: STRIPE_SECRET}], hook: {key: body.id, verifyToken: {file: token}}}}"
+	path := write(t, folder, "config.yaml", strings.ReplaceAll(sender, "PRESET", "meta"))
+	write(t, folder, "token", "chosen for Meta\n")
+	f, err := config.ReadFile(path)
+	if err != nil || f.Senders["meta"] == nil {
+		t.Fatal(err)
+	}
+	request := senders.Request{Method: http.MethodGet, Query: url.Values{
+		"hub.mode": {"subscribe"}, "hub.challenge": {"1"}, "hub.verify_token": {"chosen for Meta"},
+	}}
+	if _, found, err := senders.Probe(f.Hooks["meta"].Sender, request); !found || err != nil {
+		t.Errorf("the token is not known: %t, %v", found, err)
+	}
+	if got := f.Entries[0].Secrets; len(got) != 2 || got[1] != "file token" {
+		t.Errorf("the secrets are shown as %q", got)
+	}
+	write(t, folder, "token", "another\n")
+	if f.DigestNow() == f.Digest {
+		t.Error("a new token goes unnoticed")
+	}
+	path = write(t, folder, "config.yaml", strings.ReplaceAll(sender, "PRESET", "github"))
+	_, err = config.ReadFile(path, config.WithoutSecrets())
+	if err == nil || !strings.Contains(err.Error(), "senders.meta.hook.verifyToken: is not used") {
+		t.Errorf("at another sender: %v", err)
 	}
 }
 

@@ -26,7 +26,7 @@ func TestConfigurationPageHasTheRest(t *testing.T) {
 	page := string(config.Markdown())
 	for _, want := range []string{
 		"| `RELAY_API_URL` | `--api-url` |", "| `RELAY_API_KEY` | `--api-key` |", "| `RELAY_API_KEY_FILE` | `--api-key-file` |",
-		"| 0 | Done", "| 1 | Failed", "| 2 | Wrong usage or setting", "| 3 | There is no such callback",
+		"| 0 | Done", "| 1 | Failed", "| 2 | Wrong usage or setting", "| 3 | There is no such callback, sender or event",
 		"| 4 | The callback's state", "| 5 | The relay, or something that it needs, is unavailable",
 	} {
 		if !strings.Contains(page, want) {

@@ -232,18 +232,26 @@ func (r *reader) apiKeys(setting string, value Secret) []APIKey {
 }
 
 func (r *reader) duration(setting, value string, atLeast, atMost time.Duration) time.Duration {
+	d, problem := durationWithin(value, atLeast, atMost)
+	if problem != "" {
+		r.wrong(setting, "%s", problem)
+	}
+	return d
+}
+
+// durationWithin reads a duration between two others. If it cannot, it returns 0 and says
+// what is wrong.
+func durationWithin(value string, atLeast, atMost time.Duration) (_ time.Duration, problem string) {
 	d, err := parseDuration(value)
 	switch {
 	case err != nil:
-		r.wrong(setting, "%q is not a duration; write it like 500ms, 90s, 24h or 7d", value)
+		return 0, fmt.Sprintf("%q is not a duration; write it like 500ms, 90s, 24h or 7d", value)
 	case d < atLeast:
-		r.wrong(setting, "%q is too short; use at least %s", value, atLeast)
+		return 0, fmt.Sprintf("%q is too short; use at least %s", value, atLeast)
 	case d > atMost:
-		r.wrong(setting, "%q is too long; use at most %s", value, atMost)
-	default:
-		return d
+		return 0, fmt.Sprintf("%q is too long; use at most %s", value, atMost)
 	}
-	return 0
+	return d, ""
 }
 
 // parseDuration reads durations as [time.ParseDuration] does, and whole days

@@ -37,6 +37,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 		reflect.TypeFor[fileContent]():       schema.object,
 		reflect.TypeFor[fileSender]():        sender,
 		reflect.TypeFor[reference]():         schema.Definitions["reference"],
+		reflect.TypeFor[fileHook]():          schema.Definitions["hook"],
 		reflect.TypeFor[senders.Proof]():     proof,
 		reflect.TypeFor[senders.Timestamp](): within(proof, "timestamp"),
 		reflect.TypeFor[rules.EventSpec]():   within(sender, "event"),

@@ -2,6 +2,7 @@ package devmode
 
 import (
 	"context"
+	_ "embed" // for the configuration file
 	"fmt"
 	"time"
 
@@ -9,6 +10,12 @@ import (
 
 	"callback-relay/stepfunctions/standin"
 )
+
+// ConfigFile is a configuration file with one sender, "shop", that has a hook to which
+// everybody may post.
+//
+//go:embed relay.yaml
+var ConfigFile []byte
 
 // World is a running Redis and Step Functions.
 type World struct {

@@ -114,6 +114,24 @@ var breaks = []struct {
 			"case !slices.Contains(schemaMarkers, marker):", "case !slices.Contains(schemaMarkers, marker) && false:"}},
 		scenario: "TestMigration", objects: "waited in vain until the old replica steps aside",
 	},
+	{
+		name: "a callback does not get the event that came before it",
+		edits: []edit{{"store/scripts/join.lua",
+			"for _, e in ipairs(m.events) do\n  offer(m, e)\nend\n", ""}},
+		scenario: "TestPairs", objects: objection + lost,
+	},
+	{
+		name: "nobody takes over the events that another process has not given",
+		edits: []edit{{"cmd/relay/node.go",
+			"return n.service.GiveDue(ctx) }", "return false, nil }"}},
+		scenario: "TestEventsAreTakenOver", objects: "waited in vain until the callback is delivered",
+	},
+	{
+		name: "a callback that is over uses its event up",
+		edits: []edit{{"relay/give.go",
+			"return Fate{UsePassed, was != nil || isOver(err)}, nil", "return Fate{UseSpent, was != nil || isOver(err)}, nil"}},
+		scenario: "TestPairs", objects: objection + lost,
+	},
 }
 
 // TestBreaks breaks the relay in each of these ways, and runs the scenario that

@@ -40,7 +40,7 @@ func standaloneRound(t *testing.T, seed uint64) *verdict {
 	server := redistest.Start(t, aof...)
 	way := newProxy(t, server.Addr)
 	s := newScenario("standalone redis with AOF, three replicas", seed, newFleet(t, setup{
-		redisURL: "redis://" + way.addr + "/0", replicas: 3,
+		redisURL: "redis://" + way.addr + "/0", replicas: 3, hooks: true,
 	}))
 	return s.run(*roundFlag,
 		append(s.relayFaults(), s.redisFaults(server)...),
@@ -52,7 +52,7 @@ func sentinelRound(t *testing.T, seed uint64) *verdict {
 	// an old primary that does not know of it yet does not continue.
 	pair := redistest.StartPair(t, append([]string{"--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"}, aof...)...)
 	s := newScenario("primary and replica under a sentinel, two replicas of the relay", seed, newFleet(t, setup{
-		redisURL: pair.URL, mode: store.ModeSentinel, replicas: 2,
+		redisURL: pair.URL, mode: store.ModeSentinel, replicas: 2, hooks: true,
 		settings: []string{"RELAY_REDIS_DURABILITY=wait:1"},
 	}))
 	return s.run(*roundFlag, append(s.relayFaults(), s.pairFaults(pair)...), s.stepsFaults())
@@ -61,7 +61,7 @@ func sentinelRound(t *testing.T, seed uint64) *verdict {
 func clusterRound(t *testing.T, seed uint64) *verdict {
 	cluster := redistest.StartClusterOf3(t, aof...)
 	s := newScenario("cluster of three, two replicas of the relay", seed, newFleet(t, setup{
-		redisURL: cluster.URL, mode: store.ModeCluster, replicas: 2,
+		redisURL: cluster.URL, mode: store.ModeCluster, replicas: 2, hooks: true,
 	}))
 	return s.run(*roundFlag, append(s.relayFaults(), s.clusterFaults(cluster)...), s.stepsFaults())
 }

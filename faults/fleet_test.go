@@ -46,6 +46,7 @@ type setup struct {
 	replicas int
 	settings []string // of every replica, such as "RELAY_ANSWER_WAIT=0s"
 	steps    standin.Options
+	hooks    bool // a hook is configured, and the load has callbacks that await its events
 }
 
 // fleet is several relay processes with one Redis and one Step Functions.
@@ -57,6 +58,7 @@ type fleet struct {
 	stepsWay *proxy          // on the way to it
 	replicas []*replica
 	http     *http.Client // for senders
+	hook     string       // the URL of the hook, if one is configured
 }
 
 // newFleet migrates Redis and starts the replicas.
@@ -76,9 +78,15 @@ func newFleet(t testing.TB, s setup) *fleet {
 	t.Cleanup(transport.CloseIdleConnections)
 	f.http = &http.Client{Transport: transport, Timeout: senderPatience}
 
+	if s.hooks {
+		f.settings = append(f.settings, hookSettings(t)...)
+	}
 	f.migrate()
 	for range s.replicas {
 		f.add()
+	}
+	if s.hooks {
+		f.hook = f.hookURL(f.replicas[0])
 	}
 	return f
 }
@@ -161,6 +169,9 @@ func (f *fleet) post(ctx context.Context, r *replica, link string, body []byte) 
 		return reply{}, err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if strings.HasPrefix(path, "/h/") {
+		request.Header.Set(hookHeader, hookSecret)
+	}
 	request.GetBody = nil // each try is the sender's own
 	response, err := f.http.Do(request)
 	if err != nil {

@@ -19,7 +19,10 @@ type history struct {
 	taskToken string
 	callback  api.Callback // as registered
 	bodies    [][]byte     // that were posted
+	key       string       // of the event that it awaits; "" if it has a link
 	deadline  time.Time    // by the clock of this machine, which is Redis' too
+
+	companions []*history // that await the same event
 
 	mu      sync.Mutex
 	events  []event

@@ -53,6 +53,11 @@ func TestJudge(t *testing.T) {
 		{name: "refused", events: []event{post(0, 410, "task-closed")}, final: api.StateRefused, change: aboutTheDeadline},
 		{name: "registered, heard the second time", events: []event{{what: didRegister, told: reply{status: 200}}}, final: api.StatePending},
 
+		{name: "its event came", events: []event{post(1, 200, "kept"), post(0, 200, "matched"), post(0, 200, "duplicate")}, effects: []standin.Effect{success("A")}, final: api.StateDelivered, change: awaiting},
+
+		{name: "its event was lost", events: []event{post(0, 200, "kept")}, final: api.StatePending, change: awaiting, want: "acknowledged and has no effect"},
+		{name: "its event was ignored", events: []event{post(0, 200, "ignored")}, effects: []standin.Effect{success("A")}, final: api.StateDelivered, change: awaiting, want: "its event was ignored"},
+		{name: "an unwanted event took effect", events: []event{post(1, 200, "matched")}, effects: []standin.Effect{success("B")}, final: api.StateDelivered, change: awaiting, want: "no outcome wants"},
 		{name: "acknowledged and lost", events: []event{taken}, final: api.StatePending, want: "no effect"},
 		{name: "other bytes took effect", events: []event{taken}, effects: []standin.Effect{success("B")}, final: api.StateDelivered, want: "body 0 was acknowledged and has no effect"},
 		{name: "expired after it was acknowledged", events: []event{taken}, effects: []standin.Effect{expiry}, final: api.StateDelivered, want: "acknowledged and has no effect"},
@@ -109,6 +114,8 @@ func TestJudge(t *testing.T) {
 }
 
 func ignoring(h *history) { h.kind, h.callback.OnExpiry = kindLate, api.OnExpiryIgnore }
+
+func awaiting(h *history) { h.kind, h.key = kindAwaits, "pi_1" }
 
 func aboutTheDeadline(h *history) { h.kind = kindLate }
 

@@ -36,6 +36,7 @@ func judge(h *history) []violation {
 	j := &judgement{history: h}
 	for _, rule := range []func(*judgement){
 		onlyKnownAnswers, acknowledgedOnce, unacknowledgedAtMostOnce, expired, cancelled, registeredOnce, everySenderServed, sameBytes, finalState, nobodyGaveUp,
+		awaited,
 	} {
 		rule(j)
 	}
@@ -81,6 +82,9 @@ func onlyKnownAnswers(j *judgement) {
 func acknowledgedOnce(j *judgement) {
 	first := -1
 	for _, e := range j.told(didPost, http.StatusOK) {
+		if j.awaits() && e.body == unwantedEvent {
+			continue
+		}
 		switch {
 		case first < 0:
 			first = e.body

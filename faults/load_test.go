@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"callback-relay/stepfunctions/standin"
 )
 
-// The kinds of callback that the load makes, and how many in a hundred.
+// The kinds of callback with a link that the load makes.
 const (
 	kindOne        = "one sender"
 	kindTwice      = "two senders, the same bytes"
@@ -24,10 +25,13 @@ const (
 	kindSilent     = "never answered"
 )
 
-var kinds = []struct {
+// weighted is a kind, and how often it occurs in comparison.
+type weighted struct {
 	kind   string
 	weight int
-}{
+}
+
+var linkKinds = []weighted{
 	{kindOne, 46}, {kindTwice, 10}, {kindRivals, 12}, {kindCancelled, 5},
 	{kindCancelRace, 7}, {kindLate, 10}, {kindSilent, 10},
 }
@@ -37,6 +41,8 @@ type load struct {
 	fleet *fleet
 	seed  uint64
 	rate  int // callbacks a second
+	most  int // how many are begun; 0 for no limit
+	kinds []weighted
 	// hopeless is closed when clients without a response should give up.
 	hopeless chan struct{}
 
@@ -50,15 +56,20 @@ type load struct {
 const crowd = 150
 
 func newLoad(f *fleet, seed uint64, rate int) *load {
-	return &load{fleet: f, seed: seed, rate: rate, hopeless: make(chan struct{})}
+	l := &load{fleet: f, seed: seed, rate: rate, kinds: linkKinds, hopeless: make(chan struct{})}
+	if f.hooks {
+		l.kinds = slices.Concat(linkKinds, hookKinds)
+	}
+	return l
 }
 
-// run begins callbacks until ctx ends. Their clients continue: see wait.
+// run begins callbacks until ctx ends, or there are enough. Their clients continue: see
+// wait.
 func (l *load) run(ctx context.Context) {
 	room := make(chan struct{}, crowd)
 	beat := time.NewTicker(time.Second / time.Duration(l.rate))
 	defer beat.Stop()
-	for i := uint64(0); ; i++ {
+	for i := uint64(0); l.most == 0 || i < uint64(l.most); i++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -70,8 +81,15 @@ func (l *load) run(ctx context.Context) {
 		case room <- struct{}{}:
 		}
 		rnd := rng(l.seed, i)
-		h := &history{kind: pick(rnd)}
-		l.histories = append(l.histories, h)
+		h := &history{kind: l.pick(rnd)}
+		for range companions[h.kind] {
+			other := &history{kind: h.kind}
+			if h.kind == kindDead {
+				other.kind = kindCancelled
+			}
+			h.companions = append(h.companions, other)
+		}
+		l.histories = append(append(l.histories, h), h.companions...)
 		l.begun.Add(1)
 		l.busy.Go(func() {
 			defer func() { <-room }()
@@ -82,9 +100,13 @@ func (l *load) run(ctx context.Context) {
 
 func rng(seed, of uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, of)) }
 
-func pick(rnd *rand.Rand) string {
-	n := rnd.IntN(100)
-	for _, k := range kinds {
+func (l *load) pick(rnd *rand.Rand) string {
+	sum := 0
+	for _, k := range l.kinds {
+		sum += k.weight
+	}
+	n := rnd.IntN(sum)
+	for _, k := range l.kinds {
 		if n -= k.weight; n < 0 {
 			return k.kind
 		}
@@ -118,6 +140,10 @@ func (c *caller) other() *caller {
 func (c *caller) run() {
 	c.working.Add(1)
 	defer c.working.Add(-1)
+	if slices.ContainsFunc(hookKinds, func(k weighted) bool { return k.kind == c.kind }) {
+		c.runAwaits()
+		return
+	}
 	c.bodies = [][]byte{payload(c.rnd), payload(c.rnd)}
 	if !c.register() {
 		return
@@ -165,6 +191,9 @@ func (c *caller) register() bool {
 		if c.rnd.IntN(3) == 0 {
 			request.OnExpiry = api.OnExpiryIgnore
 		}
+	}
+	if c.awaits() {
+		request.Awaits = c.await()
 	}
 	c.taskToken = request.TaskToken
 	again := c.rnd.IntN(6) == 0
@@ -216,9 +245,13 @@ func (e *event) heard(err error) {
 // send posts a body as senders of webhooks do: it retries, on any replica, until
 // the response is not "try again later".
 func (c *caller) send(body, replica int) {
+	link := c.fleet.hook
+	if !c.awaits() {
+		link = c.callback.URL
+	}
 	for {
 		e := event{what: didPost, body: body, replica: replica, began: time.Now()}
-		e.told, e.err = c.fleet.post(context.Background(), c.fleet.replicas[replica], c.callback.URL, c.bodies[body])
+		e.told, e.err = c.fleet.post(context.Background(), c.fleet.replicas[replica], link, c.bodies[body])
 		e.ended = time.Now()
 		c.note(e)
 		if e.err == nil && e.told.status < 500 || !c.hold(didPost) {

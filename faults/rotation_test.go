@@ -25,7 +25,7 @@ func TestRotation(t *testing.T) {
 		return
 	}
 	server := redistest.Start(t, aof...)
-	f := newFleet(t, setup{redisURL: server.URL, replicas: 2})
+	f := newFleet(t, setup{redisURL: server.URL, replicas: 2, hooks: true})
 	redis := server.Client()
 	var early []*caller
 	waiting := f.directed(f.replicas[0], 6, func(_ int, c *caller) { early = append(early, c) })

@@ -18,8 +18,8 @@ func guardedBy(o api.EventOutcome) func(*api.CreateRequest) {
 var withSchema = guardedBy(api.EventOutcome{Schema: json.RawMessage(`{"required":["paid"]}`), Do: api.DoSucceed})
 
 // guardedMeanwhile uses guarded links of each release at the other. This release does not
-// register what the previous one would overlook.
-func (f *fleet) guardedMeanwhile(old, fresh *replica) {
+// register schemas if the previous one would overlook them.
+func (f *fleet) guardedMeanwhile(old, fresh *replica, schemas bool) {
 	f.Helper()
 	for _, c := range []struct {
 		what         string
@@ -33,7 +33,11 @@ func (f *fleet) guardedMeanwhile(old, fresh *replica) {
 			}
 		}
 	}
-	if _, _, err := f.tryRegister(fresh, withSchema); !isStatus(err, http.StatusServiceUnavailable) {
+	_, _, err := f.tryRegister(fresh, withSchema)
+	switch {
+	case schemas:
+		must(f, err)
+	case !isStatus(err, http.StatusServiceUnavailable):
 		f.Errorf("a schema, beside the previous release: %v, want 503", err)
 	}
 }

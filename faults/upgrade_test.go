@@ -76,7 +76,7 @@ func TestUpgrade(t *testing.T) {
 func upgrade(t *testing.T, commit string) {
 	previous := buildPrevious(t, commit)
 	// A release without generations does not know the new features for people either.
-	generations, guards, migrated := knows(commit, "+generations"), knows(commit, "+guards"), knows(commit, "+keyspace")
+	generations, guards, awaits, migrated := knows(commit, "+generations"), knows(commit, "+guards"), knows(commit, "+awaits"), knows(commit, "+keyspace")
 	f := newFleet(t, setup{binary: previous, redisURL: redistest.Start(t, aof...).URL, replicas: 2})
 	before := f.directed(f.replicas[0], 6, func(i int, c *caller) {
 		if i%2 == 0 {
@@ -113,7 +113,11 @@ func upgrade(t *testing.T, commit string) {
 		f.peopleMeanwhile(f.replicas[0], fresh)
 	}
 	if guards {
-		f.guardedMeanwhile(f.replicas[0], fresh)
+		f.guardedMeanwhile(f.replicas[0], fresh, knows(commit, "+guards2"))
+	}
+	early := hookEvent(rng(1, 1), "pi_upgrade", "paid")
+	if !awaits {
+		f.awaitsWait(early)
 	}
 
 	s := newScenario("rolling upgrade and back, three replicas", *seedFlag, f)
@@ -141,6 +145,9 @@ func upgrade(t *testing.T, commit string) {
 		f.linksOfThisRelease(s.replicas[2], previous)
 	}
 	f.guardedAfterwards(fresh)
+	if !awaits {
+		f.awaitsAfterwards(early)
+	}
 	if !migrated {
 		f.migratesAfterwards(fresh)
 	}

@@ -31,12 +31,14 @@ var errTooManyMisses = errors.New("too many requests to addresses that do not ex
 // room is a limited amount of something, such as bytes or requests.
 type room struct {
 	most    int64
+	within  *room // of which it is a part; nil if of none
 	taken   atomic.Int64
 	changed func(by int64) // called after each change, if not nil
 }
 
 // take takes n, or reports [relay.ErrOverloaded] if not enough is left. In that case
-// it takes nothing, not even for a moment, since a smaller request may still fit.
+// it takes nothing, not even for a moment, since a smaller request may still fit. Only
+// the room that this one is a part of may be short without its knowing.
 // The caller gives n back when it is no longer needed.
 func (r *room) take(n int64) error {
 	for {
@@ -45,20 +47,32 @@ func (r *room) take(n int64) error {
 			return relay.ErrOverloaded
 		}
 		if r.taken.CompareAndSwap(taken, taken+n) {
-			r.tell(n)
-			return nil
+			break
 		}
 	}
+	if r.within != nil {
+		if err := r.within.take(n); err != nil {
+			r.taken.Add(-n)
+			return err
+		}
+	}
+	r.tell(n)
+	return nil
 }
 
 // give gives n back.
 func (r *room) give(n int64) {
 	r.taken.Add(-n)
+	if r.within != nil {
+		r.within.give(n)
+	}
 	r.tell(-n)
 }
 
 // fits reports whether there is room for n at the moment, without taking it.
-func (r *room) fits(n int64) bool { return n <= r.most-r.taken.Load() }
+func (r *room) fits(n int64) bool {
+	return n <= r.most-r.taken.Load() && (r.within == nil || r.within.fits(n))
+}
 
 func (r *room) tell(by int64) {
 	if r.changed != nil {
@@ -90,27 +104,29 @@ func bounded(most int) echo.MiddlewareFunc {
 // needs one or two, and people who look at a page need a few more.
 const requestsPerLink = 8
 
-// linkBounds bounds the requests to each link. Otherwise anyone who has a single
+// bounds bound the requests to each of several things. Otherwise anyone who has a single
 // link, even of a finished callback, could take all the room that others need.
-type linkBounds struct {
+type bounds[Key comparable] struct {
+	most int // of each
+
 	mu       sync.Mutex
-	requests map[relay.LinkRef]int // how many are being handled
+	requests map[Key]int // how many are being handled
 }
 
-// bound handles a request to a link, or refuses it.
-func (b *linkBounds) bound(link relay.LinkRef, handle func() error) error {
+// bound handles a request to one of the things, or refuses it.
+func (b *bounds[Key]) bound(key Key, handle func() error) error {
 	b.mu.Lock()
-	if b.requests[link] == requestsPerLink {
+	if b.requests[key] == b.most {
 		b.mu.Unlock()
 		return relay.ErrOverloaded
 	}
-	b.requests[link]++
+	b.requests[key]++
 	b.mu.Unlock()
 	defer func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if b.requests[link]--; b.requests[link] == 0 {
-			delete(b.requests, link)
+		if b.requests[key]--; b.requests[key] == 0 {
+			delete(b.requests, key)
 		}
 	}()
 	return handle()

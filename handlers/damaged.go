@@ -24,8 +24,8 @@ const longestDamaged = 1 << 10
 // segments or with further segments.
 func repairLinks(prefix string) echo.MiddlewareFunc {
 	trimmed := regexp.QuoteMeta(strings.Trim(prefix, "/"))
-	whole := regexp.MustCompile(`^(?:` + regexp.QuoteMeta(prefix) + `)?/[ca]/[a-z2-7]+$`)
-	damaged := regexp.MustCompile(`(?is)^/+(?:(` + trimmed + `)/+)?([ca])/+(.*)$`)
+	whole := regexp.MustCompile(`^(?:` + regexp.QuoteMeta(prefix) + `)?/[cah]/[a-z2-7]+$`)
+	damaged := regexp.MustCompile(`(?is)^/+(?:(` + trimmed + `)/+)?([cah])/+(.*)$`)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			address := c.Request().URL

@@ -16,7 +16,33 @@ func guard(at string, wire api.LinkRequest) (*relay.Guard, error) {
 	if wire.Sender == nil && wire.Vars == nil && wire.Outcomes == nil && wire.Otherwise == "" && wire.Envelope == nil {
 		return nil, nil
 	}
-	g := &relay.Guard{Vars: wire.Vars, Otherwise: rules.Do(wire.Otherwise)}
+	g := demands(wire)
+	if wire.Sender == nil {
+		return &g, nil
+	}
+	var err error
+	g.Sender, g.Inline, g.OneSecret, err = sender(at+"sender", wire.Sender)
+	return &g, err
+}
+
+// await converts an await.
+func await(at string, wire api.AwaitRequest) (relay.Guard, error) {
+	g := demands(api.LinkRequest{Vars: wire.Vars, Outcomes: wire.Outcomes, Otherwise: wire.Otherwise, Envelope: wire.Envelope})
+	g.Sender = wire.Sender
+	if wire.Key == nil {
+		return g, nil // package relay says so
+	}
+	key, ok := rules.KeyOf(wire.Key)
+	if g.Key = key; !ok {
+		return g, &relay.InvalidFieldError{Field: at + "key", Problem: `must be a text such as "pi_3N", or a whole number such as 42 of at most 64 bits, ` +
+			`in digits if it has more than 15 of them`}
+	}
+	return g, nil
+}
+
+// demands converts what a link and an await can demand of an event, beside its sender.
+func demands(wire api.LinkRequest) relay.Guard {
+	g := relay.Guard{Vars: wire.Vars, Otherwise: rules.Do(wire.Otherwise)}
 	for _, outcome := range wire.Outcomes {
 		g.Outcomes = append(g.Outcomes, rules.Outcome{
 			When: outcome.When, Schema: outcome.Schema, Do: rules.Do(outcome.Do),
@@ -26,12 +52,7 @@ func guard(at string, wire api.LinkRequest) (*relay.Guard, error) {
 	if wire.Envelope != nil {
 		g.Envelope = &relay.Envelope{Headers: wire.Envelope.Headers}
 	}
-	if wire.Sender == nil {
-		return g, nil
-	}
-	var err error
-	g.Sender, g.Inline, g.OneSecret, err = sender(at+"sender", wire.Sender)
-	return g, err
+	return g
 }
 
 // sender reads a sender: the name of a configured one, or a description.

@@ -20,6 +20,7 @@ import (
 // What a request's context carries for the access log and for problems.
 const (
 	callbackAttr  = "callback"
+	senderAttr    = "sender" // of a hook
 	callerAttr    = "caller" // the name of the API key
 	requestIDAttr = "request-id"
 )
@@ -49,10 +50,10 @@ func (a *app) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			a.renderError(err, c)
 		}
 		callback, _ := c.Get(callbackAttr).(string)
-		if a.trusted || callback != "" {
+		if a.trusted || callback != "" || c.Get(senderAttr) != nil {
 			end(c.Response().Status, callback)
 		} else {
-			// The request reached no callback, and strangers may send many of these. So the
+			// The request reached no callback and no hook, and strangers may send many of these. So the
 			// span is dropped, and the log does not mention it.
 			c.SetRequest(untraced)
 		}
@@ -110,7 +111,7 @@ func (a *app) done(c echo.Context, id string, took time.Duration) {
 		slog.String("listener", a.listener), slog.String("method", method), slog.String("route", route),
 		slog.Int("status", status), slog.Float64("took_ms", float64(took)/float64(time.Millisecond)),
 	}
-	for _, name := range []string{callerAttr, callbackAttr} {
+	for _, name := range []string{callerAttr, callbackAttr, senderAttr} {
 		if value, ok := c.Get(name).(string); ok {
 			attrs = append(attrs, slog.String(name, value))
 		}

@@ -26,14 +26,19 @@ func (h *public) post(c echo.Context, link relay.LinkRef) error {
 	if err != nil {
 		return err
 	}
-	req := c.Request()
-	receipt, err := h.relay.Receive(req.Context(), link, relay.Post{
-		URL: h.givenURL(req), Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: held, Arrived: arrived,
-	})
+	post := h.postOf(c, body, held)
+	post.Arrived = arrived
+	receipt, err := h.relay.Receive(c.Request().Context(), link, post)
 	if err != nil {
 		return err
 	}
 	return h.received(c, link, receipt)
+}
+
+// postOf returns what was posted, once its body was read.
+func (h *public) postOf(c echo.Context, body []byte, held *share) relay.Post {
+	req := c.Request()
+	return relay.Post{URL: h.givenURL(req), Header: req.Header, Query: req.URL.RawQuery, Body: body, Room: held}
 }
 
 // givenURL returns the URL that the sender of a request was given: the public URL's

@@ -33,7 +33,8 @@ func TestAPIKey(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			asked := n.redis.CommandCount()
-			for _, route := range []string{"GET /v1/callbacks", "POST /v1/callbacks", "GET /v1/callbacks/x", "DELETE /v1/callbacks/x"} {
+			for _, route := range []string{"GET /v1/callbacks", "POST /v1/callbacks", "GET /v1/callbacks/x", "DELETE /v1/callbacks/x",
+				"GET /v1/senders", "GET /v1/senders/x/events", "DELETE /v1/senders/x/events", "DELETE /v1/senders/x/events/y/z"} {
 				method, path, _ := strings.Cut(route, " ")
 				got := n.on(t).do(method, "http://"+n.private+path, "", "Authorization", c.header)
 				if (got.status == http.StatusUnauthorized) != (c.status == http.StatusUnauthorized) {

@@ -27,6 +27,10 @@ var (
 	errNoCallback = errors.New("no callback has this id")
 	// errNoLink is relay.ErrNotFound for a request that names an id and a link.
 	errNoLink = errors.New("no callback with this id has a link of this name")
+	// errNoSender is relay.ErrNotFound for a request that names a sender, and errNoEvent for
+	// one that names an event of a sender.
+	errNoSender = errors.New("no sender has this name")
+	errNoEvent  = errors.New("no event that nobody has used has this name")
 	// errAnswered is relay.ErrAlreadyAnswered for a request to change a callback.
 	errAnswered = errors.New("the callback has been answered")
 	// errForeignSite is for a form that another site sent.
@@ -54,6 +58,8 @@ var problems = []struct {
 	{errSlow, api.CodeUnavailable, "The body did not arrive in time. Send it again."},
 	{errNoLink, api.CodeNotFound, "No callback with this id has a link of this name."},
 	{errNoCallback, api.CodeNotFound, "No callback has this id."},
+	{errNoSender, api.CodeNotFound, "The relay's configuration file has no sender of this name."},
+	{errNoEvent, api.CodeNotFound, "No such event of this sender is kept: it was used or dropped, or has ended."},
 	{relay.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{errAnswered, api.CodeAlreadyAnswered, "This callback has already been answered, so it can no longer be changed."},
 	{relay.ErrAlreadyAnswered, api.CodeAlreadyAnswered, "Another answer arrived first, and only the first one counts."},
@@ -172,7 +178,11 @@ func (a *app) renderError(err error, c echo.Context) {
 	}
 	p := problemOf(err)
 	if p.Status == http.StatusMethodNotAllowed {
-		c.Response().Header().Set(echo.HeaderAllow, a.allow[c.Path()])
+		allow := a.allow[c.Path()]
+		if hook := (*methodError)(nil); errors.As(err, &hook) {
+			allow = strings.Join(hook.allowed, ", ")
+		}
+		c.Response().Header().Set(echo.HeaderAllow, allow)
 	}
 	a.report(c, p, err)
 	if proof := (*relay.UnprovenError)(nil); errors.As(err, &proof) {

@@ -36,18 +36,19 @@ type PublicOptions struct {
 // pageBytesInFlight is enough for several hundred pages of the usual length.
 const pageBytesInFlight = 16 << 20
 
-// public serves links.
+// public serves links and hooks.
 type public struct {
 	*app
 	relay    *relay.Service
 	postRoom *room // for what machines post
 	pageRoom *room // for what pages post and show
-	links    linkBounds
+	links    bounds[relay.LinkRef]
+	hooks    hookBounds
 	pages    *pages.Pages
 	sameSite *http.CrossOriginProtection
 }
 
-// Public returns the handler of the public listener: links, robots.txt and healthz.
+// Public returns the handler of the public listener: links, hooks, robots.txt and healthz.
 // If the public URL has a path, everything is also served under that path, so it does
 // not matter whether a proxy removes it.
 func Public(o PublicOptions) http.Handler {
@@ -56,7 +57,7 @@ func Public(o PublicOptions) http.Handler {
 		app: a, relay: o.Relay, pages: o.Pages,
 		postRoom: a.byteRoom(o.BytesInFlight),
 		pageRoom: a.byteRoom(cmp.Or(o.PageBytesInFlight, pageBytesInFlight)),
-		links:    linkBounds{requests: map[relay.LinkRef]int{}},
+		links:    bounds[relay.LinkRef]{most: requestsPerLink, requests: map[relay.LinkRef]int{}},
 		sameSite: http.NewCrossOriginProtection(),
 	}
 	// The Origin is compared with the Host, which a proxy may have changed.
@@ -67,7 +68,9 @@ func Public(o PublicOptions) http.Handler {
 	}
 	a.errorPage = h.errorPage
 	a.echo.Use(limitMisses())
-	bound := bounded(cmp.Or(o.RequestsInFlight, requestsInFlight))
+	requests := cmp.Or(o.RequestsInFlight, requestsInFlight)
+	bound := bounded(requests)
+	h.hooks = newHookBounds(requests, h.postRoom)
 	prefixes := []string{""}
 	prefix := strings.TrimSuffix(public.Path, "/")
 	if prefix != "" {
@@ -75,8 +78,10 @@ func Public(o PublicOptions) http.Handler {
 	}
 	a.echo.Pre(repairLinks(prefix))
 	for _, prefix := range prefixes {
-		a.pagePaths, a.linkPaths = append(a.pagePaths, prefix+"/a/"), append(a.linkPaths, prefix+"/c/")
+		a.pagePaths, a.linkPaths = append(a.pagePaths, prefix+"/a/"), append(a.linkPaths, prefix+"/c/", prefix+"/h/")
 		a.handle(prefix+"/c/:key", methods{http.MethodPost: bound(h.onLink(relay.MachineLinks, h.post))})
+		a.handle(prefix+"/h/:key", methods{http.MethodPost: bound(h.onHook(h.event))})
+		a.echo.Match(otherMethods, prefix+"/h/:key", bound(h.onHook(h.probe))) // each sender has its own
 		page, submit := bound(h.onLink(relay.PageLinks, h.page)), bound(h.onLink(relay.PageLinks, h.submit))
 		a.handle(prefix+"/a/:key", methods{http.MethodGet: page, http.MethodHead: page, http.MethodPost: submit})
 		a.get(prefix+"/robots.txt", robots)

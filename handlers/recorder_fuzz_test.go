@@ -15,6 +15,7 @@ import (
 	"callback-relay/api"
 	"callback-relay/handlers"
 	"callback-relay/relay"
+	"callback-relay/rules"
 )
 
 // recorder replaces the store, and records what passed the handlers and the rules. Fuzzing
@@ -40,6 +41,10 @@ func (*recorder) Note(context.Context, relay.LinkRef, relay.Note) error { return
 func (r *recorder) Create(_ context.Context, n relay.NewCallback) (relay.Callback, bool, error) {
 	r.registrations = append(r.registrations, n.Asked)
 	return n.Callback, true, nil
+}
+
+func (*recorder) Join(context.Context, relay.AwaitRef, relay.Waiter, time.Time) (relay.Matching, error) {
+	return relay.Matching{}, nil
 }
 
 func (*recorder) Find(context.Context, relay.NewCallback) (relay.Callback, error) {
@@ -72,8 +77,12 @@ func recorded(t testing.TB, maxOutput int) (kept *recorder, public, private http
 	}
 	kept = &recorder{keys: keys}
 	logger := slog.New(slog.DiscardHandler)
+	rule, err := rules.CompileHook(rules.HookSource{Key: "body.id"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	service := relay.NewService(relay.ServiceOptions{
-		Store: kept, Keys: keys, PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
+		Store: kept, Keys: keys, Hooks: hooks{"open": {Name: "open", Rule: rule, Keep: time.Minute}}, PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
 		Senders: configured{}, Metrics: quiet{}, Logger: logger,
 		DefaultExpiry: 24 * time.Hour, MaxExpiry: 365 * 24 * time.Hour, MaxOutput: maxOutput, MaxBody: max(maxOutput, 1<<20),
 	})

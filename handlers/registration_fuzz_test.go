@@ -60,6 +60,8 @@ func FuzzRegistration(f *testing.F) {
 		{`{"taskToken":"x","links":{"d":{"type":"approval"}},"approval":{"details":{"a":"`, `","a":1}}}`},
 		{`{"taskToken":"x","links":{"d":{"type":"approval"}},"approval":{"fields":{"type":"object","properties":{"a":{"type":"string","pattern":"(`, `"}}}}}`},
 		{`{"taskToken":"x","links":{"d":{"type":"success","page":true,"response":{"redirect":"javascript:`, `"}}}}`},
+		{`{"taskToken":"x","awaits":{"paid":{"sender":"open","key":"`, `"}}}`},
+		{`{"taskToken":"`, `","awaits":{"paid":{"sender":"open","key":4.2e1,"vars":{"a":1},"outcomes":[{"when":"vars.a == 1","do":"succeed"}]}}}`},
 		{`["`, `"]`}, {`"`, `"`}, {``, ``}, {`{"taskToken":"`, ``}, {"{\"taskToken\":\"\xff", `"}`}, {`{"taskToken":"\ud800`, `"}`},
 		{`{"taskToken":"`, `"} {}`}, {`null`, ``}, {deep(600), ``}, {`{"taskToken":"` + strings.Repeat("x", 140_000), `"}`},
 	} {
@@ -94,7 +96,7 @@ func FuzzRegistration(f *testing.F) {
 		var fields map[string]json.RawMessage
 		must(t, json.Unmarshal([]byte(body), &fields))
 		for name := range fields {
-			if !slices.Contains([]string{"taskToken", "expiresIn", "expiresAt", "onExpiry", "tags", "links", "approval"}, name) {
+			if !slices.Contains([]string{"taskToken", "expiresIn", "expiresAt", "onExpiry", "tags", "links", "awaits", "approval"}, name) {
 				t.Errorf("the field %q was let pass", name)
 			}
 		}
@@ -106,6 +108,7 @@ func FuzzRegistration(f *testing.F) {
 			t.Errorf("the answer has the task token: %s", answered)
 		}
 		bounded(t, r)
+		boundedAwaits(t, r)
 		boundedLinks(t, r)
 		boundedApproval(t, r)
 		if fields["links"] != nil {
@@ -171,20 +174,37 @@ func bounded(t *testing.T, r relay.Registration) {
 	if r.OnExpiry != relay.OnExpiryFail && r.OnExpiry != relay.OnExpiryIgnore {
 		t.Errorf("on expiry %q", r.OnExpiry)
 	}
-	if len(r.Tags) > 16 || len(r.Links) > 32 || len(r.Links) == 0 {
-		t.Errorf("%d tags, %d links", len(r.Tags), len(r.Links))
+	if all := len(r.Links) + len(r.Awaits); len(r.Tags) > 16 || all > 32 || all == 0 {
+		t.Errorf("%d tags, %d links, %d awaits", len(r.Tags), len(r.Links), len(r.Awaits))
 	}
 	for key, value := range r.Tags {
 		if !aTagKey.MatchString(key) || utf8.RuneCountInString(value) > 256 || !utf8.ValidString(value) {
 			t.Errorf("tag %q: %q", key, value)
 		}
 	}
-	for i, name := range slices.Sorted(maps.Keys(r.Links)) {
-		if !aLinkName.MatchString(name) || name == relay.ByExpiry || !slices.Contains(relay.LinkTypes, r.Links[name].Type) {
-			t.Errorf("link %q of type %q", name, r.Links[name].Type)
+	for name, link := range r.Links {
+		if !aLinkName.MatchString(name) || name == relay.ByExpiry || !slices.Contains(relay.LinkTypes, link.Type) {
+			t.Errorf("link %q of type %q", name, link.Type)
 		}
+	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(r.Links)), maps.Keys(r.Awaits))
+	slices.Sort(names)
+	for i, name := range names {
 		if link := r.NumberedLinks()[i]; link.Name != name || int(link.Number) != i {
 			t.Errorf("link %q has the number %d, want %d", name, link.Number, i)
+		}
+	}
+}
+
+// boundedAwaits does the same for each await.
+func boundedAwaits(t *testing.T, r relay.Registration) {
+	t.Helper()
+	for name, await := range r.Awaits {
+		if _, taken := r.Links[name]; taken || !aLinkName.MatchString(name) || name == relay.ByExpiry {
+			t.Errorf("await %q", name)
+		}
+		if n := utf8.RuneCountInString(await.Key); n < 1 || n > 256 || !utf8.ValidString(await.Key) || await.Sender != "open" || await.Inline != nil {
+			t.Errorf("await of %q with a key of %d characters", await.Sender, n)
 		}
 	}
 }

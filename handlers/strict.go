@@ -17,8 +17,10 @@ import (
 
 // shapes says what a field must be, if its Go type does not say enough.
 var shapes = map[string]string{
-	"tags":  "an object of strings",
-	"links": `an object of objects such as {"type":"webhook"}`,
+	"tags":          "an object of strings",
+	"links":         `an object of objects such as {"type":"webhook"}`,
+	"awaits":        `an object of objects such as {"sender":"stripe","key":"pi_3N"}`,
+	"awaits.sender": "the name of a sender that has a hook in the relay's configuration file",
 }
 
 // shape says what a field of the type must be.
@@ -138,7 +140,7 @@ func (d checker) raw(field string) error {
 	if err := d.Decode(&raw); err != nil {
 		return &bodies.InvalidError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
 	}
-	if strings.HasPrefix(field, "approval.") && halfCharacter(raw) {
+	if (strings.HasPrefix(field, "approval.") || field == "awaits.key") && halfCharacter(raw) {
 		return halved(field)
 	}
 	return nil

@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -74,48 +71,6 @@ func (h *private) readJSON(c echo.Context, into any) error {
 	return decodeStrictly(body, into)
 }
 
-// filters are the parameters of a list. Errors do not repeat the name of any other
-// parameter, since it is text from the caller.
-var filters = []string{"state", "tag", "limit", "cursor"}
-
-// readQuery reads the parameters of a list. It refuses a parameter that is unknown or
-// given twice: if a filter were ignored, the list would show too much.
-func readQuery(c echo.Context) (relay.Query, error) {
-	var q relay.Query
-	params, err := url.ParseQuery(c.Request().URL.RawQuery)
-	if err != nil {
-		return q, &relay.InvalidFieldError{Field: "query", Problem: "cannot be read: escape all characters except letters and digits"}
-	}
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		value := params.Get(name)
-		if len(params[name]) > 1 && slices.Contains(filters, name) {
-			errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "is given more than once"})
-			continue
-		}
-		switch name {
-		case "state":
-			q.State = relay.State(value)
-		case "tag":
-			var found bool
-			if q.TagKey, q.TagValue, found = strings.Cut(value, ":"); !found || q.TagKey == "" {
-				errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "must be a key, a colon and a value, such as order:42"})
-			}
-		case "limit":
-			n, err := strconv.Atoi(value)
-			if err != nil || n < 1 || n > relay.MaxPage {
-				errs = append(errs, &relay.InvalidFieldError{Field: name, Problem: "must be a number from 1 to " + strconv.Itoa(relay.MaxPage)})
-			}
-			q.Limit = n
-		case "cursor":
-			q.Cursor = value
-		default:
-			errs = append(errs, &relay.InvalidFieldError{Field: "query", Problem: "has an unknown parameter: use state, tag, limit or cursor"})
-		}
-	}
-	return q, errors.Join(errs...)
-}
-
 // ParseRegistration reads a registration as POST /v1/callbacks does. Its errors name the
 // fields that are wrong; package relay finds further mistakes when it registers.
 func ParseRegistration(body []byte) (relay.Registration, error) {
@@ -145,6 +100,13 @@ func registration(wire api.CreateRequest) (relay.Registration, error) {
 	for _, name := range slices.Sorted(maps.Keys(wire.Links)) {
 		link, err := linkRequest("links."+name+".", wire.Links[name])
 		r.Links[name], errs = link, append(errs, err)
+	}
+	if len(wire.Awaits) > 0 {
+		r.Awaits = make(map[string]relay.Guard, len(wire.Awaits))
+	}
+	for _, name := range slices.Sorted(maps.Keys(wire.Awaits)) {
+		g, err := await("awaits."+name+".", wire.Awaits[name])
+		r.Awaits[name], errs = g, append(errs, err)
 	}
 	if wire.Approval != nil {
 		a, err := approval(*wire.Approval)
@@ -237,10 +199,14 @@ func (h *private) render(cb relay.Callback) api.Callback {
 		Tags: cb.Tags, Links: make(map[string]api.Link, len(cb.Links)),
 	}
 	for _, link := range cb.Links {
-		if link.Type == relay.LinkAwait { // it has no URL
+		if link.Type != relay.LinkAwait {
+			wire.Links[link.Name] = h.renderLink(cb, link, nil)
 			continue
 		}
-		wire.Links[link.Name] = h.renderLink(cb, link, nil)
+		if wire.Awaits == nil {
+			wire.Awaits = map[string]api.Await{}
+		}
+		wire.Awaits[link.Name] = api.Await{Sender: link.Sender, Closed: link.Closed}
 	}
 	for _, d := range cb.Decisions {
 		wire.Decisions = append(wire.Decisions, api.Decision{
@@ -279,6 +245,9 @@ func (h *private) renderLink(cb relay.Callback, link relay.Link, a *relay.Approv
 func (h *private) renderWithSecrets(cb relay.Callback, r relay.Registration) api.Callback {
 	wire := h.render(cb)
 	for _, link := range cb.Links {
+		if link.Type == relay.LinkAwait { // it has no secret
+			continue
+		}
 		shown := h.renderLink(cb, link, r.Approval)
 		shown.Secret = h.relay.SenderSecret(cb, link, r.Links[link.Name].Guard)
 		wire.Links[link.Name] = shown

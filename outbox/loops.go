@@ -145,6 +145,12 @@ func (o *Outbox) giveDue(ctx context.Context) (more bool) {
 	return more
 }
 
+// countHooks reports which events of hooks wait.
+func (o *Outbox) countHooks(ctx context.Context) (more bool) {
+	o.report(ctx, "hooks", o.hooks(ctx))
+	return false
+}
+
 // reportEvery is how often a failure that lasts is logged.
 const reportEvery = time.Minute
 

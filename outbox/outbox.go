@@ -79,6 +79,9 @@ type Options struct {
 	// there may be more; nil for a relay without hooks.
 	Give func(ctx context.Context) (more bool, err error)
 
+	// CountHooks reports which events of hooks wait; nil for a relay without hooks.
+	CountHooks func(ctx context.Context) error
+
 	Workers int           // deliveries under way that Run started; default 64
 	Fresh   int           // deliveries under way that Deliver started; default 64
 	Poll    time.Duration // how often the fleet looks for work; default 500 ms
@@ -91,6 +94,7 @@ const (
 	trimEvery     = 10 * time.Minute
 	giveEvery     = 2 * time.Second
 	censusEvery   = 5 * time.Second
+	hooksEvery    = 15 * time.Second
 )
 
 // maxPollFactor bounds how rarely a replica of a large fleet looks for work: at
@@ -106,6 +110,7 @@ type Outbox struct {
 	tracer  Tracer
 	logger  *slog.Logger
 	give    func(ctx context.Context) (more bool, err error)
+	hooks   func(ctx context.Context) error
 
 	replica    string
 	answerWait time.Duration
@@ -138,7 +143,7 @@ func New(o Options) *Outbox {
 		o.Fresh = 64
 	}
 	return &Outbox{
-		queue: o.Queue, sender: o.Sender, metrics: o.Metrics, tracer: o.Tracer, logger: o.Logger, give: o.Give,
+		queue: o.Queue, sender: o.Sender, metrics: o.Metrics, tracer: o.Tracer, logger: o.Logger, give: o.Give, hooks: o.CountHooks,
 		replica: o.Replica, answerWait: o.AnswerWait, poll: o.Poll,
 		limit:    newLimiter(o.Rate),
 		slots:    make(chan struct{}, o.Workers),
@@ -206,6 +211,9 @@ func (o *Outbox) Run(ctx context.Context) {
 	loops.Go(func() { o.every(ctx, always(trimEvery), o.trim) })
 	if o.give != nil {
 		loops.Go(func() { o.every(ctx, always(giveEvery), o.giveDue) })
+	}
+	if o.hooks != nil {
+		loops.Go(func() { o.every(ctx, always(hooksEvery), o.countHooks) })
 	}
 	loops.Wait()
 	o.mu.Lock()

@@ -44,16 +44,21 @@ type AwaitStore interface {
 	// still returns what it leased.
 	TakeMatches(ctx context.Context, limit int) ([]Matching, error)
 
-	// Awaiting returns the pending callbacks that wait for any of the digests, the one whose
-	// deadline is next first. It takes two round trips, however many there are.
+	// Awaiting returns the pending callbacks that wait for any of the digests with an open
+	// await, the one whose deadline is next first. It takes two round trips, however many
+	// there are.
 	Awaiting(ctx context.Context, digests []AwaitDigest) ([]Callback, error)
 
-	// AwaitsOf returns the awaits of a callback that can still get events, by name.
+	// AwaitsOf returns the awaits of a callback by name, also the closed ones.
 	AwaitsOf(ctx context.Context, cb Callback) (map[string]Guard, error)
 
 	// FreeEvents returns up to limit free events of a sender's hook, the one that ends next
 	// first, and how many there are.
 	FreeEvents(ctx context.Context, sender string, limit int) (events []FreeEvent, total int, err error)
+
+	// HookCensus counts the free events of hooks, in the order of their senders, and finds out
+	// whether digests wait for [AwaitStore.TakeMatches].
+	HookCensus(ctx context.Context, senders []string) (HookCensus, error)
 
 	// DropEvent removes a free event for good, and returns whether there was one.
 	DropEvent(ctx context.Context, a AwaitRef, name string) (dropped bool, err error)
@@ -62,10 +67,11 @@ type AwaitStore interface {
 // The bounds of what one digest has.
 const (
 	MaxWaiters       = 100
-	MaxFreeEvents    = 16  // the oldest goes if there are more
-	MaxAssigned      = 100 // further events are refused until these are served
-	MaxUsed          = 100 // the oldest is forgotten if there are more: see [AwaitStore]
-	MaxFreePerHook   = 256 // free events of a hook, in each of the 64 partitions; the oldest goes
+	MaxFreeEvents    = 16      // the oldest goes if there are more
+	MaxAssigned      = 100     // further events are refused until these are served
+	MaxUsed          = 100     // the oldest is forgotten if there are more: see [AwaitStore]
+	MaxFreePerHook   = 256     // free events of a hook, in each of the 64 partitions; the oldest goes
+	MaxFreeBytes     = 1 << 20 // as stored, of these, when a large one is added; never more than twice that
 	MaxSeen          = 1000
 	MaxEventBytes    = 256 << 10 // of the body as it was sent
 	MaxEventOverhead = 64 << 10  // of its headers and its query
@@ -152,6 +158,19 @@ type FreeEvent struct {
 	ID, Type string // as [HookEvent] has them; "" if no master key of the ring opens them
 	At, Ends time.Time
 	Bytes    int // as stored
+}
+
+// HookCensus says which events wait.
+type HookCensus struct {
+	Free []FreeCount
+	// Late is for how long a digest should have been looked at; 0 if none.
+	Late time.Duration
+}
+
+// FreeCount counts the free events of a hook.
+type FreeCount struct {
+	Events int
+	Ends   time.Duration // until the first of them ends
 }
 
 // ErrTooManyWaiters says that [MaxWaiters] callbacks wait for the key already.

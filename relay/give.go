@@ -40,7 +40,11 @@ func (s *Service) GiveDue(ctx context.Context) (more bool, err error) {
 	defer cancel()
 	for _, m := range taken {
 		m, wrong := s.review(within, m)
-		err = errors.Join(err, wrong, s.give(within, m, noRoom{}))
+		failed := s.give(within, m, noRoom{})
+		if failed != nil {
+			s.hookMetrics.NotGiven(m.Await.Sender)
+		}
+		err = errors.Join(err, wrong, failed)
 	}
 	return len(taken) > 0, err
 }
@@ -154,9 +158,9 @@ func (e *event) fate(r Receipt, err error) (Fate, error) {
 	}
 	was := e.facts.Refusal() // whether the callback was over before
 	switch {
-	case errors.Is(err, ErrRefused) && was == nil && e.result.Do != rules.Heartbeat:
+	case errors.Is(err, ErrRefused) && (was == nil && e.result.Do != rules.Heartbeat || e.answered(e.id())):
 		// Step Functions never takes the outcome of this event, so the next callback must
-		// not get it.
+		// not get it. Perhaps another process learned that, and died.
 		return Fate{UseSpent, true}, nil
 	case err != nil:
 		return Fate{UsePassed, was != nil || isOver(err)}, nil //nolint:nilerr // the event was served, to no effect

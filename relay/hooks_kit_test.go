@@ -33,6 +33,7 @@ type fleet struct {
 	mu      sync.Mutex
 	closed  map[relay.TaskToken]bool     // tasks that do not wait any more
 	slow    map[relay.TaskToken]bool     // tasks for which Step Functions cannot be reached
+	choosy  map[relay.TaskToken]bool     // tasks that Step Functions never takes an outcome for
 	effects map[relay.TaskToken][]string // what tasks were told
 	beats   map[relay.TaskToken]int
 }
@@ -43,7 +44,7 @@ const theFleetLease = time.Minute
 func newFleet(t *testing.T) *fleet {
 	f := &fleet{
 		t: t, server: miniredis.RunT(t), clock: time.UnixMilli(1_800_000_000_000),
-		closed: map[relay.TaskToken]bool{}, slow: map[relay.TaskToken]bool{},
+		closed: map[relay.TaskToken]bool{}, slow: map[relay.TaskToken]bool{}, choosy: map[relay.TaskToken]bool{},
 		effects: map[relay.TaskToken][]string{}, beats: map[relay.TaskToken]int{},
 	}
 	f.pass(0)
@@ -66,6 +67,9 @@ func (f *fleet) Send(_ context.Context, task relay.TaskToken, o relay.Outcome) e
 	defer f.mu.Unlock()
 	if f.slow[task] {
 		return &relay.SendError{Class: relay.SendThrottled, Code: "ThrottlingException", Err: errors.New("throttled")}
+	}
+	if f.choosy[task] {
+		return &relay.SendError{Class: relay.SendNever, Code: "InvalidOutput", Err: errors.New("invalid")}
 	}
 	if f.closed[task] {
 		return &relay.SendError{Class: relay.SendClosed, Code: "TaskTimedOut", Err: errors.New("closed")}
@@ -151,6 +155,8 @@ type replica struct {
 	hooks hooks
 	dying *dying
 	log   *strings.Builder
+
+	counted *counted
 }
 
 // replica starts a process with these master keys, newest first.
@@ -161,7 +167,7 @@ func (f *fleet) replica(names ...string) *replica {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { _ = client.Close() })
-	r := &replica{f: f, keys: keys(f.t, names...), hooks: configured(f.t), log: &strings.Builder{}}
+	r := &replica{f: f, keys: keys(f.t, names...), hooks: configured(f.t), log: &strings.Builder{}, counted: &counted{}}
 	r.store = store.New(client, store.Options{Keys: r.keys, Lease: theFleetLease, Retention: time.Hour})
 	r.dying = &dying{Store: r.store}
 	r.out = outbox.New(outbox.Options{
@@ -169,7 +175,7 @@ func (f *fleet) replica(names ...string) *replica {
 		Replica: fmt.Sprint(rand.Uint64()), AnswerWait: 10 * time.Second, Poll: 2 * time.Millisecond,
 	})
 	r.Service = relay.NewService(relay.ServiceOptions{
-		Store: r.dying, Keys: r.keys, Deliverer: r.out, Heartbeater: f, Senders: noSenders{}, Hooks: r.hooks,
+		Store: r.dying, Keys: r.keys, Deliverer: r.out, Heartbeater: f, Senders: noSenders{}, Hooks: r.hooks, HookMetrics: r.counted,
 		Metrics: uncounted{}, Logger: slog.New(slog.DiscardHandler),
 		PublicURL:     &url.URL{Scheme: "https", Host: "relay.example.com"},
 		DefaultExpiry: 24 * time.Hour, MaxExpiry: 48 * time.Hour, MaxOutput: relay.MaxOutputBytes, MaxBody: 1 << 20,

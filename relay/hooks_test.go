@@ -193,6 +193,43 @@ func TestStateIsRetried(t *testing.T) {
 	}
 }
 
+// Who joins gets an event even if it is assigned to a callback that is over, and the process
+// that should have found that out has died: whoever joins gives what is assigned to others.
+func TestWhoJoinsGivesWhatIsLeft(t *testing.T) {
+	f := newFleet(t)
+	dies, r := f.replica("k1"), f.replica("k1")
+	first := r.register("first", "pi_1")
+	if _, err := r.Cancel(t.Context(), first.ID); err != nil {
+		t.Fatal(err)
+	}
+	dies.dying.dies = func(step string) bool { return step == "after event" }
+	if _, err := dies.ReceiveEvent(t.Context(), dies.hooks["pay"], payment("evt_1", "paid", "pi_1")); !errors.Is(err, relay.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	r.register("second", "pi_1")
+	f.has("it was assigned to another one", "second", paid("evt_1", "pi_1"))
+}
+
+// An event whose outcome Step Functions never takes is used up: it would end the next task
+// as well. That holds even if the process dies before it has recorded it.
+func TestOutcomeThatIsNeverTaken(t *testing.T) {
+	for _, fails := range []string{"", "serve"} {
+		f := newFleet(t)
+		r := f.replica("k1")
+		r.register("first", "pi_1")
+		f.set(f.choosy, "first", true)
+		r.dying.fails = fails
+		r.event("evt_1", "paid", "pi_1", relay.EventMatched)
+		if got := state(r, "first"); got != relay.StateRefused {
+			t.Errorf("the first is %s", got)
+		}
+		r.takeOver()
+		r.register("second", "pi_1")
+		r.takeOver()
+		f.has("after "+fails+" failed", "second")
+	}
+}
+
 // A used event that has reached its task is used up, even if that is known only later.
 func TestUsedEventIsUsedUp(t *testing.T) {
 	f := newFleet(t)

@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -17,14 +18,14 @@ const maxGiving = 4
 
 // join makes a callback one of those who wait for the keys of its awaits, and gives it the
 // events that came before it. Under each master key of the ring there may be some: see
-// [hookPost.store]. Repeating it changes nothing.
+// [hookPost.store]. It returns the callback as it is then. Repeating it changes nothing.
 //
 //	registration                        if the process dies here
 //	1. create: the callback exists      the caller gets no reply, and registers again
 //	2. join: it waits, and the events   as above; and what is assigned is leased: another
 //	   that are free are assigned       replica gives it
 //	3. give                             another replica gives it
-func (s *Service) join(ctx context.Context, cb Callback, awaits map[string]Guard) error {
+func (s *Service) join(ctx context.Context, cb Callback, awaits map[string]Guard) (Callback, error) {
 	var matchings []Matching
 	for _, link := range cb.Links {
 		await, found := awaits[link.Name]
@@ -35,7 +36,7 @@ func (s *Service) join(ctx context.Context, cb Callback, awaits map[string]Guard
 		for _, key := range s.keys.AwaitKeys(await.Sender, await.Key) {
 			m, err := s.joinOne(ctx, key.AwaitRef, w, cb.ExpiresAt.Add(waitLonger))
 			if err != nil {
-				return err
+				return Callback{}, err
 			}
 			if len(m.Assigned) > 0 {
 				matchings = append(matchings, m)
@@ -43,15 +44,19 @@ func (s *Service) join(ctx context.Context, cb Callback, awaits map[string]Guard
 		}
 	}
 	if len(matchings) == 0 {
-		return nil
+		return cb, nil
 	}
 	select {
 	case s.giving <- struct{}{}:
 		defer func() { <-s.giving }()
 		s.giveAll(ctx, matchings, noRoom{})
 	case <-ctx.Done(): // it is registered; what is assigned is taken over
+		return cb, nil
 	}
-	return nil
+	if now, err := s.store.Get(ctx, cb.ID); err == nil { // or what is known of it is older
+		cb = now
+	}
+	return cb, nil
 }
 
 // joinOne adds a waiter. If too many wait, it first removes those that are over.
@@ -75,23 +80,22 @@ func (s *Service) joinOne(ctx context.Context, a AwaitRef, w Waiter, until time.
 	return s.store.Join(ctx, a, w, until)
 }
 
-// Awaiting returns the pending callbacks that wait for a key of a sender's hook, the one
-// whose deadline is next first.
-func (s *Service) Awaiting(ctx context.Context, sender, key string) ([]Callback, error) {
-	var digests []AwaitDigest
-	for _, key := range s.keys.AwaitKeys(sender, key) {
-		digests = append(digests, key.Digest)
+// leave ends the waiting of an await that was closed. If it is not done, nothing is lost: an
+// event that is given to a closed await is free again.
+func (s *Service) leave(ctx context.Context, cb Callback, name string) error {
+	i := slices.IndexFunc(cb.Links, func(l Link) bool { return l.Name == name && l.Type == LinkAwait })
+	if i < 0 || cb.State != StatePending {
+		return nil
 	}
-	return s.store.Awaiting(ctx, digests)
-}
-
-// FreeEvents returns up to limit events of a sender's hook that nobody has used, the one
-// that ends next first, and how many there are. Their bodies are not shown.
-func (s *Service) FreeEvents(ctx context.Context, sender string, limit int) ([]FreeEvent, int, error) {
-	return s.store.FreeEvents(ctx, sender, limit)
-}
-
-// DropEvent removes an event that nobody has used, and returns whether there was one.
-func (s *Service) DropEvent(ctx context.Context, sender string, d AwaitDigest, event string) (bool, error) {
-	return s.store.DropEvent(ctx, AwaitRef{sender, d}, event)
+	awaits, err := s.store.AwaitsOf(ctx, cb)
+	if err != nil {
+		return err
+	}
+	w := Waiter{cb.ID, cb.Links[i].Number, cb.Links[i].Generation, cb.Key}
+	for _, key := range s.keys.AwaitKeys(awaits[name].Sender, awaits[name].Key) {
+		if _, err := s.store.Serve(ctx, key.AwaitRef, "", w, Fate{UsePassed, true}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

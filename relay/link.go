@@ -75,14 +75,16 @@ func (k LinkKind) Path() string {
 	return "/c/"
 }
 
-// Link is one URL of a callback, or an await, which has none. In the link's key, Number tells the links of one
-// registration apart, and Generation tells several registrations apart.
+// Link is one URL of a callback, or an await, which has none. In the link's key, Number
+// tells the links of one registration apart, and Generation tells several registrations
+// apart.
 type Link struct {
 	Name string
 	LinkKind
 	Number     byte
 	Generation Generation
 	Approver   string // "" if the page asks for a name, or the link has no approver
+	Sender     string // of an await: by whose hook its events come
 	Guarded    bool   // it has a [Guard]
 	Closed     bool   // withdrawn, or closed after too many wrong codes
 }

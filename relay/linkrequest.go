@@ -83,6 +83,9 @@ func (m *mistakes) checkAdded(name string, l LinkRequest, cb Callback, a *Approv
 	case name == ByExpiry:
 		m.add("name", "is a reserved name: choose another one")
 	}
+	if slices.ContainsFunc(cb.Links, func(other Link) bool { return other.Name == name && other.Type == LinkAwait }) {
+		m.add("name", "is the name of an await of this callback: choose another one")
+	}
 	if !slices.Contains(LinkTypes, l.Type) {
 		m.add("type", "%s", mustBeOneOf(LinkTypes))
 		return

@@ -210,11 +210,12 @@ func (r *Registration) NumberedLinks() []Link {
 	links := make([]Link, 0, len(names))
 	for _, name := range names {
 		link := r.Links[name]
-		if _, found := r.Awaits[name]; found {
+		await, found := r.Awaits[name]
+		if found {
 			link.Type = LinkAwait
 		}
 		links = append(links, Link{
-			Name: name, LinkKind: link.LinkKind, Approver: link.Approver, Guarded: r.Guard(name) != nil,
+			Name: name, LinkKind: link.LinkKind, Approver: link.Approver, Sender: await.Sender, Guarded: r.Guard(name) != nil,
 			Number: byte(len(links)), //nolint:gosec // at most MaxLinks
 		})
 	}

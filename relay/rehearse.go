@@ -73,3 +73,32 @@ func (e *event) rehearse(body []byte, r *Rehearsal) error {
 	}
 	return err
 }
+
+// HookRehearsal is what would become of a post at a hook.
+type HookRehearsal struct {
+	Unproven  *senders.UnprovenError // as in [Rehearsal]
+	Handshake *senders.Reply         // as in [Rehearsal]
+	// Reason and Detail say why the event would be ignored: see [EventReceipt.Reason]. "" if
+	// it counts.
+	Reason, Detail string
+	Event          rules.HookEvent // as far as it is known
+}
+
+// RehearseHook says what [Service.ReceiveEvent] would do with a post before it stores the
+// event, without any effect. It needs no store. The errors are [ErrUnavailable] and
+// [ErrOverloaded].
+func (s *Service) RehearseHook(ctx context.Context, hook Hook, p Post) (HookRehearsal, error) {
+	h := s.newHookPost(hook, p)
+	err := h.prove(ctx)
+	if err == nil {
+		return h.read(ctx)
+	}
+	if reply, found := h.unsignedHandshake(ctx); found {
+		return HookRehearsal{Handshake: &reply}, nil
+	}
+	var r HookRehearsal
+	if !errors.As(err, &r.Unproven) {
+		return HookRehearsal{}, errors.Join(ErrUnavailable, err)
+	}
+	return r, nil
+}

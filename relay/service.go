@@ -148,7 +148,7 @@ func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, crea
 	}
 	cb, created, err = s.store.Create(ctx, n)
 	if err == nil && cb.State == StatePending {
-		err = s.join(ctx, cb, r.Awaits)
+		cb, err = s.join(ctx, cb, r.Awaits)
 	}
 	return cb, created, err
 }
@@ -207,13 +207,18 @@ func (s *Service) Reschedule(ctx context.Context, id CallbackID, e Expires) (Cal
 	if err != nil {
 		return Callback{}, err
 	}
-	return cb, s.join(ctx, cb, awaits)
+	return s.join(ctx, cb, awaits)
 }
 
 // Revoke closes one link of a callback for good. Other links, and decisions already
-// made through this one, stay as they are.
+// made through this one, stay as they are. An await is closed in the same way: the callback
+// gets no more events through it.
 func (s *Service) Revoke(ctx context.Context, id CallbackID, name string) (Callback, error) {
-	return s.store.Revoke(ctx, id, name)
+	cb, err := s.store.Revoke(ctx, id, name)
+	if err != nil {
+		return Callback{}, err
+	}
+	return cb, s.leave(ctx, cb, name)
 }
 
 // AddLink gives a pending callback one more link. If a link has that name already,
@@ -249,7 +254,8 @@ func (s *Service) History(ctx context.Context, id CallbackID) ([]HistoryEntry, e
 }
 
 // List returns a page of callbacks in the order of [Store.List]: 20 callbacks, if
-// the query has no limit.
+// the query has no limit. Those who wait for a key are found by one look-up, and come in the
+// order of their deadlines.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	if q.Limit == 0 {
 		q.Limit = defaultPage
@@ -259,6 +265,9 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	}
 	if q.State != "" && !slices.Contains(States, q.State) {
 		return Page{}, &InvalidFieldError{"state", mustBeOneOf(States)}
+	}
+	if q.AwaitSender != "" {
+		return s.listAwaiting(ctx, q)
 	}
 	return s.store.List(ctx, q)
 }

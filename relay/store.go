@@ -114,6 +114,19 @@ type Query struct {
 	TagValue string
 	Limit    int    // of one page, 1 to [MaxPage]; 0 is the service's default
 	Cursor   string // [Page.Next] of the previous page
+
+	// AwaitSender and AwaitKey select the pending callbacks that wait for this key of a
+	// sender's hook; "" is any. [Store.List] does not know them.
+	AwaitSender, AwaitKey string
+}
+
+// Matches tells whether a callback has the state and the tag that the query selects.
+func (q Query) Matches(cb Callback) bool {
+	if q.State != "" && cb.State != q.State {
+		return false
+	}
+	value, ok := cb.Tags[q.TagKey]
+	return q.TagKey == "" || ok && value == q.TagValue
 }
 
 // MaxPage bounds the callbacks in one page of a list. defaultPage is how many a

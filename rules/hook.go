@@ -1,8 +1,13 @@
 package rules
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 )
 
 // HookSource says which events of a hook count, and what they are about. All are CEL
@@ -67,4 +72,29 @@ func (h *Hook) Judge(post Post) (HookEvent, error) {
 		return event, failed(-1, err)
 	}
 	return event, nil
+}
+
+// Key returns the [HookEvent.Key] of events about a text. A text of more than
+// [MaxEventChars] characters has another one than itself.
+func Key(text string) string { return shortened(text) }
+
+// KeyOf returns the [HookEvent.Key] of events whose key is this JSON text or number. Numbers
+// that are the same whole number have the same key: 42, 42.0 and 4.2e1. ok is false for all
+// other JSON, and for numbers that a hook makes no key of: those that are no whole number,
+// and those that are too large to be exact.
+func KeyOf(value json.RawMessage) (key string, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(value))
+	d.UseNumber()
+	var decoded any
+	if d.Decode(&decoded) != nil {
+		return "", false
+	}
+	var of ref.Val
+	switch decoded := decoded.(type) {
+	case string:
+		return shortened(decoded), true
+	case json.Number:
+		of = types.DefaultTypeAdapter.NativeToValue(number(decoded))
+	}
+	return asText(of)
 }

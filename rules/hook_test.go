@@ -40,6 +40,37 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// A registration's key and that of an event agree on every number, however it is written.
+func TestKeysOfNumbers(t *testing.T) {
+	hook, err := rules.CompileHook(rules.HookSource{Key: "body.id"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("é", rules.MaxEventChars)
+	for value, want := range map[string]string{ // "" for none
+		`42`: "42", `42.0`: "42", `4.2e1`: "42", `1e3`: "1000", `-7`: "-7", `0`: "0", `-0`: "0", `-0.0`: "0", `"42.0"`: "42.0", `" 42"`: " 42",
+		`9007199254740991.0`: "9007199254740991", `9007199254740993`: "9007199254740993", `18446744073709551615`: "18446744073709551615",
+		`9007199254740993.0`: "", `1e17`: "", `18446744073709551616`: "", `1.5`: "", `1e400`: "", `1e-400`: "0", `{"a":1}`: "", `[1]`: "",
+		`"pi_\u0033N"`: "pi_3N", `"` + long + `"`: long, `"` + long + `x"`: rules.Key(long + "x"),
+	} {
+		event, eventErr := hook.Judge(rules.Post{JSON: []byte(`{"id":` + value + `}`)})
+		if event.Key != want || (eventErr == nil) != (want != "") {
+			t.Errorf("an event about %.40s has the key %q (%v), want %q", value, event.Key, eventErr, want)
+		}
+		if key, ok := rules.KeyOf([]byte(value)); ok != (want != "") || ok && key != want {
+			t.Errorf("a registration for %.40s has the key %q (%v), want %q", value, key, ok, want)
+		}
+	}
+	if rules.Key(long) != long || rules.Key(long+"x") == long+"x" || rules.Key(long+"x") == rules.Key(long+"y") {
+		t.Error("long keys are not told apart by their digests")
+	}
+	for _, value := range []string{`true`, `null`, ``, `x`} { // CEL makes a text of the first two
+		if key, ok := rules.KeyOf([]byte(value)); ok {
+			t.Errorf("a registration for %q has the key %q", value, key)
+		}
+	}
+}
+
 // A hook reports every mistake at once, each with its place.
 func TestMistakesInHooks(t *testing.T) {
 	_, err := rules.CompileHook(rules.HookSource{Event: rules.EventSpec{ID: "body..", Type: "nobody"}, Accept: "'text'", Key: "vars.sid"})

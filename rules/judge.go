@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -121,15 +122,23 @@ func eventText(ctx context.Context, path string, e *expression, in map[string]an
 	if !ok {
 		return "", &failure{ReasonExpression, path + ": the value is not a text, nor a whole number of at most 64 bits"}
 	}
-	if utf8.RuneCountInString(text) > MaxEventChars {
-		digest := sha256.Sum256([]byte(text))
-		text = "sha256:" + hex.EncodeToString(digest[:])
-	}
-	return text, nil
+	return shortened(text), nil
 }
 
-// asText returns the text of a value; "" for null. A double is none: two whole numbers
-// beyond 64 bits can be the same double.
+// shortened replaces a text that is too long by its digest: see [MaxEventChars].
+func shortened(text string) string {
+	if utf8.RuneCountInString(text) <= MaxEventChars {
+		return text
+	}
+	digest := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(digest[:])
+}
+
+// maxWholeDouble is up to where every whole number has a double of its own.
+const maxWholeDouble = 1<<53 - 1
+
+// asText returns the text of a value; "" for null. A double is one if it is a whole number,
+// such as 42.0 or 1e3, and no other whole number is the same double.
 func asText(value ref.Val) (text string, ok bool) {
 	switch value := value.(type) {
 	case types.String:
@@ -138,6 +147,9 @@ func asText(value ref.Val) (text string, ok bool) {
 		return strconv.FormatInt(int64(value), 10), true
 	case types.Uint:
 		return strconv.FormatUint(uint64(value), 10), true
+	case types.Double:
+		f := float64(value)
+		return strconv.FormatInt(int64(f), 10), f == math.Trunc(f) && math.Abs(f) <= maxWholeDouble
 	case types.Bool:
 		return strconv.FormatBool(bool(value)), true
 	case types.Null:

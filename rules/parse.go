@@ -42,7 +42,7 @@ func parse(value ref.Val) ref.Val {
 // parsingCost is the cost of parsing a text: one unit for ten bytes of the memory that the
 // values take. So the limit of an expression's cost also limits the memory of its calls.
 func parsingCost(text string) uint64 {
-	return uint64(estimate([]byte(text))/10 + 1)
+	return uint64(estimate([]byte(text))/10 + 1) //nolint:gosec // it is not negative
 }
 
 // known returns the error that a function of the relay's own has reported, if there is one.

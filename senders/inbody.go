@@ -127,6 +127,12 @@ var adyenID = "body.notificationItems[?1].hasValue() ? '' : " + joined(
 	"body.notificationItems[0].NotificationRequestItem.pspReference", "body.notificationItems[0].NotificationRequestItem.eventCode",
 	"body.notificationItems[0].NotificationRequestItem.success")
 
+// adyenPlatformID is the id of an event of a balance platform. A transfer has several
+// events of one type, and some things have only one, so its number or its status counts.
+var adyenPlatformID = "has(body.data.sequenceNumber) ? " + joined("body.data.id", "body.type", "string(body.data.sequenceNumber)") +
+	" : has(body.data.status) ? " + joined("body.data.id", "body.type", "body.data.status") +
+	" : " + joined("body.data.id", "body.type")
+
 // adyenItems returns what Adyen signs of each item of a notification.
 func adyenItems(r Request) ([]signedText, error) {
 	var items []members

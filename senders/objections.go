@@ -22,6 +22,9 @@ func (s Spec) Objections() error {
 	if s.User != "" && row.Name != "basic-auth" {
 		m.add("user", "is not used: only the preset basic-auth has one")
 	}
+	if s.VerifyToken != "" && row.Name != "meta" {
+		m.add("verifyToken", "is not used: only the preset meta has one")
+	}
 	if isPublicHeader(s.Header) {
 		m.add("header", "%q is a header whose value is no secret; choose one such as x-callback-secret", s.Header)
 	}

@@ -69,7 +69,7 @@ func New(spec Spec, options ...Option) (*Sender, error) {
 	if spec.URL != "" && !strings.HasPrefix(spec.URL, "https://") && !strings.HasPrefix(spec.URL, "http://") {
 		m.add("url", "must be a whole URL, such as https://hooks.example.com/stripe")
 	}
-	for _, field := range []struct{ name, value string }{{"url", spec.URL}, {"account", spec.Account}, {"user", spec.User}} {
+	for _, field := range []struct{ name, value string }{{"url", spec.URL}, {"account", spec.Account}, {"user", spec.User}, {"verifyToken", spec.VerifyToken}} {
 		if len(field.value) > maxText {
 			m.add(field.name, "has %d bytes; at most %d are allowed", len(field.value), maxText)
 		}

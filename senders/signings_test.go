@@ -77,6 +77,7 @@ var signings = []signing{
 	{preset: "bitbucket", secret: "s", body: anyBody, signed: "{body}", headers: map[string]string{"X-Hub-Signature": "sha256={hex}"}},
 	{preset: "jira", secret: longText, body: anyBody, signed: "{body}", headers: map[string]string{"X-Hub-Signature": "sha256={hex}"}},
 	{preset: "meta", secret: longText, body: anyBody, signed: "{body}", headers: map[string]string{"X-Hub-Signature-256": "sha256={hex}"}},
+	{preset: "x", secret: longText, body: anyBody, signed: "{body}", headers: map[string]string{"X-Twitter-Webhooks-Signature": "sha256={base64}"}},
 	{preset: "notion", secret: "secret_x", body: anyBody, signed: "{body}", headers: map[string]string{"X-Notion-Signature": "sha256={hex}"}},
 	{preset: "typeform", secret: longText, body: anyBody, signed: "{body}", headers: map[string]string{"Typeform-Signature": "sha256={base64}"}},
 	{preset: "xero", secret: "bG9va3MgbGlrZSBiYXNlNjQ=", body: anyBody, signed: "{body}", headers: map[string]string{"X-Xero-Signature": "{base64}"}},
@@ -182,6 +183,7 @@ var signings = []signing{
 		preset: "header-secret", secret: longText, body: anyBody, spec: senders.Spec{Header: "X-Job"},
 		headers: map[string]string{"X-Job": longText}, free: everything,
 	},
+	{preset: "okta", secret: longText, body: anyBody, headers: map[string]string{"X-Okta-Secret": longText}, free: everything},
 	{preset: "eventbridge", secret: longText, body: anyBody, headers: map[string]string{"X-Api-Key": longText}, free: everything},
 	{preset: "event-grid", secret: longText, body: anyBody, headers: map[string]string{"X-Event-Grid-Secret": longText}, free: everything},
 	{

@@ -27,6 +27,9 @@ type Spec struct {
 	// URL is the URL that the sender signs, if a gateway in front of the relay gives it
 	// another than the link. Then a signature does not say for which link it is.
 	URL string `json:"url,omitempty"`
+	// VerifyToken is what the sender must show when it tests the URL of a hook, for the
+	// preset meta. Without it, such tests are not answered.
+	VerifyToken string `json:"verifyToken,omitempty"`
 	// Event says where events have their id and type. Without it, the preset says so.
 	Event *rules.EventSpec `json:"event,omitempty"`
 }

@@ -80,7 +80,7 @@ var accountPresets = []row{
 		Ways: []Proof{{
 			Algorithm: hmacSHA256, Header: Names{"hmacsignature"}, Encoding: asBase64, Signed: []string{"body"}, SecretEncoding: asHex,
 		}},
-		Event: rules.EventSpec{ID: joined("body.data.id", "body.type"), Type: "body.type"}, acknowledgement: text("[accepted]"),
+		Event: rules.EventSpec{ID: adyenPlatformID, Type: "body.type"}, acknowledgement: text("[accepted]"),
 	},
 	{
 		Name: "sendgrid", Title: "SendGrid", Needs: "the public key of the signed event webhook",
@@ -123,6 +123,16 @@ var accountPresets = []row{
 		Ways: []Proof{hmacOf("x-hub-signature-256", "sha256=", asHex)},
 		// A post can have several entries, changes and messages, so it has no id.
 		Event: rules.EventSpec{Type: "body.entry[0].changes[0].field"},
+	},
+	{
+		Name: "x", Title: "X (Twitter)", patience: 3 * time.Second, Needs: "the consumer secret of the app",
+		// Events have no id, and the name of their only list is what they are.
+		Ways: []Proof{hmacOf("x-twitter-webhooks-signature", "sha256=", asBase64)},
+	},
+	{
+		Name: "okta", Title: "Okta event hooks", patience: 3 * time.Second,
+		Ways: shared("x-okta-secret"), HeaderDefault: "x-okta-secret", ChosenByYou: true, Needs: "the authentication secret of the event hook",
+		Event: rules.EventSpec{ID: "body.eventId", Type: onlyOne("body.data.events", "eventType")},
 	},
 	{
 		Name: "telegram", Title: "Telegram", Needs: "the secret_token of setWebhook", ChosenByYou: true,

@@ -213,6 +213,7 @@ func TestSecretPlaces(t *testing.T) {
 	want := map[string]places{
 		"gitlab": {headers: []string{"x-gitlab-token"}}, "header-secret": {headers: []string{"x-callback-secret"}},
 		"basic-auth": {headers: []string{"authorization"}}, "eventbridge": {headers: []string{"x-api-key"}},
+		"okta":        {headers: []string{"x-okta-secret"}},
 		"cloudevents": {headers: []string{"authorization"}, parameters: []string{"access_token"}},
 		"event-grid":  {headers: []string{"x-event-grid-secret"}}, "telegram": {headers: []string{"x-telegram-bot-api-secret-token"}},
 	}

@@ -61,14 +61,10 @@ func readMatching(a relay.AwaitRef, got reply) (relay.Matching, error) {
 	return m, nil
 }
 
-// runMatching runs a script of awaits that a caller relies on.
-func (s *Store) runMatching(ctx context.Context, script *redis.Script, a relay.AwaitRef, args ...any) (reply, error) {
-	return s.runDurably(ctx, script, matchingKeys(a), append([]any{string(a.Digest)}, args...)...)
-}
-
 // Join implements [relay.AwaitStore].
 func (s *Store) Join(ctx context.Context, a relay.AwaitRef, w relay.Waiter, until time.Time) (relay.Matching, error) {
-	got, err := s.runMatching(ctx, joinScript, a, w.String(), until.UnixMilli(), s.lease.Milliseconds(), relay.MaxWaiters)
+	got, err := s.runDurably(ctx, joinScript, append(matchingKeys(a), seenKey(a.Digest)), string(a.Digest), w.String(),
+		until.UnixMilli(), s.lease.Milliseconds(), relay.MaxWaiters, seenLonger.Milliseconds(), relay.MaxSeen)
 	if err != nil {
 		return relay.Matching{}, fmt.Errorf("join %s: %w", w.ID, err)
 	}
@@ -166,6 +162,7 @@ func (s *Store) Awaiting(ctx context.Context, digests []relay.AwaitDigest) ([]re
 		return nil
 	})
 	var ids []relay.CallbackID
+	var waiters []relay.Waiter
 	for i, cmd := range sets {
 		if err := cmd.Err(); err != nil {
 			return nil, unavailable(err)
@@ -175,7 +172,7 @@ func (s *Store) Awaiting(ctx context.Context, digests []relay.AwaitDigest) ([]re
 			if err != nil {
 				return nil, unavailable(fmt.Errorf("%s: %w", awaitKey(digests[i]), err))
 			}
-			ids = append(ids, waiter.ID)
+			ids, waiters = append(ids, waiter.ID), append(waiters, waiter)
 		}
 	}
 	slices.Sort(ids) // one callback can have joined under several master keys
@@ -185,10 +182,7 @@ func (s *Store) Awaiting(ctx context.Context, digests []relay.AwaitDigest) ([]re
 	}
 	var callbacks []relay.Callback
 	for _, one := range found {
-		if one.err != nil {
-			return nil, one.err
-		}
-		if one.record != nil && one.State == relay.StatePending {
+		if one.readable() && one.State == relay.StatePending && slices.ContainsFunc(waiters, one.waits) {
 			callbacks = append(callbacks, one.Callback)
 		}
 	}
@@ -200,7 +194,7 @@ func (s *Store) Awaiting(ctx context.Context, digests []relay.AwaitDigest) ([]re
 func (s *Store) AwaitsOf(ctx context.Context, cb relay.Callback) (map[string]relay.Guard, error) {
 	var fields, names []string
 	for _, link := range cb.Links {
-		if link.Type == relay.LinkAwait && !link.Closed {
+		if link.Type == relay.LinkAwait {
 			fields, names = append(fields, guardName(link.Number)), append(names, link.Name)
 		}
 	}

@@ -354,24 +354,31 @@ func testAwaitsEnd(t *testing.T, r *redisUnderTest) {
 	}
 	ttl("events:"+string(p.Digest), time.Minute)
 	ttl("free:stripe", time.Minute)
-	ttl("seen:"+string(p.Digest), time.Hour+time.Minute)
 	p.lapse()
 	p.free("its time is over")
-	if added := p.event("evt_1"); added.Verdict != relay.EventDuplicate {
-		t.Errorf("remembered: %+v", added)
-	}
-	p.lapse()
 	if added := p.event("evt_1"); added.Verdict != relay.EventKept {
-		t.Errorf("forgotten: %+v", added)
+		t.Errorf("nobody has got it, so it is not remembered: %+v", added)
 	}
 	p.lapse()
 	w := p.waits("task")
 	ttl("await:"+string(p.Digest), time.Hour)
 	p.is("after its time", p.join(w), nil, nil)
 	p.nothingLeft("await")
+	given := p.event("evt_0")
+	p.serve(given.Matching.Assigned[0].Event, w, relay.UsePassed, false)
+	ttl("seen:"+string(p.Digest), time.Hour+time.Minute)
+	p.lapse()
+	if added := p.event("evt_0"); added.Verdict != relay.EventDuplicate {
+		t.Errorf("remembered: %+v", added)
+	}
+	p.lapse()
+	if added := p.event("evt_0"); added.Verdict != relay.EventMatched {
+		t.Errorf("forgotten: %+v", added)
+	}
 	if _, err := r.Join(t.Context(), p.AwaitRef, w, time.Now().Add(-time.Second)); err != nil {
 		t.Errorf("after its deadline: %v", err)
 	}
+	p = r.topic("stripe", "other")
 	r.must(r.client.ZAdd(t.Context(), p.stored("await:"+string(p.Digest)), redis.Z{Score: 1, Member: w.String()}).Err())
 	if added := p.event("evt_2"); added.Verdict != relay.EventKept {
 		t.Errorf("whose deadline has passed: %+v", added)
@@ -399,6 +406,10 @@ func testBoundsOfAwaits(t *testing.T, r *redisUnderTest) {
 		t.Errorf("only matched: %+v, %v", added, err)
 	}
 	events := p.free("as many as allowed", want...)
+	foreign := relay.AwaitRef{Sender: "github", Digest: p.Digest}
+	if dropped, err := r.DropEvent(t.Context(), foreign, events[0].Event); err != nil || dropped {
+		t.Errorf("as one of another sender: dropped: %v, %v", dropped, err)
+	}
 	for _, there := range []bool{true, false} {
 		dropped, err := r.DropEvent(t.Context(), p.AwaitRef, events[0].Event)
 		if r.must(err); dropped != there {
@@ -543,6 +554,9 @@ func testAwaitsAreKept(t *testing.T, r *redisUnderTest) {
 	again, err := r.Get(ctx, cb.ID)
 	r.must(err)
 	awaits, err := r.AwaitsOf(ctx, again)
+	if again.Links[slices.IndexFunc(again.Links, func(l relay.Link) bool { return l.Name == "paid" })].Sender != "stripe" {
+		t.Errorf("links: %+v", again.Links)
+	}
 	if diff := cmp.Diff(map[string]relay.Guard{"paid": guard}, awaits); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
@@ -577,6 +591,9 @@ func testAwaitsAreKept(t *testing.T, r *redisUnderTest) {
 	r.must(err)
 	if _, err := r.Answer(ctx, r.keys.Await(other), success(`1`), passed("evt_2")); !errors.Is(err, relay.ErrLinkClosed) {
 		t.Errorf("after it was revoked: %v", err)
+	}
+	if found, err := r.Awaiting(ctx, []relay.AwaitDigest{p.Digest}); err != nil || len(found) > 0 {
+		t.Errorf("revoked, it still waits: %+v, %v", found, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -170,12 +171,13 @@ func (c *content) request(link relay.Link) relay.LinkRequest {
 	return r
 }
 
-// approvers returns the names of the approvers, by the name of their link.
+// approvers returns who acts through links, by the name of the link: the approver of an
+// approval, and the sender of an await.
 func approvers(links []relay.Link) map[string]string {
 	names := map[string]string{}
 	for _, link := range links {
-		if link.Approver != "" {
-			names[link.Name] = link.Approver
+		if name := cmp.Or(link.Approver, link.Sender); name != "" { // a link has at most one
+			names[link.Name] = name
 		}
 	}
 	return names

@@ -47,16 +47,17 @@ func (s *Store) AddEvent(ctx context.Context, k relay.AwaitKey, e relay.HookEven
 	label := eventLabel{e.ID, e.Type}
 	content := encoded(storedEvent{label, e.Header, e.Query, e.Body, e.At.UnixMilli()})
 	ifNobody := o.IfNobody
-	full := s.last.Load().full()
-	if full != nil && ifNobody == relay.KeepEvent {
+	most, bytes := s.last.Load().freeEvents()
+	noRoom := s.last.Load().noRoomForEvents()
+	if noRoom != nil && ifNobody == relay.KeepEvent {
 		ifNobody = relay.DropEvent
 	}
+	body := s.keys.SealFor(k.Digest, bodySeal, []byte(content))
+	shown := base64.RawStdEncoding.EncodeToString(s.keys.SealFor(k.Digest, labelSeal, []byte(encoded(label))))
 	args := []any{
-		string(k.Digest), rand.Text(), k.EventDigest(e.ID), e.Sender,
-		s.keys.SealFor(k.Digest, bodySeal, []byte(content)),
-		base64.RawStdEncoding.EncodeToString(s.keys.SealFor(k.Digest, labelSeal, []byte(encoded(label)))),
+		string(k.Digest), fmt.Sprintf("%s-%d", rand.Text(), len(body)+len(shown)), k.EventDigest(e.ID), e.Sender, body, shown,
 		o.Keep.Milliseconds(), seenLonger.Milliseconds(), s.lease.Milliseconds(), string(ifNobody),
-		relay.MaxFreeEvents, relay.MaxAssigned, relay.MaxSeen, relay.MaxFreePerHook,
+		relay.MaxFreeEvents, relay.MaxAssigned, relay.MaxSeen, most, bytes,
 	}
 	for _, waiter := range o.Except {
 		args = append(args, waiter.String())
@@ -74,8 +75,8 @@ func (s *Store) AddEvent(ctx context.Context, k relay.AwaitKey, e relay.HookEven
 	case "duplicate":
 		added.Verdict = relay.EventDuplicate
 	case "nobody":
-		if full != nil && o.IfNobody == relay.KeepEvent {
-			return relay.Added{}, fmt.Errorf("event of %s that nobody waits for: %w", e.Sender, full)
+		if noRoom != nil && o.IfNobody == relay.KeepEvent {
+			return relay.Added{}, fmt.Errorf("event of %s that nobody waits for: %w", e.Sender, noRoom)
 		}
 		added.Verdict = relay.EventIgnored
 	case "full":
@@ -83,12 +84,7 @@ func (s *Store) AddEvent(ctx context.Context, k relay.AwaitKey, e relay.HookEven
 	default:
 		return relay.Added{}, unavailable(fmt.Errorf("event of %s: unexpected verdict %.20q", e.Sender, got.verdict()))
 	}
-	text, name, _ := strings.Cut(got.text("oldest"), " ")
-	if digest, err := relay.ParseAwaitDigest(text); err == nil {
-		// If this process dies first, the next event finds the oldest again.
-		dropped, _ := s.DropEvent(ctx, relay.AwaitRef{Sender: e.Sender, Digest: digest}, name)
-		added.Dropped += flag(dropped)
-	}
+	added.Dropped += s.dropOldest(ctx, e.Sender, got.all("oldest"))
 	for _, text := range got.all("present") {
 		if waiter, err := relay.ParseWaiter(text); err == nil {
 			added.Present = append(added.Present, waiter)
@@ -96,6 +92,28 @@ func (s *Store) AddEvent(ctx context.Context, k relay.AwaitKey, e relay.HookEven
 	}
 	added.Matching, err = readMatching(k.AwaitRef, got)
 	return added, err
+}
+
+// dropOldest removes free events of a sender that must make room, and returns how many it
+// has removed. If this process dies first, the next event finds them again.
+func (s *Store) dropOldest(ctx context.Context, sender string, oldest []string) (dropped int) {
+	var calls []call
+	for _, member := range oldest {
+		text, name, _ := strings.Cut(member, " ")
+		if digest, err := relay.ParseAwaitDigest(text); err == nil {
+			calls = append(calls, s.dropCall(relay.AwaitRef{Sender: sender, Digest: digest}, name))
+		}
+	}
+	replies, _ := s.runAll(ctx, dropScript, calls)
+	for _, got := range replies {
+		dropped += flag(got.verdict() == "dropped")
+	}
+	return dropped
+}
+
+// dropCall is a call of the script drop.
+func (s *Store) dropCall(a relay.AwaitRef, name string) call {
+	return call{matchingKeys(a), []any{string(a.Digest), name, s.lease.Milliseconds(), a.Sender}}
 }
 
 // Event implements [relay.AwaitStore].
@@ -209,7 +227,8 @@ func (s *Store) describe(ctx context.Context, events []relay.FreeEvent) error {
 
 // DropEvent implements [relay.AwaitStore].
 func (s *Store) DropEvent(ctx context.Context, a relay.AwaitRef, name string) (bool, error) {
-	got, err := s.run(ctx, dropScript, matchingKeys(a), string(a.Digest), name, s.lease.Milliseconds())
+	drop := s.dropCall(a, name)
+	got, err := s.run(ctx, dropScript, drop.keys, drop.args...)
 	if err != nil {
 		return false, fmt.Errorf("drop an event of %s: %w", a.Sender, err)
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -169,9 +168,7 @@ func (s *Store) addMatches(ctx context.Context, page *relay.Page, members []memb
 	}
 	for _, v := range views {
 		examined++
-		// A callback that cannot be read must not hide the others.
-		readable := v.record != nil && (v.err == nil || errors.Is(v.err, relay.ErrSealed))
-		if readable && matches(v.Callback, q) {
+		if v.readable() && q.Matches(v.Callback) {
 			page.Callbacks = append(page.Callbacks, v.Callback)
 		}
 		if len(page.Callbacks) == q.Limit {
@@ -179,14 +176,6 @@ func (s *Store) addMatches(ctx context.Context, page *relay.Page, members []memb
 		}
 	}
 	return examined, nil
-}
-
-func matches(cb relay.Callback, q relay.Query) bool {
-	if q.State != "" && cb.State != q.State {
-		return false
-	}
-	value, ok := cb.Tags[q.TagKey]
-	return q.TagKey == "" || ok && value == q.TagValue
 }
 
 // next returns the n members that follow last, or the first n if last is nil.

@@ -15,10 +15,13 @@ import (
 	"callback-relay/relay"
 )
 
-// The limits of memory, as shares of what Redis may use. Registrations stop
-// first: the rest is kept for the answers of callbacks that already wait.
-// Deliveries never stop, since they free memory.
+// The limits of memory, as shares of what Redis may use. First fewer events are kept that
+// nobody waits for, and then none, so that no flood of them stops registrations.
+// Registrations stop next: the rest is kept for the answers of callbacks that already
+// wait. Deliveries never stop, since they free memory.
 const (
+	freeEventsShrink  = 0.70
+	freeEventsStop    = 0.80
 	registrationsStop = 0.85
 	notReadyFrom      = 0.95
 )
@@ -72,6 +75,24 @@ func (c *Condition) full() error {
 		relay.ErrUnavailable, 100*c.Memory, 100*registrationsStop)
 }
 
+// freeEvents returns how many free events of a hook are kept in each partition, and how
+// many bytes large ones may take together. Where memory runs low, fewer are.
+func (c *Condition) freeEvents() (most, bytes int) {
+	if c == nil || c.Memory < freeEventsShrink {
+		return relay.MaxFreePerHook, relay.MaxFreeBytes
+	}
+	return relay.MaxFreePerHook / 16, relay.MaxFreeBytes / 2
+}
+
+// noRoomForEvents returns why no event is kept that nobody waits for, or nil.
+func (c *Condition) noRoomForEvents() error {
+	if c == nil || c.Memory < freeEventsStop {
+		return nil
+	}
+	return fmt.Errorf("%w: redis has %.0f%% of its memory in use, and events that nobody waits for are kept up to %.0f%%",
+		relay.ErrUnavailable, 100*c.Memory, 100*freeEventsStop)
+}
+
 func (c *Condition) fail(check, reason string, args ...any) {
 	c.FailedChecks = append(c.FailedChecks, FailedCheck{check, fmt.Sprintf(reason, args...)})
 }
@@ -84,7 +105,7 @@ func (s *Store) Ready(ctx context.Context) []FailedCheck {
 
 // Watch checks Redis at this interval until ctx ends, and reports each result.
 // While this release does not know the keyspace, all operations are refused;
-// while memory is low, only registrations are. To check within each operation
+// while memory is low, registrations are, and before them events that nobody waits for. To check within each operation
 // instead would cost a round trip.
 func (s *Store) Watch(ctx context.Context, every time.Duration, report func(Condition)) {
 	tick := time.NewTicker(every)

@@ -104,8 +104,9 @@ func TestEvictionPolicy(t *testing.T) {
 	}
 }
 
-// Rows 63 and 72: when memory runs low, registrations stop first. Existing
-// callbacks are still found, answered, delivered and cancelled.
+// Rows 63, 72 and 108: when memory runs low, fewer events are kept that nobody waits for,
+// then none, and then registrations stop. Existing callbacks are still found, answered,
+// delivered and cancelled.
 func TestLowMemory(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -133,6 +134,33 @@ func TestLowMemory(t *testing.T) {
 		}
 		limitTo(0.5)
 		r.register("while there is enough")
+		r.topic("stripe", "early").event("evt_0")
+		// A flood of events that nobody waits for must leave memory for registrations. The
+		// digests of one partition share their room.
+		limitTo(0.75)
+		for i, sent := 0, 0; sent < 40; i++ {
+			one := r.topic("github", fmt.Sprint(i))
+			if one.Digest.Partition() != 7 {
+				continue
+			}
+			if sent++; one.event("evt").Verdict != relay.EventKept {
+				t.Errorf("%s: event %d is not kept while memory is short", mode, sent)
+			}
+		}
+		if _, total, err := r.FreeEvents(t.Context(), "github", 1); err != nil || total != 16 {
+			t.Errorf("%s: %d events are kept while memory is short, %v", mode, total, err)
+		}
+		limitTo(0.82)
+		nobody, somebody := r.topic("stripe", "nobody"), r.topic("stripe", "somebody")
+		keep := relay.AddOptions{Keep: time.Minute, IfNobody: relay.KeepEvent}
+		refuses := func() {
+			t.Helper()
+			if _, err := r.AddEvent(t.Context(), nobody.AwaitKey, hookEvent("stripe", "evt_1"), keep); !errors.Is(err, relay.ErrUnavailable) || !strings.Contains(err.Error(), "memory") {
+				t.Errorf("%s: event that nobody waits for: %v, want that memory is low", mode, err)
+			}
+		}
+		refuses()
+		r.register("while events have none")
 		limitTo(0.9)
 		wantFailedChecks(t, r)
 		if _, _, err := r.Create(t.Context(), registration("new"), maxExpiry); !errors.Is(err, relay.ErrUnavailable) || !strings.Contains(err.Error(), "memory") {
@@ -142,12 +170,8 @@ func TestLowMemory(t *testing.T) {
 			t.Errorf("%s: another callback for the same task token", mode)
 		}
 		// An event that nobody waits for is refused too; one that somebody waits for is not.
-		nobody, somebody := r.topic("stripe", "nobody"), r.topic("stripe", "somebody")
 		somebody.join(relay.Waiter{ID: cb.ID, Generation: "01234567", Key: "k1"})
-		keep := relay.AddOptions{Keep: time.Minute, IfNobody: relay.KeepEvent}
-		if _, err := r.AddEvent(t.Context(), nobody.AwaitKey, hookEvent("stripe", "evt_1"), keep); !errors.Is(err, relay.ErrUnavailable) || !strings.Contains(err.Error(), "memory") {
-			t.Errorf("%s: event: %v, want that memory is low", mode, err)
-		}
+		refuses()
 		if added := somebody.event("evt_1"); added.Verdict != relay.EventMatched {
 			t.Errorf("%s: event: %+v", mode, added)
 		}

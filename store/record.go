@@ -102,7 +102,7 @@ type record struct {
 	spec
 	id        relay.CallbackID
 	text      string            // the spec, as it is stored
-	approvers map[string]string // of the registered links, by name
+	approvers map[string]string // of the registered links, by name; and the senders of awaits
 	added     map[int]addedLink // by number
 	revoked   string
 }
@@ -116,8 +116,11 @@ func (r record) links() []relay.Link {
 			Name: l.Name, LinkKind: relay.ParseLinkKind(l.Kind), Number: number, Generation: r.Generation,
 			Approver: r.approvers[l.Name], Guarded: l.guarded(), Closed: closed(r.revoked, number),
 		}
-		if i >= len(r.Links) {
+		switch {
+		case i >= len(r.Links):
 			link.Approver = r.added[i].Approver
+		case link.Type == relay.LinkAwait:
+			link.Approver, link.Sender = "", r.approvers[l.Name]
 		}
 		links = append(links, link)
 	}

@@ -41,6 +41,7 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"SeveralWait":                        testSeveralWait,
 	"UsedEvents":                         testUsedEvents,
 	"MatchesAreTakenOver":                testMatchesAreTakenOver,
+	"HookCensus":                         testHookCensus,
 	"AwaitsEnd":                          testAwaitsEnd,
 	"BoundsOfAwaits":                     testBoundsOfAwaits,
 	"FloodOfEvents":                      testFloodOfEvents,

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -118,6 +119,18 @@ type stored struct {
 	relay.Callback
 	record *record // nil if there is no such callback
 	err    error   // the callback cannot be read, or only in part: see [Store.view]
+}
+
+// readable tells whether a list can show the callback, at least in part.
+func (s stored) readable() bool {
+	return s.record != nil && (s.err == nil || errors.Is(s.err, relay.ErrSealed))
+}
+
+// waits tells whether the callback has the open await of a waiter.
+func (s stored) waits(w relay.Waiter) bool {
+	return w.ID == s.ID && slices.ContainsFunc(s.record.links(), func(l relay.Link) bool {
+		return l.Type == relay.LinkAwait && l.Number == w.Number && l.Generation == w.Generation && !l.Closed
+	})
 }
 
 // wrongType is the prefix of Redis's error for a key of another type.

@@ -13,6 +13,7 @@ import (
 const (
 	rulesFile     = "../deploy/helm/callback-relay/files/rules.yaml"
 	rulesTestFile = "testdata/rules_test.yaml"
+	rulesDaysFile = "testdata/rules_days_test.yaml"
 	dashboardFile = "../deploy/grafana/callback-relay.json"
 )
 
@@ -29,7 +30,7 @@ func read(t *testing.T, file string) string {
 // only then.
 func TestAlerts(t *testing.T) {
 	programs.Need(t, "promtool")
-	for _, args := range [][]string{{"check", "rules", rulesFile}, {"test", "rules", rulesTestFile}} {
+	for _, args := range [][]string{{"check", "rules", rulesFile}, {"test", "rules", rulesTestFile}, {"test", "rules", rulesDaysFile}} {
 		if out, err := exec.Command("promtool", args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
@@ -49,7 +50,7 @@ var (
 // Every alert has a severity, a description and a link to the runbook, and a test
 // in which it fires.
 func TestAlertsAreComplete(t *testing.T) {
-	rules, tested := read(t, rulesFile), read(t, rulesTestFile)
+	rules, tested := read(t, rulesFile), read(t, rulesTestFile)+read(t, rulesDaysFile)
 	starts := alertName.FindAllStringSubmatchIndex(rules, -1)
 	if len(starts) < 8 {
 		t.Fatalf("%d alerts", len(starts))

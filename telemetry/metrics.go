@@ -44,6 +44,8 @@ type MetricsOptions struct {
 	// Unproven the reasons for which a sender is not proven. The series of a sender
 	// begin at 0 when it first posts.
 	Verdicts, Unproven []string
+	// HookVerdicts are what can become of a request to a hook.
+	HookVerdicts []string
 }
 
 // Metrics counts and times what the relay does. It is safe for concurrent use.
@@ -53,6 +55,7 @@ type Metrics struct {
 	registrations, answers *prometheus.CounterVec
 	posts, unproven        *prometheus.CounterVec
 	ofSender               func(sender string) // begins the series of a sender
+	hooks                  *hookMetrics
 	cancellations, expired prometheus.Counter
 	callbacks, oldest      *prometheus.GaugeVec
 	nearDeadline, setAside prometheus.Gauge
@@ -80,6 +83,7 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	)
 	f := maker{promauto.With(m.registry)}
 	m.makeCallbacks(f)
+	m.hooks = makeHooks(f, o.HookVerdicts)
 	m.makeDeliveries(f)
 	m.makeProcess(f)
 

@@ -37,6 +37,11 @@ func exercised() *telemetry.Metrics {
 	m.Answered("rejected", "expired")
 	m.Posted("github", "ignored")
 	m.Unproven("github", "signature")
+	m.Received("stripe", "kept")
+	m.Dropped("stripe", 2)
+	m.NotGiven("stripe")
+	m.Kept("stripe", 4, time.Minute)
+	m.Late(20 * time.Second)
 	m.Cancelled()
 	m.Expired(3)
 	m.Callbacks("answered", 7)
@@ -205,5 +210,43 @@ func TestSeriesOfASenderBeginAtZero(t *testing.T) {
 		if !strings.Contains(page, "\ncallback_relay_"+series+"\n") {
 			t.Errorf("%s is missing", series)
 		}
+	}
+}
+
+// The series of a hook begin at 0 when it is configured, since Prometheus does not see an
+// increase from no value. What is stored for a hook is not shown once it is gone.
+func TestSeriesOfHooks(t *testing.T) {
+	m := telemetry.NewMetrics(telemetry.MetricsOptions{HookVerdicts: []string{"matched", "kept", "unproven"}})
+	m.Configured([]string{"github", "stripe"})
+	m.Kept("github", 3, time.Minute)
+	m.Received("stripe", "kept")
+	m.Received("github", "unproven")
+	page := scrape(t, m)
+	for _, want := range []string{
+		`callback_relay_hook_events_total{sender="github",verdict="matched"} 0`,
+		`callback_relay_hook_events_total{sender="github",verdict="unproven"} 1`,
+		`callback_relay_hook_events_total{sender="stripe",verdict="kept"} 1`,
+		`callback_relay_hook_events_dropped_total{sender="stripe"} 0`,
+		`callback_relay_hook_gives_failed_total{sender="stripe"} 0`,
+		`callback_relay_hook_events_kept{sender="github"} 3`,
+		`callback_relay_hook_events_kept_oldest_age_seconds{sender="github"} 60`,
+		`callback_relay_hook_last_event_timestamp_seconds{sender="stripe"} `,
+	} {
+		if !strings.Contains(page, "\n"+want) {
+			t.Errorf("no %s in\n%s", want, page)
+		}
+	}
+	if strings.Contains(page, `hook_last_event_timestamp_seconds{sender="github"}`) {
+		t.Error("what was not proven counts as heard")
+	}
+	m.Configured([]string{"stripe"})
+	page = scrape(t, m)
+	for _, gone := range []string{`hook_events_kept{sender="github"}`, `hook_events_kept_oldest_age_seconds{sender="github"}`} {
+		if strings.Contains(page, gone) {
+			t.Errorf("%s is still shown", gone)
+		}
+	}
+	if !strings.Contains(page, `hook_events_total{sender="github",verdict="unproven"} 1`) || !strings.Contains(page, `hook_last_event_timestamp_seconds{sender="stripe"}`) {
+		t.Error("more is gone than should be")
 	}
 }

@@ -28,7 +28,7 @@ type callbackCommand struct {
 	List    listCommand    `cmd:"" help:"List callbacks, newest first; with --state, by deadline, next attempt or end."`
 	Extend  extendCommand  `cmd:"" help:"Give a pending callback another deadline."`
 	AddLink addLinkCommand `cmd:"" help:"Give a pending callback another link, or replace one that leaked."`
-	Revoke  revokeCommand  `cmd:"" help:"Close one link of a callback."`
+	Revoke  revokeCommand  `cmd:"" help:"Close one link or await of a callback."`
 	Cancel  cancelCommand  `cmd:"" help:"Cancel a pending callback."`
 	Try     tryCommand     `cmd:"" help:"Register a callback without a task and cancel it, to check that the relay works."`
 }
@@ -100,11 +100,11 @@ func (c *extendCommand) Run(ctx context.Context, t terminal) error {
 	})
 }
 
-// revokeCommand closes one link.
+// revokeCommand closes one link or await.
 type revokeCommand struct {
 	remote
 	ID   string `arg:"" help:"The callback's id."`
-	Link string `arg:"" help:"The link's name."`
+	Link string `arg:"" help:"The name of the link or await."`
 }
 
 // Run implements the command.
@@ -139,6 +139,7 @@ type listCommand struct {
 	remote
 	State string `help:"Only callbacks in this state: pending, answered, delivered, refused, expired or cancelled."`
 	Tag   string `help:"Only callbacks with this tag, as key=value." placeholder:"KEY=VALUE"`
+	Await string `help:"Only pending callbacks that wait for this key of a sender's hook, as sender:key." placeholder:"SENDER:KEY"`
 	Limit int    `default:"20" help:"How many at most; 0 for all."`
 }
 
@@ -148,7 +149,7 @@ func (c *listCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	query := client.Query{State: c.State, Limit: 100}
+	query := client.Query{State: c.State, Await: c.Await, Limit: 100}
 	if c.Tag != "" {
 		key, value, ok := strings.Cut(c.Tag, "=")
 		if !ok {
@@ -253,6 +254,13 @@ func (r *remote) show(out io.Writer, cb api.Callback) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(cb.Links)) {
 		showLink(w, name, cb.Links[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(cb.Awaits)) {
+		kind := "await"
+		if cb.Awaits[name].Closed {
+			kind += ", closed"
+		}
+		row(name+" ("+kind+")", "an event of %s", cb.Awaits[name].Sender)
 	}
 	return w.Flush()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -33,7 +34,11 @@ func (c *configCheckCommand) Run(t terminal) error {
 	fmt.Fprintf(t.out, "%s has %s\n", f.Path, senderCount(f))
 	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	for _, e := range f.Entries {
-		fmt.Fprintf(table, "  %s\t%s\t%s\n", e.Name, e.Preset, strings.Join(e.Secrets, ", "))
+		details := e.Secrets
+		if e.Keep > 0 {
+			details = append(slices.Clone(details), fmt.Sprintf("a hook that keeps events for %s", e.Keep))
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", e.Name, e.Preset, strings.Join(details, ", "))
 	}
 	return table.Flush()
 }

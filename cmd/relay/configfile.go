@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"callback-relay/config"
+	"callback-relay/relay"
 	"callback-relay/senders"
 )
 
@@ -21,9 +22,10 @@ import (
 // the way in which Kubernetes replaces mounted files.
 const compareEvery = 2 * time.Second
 
-// configFile is the configuration file as it is now. It implements [relay.Senders].
+// configFile is the configuration file as it is now. It implements [relay.Senders] and
+// [relay.Hooks].
 type configFile struct {
-	inUse atomic.Pointer[config.File] // the last that had no mistake; without senders if there is no file
+	inUse atomic.Pointer[usedFile] // the last that had no mistake; empty if there is no file
 	warn  func(check string, err error)
 	log   *slog.Logger
 
@@ -32,15 +34,28 @@ type configFile struct {
 	waiting config.Digest // another content, seen once
 
 	mu     sync.Mutex
-	missed map[string]time.Time // when a post last came for a sender that is not in the file
+	missed map[string]missedSender
+}
+
+// usedFile is what posts and registrations need of the file.
+type usedFile struct {
+	senders map[string]*senders.Sender
+	hooks   []relay.Hook // sorted by name
+}
+
+// missedSender is a sender, or the hook of one, that something came for and that is not
+// in the file.
+type missedSender struct {
+	last time.Time
+	hook bool // the sender itself was there
 }
 
 // newConfigFile returns the configuration file that was read at start; nil for none. It
 // calls warn with the result of each check.
 func newConfigFile(read *config.File, warn func(check string, err error), log *slog.Logger) *configFile {
-	c := &configFile{read: read, warn: warn, log: log, missed: map[string]time.Time{}}
+	c := &configFile{read: read, warn: warn, log: log, missed: map[string]missedSender{}}
 	if read == nil {
-		c.inUse.Store(&config.File{})
+		c.inUse.Store(&usedFile{})
 		return c
 	}
 	c.use(read)
@@ -49,54 +64,94 @@ func newConfigFile(read *config.File, warn func(check string, err error), log *s
 
 // use replaces the file in use.
 func (c *configFile) use(f *config.File) {
-	c.inUse.Store(f)
-	c.log.Info("configuration file read", "file", f.Path, "senders", c.Names())
+	used := &usedFile{senders: f.Senders}
+	var hooked []string
+	for _, name := range slices.Sorted(maps.Keys(f.Hooks)) {
+		hook := f.Hooks[name]
+		used.hooks = append(used.hooks, relay.Hook{Name: name, Sender: hook.Sender, Rule: hook.Rule, Keep: hook.Keep})
+		hooked = append(hooked, name)
+	}
+	c.inUse.Store(used)
+	c.log.Info("configuration file read", "file", f.Path, "senders", c.Names(), "hooks", hooked)
 }
 
 // Named implements [relay.Senders].
 func (c *configFile) Named(name string) (*senders.Sender, bool) {
-	sender, found := c.inUse.Load().Senders[name]
+	sender, found := c.inUse.Load().senders[name]
 	return sender, found
 }
 
 // Names implements [relay.Senders].
 func (c *configFile) Names() []string {
-	return slices.Sorted(maps.Keys(c.inUse.Load().Senders))
+	return slices.Sorted(maps.Keys(c.inUse.Load().senders))
 }
 
-// Bounds of what is remembered of posts for senders that are not in the file.
+// Hook implements [relay.Hooks].
+func (c *configFile) Hook(sender string) (relay.Hook, bool) {
+	hooks := c.Hooks()
+	at, found := slices.BinarySearchFunc(hooks, sender, func(h relay.Hook, name string) int { return strings.Compare(h.Name, name) })
+	if !found {
+		return relay.Hook{}, false
+	}
+	return hooks[at], true
+}
+
+// Hooks implements [relay.Hooks].
+func (c *configFile) Hooks() []relay.Hook { return c.inUse.Load().hooks }
+
+// Bounds of what is remembered of senders and hooks that are not in the file.
 const (
 	missedFor  = 24 * time.Hour
 	mostMissed = 100
 )
 
-// Missed implements [relay.Senders].
+// Missed implements [relay.Senders]. What is missed of a sender that is in the file can
+// only be its hook.
 func (c *configFile) Missed(name string) {
+	_, there := c.Named(name)
 	c.mu.Lock()
-	_, known := c.missed[name]
+	before, known := c.missed[name]
 	if known || len(c.missed) < mostMissed {
-		c.missed[name] = time.Now()
+		c.missed[name] = missedSender{last: time.Now(), hook: there}
 	}
 	c.mu.Unlock()
-	if !known {
+	if !known || before.hook != there {
 		c.warnOfMissed()
 	}
 }
 
-// warnOfMissed warns of the senders that posts came for and that are not in the file.
+// warnOfMissed warns of the senders and hooks that something came for and that are not in
+// the file.
 func (c *configFile) warnOfMissed() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	maps.DeleteFunc(c.missed, func(name string, last time.Time) bool {
-		_, back := c.Named(name)
-		return back || time.Since(last) > missedFor
+	maps.DeleteFunc(c.missed, func(name string, missed missedSender) bool {
+		_, back := c.Hook(name)
+		if !back && !missed.hook {
+			_, back = c.Named(name)
+		}
+		return back || time.Since(missed.last) > missedFor
 	})
-	if len(c.missed) == 0 {
+	var without, unhooked []string
+	for _, name := range slices.Sorted(maps.Keys(c.missed)) {
+		if c.missed[name].hook {
+			unhooked = append(unhooked, name)
+		} else {
+			without = append(without, name)
+		}
+	}
+	var problems []string
+	if len(without) > 0 {
+		problems = append(problems, "posts get 503 or events wait, since their senders are not in the configuration file: "+strings.Join(without, ", "))
+	}
+	if len(unhooked) > 0 {
+		problems = append(problems, "events wait, since these senders have no hook in the configuration file: "+strings.Join(unhooked, ", "))
+	}
+	if len(problems) == 0 {
 		c.warn(checkSenders, nil)
 		return
 	}
-	c.warn(checkSenders, fmt.Errorf("posts get 503, since their senders are not in the configuration file: %s. "+
-		"Add them again until the callbacks that use them are over", strings.Join(slices.Sorted(maps.Keys(c.missed)), ", ")))
+	c.warn(checkSenders, fmt.Errorf("%s. Add them again until the callbacks that use them are over", strings.Join(problems, "; ")))
 }
 
 // watch reads the file again when its content or that of a secret has changed, and when a

@@ -91,6 +91,10 @@ func (c *contract) requestsInAFlood() []exchange {
 	nowhere := forged(c.asked.Links["dana"].URL)
 	return []exchange{
 		stranger(exchange{method: "POST", target: forged(c.pending.URL), header: asJSON, body: `{}`}),
+		stranger(exchange{method: "POST", target: c.noHook(), header: asJSON, body: `{}`}),
+		stranger(exchange{method: "GET", target: c.noHook()}),
+		stranger(exchange{method: "HEAD", target: c.noHook()}),
+		stranger(exchange{method: "OPTIONS", target: c.noHook()}),
 		stranger(exchange{method: "POST", target: nowhere, header: asForm, body: "nonce=x"}),
 		stranger(exchange{method: "GET", target: nowhere, header: asPage}),
 		stranger(exchange{method: "HEAD", target: nowhere}),

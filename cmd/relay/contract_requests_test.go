@@ -83,7 +83,9 @@ func (c *contract) requests() []exchange {
 	}
 	rows = append(rows, c.examples()...)
 	rows = append(rows, c.changeRequests()...)
+	rows = append(rows, c.awaitRequests()...)
 	rows = append(rows, c.linkRequests()...)
+	rows = append(rows, c.hookRequests()...)
 	return append(rows, c.pageRequests()...)
 }
 
@@ -247,6 +249,11 @@ func (c *contract) requestsWithoutRedis() []exchange {
 		{method: "GET", target: "/v1/callbacks", want: 503},
 		{method: "GET", target: known, want: 503},
 		{method: "GET", target: known + "/history", want: 503},
+		{method: "GET", target: "/v1/callbacks?await=stripe:pi_3N", want: 503},
+		{method: "GET", target: "/v1/senders", want: 200},
+		{method: "GET", target: "/v1/senders/stripe/events", want: 503},
+		{method: "DELETE", target: "/v1/senders/stripe/events", want: 503},
+		{method: "DELETE", target: "/v1/senders/stripe/events/" + strings.Repeat("a", 26) + "/" + strings.Repeat("A", 26), want: 503},
 		{method: "DELETE", target: known, want: 503},
 		{method: "PATCH", target: known, header: asJSON, body: `{"expiresIn": "2d"}`, want: 503},
 		{method: "DELETE", target: known + "/links/progress", want: 503},
@@ -255,6 +262,7 @@ func (c *contract) requestsWithoutRedis() []exchange {
 		stranger(exchange{method: "HEAD", target: c.asked.Links["lee"].URL, want: 503}),
 		c.submit(c.asked, "lee", "nonce=x&decision=approved", 503),
 		{method: "POST", target: c.pending.URL, header: asJSON, body: `{}`, want: 503},
+		stranger(exchange{method: "POST", target: c.hookURL("open"), header: asJSON, body: `{"id": "k"}`, want: 503}),
 		{method: "GET", target: "/readyz", want: 503},
 		{method: "GET", target: "/healthz", want: 200},
 	}

@@ -27,6 +27,7 @@ type createCommand struct {
 	OnExpiry  string            `help:"What happens then: fail fails the task, ignore sends nothing to it." placeholder:"fail|ignore"`
 	Tag       map[string]string `help:"Tag for finding the callback, as key=value. May be repeated." placeholder:"KEY=VALUE" mapsep:"none"`
 	Link      map[string]string `help:"Link to make, as name=webhook, name=heartbeat or name=approval. May be repeated. Without it, one webhook named default." placeholder:"NAME=TYPE" mapsep:"none"`
+	Await     []string          `help:"Key at a sender's hook to wait for, as sender=key. May be repeated. The await gets the sender's name." placeholder:"SENDER=KEY" sep:"none"`
 	Title     string            `help:"What the pages are about, such as \"Deploy 4.2.0?\". Each page needs a title, this one or its own." placeholder:"TEXT"`
 	From      string            `help:"File with the registration as JSON, in the form of POST /v1/callbacks without the task token. Other flags take precedence." placeholder:"PATH"`
 }
@@ -91,7 +92,42 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 		}
 		request.Links[name] = api.LinkRequest{Type: kind}
 	}
+	for _, await := range c.Await {
+		sender, key, found := strings.Cut(await, "=")
+		if !found || sender == "" || key == "" {
+			return request, &config.Mistake{Setting: "--await", Problem: "is not sender=key, such as stripe=pi_3N"}
+		}
+		if request.Awaits == nil {
+			request.Awaits = map[string]api.AwaitRequest{}
+		}
+		text, err := json.Marshal(key)
+		if err != nil {
+			return request, err
+		}
+		request.Awaits[awaitName(request, sender)] = api.AwaitRequest{Sender: sender, Key: text}
+	}
 	return request, nil
+}
+
+// awaitName returns the name for one more await: that of its sender, as far as names of
+// awaits can have its characters, with a number if it is taken.
+func awaitName(request api.CreateRequest, sender string) string {
+	name := strings.Map(func(r rune) rune {
+		if r == '.' || r == '_' {
+			return '-'
+		}
+		return r
+	}, strings.ToLower(sender))
+	if name[0] < 'a' || name[0] > 'z' || name == "expiry" {
+		name = "from-" + name
+	}
+	name = name[:min(len(name), 60)] // so that there is room for a number
+	for free, n := name, 2; ; free, n = fmt.Sprint(name, "-", n), n+1 {
+		_, isLink := request.Links[free]
+		if _, isAwait := request.Awaits[free]; !isLink && !isAwait {
+			return free
+		}
+	}
 }
 
 // readRequest reads the JSON file that a flag names, and passes its object to parse, which

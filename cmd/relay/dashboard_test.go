@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -42,7 +43,9 @@ func TestDashboard(t *testing.T) {
 	if err := json.Unmarshal(text, &d); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, startStandalone(t), 2)
+	w := newWorld(t, startStandalone(t), 0)
+	hooked := w.hooked()
+	w.replicas = append(w.replicas, w.start(hooked), w.start(hooked))
 	p := w.watch()
 	w.breakBeats()
 
@@ -105,6 +108,7 @@ func (w *world) load() {
 	w.atOnce(posts...)
 
 	w.loadGuarded()
+	w.loadHooks()
 	refused, retried, beating, cancelled := w.register(), w.register(), w.register(), w.register()
 	w.register(shortLived)
 	w.steps.Inject(
@@ -135,6 +139,17 @@ func (w *world) loadGuarded() {
 	w.wantProblem(w.post(task.Links["proven"].URL, `{"n":1}`), api.CodeUnproven)
 	w.wantProblem(w.post(task.Links["judged"].URL, `{"n":"x"}`), api.CodeRuleFailed)
 	w.post(task.Links["judged"].URL, `{"n":1}`)
+}
+
+// loadHooks posts events to hooks.
+func (w *world) loadHooks() {
+	w.Helper()
+	for _, body := range []string{`{"id":"k"}`, `{"n":1}`} {
+		if got := w.post(w.hookURL("open"), body); got.status != http.StatusOK {
+			w.Errorf("an event got %d %s", got.status, got.body)
+		}
+	}
+	w.wantProblem(w.post(w.hookURL("proven"), `{"id":"k"}`), api.CodeUnproven)
 }
 
 // breakBeats makes round trips to Redis fail until a replica has noticed, and then

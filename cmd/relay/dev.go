@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -43,7 +45,7 @@ type devCommand struct {
 type devRunCommand struct {
 	PublicListen  string `default:"127.0.0.1:8080" help:"Address and port of the public links. If this or the private port is in use, other ports are used."`
 	PrivateListen string `default:"127.0.0.1:8081" help:"Address and port of the private API."`
-	ConfigFile    string `env:"RELAY_CONFIG_FILE" help:"YAML file with the senders that registrations can name, as for 'relay serve'. It is read again when it changes." placeholder:"PATH"`
+	ConfigFile    string `env:"RELAY_CONFIG_FILE" help:"YAML file with the senders that registrations can name, as for 'relay serve'. It is read again when it changes. Without it, there is one with a sample hook." placeholder:"PATH"`
 	LogLevel      string `default:"warn" help:"debug, info, warn or error."`
 }
 
@@ -63,12 +65,17 @@ func (c *devRunCommand) Run(ctx context.Context, t terminal) error {
 	}
 	defer world.Close()
 
+	file, remove, err := c.configFile()
+	if err != nil {
+		return err
+	}
+	defer remove()
 	listening, err := bindNear(c.PublicListen, c.PrivateListen)
 	if err != nil {
 		return err
 	}
 	apiKey := "dev-" + rand.Text()
-	cfg, err := c.config(world, listening, master, apiKey)
+	cfg, err := c.config(world, listening, file, master, apiKey)
 	if err != nil {
 		listening.close()
 		return err
@@ -105,7 +112,32 @@ func (c *devRunCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	t.printWelcome(cfg, apiKey, links)
+	if c.ConfigFile == "" {
+		t.printHook(file, n.service.HookURL(sampleHook))
+	}
+	fmt.Fprint(t.out, "\nWhat Step Functions receives is printed here. Ctrl-C stops everything.\n")
 	return n.run(ctx)
+}
+
+// sampleHook is the sender in [devmode.ConfigFile].
+const sampleHook = "shop"
+
+// configFile returns the path of the configuration file, and removes it if it was made.
+func (c *devRunCommand) configFile() (path string, remove func(), err error) {
+	if c.ConfigFile != "" {
+		return c.ConfigFile, func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "relay-dev-")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() { _ = os.RemoveAll(dir) } // nothing depends on it
+	path = filepath.Join(dir, "relay.yaml")
+	if err := os.WriteFile(path, devmode.ConfigFile, 0o600); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return path, remove, nil
 }
 
 // sampleLinks are the links of the two sample tasks.
@@ -148,7 +180,7 @@ func (c *devRunCommand) sampleTasks(ctx context.Context, n *node, world *devmode
 }
 
 // config makes the settings for this world, as an operator would.
-func (c *devRunCommand) config(world *devmode.World, listening ports, master, apiKey string) (config.Config, error) {
+func (c *devRunCommand) config(world *devmode.World, listening ports, file, master, apiKey string) (config.Config, error) {
 	public, private := dialable(listening.public), dialable(listening.private)
 	hash := sha256.Sum256([]byte(apiKey))
 	return config.Settings{
@@ -158,7 +190,7 @@ func (c *devRunCommand) config(world *devmode.World, listening ports, master, ap
 		RedisSettings: config.RedisSettings{RedisURL: config.Secret(world.RedisURL)},
 		Keys:          config.Secret(master),
 		APIKeys:       config.Secret("dev:" + hex.EncodeToString(hash[:])),
-		ConfigFile:    c.ConfigFile,
+		ConfigFile:    file,
 		LogLevel:      c.LogLevel,
 		LogFormat:     string(config.LogText),
 	}.Parse()
@@ -219,9 +251,23 @@ Or see what becomes of the events of a sender, such as GitHub:
   go run ./cmd/relay dev post github --registration > github.json
   echo any-other-text | go run ./cmd/relay callback create --from github.json
   go run ./cmd/relay dev post github URL-OF-THE-LINK
-
-What Step Functions receives is printed here. Ctrl-C stops everything.
 `, cfg.PublicListen, cfg.PrivateListen, links.webhook, apiKey, links.approval)
+}
+
+// printHook shows the sample hook, with both orders of event and registration.
+func (t terminal) printHook(file, hook string) {
+	fmt.Fprintf(t.out, `
+Or use a hook, the one URL to which a sender posts all its events. This one is in
+%[1]s. Here the event comes first, and waits for the task:
+
+  curl -i %[2]s -H 'Content-Type: application/json' -d '{"order": 41, "state": "shipped"}'
+  echo task-41 | go run ./cmd/relay callback create --await shop=41
+
+And here the task comes first:
+
+  echo task-42 | go run ./cmd/relay callback create --await shop=42
+  curl -i %[2]s -H 'Content-Type: application/json' -d '{"order": 42, "state": "shipped"}'
+`, file, hook)
 }
 
 // printEffect writes at once: effects may overlap.

@@ -22,7 +22,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2 // the command line or a setting is wrong
-	exitNotFound    = 3 // no such callback
+	exitNotFound    = 3 // no such callback, sender or event
 	exitConflict    = 4 // the callback's state does not allow it
 	exitUnavailable = 5 // the relay, or something that it needs, is unavailable: try again
 )
@@ -30,7 +30,8 @@ const (
 const description = `Turns a waiting AWS Step Functions task into a URL.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 no such callback,
-4 the callback's state does not allow it, 5 unavailable, try again.`
+sender or event, 4 the callback's state does not allow it, 5 unavailable, try
+again.`
 
 // commands is the command line.
 type commands struct {

@@ -140,6 +140,8 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Warnings: warningChecks,
 		Verdicts: relay.PostVerdicts(),
 		Unproven: unprovenReasons(),
+
+		HookVerdicts: relay.HookVerdicts(),
 	})
 
 	n.configFile = newConfigFile(cfg.File, n.warn, n.logger)
@@ -167,10 +169,11 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		AnswerWait: cfg.AnswerWait,
 		Rate:       cfg.StepFunctionsRate,
 		Give:       func(ctx context.Context) (more bool, err error) { return n.service.GiveDue(ctx) },
+		CountHooks: func(ctx context.Context) error { return n.service.CountHooks(ctx) },
 	})
 	n.service = relay.NewService(relay.ServiceOptions{
 		Store: around[relay.Store](n.store, o.AroundStore), Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox,
-		Senders: n.configFile, SenderKeys: o.SenderKeys, Metrics: n.metrics, Logger: n.logger,
+		Senders: n.configFile, Hooks: n.configFile, HookMetrics: n.metrics, SenderKeys: o.SenderKeys, Metrics: n.metrics, Logger: n.logger,
 		PublicURL:     cfg.PublicURL,
 		DefaultExpiry: cfg.DefaultExpiry,
 		MaxExpiry:     cfg.MaxExpiry,

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -22,6 +23,38 @@ type rehearsalView struct {
 	result        relay.Rehearsal
 	knowsOutcomes bool // what events mean to a task is known
 	signsURL      bool // the proof does not hold with another URL
+	// atHook is what the hook of the sender would do with the post; nil for a link.
+	atHook *relay.HookRehearsal
+}
+
+// refused tells whether the post would not be accepted, or could not be judged.
+func (v rehearsalView) refused() bool {
+	if v.result.Unproven != nil {
+		return true
+	}
+	if v.atHook == nil || v.isForTask() {
+		return v.result.Failed != nil
+	}
+	return v.atHook.Handshake == nil && !slices.Contains([]string{"", relay.ReasonNotAccepted, relay.ReasonNoKey}, v.atHook.Reason)
+}
+
+// isForTask tells whether an event of a hook is about what the registration awaits. Without
+// a registration it may be.
+func (v rehearsalView) isForTask() bool {
+	return v.atHook.Reason == "" && (v.guard.Key == "" || v.guard.Key == v.atHook.Event.Key)
+}
+
+// atLink returns the guard of a link that does with an event what an await does with one of
+// its hook.
+func atLink(await relay.Guard, hook relay.Hook) relay.Guard {
+	await.Key = ""
+	if hook.Sender == nil { // everybody may post
+		await.Sender = ""
+	}
+	if len(await.Outcomes) == 0 && await.Otherwise == "" && (hook.Sender == nil || hook.Sender.Outcomes() == nil) {
+		await.Otherwise = "succeed" // the default of awaits
+	}
+	return await
 }
 
 // line writes one row.
@@ -42,13 +75,37 @@ func (v rehearsalView) print(out io.Writer) {
 	if v.result.Unproven == nil && v.result.Handshake == nil {
 		line("event id", "%s", printable(v.result.Event.ID))
 		line("event type", "%s", printable(v.result.Event.Type))
-		if v.knowsOutcomes || v.result.Failed != nil {
+		if v.atHook != nil {
+			v.printHook(line)
+		}
+		switch {
+		case v.atHook != nil && !v.isForTask():
+		case v.knowsOutcomes || v.result.Failed != nil:
 			v.printOutcome(line)
-		} else {
+		default:
 			line("outcome", "give --registration to see it: this sender has no outcomes of its own")
 		}
 	}
 	_ = w.Flush()
+}
+
+// printHook shows whether the event counts at the hook, and who gets it.
+func (v rehearsalView) printHook(line line) {
+	switch at := v.atHook; {
+	case at.Reason != "":
+		line("hook", "ignored: %s", printable(strings.TrimSuffix(at.Reason+": "+at.Detail, ": ")))
+		return
+	default:
+		line("hook", "accepted")
+		line("key", "%s", printable(at.Event.Key))
+	}
+	switch {
+	case v.guard.Key == "":
+	case v.isForTask():
+		line("await", "waits for this key")
+	default:
+		line("await", "waits for another key, so the task does not get this event: %s", printable(v.guard.Key))
+	}
 }
 
 // proof says whether the proof holds, and what else may be wrong than the secret or the

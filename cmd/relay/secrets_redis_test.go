@@ -79,12 +79,13 @@ func redisAtRest(h *hunt) {
 		}
 	}
 	h.eachNode(func(ctx context.Context, node *redis.Client) error {
+		node = node.WithTimeout(time.Minute) // saving may take long where the disk is busy
 		dir, err := node.ConfigGet(ctx, "dir").Result()
 		if err != nil {
 			h.Logf("in-process Redis: no files, no slow log (%v)", err)
 			return nil
 		}
-		h.must(node.WithTimeout(time.Minute).Save(ctx).Err())
+		h.must(node.Save(ctx).Err())
 		h.searchFiles(dir["dir"], answered.ID)
 		return h.searchSlowLog(ctx, node)
 	})

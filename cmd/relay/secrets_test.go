@@ -42,6 +42,7 @@ func TestSecretsStayInside(t *testing.T) {
 			{"panics", panics},
 			{"unreadable in redis", unreadable},
 			{"proven senders", provenSenders},
+			{"hooks and awaits", hooksAndAwaits},
 			{"approvals", approvals},
 			{"redis at rest", redisAtRest},
 			{"redis away", withoutRedis}, // for good

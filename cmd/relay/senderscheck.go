@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/url"
 	"os"
 	"slices"
@@ -28,7 +27,7 @@ type sendersCheckCommand struct {
 	Request      string `required:"" help:"File with the request: its first line, its header, an empty line, and its body, each byte as it was sent." placeholder:"PATH"`
 	Preset       string `help:"Sender, by its name in 'relay senders list'. Or give --registration." placeholder:"NAME"`
 	Registration string `help:"File with a registration as JSON, in the form of POST /v1/callbacks. It says what the event means to the task." placeholder:"PATH"`
-	Link         string `help:"Link in the registration, if it has several." placeholder:"NAME"`
+	Link         string `help:"Link or await in the registration, if it has several." placeholder:"NAME"`
 	SecretEnv    string `help:"Environment variable that holds the sender's secret." placeholder:"NAME" xor:"secret"`
 	SecretFile   string `help:"File that holds the sender's secret; - is standard input." placeholder:"PATH" xor:"secret"`
 	URL          string `help:"URL that the sender was given, for senders that sign it. Without it, the one in the request." placeholder:"URL"`
@@ -57,17 +56,25 @@ func (c *sendersCheckCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	knowsOutcomes := c.Registration != "" || c.hasOutcomes(known)
-	if !knowsOutcomes {
+	view := rehearsalView{guard: guard, post: post, knowsOutcomes: c.Registration != "" || c.hasOutcomes(known), signsURL: signsURL(guard, known)}
+	if hook, found := known.Hook(guard.Sender); found && (c.Name != "" || guard.Key != "") {
+		at, err := service.RehearseHook(ctx, hook, post)
+		if err != nil {
+			return err
+		}
+		view.atHook = &at
+		guard = atLink(guard, hook)
+		view.guard.Sender = guard.Sender
+	}
+	if !view.knowsOutcomes {
 		guard.Otherwise = "succeed" // or the sender would need outcomes
 	}
-	result, err := service.Rehearse(ctx, guard, post)
+	view.result, err = service.Rehearse(ctx, guard, post)
 	if err != nil {
 		return c.explain(err)
 	}
-	view := rehearsalView{guard: guard, post: post, result: result, knowsOutcomes: knowsOutcomes, signsURL: signsURL(guard, known)}
 	view.print(t.out)
-	if result.Unproven != nil || result.Failed != nil {
+	if view.refused() {
 		return errNotAccepted
 	}
 	return nil
@@ -88,12 +95,18 @@ func (c *sendersCheckCommand) senders(guard relay.Guard) (*configFile, error) {
 		}
 	}
 	known := newConfigFile(file, func(string, error) {}, slog.New(slog.DiscardHandler))
-	if _, found := known.Named(guard.Sender); guard.Sender != "" && !found {
-		setting := "--registration"
-		if c.Name != "" {
-			setting = "NAME"
-		}
-		// Its text is not repeated: it may be a secret in the wrong place.
+	_, named := known.Named(guard.Sender)
+	_, hooked := known.Hook(guard.Sender)
+	setting := "--registration"
+	if c.Name != "" {
+		setting = "NAME"
+	}
+	// The name is not repeated: it may be a secret in the wrong place.
+	switch {
+	case guard.Sender == "":
+	case guard.Key != "" && !hooked && named:
+		return nil, &config.Mistake{Setting: setting, Problem: "awaits events of a sender that has no hook in " + c.Config}
+	case !named && (!hooked || c.Name == "" && guard.Key == ""): // a link cannot name a sender without a proof
 		return nil, &config.Mistake{Setting: setting, Problem: "names a sender that " + c.Config + " does not have; it has " +
 			cmp.Or(strings.Join(known.Names(), ", "), "none")}
 	}
@@ -171,16 +184,21 @@ func (c *sendersCheckCommand) registered() (*relay.Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	maps.DeleteFunc(registration.Links, func(name string, l relay.LinkRequest) bool {
-		return l.Guard == nil || c.Link != "" && name != c.Link
-	})
-	if len(registration.Links) != 1 {
-		return nil, &config.Mistake{Setting: "--link", Problem: fmt.Sprintf("must name one webhook link of the registration that has a sender or outcomes; %d match", len(registration.Links))}
+	var found []*relay.Guard
+	for name := range registration.Links {
+		if guard := registration.Guard(name); guard != nil && (c.Link == "" || name == c.Link) {
+			found = append(found, guard)
+		}
 	}
-	for _, link := range registration.Links {
-		return link.Guard, nil
+	for name := range registration.Awaits {
+		if c.Link == "" || name == c.Link {
+			found = append(found, registration.Guard(name))
+		}
 	}
-	return nil, nil // not reached
+	if len(found) != 1 {
+		return nil, &config.Mistake{Setting: "--link", Problem: fmt.Sprintf("must name one webhook link of the registration that has a sender or outcomes, or one await; %d match", len(found))}
+	}
+	return found[0], nil
 }
 
 // secret reads the secret; "" for none.

@@ -41,11 +41,12 @@ type world struct {
 	private  string
 	mails    chan mail
 	mailURL  string
+	sns      *sns
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, steps: standin.New(standin.Options{}), mails: make(chan mail, 1)}
+	w := &world{T: t, steps: standin.New(standin.Options{}), mails: make(chan mail, 1), sns: newSNS(t)}
 	steps := httptest.NewServer(w.steps)
 	t.Cleanup(steps.Close)
 	w.stepsURL = steps.URL
@@ -125,6 +126,9 @@ func (w *world) environment() []string {
 		"AWS_ENDPOINT_URL_SFN=" + w.stepsURL,
 		"AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 		"AWS_EC2_METADATA_DISABLED=true",
+		"RELAY_CONFIG_FILE=hooks/relay.yaml",
+		"GITHUB_WEBHOOK_SECRET=" + githubSecret, "STRIPE_SIGNING_SECRET=" + stripeSecret, "S3_API_DESTINATION_KEY=" + s3Key,
+		"HTTPS_PROXY=" + w.sns.proxy, "SSL_CERT_FILE=" + w.sns.authority,
 	}
 }
 

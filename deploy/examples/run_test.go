@@ -36,7 +36,7 @@ func TestExamples(t *testing.T) {
 			for _, ask := range asks {
 				var call struct{ Payload json.RawMessage }
 				taskToken := w.steps.NewTask(standin.TaskOptions{})
-				if err := json.Unmarshal(w.evaluate(ask.arguments(), taskToken), &call); err != nil {
+				if err := json.Unmarshal(w.evaluate(ask.arguments(), taskToken, input), &call); err != nil {
 					t.Fatal(err)
 				}
 				run(call.Payload)
@@ -145,61 +145,83 @@ snippet.handler(json.load(sys.stdin), None)`,
 // gateway makes the requests of the workflow without a function, as API Gateway
 // would make them according to its definition.
 func (w *world) gateway(t *testing.T) {
-	var definition struct {
-		Paths map[string]map[string]struct {
-			Integration struct {
-				HTTPMethod        string
-				URI               string
-				RequestParameters map[string]string
-				RequestTemplates  map[string]string
-			} `json:"x-amazon-apigateway-integration"`
-		}
-	}
-	readJSON(t, "apigateway/api.json", &definition)
 	branches := workflows(t)["workflows/approval-apigateway.asl.json"].States["Ask"].Branches
 	var wait struct {
 		Headers     map[string][]string
 		RequestBody map[string]json.RawMessage
 	}
 	taskToken := w.steps.NewTask(standin.TaskOptions{})
-	w.must(json.Unmarshal(w.evaluate(branches[0].States["Wait for the decision"].arguments(), taskToken), &wait))
+	w.must(json.Unmarshal(w.evaluate(branches[0].States["Wait for the decision"].arguments(), taskToken, input), &wait))
 	var look struct{ QueryParameters map[string][]string }
-	w.must(json.Unmarshal(w.evaluate(branches[1].States["Look for the link"].arguments(), taskToken), &look))
+	w.must(json.Unmarshal(w.evaluate(branches[1].States["Look for the link"].arguments(), taskToken, input), &look))
+	w.gatewayPost("/callbacks", wait.Headers, wait.RequestBody)
 
-	header := func(method string) http.Header {
-		key := definition.Paths["/callbacks"][method].Integration.RequestParameters["integration.request.header.Authorization"]
-		return http.Header{
-			"Authorization": {strings.Replace(strings.Trim(key, "'"), "RELAY_API_KEY", apiKey, 1)},
-			"Content-Type":  {"application/json"},
-		}
-	}
-	post := definition.Paths["/callbacks"]["post"].Integration
-	body := regexp.MustCompile(`\$input\.(params|json)\('(\$\.)?(\w+)'\)`).ReplaceAllStringFunc(
-		post.RequestTemplates["application/json"], func(call string) string {
-			name := regexp.MustCompile(`\w+'`).FindString(call)
-			name = strings.TrimSuffix(name, "'")
-			if strings.HasPrefix(call, "$input.params") {
-				return wait.Headers[name][0]
-			}
-			return string(wait.RequestBody[name])
-		})
-	path := strings.TrimPrefix(post.URI, "http://relay.internal:8081")
-	w.ask(post.HTTPMethod, w.private+path, body, header("post"))
-
+	get := w.integration("/callbacks", "get")
 	query := "?tag=" + look.QueryParameters["tag"][0] + "&limit=" + look.QueryParameters["limit"][0]
 	var list api.CallbackList
-	w.must(json.Unmarshal([]byte(w.ask(http.MethodGet, w.private+path+query, "", header("get"))), &list))
+	w.must(json.Unmarshal([]byte(w.ask(http.MethodGet, w.at(get)+query, "", get.header())), &list))
 	w.wantPage(t, list.Callbacks[0].Links["approver"].URL)
 }
 
+// integration is the request that API Gateway makes for one that it gets.
+type integration struct {
+	HTTPMethod        string
+	URI               string
+	RequestParameters map[string]string
+	RequestTemplates  map[string]string
+}
+
+func (w *world) integration(path, method string) integration {
+	w.Helper()
+	var definition struct {
+		Paths map[string]map[string]struct {
+			Integration integration `json:"x-amazon-apigateway-integration"`
+		}
+	}
+	readJSON(w.T, "apigateway/api.json", &definition)
+	found := definition.Paths[path][method].Integration
+	if found.URI == "" {
+		w.Fatalf("the API has no %s %s", method, path)
+	}
+	return found
+}
+
+// at returns where an integration's request goes.
+func (w *world) at(i integration) string {
+	return w.private + strings.TrimPrefix(i.URI, "http://relay.internal:8081")
+}
+
+// header returns the headers of an integration's request.
+func (i integration) header() http.Header {
+	key := i.RequestParameters["integration.request.header.Authorization"]
+	return http.Header{
+		"Authorization": {strings.Replace(strings.Trim(key, "'"), "RELAY_API_KEY", apiKey, 1)},
+		"Content-Type":  {"application/json"},
+	}
+}
+
+// gatewayPost makes the request that API Gateway makes for a registration.
+func (w *world) gatewayPost(path string, headers map[string][]string, body map[string]json.RawMessage) {
+	w.Helper()
+	post := w.integration(path, "post")
+	filled := regexp.MustCompile(`\$input\.(params|json)\('(\$\.)?(\w+)'\)`).ReplaceAllStringFunc(
+		post.RequestTemplates["application/json"], func(call string) string {
+			name := strings.TrimSuffix(regexp.MustCompile(`\w+'`).FindString(call), "'")
+			if strings.HasPrefix(call, "$input.params") {
+				return headers[name][0]
+			}
+			return string(body[name])
+		})
+	w.ask(post.HTTPMethod, w.at(post), filled, post.header())
+}
+
 // evaluate computes the arguments of a state. It knows only the expressions of
-// JSONata and JSONPath that the examples use.
-func (w *world) evaluate(arguments json.RawMessage, taskToken string) json.RawMessage {
+// JSONata and JSONPath that the examples use: members, texts, and both joined.
+func (w *world) evaluate(arguments json.RawMessage, taskToken string, input map[string]string) json.RawMessage {
 	w.Helper()
 	values := map[string]string{
 		"$$.Task.Token": taskToken, "$states.context.Task.Token": taskToken,
-		"$states.context.Execution.Name":                execution,
-		"'execution:' & $states.context.Execution.Name": "execution:" + execution,
+		"$states.context.Execution.Name": execution,
 	}
 	for name, value := range input {
 		values["$."+name], values["$states.input."+name] = value, value
@@ -207,11 +229,18 @@ func (w *world) evaluate(arguments json.RawMessage, taskToken string) json.RawMe
 	expression := regexp.MustCompile(`(\w+)\.\$": "([^"]+)"|"\{% ([^"]+) %\}"`)
 	return expression.ReplaceAllFunc(arguments, func(found []byte) []byte {
 		part := expression.FindSubmatch(found)
-		value, known := values[string(part[2])+string(part[3])]
-		if !known {
-			w.Errorf("what is %s?", found)
+		joined := ""
+		for one := range strings.SplitSeq(string(part[2])+string(part[3]), " & ") {
+			value, known := values[one]
+			if text, is := strings.CutPrefix(one, "'"); is {
+				value, known = strings.CutSuffix(text, "'")
+			}
+			if !known {
+				w.Errorf("what is %s?", found)
+			}
+			joined += value
 		}
-		quoted, err := json.Marshal(value)
+		quoted, err := json.Marshal(joined)
 		w.must(err)
 		if len(part[1]) > 0 {
 			return []byte(string(part[1]) + `": ` + string(quoted))

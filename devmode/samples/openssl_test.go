@@ -84,6 +84,7 @@ func TestSignaturesAreThoseOfOpenSSL(t *testing.T) {
 		{"paddle", "Paddle-Signature", seconds + ":{body}", "ts=" + seconds + ";h1={}", "hex"},
 		{"twitch", "Twitch-Eventsub-Message-Signature", "m3" + text + "{body}", "sha256={}", "hex"},
 		{"typeform", "Typeform-Signature", "{body}", "sha256={}", "base64"},
+		{"x", "X-Twitter-Webhooks-Signature", "{body}", "sha256={}", "base64"},
 		{"xero", "X-Xero-Signature", "{body}", "{}", "base64"},
 		{"zendesk", "X-Zendesk-Webhook-Signature", text + "{body}", "{}", "base64"},
 		{"zoom", "X-Zm-Signature", "v0:" + seconds + ":{body}", "v0={}", "hex"},

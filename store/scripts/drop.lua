@@ -7,10 +7,15 @@
 -- ARGV[1] digest
 -- ARGV[2] name of the event
 -- ARGV[3] lease in milliseconds
+-- ARGV[4] sender; the events of another one are not touched
 -- Returns verdict "dropped" | "gone"
 
-local m = matching(now())
 local reply = {'verdict', 'gone'}
+local sender = read(KEYS[1], 'sender').sender
+if sender and sender ~= ARGV[4] then
+  return reply
+end
+local m = matching(now())
 redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis accepts the rest
 redis.call('ZREM', KEYS[4], ARGV[1] .. ' ' .. ARGV[2]) -- even if the event is gone
 for _, e in ipairs(m.events) do

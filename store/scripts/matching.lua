@@ -9,13 +9,16 @@
 -- The field index of KEYS[1] is a JSON array of the events, in the order in which they
 -- arrived. An event is an object:
 --
---   name      of the event; body:<name> is its sealed content
+--   name      of the event; body:<name> is its sealed content. It ends with how many
+--             bytes the event takes, after a hyphen
+--   id        keyed digest of the id that its sender gave it
 --   at, ends  when it arrived, and until when it is kept if it is not assigned
 --   bytes, label   of its content, and its sealed id and type, for lists
 --   waiting   the waiters that it is for and that were not served yet: it is assigned
 --   users     the waiters whose callbacks it has answered, and Step Functions may still
 --             refuse these outcomes: it is used
 --   done      the waiters that have passed it over
+--   known     its id is remembered beyond the event itself
 --   spent     it has reached a task
 --   free      none of these: it is in KEYS[4]
 
@@ -63,14 +66,6 @@ local function offer(m, e)
   end
 end
 
--- forget removes what is stored of an event beside the index.
-local function forget(e)
-  redis.call('HDEL', KEYS[1], 'body:' .. e.name)
-  if e.free then
-    redis.call('ZREM', KEYS[4], ARGV[1] .. ' ' .. e.name)
-  end
-end
-
 -- lasts gives a sorted set that is scored by ends a time to live up to the last of them,
 -- and removes the members whose end has passed.
 local function lasts(key, at)
@@ -78,6 +73,31 @@ local function lasts(key, at)
   local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
   if last then
     redis.call('PEXPIRE', key, text(last - at))
+  end
+end
+
+-- remember keeps the ids of events that somebody gets, for longer than these events and
+-- at most as many of one digest. An event that nobody has got needs no such memory: until
+-- it ends it is found by its id, and if it then comes again, nothing is done twice.
+local function remember(m, key, longer, most)
+  local some = false
+  for _, e in ipairs(m.events) do
+    if #e.waiting > 0 and not e.known then
+      redis.call('ZADD', key, text(e.ends + longer), e.id)
+      e.known, some = true, true
+    end
+  end
+  if some then
+    lasts(key, m.at)
+    redis.call('ZREMRANGEBYRANK', key, 0, -most - 1)
+  end
+end
+
+-- forget removes what is stored of an event beside the index.
+local function forget(e)
+  redis.call('HDEL', KEYS[1], 'body:' .. e.name)
+  if e.free then
+    redis.call('ZREM', KEYS[4], ARGV[1] .. ' ' .. e.name)
   end
 end
 

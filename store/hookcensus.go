@@ -1,0 +1,66 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"callback-relay/relay"
+)
+
+// HookCensus implements [relay.AwaitStore]. It takes two round trips: the first asks for
+// the time.
+func (s *Store) HookCensus(ctx context.Context, senders []string) (relay.HookCensus, error) {
+	if err := s.usable(ctx); err != nil {
+		return relay.HookCensus{}, err
+	}
+	clock, err := s.redis.Time(ctx).Result()
+	if err != nil {
+		return relay.HookCensus{}, unavailable(err)
+	}
+	type part struct {
+		count *redis.IntCmd
+		first *redis.ZSliceCmd
+	}
+	free, next := make([][relay.Partitions]part, len(senders)), [relay.Partitions]*redis.ZSliceCmd{}
+	now := "(" + strconv.FormatInt(clock.UnixMilli(), 10)
+	// The pipeline's error is dropped: each command has its own.
+	_, _ = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i := range relay.Partitions {
+			next[i] = p.ZRangeWithScores(ctx, matchesSet.key(i), 0, 0)
+			for j, sender := range senders {
+				free[j][i] = part{
+					p.ZCount(ctx, freeKey(i, sender), now, "+inf"),
+					p.ZRangeByScoreWithScores(ctx, freeKey(i, sender), &redis.ZRangeBy{Min: now, Max: "+inf", Count: 1}),
+				}
+			}
+		}
+		return nil
+	})
+	c := relay.HookCensus{Free: make([]relay.FreeCount, len(senders))}
+	for i := range relay.Partitions {
+		if err := next[i].Err(); err != nil && !redis.HasErrorPrefix(err, wrongType) { // the census tells of that
+			return relay.HookCensus{}, unavailable(err)
+		}
+		for _, z := range next[i].Val() {
+			c.Late = max(c.Late, clock.Sub(time.UnixMilli(int64(z.Score))))
+		}
+		for j := range senders {
+			if err := cmp.Or(free[j][i].count.Err(), free[j][i].first.Err()); err != nil {
+				return relay.HookCensus{}, unavailable(err)
+			}
+			found := &c.Free[j]
+			for _, z := range free[j][i].first.Val() {
+				ends := time.UnixMilli(int64(z.Score)).Sub(clock)
+				if found.Events == 0 || ends < found.Ends {
+					found.Ends = ends
+				}
+			}
+			found.Events += int(free[j][i].count.Val())
+		}
+	}
+	return c, nil
+}
