@@ -57,9 +57,12 @@ type Link struct {
 	Closed bool `json:"closed,omitempty"`
 }
 
-// Await says whose events a callback waits for. What they must be about is not shown.
+// Await says whose events a callback waits for.
 type Await struct {
 	Sender string `json:"sender"`
+	// Key is a digest of what they must be about, as in [KeptEvent.Key]. Only the view of one
+	// callback and the answer to a registration contain it.
+	Key string `json:"key,omitempty"`
 	// Closed says that the await was withdrawn.
 	Closed bool `json:"closed,omitempty"`
 }

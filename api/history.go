@@ -21,8 +21,8 @@ type HistoryEntry struct {
 	// Verdict is what was done, such as ignored or unproven, and Reason why.
 	Verdict string `json:"verdict"`
 	Reason  string `json:"reason,omitempty"`
-	// Outcome is the number of the link's outcome that matched the event or failed,
-	// counted from 0; nil for none.
+	// Outcome is the number of the registration's outcome that matched the event or failed,
+	// counted from 0; nil for none, and for an outcome of the sender's preset.
 	Outcome *int `json:"outcome,omitempty"`
 	// EventID is the sender's id of the event.
 	EventID string `json:"eventId,omitempty"`

@@ -8,6 +8,8 @@ import (
 	"math"
 	"net/url"
 	"time"
+
+	"callback-relay/durations"
 )
 
 // Config is the settings, read and checked.
@@ -176,11 +178,11 @@ func (c Config) check(r *reader) {
 			c.MaxBodyBytes, c.MaxOutputBytes)
 	}
 	if c.MaxExpiry > longestWait {
-		r.wrong("RELAY_MAX_EXPIRY", "%s is longer than Step Functions lets a task wait; use at most 8760h", c.MaxExpiry)
+		r.wrong("RELAY_MAX_EXPIRY", "%s is longer than Step Functions lets a task wait; use at most 8760h", durations.Format(c.MaxExpiry))
 	}
 	if c.MaxExpiry > 0 && c.DefaultExpiry > c.MaxExpiry {
 		r.wrong("RELAY_DEFAULT_EXPIRY", "%s is longer than RELAY_MAX_EXPIRY, %s; lower the one or raise the other",
-			c.DefaultExpiry, c.MaxExpiry)
+			durations.Format(c.DefaultExpiry), durations.Format(c.MaxExpiry))
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +40,9 @@ type SenderEntry struct {
 	Secrets []string // where they are, such as "env STRIPE_SECRET"
 	// Keep is how long its hook keeps events; 0 if it has no hook.
 	Keep time.Duration
+	// Unverifiable says that its sender's test of the hook's URL fails, since there is no
+	// verifyToken.
+	Unverifiable bool
 }
 
 // Digest identifies the content of the configuration file and of all files with secrets
@@ -134,14 +136,11 @@ func (r *fileReader) read(content []byte) {
 	}
 }
 
-// senderName is the form of the names of senders.
-var senderName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
 // sender checks a sender and adds it to the file.
 func (r *fileReader) sender(name string, s *fileSender) {
 	at := "senders." + name
-	if !senderName.MatchString(name) {
-		r.d.wrong(at, "is not a valid name: use 1 to 64 letters, digits and -_.")
+	if !senders.ValidName(name) {
+		r.d.wrong(at, "is not a valid name: use "+senders.NameForm)
 	}
 	if s == nil {
 		return // decoding has reported it
@@ -169,6 +168,7 @@ func (r *fileReader) sender(name string, s *fileSender) {
 	made := r.made(at, s, spec, unknown)
 	r.event(at, s.Event)
 	entry.Keep = r.hook(name, s, made)
+	entry.Unverifiable = entry.Keep > 0 && made != nil && made.WantsVerifyToken()
 	r.file.Entries = append(r.file.Entries, entry)
 	if made != nil {
 		r.file.Senders[name] = made

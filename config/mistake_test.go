@@ -177,7 +177,7 @@ func TestParseMistakes(t *testing.T) {
 		},
 		"default longer than the longest": {
 			change: func(s *config.Settings) { s.MaxExpiry = "12h" },
-			want:   map[string]string{"RELAY_DEFAULT_EXPIRY": "24h0m0s is longer than RELAY_MAX_EXPIRY, 12h0m0s; lower the one or raise the other"},
+			want:   map[string]string{"RELAY_DEFAULT_EXPIRY": "24h is longer than RELAY_MAX_EXPIRY, 12h; lower the one or raise the other"},
 		},
 		"output too large": {
 			change: func(s *config.Settings) { s.MaxOutputBytes = "262145" },

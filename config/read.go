@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"callback-relay/durations"
 )
 
 // reader turns single settings into values. A setting that it cannot read
@@ -242,27 +244,16 @@ func (r *reader) duration(setting, value string, atLeast, atMost time.Duration) 
 // durationWithin reads a duration between two others. If it cannot, it returns 0 and says
 // what is wrong.
 func durationWithin(value string, atLeast, atMost time.Duration) (_ time.Duration, problem string) {
-	d, err := parseDuration(value)
+	d, err := durations.Parse(value)
 	switch {
 	case err != nil:
 		return 0, fmt.Sprintf("%q is not a duration; write it like 500ms, 90s, 24h or 7d", value)
 	case d < atLeast:
-		return 0, fmt.Sprintf("%q is too short; use at least %s", value, atLeast)
+		return 0, fmt.Sprintf("%q is too short; use at least %s", value, durations.Format(atLeast))
 	case d > atMost:
-		return 0, fmt.Sprintf("%q is too long; use at most %s", value, atMost)
+		return 0, fmt.Sprintf("%q is too long; use at most %s", value, durations.Format(atMost))
 	}
 	return d, ""
-}
-
-// parseDuration reads durations as [time.ParseDuration] does, and whole days
-// such as "7d".
-func parseDuration(s string) (time.Duration, error) {
-	days, found := strings.CutSuffix(s, "d")
-	if !found {
-		return time.ParseDuration(s)
-	}
-	n, err := strconv.ParseUint(days, 10, 16) // 65,535 days fit in a Duration
-	return time.Duration(n) * 24 * time.Hour, err
 }
 
 func (r *reader) integer(setting, value string, lowest, highest int) int {

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"callback-relay/api"
 	"callback-relay/config"
+	"callback-relay/durations"
 )
 
 // workable are valid settings.
@@ -49,7 +49,7 @@ func FuzzDuration(f *testing.F) {
 		s.Retention = text
 		c, err := s.Parse()
 		wrong := mistakes(t, err, "RELAY_RETENTION")
-		want, wantErr := api.ParseDuration(text)
+		want, wantErr := durations.Parse(text)
 		switch {
 		case wantErr == nil && want >= time.Millisecond:
 			if len(wrong) > 0 || c.Retention != want {

@@ -34,7 +34,7 @@ var breaks = []struct {
 		name: "acknowledged although the script failed",
 		edits: []edit{{"store/answer.go",
 			`return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)`,
-			`return relay.Recorded{State: row.To, Duplicate: true}, nil`}},
+			"_ = fmt.Sprint\n\t\treturn relay.Recorded{State: transition.To, Duplicate: true}, nil"}},
 		scenario: "TestFaults/standalone", objects: objection + lost,
 	},
 	{

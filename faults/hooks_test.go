@@ -162,8 +162,12 @@ func awaited(j *judgement) {
 
 var pairsFlag = flag.Int("pairs", 1000, "how many registrations and events TestPairs makes")
 
-// pairsRate is how many pairs TestPairs begins in a second.
-const pairsRate = 250
+// How many pairs TestPairs begins in a second, and how many are in progress at most: most of
+// them wait to try again.
+const (
+	pairsRate  = 400
+	pairsCrowd = 600
+)
 
 // Rows 105 to 107: registrations and their events come in random order to two replicas that
 // are killed again and again. Each task gets the event of its key, once.
@@ -175,7 +179,7 @@ func TestPairs(t *testing.T) {
 	f := newFleet(t, setup{redisURL: redistest.Start(t, aof...).URL, replicas: 2, hooks: true})
 	s := newScenario(fmt.Sprintf("%d pairs of registration and event, two replicas", *pairsFlag), *seedFlag, f)
 	s.load = newLoad(f, *seedFlag, pairsRate)
-	s.load.kinds, s.load.most = hookKinds, *pairsFlag
+	s.load.kinds, s.load.most, s.load.crowd = hookKinds, *pairsFlag, pairsCrowd
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var loading sync.WaitGroup

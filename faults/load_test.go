@@ -41,6 +41,7 @@ type load struct {
 	fleet *fleet
 	seed  uint64
 	rate  int // callbacks a second
+	crowd int // how many at most are in progress at once
 	most  int // how many are begun; 0 for no limit
 	kinds []weighted
 	// hopeless is closed when clients without a response should give up.
@@ -52,11 +53,11 @@ type load struct {
 	working   atomic.Int64
 }
 
-// crowd is the largest number of callbacks in progress at once.
-const crowd = 150
+// usualCrowd is the largest number of callbacks in progress at once.
+const usualCrowd = 150
 
 func newLoad(f *fleet, seed uint64, rate int) *load {
-	l := &load{fleet: f, seed: seed, rate: rate, kinds: linkKinds, hopeless: make(chan struct{})}
+	l := &load{fleet: f, seed: seed, rate: rate, crowd: usualCrowd, kinds: linkKinds, hopeless: make(chan struct{})}
 	if f.hooks {
 		l.kinds = slices.Concat(linkKinds, hookKinds)
 	}
@@ -66,7 +67,7 @@ func newLoad(f *fleet, seed uint64, rate int) *load {
 // run begins callbacks until ctx ends, or there are enough. Their clients continue: see
 // wait.
 func (l *load) run(ctx context.Context) {
-	room := make(chan struct{}, crowd)
+	room := make(chan struct{}, l.crowd)
 	beat := time.NewTicker(time.Second / time.Duration(l.rate))
 	defer beat.Stop()
 	for i := uint64(0); l.most == 0 || i < uint64(l.most); i++ {

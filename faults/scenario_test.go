@@ -105,12 +105,19 @@ func (s *scenario) gather() {
 	s.Helper()
 	settled, cancel := context.WithTimeout(context.Background(), *settleFlag)
 	defer cancel()
-	for i, h := range s.load.histories {
-		if h.callback.ID == "" {
-			continue // its registration was given up
-		}
-		h.final = s.finalState(settled, s.replicas[i%len(s.replicas)], h.callback.ID)
+	const askers = 16
+	var asking sync.WaitGroup
+	for first := range askers {
+		asking.Go(func() {
+			for i := first; i < len(s.load.histories); i += askers {
+				// Without an id, its registration was given up.
+				if h := s.load.histories[i]; h.callback.ID != "" {
+					h.final = s.finalState(settled, s.replicas[i%len(s.replicas)], h.callback.ID)
+				}
+			}
+		})
 	}
+	asking.Wait()
 	effects := map[string][]standin.Effect{}
 	for _, e := range s.steps.Effects() {
 		effects[e.TaskToken] = append(effects[e.TaskToken], e)

@@ -72,12 +72,16 @@ const objection = "the judge objects: "
 func (v *verdict) report(t testing.TB) {
 	t.Helper()
 	t.Logf("%s", v)
-	const shown = 5
-	for i, found := range v.violations {
-		if i == shown {
-			t.Errorf("and %d more", len(v.violations)-shown)
-			break
+	const most = 2 // of each kind of callback
+	shown, hidden := map[string]int{}, 0
+	for _, found := range v.violations {
+		if shown[found.of.kind]++; shown[found.of.kind] > most {
+			hidden++
+			continue
 		}
 		t.Errorf("%s%s: %s\n%s", objection, found.kind, found.what, found.of)
+	}
+	if hidden > 0 {
+		t.Errorf("and %d more", hidden)
 	}
 }

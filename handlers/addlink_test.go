@@ -31,7 +31,7 @@ func TestAddLinkMistakes(t *testing.T) {
 	}
 	for _, c := range linkMistakes() {
 		t.Run(c.name, func(t *testing.T) {
-			wrong := strings.NewReplacer("links.a.", "", "links.", "").Replace(c.wrong)
+			wrong := strings.ReplaceAll(c.wrong, "links.a.", "")
 			refuses(t, k, `{"name":"a",`+strings.TrimPrefix(c.link, "{"), "invalid-request", wrong)
 		})
 	}

@@ -80,7 +80,7 @@ func TestListOfThoseWhoWait(t *testing.T) {
 	if asked = n.redis.CommandCount() - asked; asked > 8 {
 		t.Errorf("%d commands to Redis", asked)
 	}
-	for _, nobody := range []string{"pay:arn", "open:arn:aws:s3:::a b/é", "pay:arn:aws:s3:::a b/é:"} {
+	for _, nobody := range []string{"pay:arn", "open:arn:aws:s3:::a b/é", "pay:arn:aws:s3:::a b/é:", "own:k", "nobody:k"} {
 		if got := n.awaiting(nobody); len(got) != 0 {
 			t.Errorf("%s: %q", nobody, got)
 		}
@@ -91,7 +91,7 @@ func TestListOfThoseWhoWait(t *testing.T) {
 		t.Errorf("a long key: %q", got)
 	}
 	for query, wrong := range map[string]string{
-		"await=pay": "await", "await=": "await", "await=:k": "await", "await=pay:": "await", "await=own:k": "await", "await=nobody:k": "await",
+		"await=pay": "await", "await=": "await", "await=:k": "await", "await=pay:": "await", "await=not%20a%20name:k": "await", "await=" + strings.Repeat("a", 65) + ":k": "await",
 		"await=pay:k&await=pay:l": "await", "await=pay:k&state=sleeping": "state", "await=pay:k&limit=0": "limit", "await=pay:k&cursor=x": "cursor", "await=pay:k&cursor=await-x-" + k.ID: "cursor", "await=pay:k&cursor=deadline-0-" + k.ID: "cursor", "cursor=await-0-" + k.ID: "cursor", "awaits=pay:k": "query",
 	} {
 		if p := n.call("GET", "/v1/callbacks?"+query, "").isProblem(http.StatusBadRequest, "invalid-request"); fields(p) != wrong {

@@ -67,15 +67,28 @@ func paid(key string) string {
 	return `{"sender":"pay","key":` + key + `,"outcomes":[{"when":"body.type == 'paid'","do":"succeed","output":"/event"}]}`
 }
 
-// A registration waits for an event, shows that it does, but not for what, and gets it.
+// A registration waits for an event and gets it. It shows for whose, and of the key only the
+// digest that events of the hook show too, which lists leave out.
 func TestAwaitsOfARegistration(t *testing.T) {
 	n := start(t, withHooks(t))
 	k := n.register("awaits", `{"paid":`+paid(`"CANARY:1"`)+`,"other":{"sender":"open","key":42,"otherwise":"succeed"}}`)
-	want := map[string]api.Await{"paid": {Sender: "pay"}, "other": {Sender: "open"}}
+	n.event("evt_0", `"CANARY:2"`, relay.EventKept)
+	var kept api.KeptEvents
+	n.call("GET", "/v1/senders/pay/events", "").decode(&kept)
+	digests := n.register("awaits", `{"paid":`+strings.ReplaceAll(paid(`"CANARY:2"`), "paid'", "never'")+`}`).Awaits
+	if len(kept.Events) != 1 || digests["paid"].Key != kept.Events[0].Key || k.Awaits["paid"].Key == digests["paid"].Key {
+		t.Errorf("an event about %+v, registrations for %+v and %+v", kept.Events, digests, k.Awaits)
+	}
+	want := map[string]api.Await{"paid": {Sender: "pay", Key: k.Awaits["paid"].Key}, "other": {Sender: "open", Key: k.Awaits["other"].Key}}
 	if diff := cmp.Diff(want, k.Awaits); diff != "" || len(k.Links) != 0 || k.URL != "" {
 		t.Errorf("registered: %+v (-want +got)\n%s", k.Callback, diff)
 	}
-	for _, path := range []string{"/v1/callbacks/" + k.ID, "/v1/callbacks", "/v1/callbacks?await=pay:CANARY:1", "/v1/callbacks?await=open:42"} {
+	var view api.Callback
+	n.call("GET", "/v1/callbacks/"+k.ID, "").decode(&view)
+	if diff := cmp.Diff(want, view.Awaits); diff != "" || len(want["other"].Key) != 26 || want["other"].Key == want["paid"].Key {
+		t.Errorf("one callback (-want +got)\n%s", diff)
+	}
+	for _, path := range []string{"/v1/callbacks", "/v1/callbacks?await=pay:CANARY:1", "/v1/callbacks?await=open:42"} {
 		got := n.call("GET", path, "")
 		if got.is(http.StatusOK); strings.Contains(string(got.body), "CANARY") || !strings.Contains(string(got.body), `"awaits":{"other":{"sender":"open"},"paid":{"sender":"pay"}}`) {
 			t.Errorf("%s: %s", path, got.body)
@@ -87,6 +100,9 @@ func TestAwaitsOfARegistration(t *testing.T) {
 	n.call("GET", "/v1/callbacks/"+k.ID, "").decode(&cb)
 	if cb.State != "delivered" || cb.Outcome.By != "paid" {
 		t.Errorf("afterwards: %+v", cb)
+	}
+	if diff := cmp.Diff(want, cb.Awaits); diff != "" {
+		t.Errorf("afterwards (-want +got)\n%s", diff)
 	}
 	n.event("evt_1", `"CANARY:1"`, relay.EventDuplicate)
 
@@ -156,20 +172,20 @@ func TestMistakesInAwaits(t *testing.T) {
 		{"all at once", awaits(`"X":{"sender":"pay","key":"k"},"expiry":{"sender":"open","key":"k"},"a":{"sender":"CANARY","key":"k"},"b":{"key":"k"},"c":{"sender":"open"},"d":{"sender":"own","key":""}`),
 			"awaits awaits.c.key awaits.d.key awaits.expiry awaits.a.sender awaits.b.sender awaits.d.sender"},
 		{"the name of a link", `{"taskToken":"CANARY","links":{"paid":{"type":"webhook"}},"awaits":{"paid":{"sender":"open","key":"k"}}}`, "awaits.paid"},
-		{"a name twice", awaits(`"a":{"sender":"open","key":"k"},"a":{"sender":"open","key":"k"}`), "awaits"},
+		{"a name twice", awaits(`"a":{"sender":"open","key":"k"},"a":{"sender":"open","key":"k"}`), "awaits.a"},
 		{"more than 32 with the links", `{"taskToken":"CANARY","links":{"a":{"type":"webhook"}},"awaits":{` + entries(32, `"a%d":{"sender":"open","key":"k"}`) + `}}`, "awaits"},
 		{"a list", `{"taskToken":"CANARY","awaits":["CANARY"]}`, "awaits"},
-		{"a text", awaits(`"paid":"CANARY"`), "awaits"},
+		{"a text", awaits(`"paid":"CANARY"`), "awaits.paid"},
 		{"null", awaits(`"paid":null`), "awaits.paid.key awaits.paid.sender"},
-		{"a sender that is an object", awaits(`"paid":{"sender":{"preset":"github","secret":"CANARY"},"key":"k"}`), "awaits.sender"},
+		{"a sender that is an object", awaits(`"paid":{"sender":{"preset":"github","secret":"CANARY"},"key":"k"}`), "awaits.paid.sender"},
 		{"a key that is no whole number", awaits(`"paid":{"sender":"open","key":1.5},"more":{"sender":"open","key":18446744073709551616}`), "awaits.more.key awaits.paid.key"},
 		{"a key that is true", awaits(`"paid":{"sender":"open","key":true}`), "awaits.paid.key"},
 		{"a key that is null", awaits(`"paid":{"sender":"open","key":null}`), "awaits.paid.key"},
 		{"a key that is an object", awaits(`"paid":{"sender":"open","key":{"id":"CANARY"}}`), "awaits.paid.key"},
-		{"half a character in a key", awaits(`"paid":{"sender":"open","key":"CANARY\ud800"}`), "awaits.key"},
-		{"a type", of(`"type":"await"`), "type"},
-		{"a URL", of(`"url":"CANARY"`), "url"},
-		{"a key twice", of(`"key":"CANARY"`), "awaits.key"},
+		{"half a character in a key", awaits(`"paid":{"sender":"open","key":"CANARY\ud800"}`), "awaits.paid.key"},
+		{"a type", of(`"type":"await"`), "awaits.paid.type"},
+		{"a URL", of(`"url":"CANARY"`), "awaits.paid.url"},
+		{"a key twice", of(`"key":"CANARY"`), "awaits.paid.key"},
 		{"outcomes that are not valid", of(`"outcomes":[{"when":"body.(","do":"succeed"},{"do":"explode"}]`), "awaits.paid.outcomes[0].when awaits.paid.outcomes[1].do"},
 		{"vars without outcomes", of(`"vars":{"a":1}`), "awaits.paid.vars"},
 		{"an await as the type of a link", `{"taskToken":"CANARY","links":{"a":{"type":"await"}}}`, "links.a.type"},

@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/durations"
 	"callback-relay/relay"
 	"callback-relay/senders"
 )
@@ -21,7 +22,7 @@ func (h *private) senders(c echo.Context) error {
 			shown.Preset = s.Sender.Preset()
 		}
 		if s.Hook != nil {
-			shown.Hook = &api.Hook{URL: h.relay.HookURL(s.Name), Keep: api.FormatDuration(s.Hook.Keep), Proof: s.Sender != nil}
+			shown.Hook = &api.Hook{URL: h.relay.HookURL(s.Name), Keep: durations.Format(s.Hook.Keep), Proof: s.Sender != nil}
 		}
 		wire.Senders = append(wire.Senders, shown)
 	}

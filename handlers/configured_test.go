@@ -99,6 +99,14 @@ func TestKeptEvents(t *testing.T) {
 			t.Errorf("%s: %s", path, p.Detail)
 		}
 	}
+	for _, path := range []string{
+		"GET /v1/senders/own/events", "DELETE /v1/senders/own/events", "DELETE /v1/senders/own/events/" + byID["evt_2"].Key + "/" + byID["evt_2"].Event,
+	} {
+		method, target, _ := strings.Cut(path, " ")
+		if p := n.call(method, target, "").isProblem(http.StatusNotFound, "not-found"); p.Detail != "The sender has no hook." {
+			t.Errorf("%s: %s", path, p.Detail)
+		}
+	}
 	for _, query := range []string{"?limit=0", "?limit=101", "?limit=x", "?limit=1&limit=1", "?cursor=x"} {
 		n.call("GET", "/v1/senders/pay/events"+query, "").isProblem(http.StatusBadRequest, "invalid-request")
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"callback-relay/api"
+	"callback-relay/bodies"
 	"callback-relay/relay"
 )
 
@@ -79,7 +81,10 @@ func (h *public) onHook(serve hookHandler) echo.HandlerFunc {
 func (h *public) event(c echo.Context, hook relay.Hook) error {
 	held := &share{of: h.hooks.room(hook.Name)}
 	defer held.release()
-	body, err := readBody(c, bodyLimit{bytes: relay.MaxEventBytes}, held)
+	body, err := readBody(c, bodyLimit{bytes: h.relay.EventBodyLimit()}, held)
+	if large := (*bodies.TooLargeError)(nil); errors.As(err, &large) {
+		h.relay.EventTooLarge(c.Request().Context(), hook, large.Actual)
+	}
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,19 @@ func probed(t *testing.T) func(*setup) {
 
 const metaAsks = "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token="
 
+// A name that the sender gave is not changed at the beginning of a sentence.
+func TestHookIsTestedWithAnotherToken(t *testing.T) {
+	n := start(t, probed(t))
+	for query, want := range map[string]string{
+		metaAsks + "another": "The parameter hub.verify_token is not the verify token of this hook.",
+		metaAsks:             "The parameter hub.verify_token is missing.",
+	} {
+		if p := n.probe("GET", "meta", query).isProblem(http.StatusUnauthorized, "unproven"); p.Detail != want {
+			t.Errorf("%s: %q, want %q", query, p.Detail, want)
+		}
+	}
+}
+
 // Senders that test the URL of a hook with GET, HEAD or OPTIONS get the reply that they
 // expect, and nothing changes.
 func TestHookIsTested(t *testing.T) {

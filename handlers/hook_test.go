@@ -204,23 +204,35 @@ func TestForgedHookKeys(t *testing.T) {
 	n.post("/h/"+key, "application/json", `{"id":"k","event":"1","type":"paid"}`).says(api.EventKept, "")
 }
 
-// Bodies over the limit are refused before they are asked for or stored, whoever posts:
-// what is not whole cannot be proven.
+// Proven events over their limit are acknowledged and ignored, so that no sender switches
+// the URL off. Bodies over the limit of links are refused before they are asked for, whoever
+// posts: what is not whole cannot be proven.
 func TestHookBodies(t *testing.T) {
 	n := start(t, hooked(t))
-	most := `{"event":"e1","type":"paid","id":"k","pad":"` + strings.Repeat("x", relay.MaxEventBytes)
-	most = most[:relay.MaxEventBytes-2] + `"}`
+	padded := func(bytes int) string {
+		const first, last = `{"event":"e1","type":"paid","id":"k","pad":"`, `"}`
+		return first + strings.Repeat("x", bytes-len(first)-len(last)) + last
+	}
+	most := padded(relay.MaxEventBytes)
 	n.post(n.hook("open"), "application/json", most).says(api.EventKept, "")
 	n.postInChunks(n.hook("open"), "application/json", most).says(api.EventDuplicate, "")
+
+	more, limit := padded(relay.MaxEventBytes+1), 1<<20
+	n.post(n.hook("pay"), "application/json", more).isProblem(http.StatusUnauthorized, "unproven")
+	n.pay(more).says(api.EventIgnored, "too-large")
+	n.pay(padded(limit)).says(api.EventIgnored, "too-large")
 	for name, got := range map[string]answer{
-		"declared":           n.post(n.hook("pay"), "application/json", most+" "),
-		"in chunks":          n.postInChunks(n.hook("pay"), "application/json", most+" "),
-		"of the right":       n.post(n.hook("pay"), "application/json", most+" ", "X-Callback-Secret", hookSecret),
-		"declared, not sent": n.open(n.hook("pay"), "", jsonType, "Content-Length: 999999", "Expect: 100-continue").answer(),
+		"declared":           n.post(n.hook("pay"), "application/json", padded(limit+1)),
+		"in chunks":          n.postInChunks(n.hook("pay"), "application/json", padded(limit+1)),
+		"proven":             n.pay(padded(limit + 1)),
+		"declared, not sent": n.open(n.hook("pay"), "", jsonType, "Content-Length: 9999999", "Expect: 100-continue").answer(),
 	} {
-		if p := got.isProblem(http.StatusRequestEntityTooLarge, "too-large"); number(p.LimitBytes) != relay.MaxEventBytes {
+		if p := got.isProblem(http.StatusRequestEntityTooLarge, "too-large"); number(p.LimitBytes) != int64(limit) {
 			t.Errorf("%s: %+v", name, p)
 		}
+	}
+	if logged := strings.Count(n.log.String(), `"verdict":"too-large"`); logged != 4 {
+		t.Errorf("%d posts are logged as too large, want 4", logged)
 	}
 	w := n.open(n.hook("open"), `{"id"`, jsonType, "Content-Length: 100")
 	must(t, w.Close())

@@ -111,6 +111,7 @@ func start(t *testing.T, changes ...func(*setup)) *node {
 		change(&s)
 	}
 	n.service = relay.NewService(s.service)
+	_ = n.service.CountHooks(t.Context()) // as at each start; some tests give it no Redis
 	public := handlers.NewServer(handlers.Public(handlers.PublicOptions{
 		Relay: n.service, Logger: logger, Metrics: n.metrics, Tracer: untraced, Pages: plainPages(t),
 		BytesInFlight: s.inFlight, RequestsInFlight: s.requests, PageBytesInFlight: s.pageBytes,

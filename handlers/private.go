@@ -102,7 +102,17 @@ func (h *private) counted(create echo.HandlerFunc) echo.HandlerFunc {
 
 // inspect shows one callback.
 func (h *private) inspect(c echo.Context) error {
-	return h.one(c, h.relay.Inspect)
+	id, err := relay.ParseCallbackID(c.Param("id"))
+	if err != nil {
+		return ofCallback(err)
+	}
+	noteCallback(c, id)
+	ctx := c.Request().Context()
+	cb, err := h.relay.Inspect(ctx, id)
+	if err != nil {
+		return ofCallback(err)
+	}
+	return c.JSON(http.StatusOK, h.renderWithAwaits(cb, h.relay.Awaits(ctx, cb)))
 }
 
 // history shows what was not the straight way to the outcome of one callback.
@@ -185,6 +195,7 @@ func (h *private) cancel(c echo.Context) error {
 	return err
 }
 
+// one changes one callback, and shows it.
 func (h *private) one(c echo.Context, do func(context.Context, relay.CallbackID) (relay.Callback, error)) error {
 	id, err := relay.ParseCallbackID(c.Param("id"))
 	if err != nil {

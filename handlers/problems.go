@@ -59,6 +59,7 @@ var problems = []struct {
 	{errNoLink, api.CodeNotFound, "No callback with this id has a link of this name."},
 	{errNoCallback, api.CodeNotFound, "No callback has this id."},
 	{errNoSender, api.CodeNotFound, "The relay's configuration file has no sender of this name."},
+	{relay.ErrNoHook, api.CodeNotFound, "The sender has no hook."},
 	{errNoEvent, api.CodeNotFound, "No such event of this sender is kept: it was used or dropped, or has ended."},
 	{relay.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{errAnswered, api.CodeAlreadyAnswered, "This callback has already been answered, so it can no longer be changed."},
@@ -73,7 +74,7 @@ var problems = []struct {
 	{relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled, "The callback of this task token was cancelled, so its links no longer work. Start the task again to get a new task token."},
 	{relay.ErrTooManyLinks, api.CodeTooManyLinks, "This callback already has 32 open links, which is the maximum. Close a link first, or replace one by using its name."},
 	{relay.ErrLinksUsedUp, api.CodeTooManyLinks, "This callback has had 256 links, including closed ones, which is the maximum. Its open links still work."},
-	{relay.ErrTooManyWaiters, api.CodeTooManyWaiters, "100 callbacks already wait for this key, which is the maximum. Register again once some of them are over."},
+	{relay.ErrTooManyWaiters, api.CodeTooManyWaiters, "100 callbacks already wait for this key, which is the maximum. This one is registered, but gets no events of the key. Register it again once some of the others are over, or cancel it."},
 	{errUnauthorized, api.CodeUnauthorized, "Send an API key of this relay in the header, as in Authorization: Bearer KEY."},
 	{echo.ErrNotFound, api.CodeNotFound, "There is nothing at this address."},
 	{echo.ErrMethodNotAllowed, api.CodeMethodNotAllowed, "The Allow header lists the methods that are allowed here."},
@@ -135,7 +136,7 @@ func detailed(err error) (api.Problem, bool) {
 		p := api.NewProblem(api.CodeInvalidRequest, "")
 		p.Errors = fields
 		p.Detail = fields[0].Field + " " + fields[0].Detail
-		if !strings.Contains(p.Detail, "\n") { // no dot below an excerpt
+		if !strings.Contains(p.Detail, "\n") && !strings.HasSuffix(p.Detail, "?") { // no dot below an excerpt
 			p.Detail += "."
 		}
 		return p, true

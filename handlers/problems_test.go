@@ -38,6 +38,7 @@ var domainErrors = map[string]struct {
 	"ErrRegistrationCancelled": {relay.ErrRegistrationCancelled, api.CodeAlreadyCancelled},
 	"ErrTooManyLinks":          {relay.ErrTooManyLinks, api.CodeTooManyLinks},
 	"ErrLinksUsedUp":           {relay.ErrLinksUsedUp, api.CodeTooManyLinks},
+	"ErrNoHook":                {relay.ErrNoHook, api.CodeNotFound},
 	"ErrTooManyWaiters":        {relay.ErrTooManyWaiters, api.CodeTooManyWaiters},
 	"TooManyWaitersError":      {&relay.TooManyWaitersError{}, api.CodeTooManyWaiters},
 	"ErrUnavailable":           {relay.ErrUnavailable, api.CodeUnavailable},

@@ -43,6 +43,8 @@ func (r *recorder) Create(_ context.Context, n relay.NewCallback) (relay.Callbac
 	return n.Callback, true, nil
 }
 
+func (*recorder) MarkAwaited(context.Context, string, time.Time) error { return nil }
+
 func (*recorder) Join(context.Context, relay.AwaitRef, relay.Waiter, time.Time) (relay.Matching, error) {
 	return relay.Matching{}, nil
 }

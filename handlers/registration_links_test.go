@@ -26,20 +26,20 @@ func entries(n int, format string) string {
 // named a of a registration.
 func linkMistakes() []struct{ name, link, wrong string } {
 	return []struct{ name, link, wrong string }{
-		{"page that is no truth value", `{"type":"success","page":"CANARY"}`, "links.page"},
-		{"error that is a number", `{"type":"failure","error":1}`, "links.error"},
-		{"cause that is a list", `{"type":"failure","error":"E","cause":["CANARY"]}`, "links.cause"},
-		{"approver that is an object", `{"type":"approval","title":"T","approver":{"name":"CANARY"}}`, "links.approver"},
-		{"response that is a text", `{"type":"success","response":"CANARY"}`, "links.response"},
-		{"text of a response that is a number", `{"type":"success","response":{"text":1}}`, "links.response.text"},
-		{"redirect that is a list", `{"type":"success","page":true,"title":"T","response":{"redirect":[]}}`, "links.response.redirect"},
+		{"page that is no truth value", `{"type":"success","page":"CANARY"}`, "links.a.page"},
+		{"error that is a number", `{"type":"failure","error":1}`, "links.a.error"},
+		{"cause that is a list", `{"type":"failure","error":"E","cause":["CANARY"]}`, "links.a.cause"},
+		{"approver that is an object", `{"type":"approval","title":"T","approver":{"name":"CANARY"}}`, "links.a.approver"},
+		{"response that is a text", `{"type":"success","response":"CANARY"}`, "links.a.response"},
+		{"text of a response that is a number", `{"type":"success","response":{"text":1}}`, "links.a.response.text"},
+		{"redirect that is a list", `{"type":"success","page":true,"title":"T","response":{"redirect":[]}}`, "links.a.response.redirect"},
 
-		{"unknown member", `{"type":"approval","title":"T","aprover":"CANARY"}`, "aprover"},
-		{"unknown member of a response", `{"type":"success","response":{"url":"CANARY"}}`, "url"},
-		{"page twice", `{"type":"success","page":true,"page":false}`, "links.page"},
-		{"output twice", `{"type":"success","output":"CANARY","output":1}`, "links.output"},
-		{"approver twice", `{"type":"approval","title":"T","approver":"CANARY","approver":"Lee"}`, "links.approver"},
-		{"text of a response twice", `{"type":"success","response":{"text":"CANARY","text":""}}`, "links.response.text"},
+		{"unknown member", `{"type":"approval","title":"T","aprover":"CANARY"}`, "links.a.aprover"},
+		{"unknown member of a response", `{"type":"success","response":{"url":"CANARY"}}`, "links.a.response.url"},
+		{"page twice", `{"type":"success","page":true,"page":false}`, "links.a.page"},
+		{"output twice", `{"type":"success","output":"CANARY","output":1}`, "links.a.output"},
+		{"approver twice", `{"type":"approval","title":"T","approver":"CANARY","approver":"Lee"}`, "links.a.approver"},
+		{"text of a response twice", `{"type":"success","response":{"text":"CANARY","text":""}}`, "links.a.response.text"},
 
 		{"webhook with a page", `{"type":"webhook","page":true}`, "links.a.page"},
 		{"output of a webhook", `{"type":"webhook","output":"CANARY"}`, "links.a.output"},
@@ -71,7 +71,7 @@ func linkMistakes() []struct{ name, link, wrong string } {
 		{"page with a title that cannot be seen", `{"type":"success","page":true,"title":" \u200b "}`, "links.a.title"},
 		{"page with a blank letter for a title", `{"type":"approval","title":"\u3164"}`, "links.a.title"},
 		{"page with blank shapes for a title", `{"type":"heartbeat","page":true,"title":"\u200b\u2800"}`, "links.a.title"},
-		{"title that is a number", `{"type":"approval","title":1}`, "links.title"},
+		{"title that is a number", `{"type":"approval","title":1}`, "links.a.title"},
 		{"title too long", `{"type":"approval","title":"` + long(201) + `"}`, "links.a.title"},
 		{"title of a machine's", `{"type":"success","title":"CANARY"}`, "links.a.title"},
 		{"message too long", `{"type":"approval","title":"T","message":"` + long(5001) + `"}`, "links.a.message"},
@@ -81,7 +81,7 @@ func linkMistakes() []struct{ name, link, wrong string } {
 		{"button that is blank", `{"type":"success","page":true,"title":"T","buttonLabel":" "}`, "links.a.buttonLabel"},
 		{"button of a machine's", `{"type":"webhook","buttonLabel":"CANARY"}`, "links.a.buttonLabel"},
 		{"button of an approval", `{"type":"approval","title":"T","buttonLabel":"CANARY"}`, "links.a.buttonLabel"},
-		{"button twice", `{"type":"success","page":true,"title":"T","buttonLabel":"CANARY","buttonLabel":"B"}`, "links.buttonLabel"},
+		{"button twice", `{"type":"success","page":true,"title":"T","buttonLabel":"CANARY","buttonLabel":"B"}`, "links.a.buttonLabel"},
 
 		{"all at once", `{"type":"heartbeat","output":1,"error":"CANARY","approver":"CANARY","response":{"redirect":"CANARY"}}`,
 			"links.a.output links.a.error links.a.approver links.a.response.redirect"},
@@ -118,8 +118,8 @@ func TestApprovalMistakes(t *testing.T) {
 		{"required beyond numbers", `"required":1e99`, "approval.required"},
 		{"rejections as a list", `"rejections":[1]`, "approval.rejections"},
 
-		{"unknown member", `"quorum":2`, "quorum"},
-		{"name in other case", `"Title":"CANARY"`, "Title"},
+		{"unknown member", `"quorum":2`, "approval.quorum"},
+		{"name in other case", `"Title":"CANARY"`, "approval.Title"},
 		{"title twice", `"title":"CANARY","title":""`, "approval.title"},
 
 		{"title too long", `"title":"` + long(201) + `"`, "approval.title"},

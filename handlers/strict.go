@@ -7,28 +7,46 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"callback-relay/api"
 	"callback-relay/bodies"
 	"callback-relay/relay"
+	"callback-relay/spelling"
 )
 
-// shapes says what a field must be, if its Go type does not say enough.
+// shapes says what a field must be, if its Go type does not say enough. * stands for the name
+// of a link or an await.
 var shapes = map[string]string{
-	"tags":          "an object of strings",
-	"links":         `an object of objects such as {"type":"webhook"}`,
-	"awaits":        `an object of objects such as {"sender":"stripe","key":"pi_3N"}`,
-	"awaits.sender": "the name of a sender that has a hook in the relay's configuration file",
+	"tags":            "an object of strings",
+	"links":           `an object of objects such as {"type":"webhook"}`,
+	"links.*":         `an object such as {"type":"webhook"}`,
+	"awaits":          `an object of objects such as {"sender":"stripe","key":"pi_3N"}`,
+	"awaits.*":        `an object such as {"sender":"stripe","key":"pi_3N"}`,
+	"awaits.*.sender": "the name of a sender that has a hook in the relay's configuration file",
+}
+
+// anyName returns a field with * for the name of the link or await in it.
+func anyName(field string) string {
+	parts := strings.SplitN(field, ".", 3)
+	if len(parts) > 1 && (parts[0] == "links" || parts[0] == "awaits") {
+		parts[1] = "*"
+	}
+	return strings.Join(parts, ".")
 }
 
 // shape says what a field of the type must be.
 func shape(field string, t reflect.Type) string {
-	if known, ok := shapes[field]; ok {
+	if known, ok := shapes[anyName(field)]; ok {
 		return known
 	}
 	switch t.Kind() {
+	case reflect.Slice:
+		return "a list"
 	case reflect.Struct, reflect.Map, reflect.Pointer:
 		return "an object"
 	case reflect.Bool:
@@ -53,8 +71,8 @@ func decodeStrictly(body []byte, into any) error {
 		return nil
 	}
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-		// The decoder names the embedded struct, which callers do not know.
-		field := cmp.Or(strings.TrimPrefix(wrong.Field, "LinkRequest."), "body")
+		// It is a number: all else that does not fit was found before, with its whole path.
+		field := cmp.Or(wrong.Field, "body")
 		return &relay.InvalidFieldError{Field: field, Problem: "must be " + shape(field, wrong.Type)}
 	}
 	// The only other error is a time that cannot be read.
@@ -79,6 +97,9 @@ func (d checker) value(t reflect.Type, field string) error {
 	if err != nil {
 		return err
 	}
+	if !fits(token, t) {
+		return &relay.InvalidFieldError{Field: field, Problem: "must be " + shape(field, t)}
+	}
 	switch token {
 	case json.Delim('{'):
 		return d.object(t, field)
@@ -95,6 +116,38 @@ func (d checker) value(t reflect.Type, field string) error {
 		_, _ = d.Token() // the bracket that closes it
 	}
 	return nil
+}
+
+// fits tells whether a value that begins with the token can be decoded into a t. Numbers
+// and texts with a form of their own are left to the decoder.
+func fits(token json.Token, t reflect.Type) bool {
+	if t == nil || token == nil || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return true
+	}
+	var isText, isTruth, isNumber bool
+	switch token.(type) {
+	case string:
+		isText = true
+	case bool:
+		isTruth = true
+	case float64:
+		isNumber = true
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return fits(token, t.Elem())
+	case reflect.Struct, reflect.Map:
+		return token == json.Delim('{')
+	case reflect.Slice:
+		return token == json.Delim('[')
+	case reflect.String:
+		return isText
+	case reflect.Bool:
+		return isTruth
+	case reflect.Int:
+		return isNumber
+	}
+	return true
 }
 
 // object reads the members of an object that will be decoded into a t.
@@ -140,7 +193,7 @@ func (d checker) raw(field string) error {
 	if err := d.Decode(&raw); err != nil {
 		return &bodies.InvalidError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
 	}
-	if (strings.HasPrefix(field, "approval.") || field == "awaits.key") && halfCharacter(raw) {
+	if (strings.HasPrefix(field, "approval.") || anyName(field) == "awaits.*.key") && halfCharacter(raw) {
 		return halved(field)
 	}
 	return nil
@@ -193,6 +246,11 @@ func member(t reflect.Type, field, name string) (reflect.Type, string, error) {
 	switch {
 	case t == nil || t == reflect.TypeFor[time.Time]():
 		return nil, field, nil
+	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct:
+		if !plainName.MatchString(name) {
+			name = "[left out]"
+		}
+		return t.Elem(), field + "." + name, nil
 	case t.Kind() == reflect.Map:
 		return t.Elem(), field, nil
 	case t.Kind() != reflect.Struct:
@@ -203,5 +261,33 @@ func member(t reflect.Type, field, name string) (reflect.Type, string, error) {
 			return f.Type, strings.TrimPrefix(field+"."+name, "body."), nil
 		}
 	}
-	return nil, "", &relay.InvalidFieldError{Field: fmt.Sprintf("%.64s", name), Problem: "is not a known field"}
+	at := strings.TrimPrefix(fmt.Sprintf("%s.%.64s", field, name), "body.")
+	return nil, "", &relay.InvalidFieldError{Field: at, Problem: unknown(t, name)}
+}
+
+// plainName is the form of the names of links and awaits that errors show. Another name is a
+// mistake, and may be a secret in the wrong place.
+var plainName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`)
+
+// unknown says what may be meant by a name that an object does not have.
+func unknown(t reflect.Type, name string) string {
+	link, await := reflect.TypeFor[api.LinkRequest](), reflect.TypeFor[api.AwaitRequest]()
+	switch {
+	case t == link && slices.Contains(members(await), name):
+		return "belongs in awaits: a link has no " + name
+	case t == await && slices.Contains(members(link), name):
+		return "belongs in links: an await has no " + name
+	}
+	return "is not a known field" + spelling.DidYouMean(name, members(t))
+}
+
+// members returns the names of the members of an object that will be decoded into a t.
+func members(t reflect.Type) []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(t) {
+		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag != "" {
+			names = append(names, tag)
+		}
+	}
+	return names
 }

@@ -12,6 +12,7 @@ import (
 
 	"callback-relay/api"
 	"callback-relay/bodies"
+	"callback-relay/durations"
 	"callback-relay/relay"
 )
 
@@ -125,7 +126,7 @@ func expires(in string, at *time.Time) relay.Expires {
 		}
 	}
 	if in != "" {
-		d, err := api.ParseDuration(in)
+		d, err := durations.Parse(in)
 		if err != nil || d <= 0 {
 			d = never
 		}
@@ -229,6 +230,18 @@ func (h *private) render(cb relay.Callback) api.Callback {
 	return wire
 }
 
+// renderWithAwaits is render, with the digests of what the callback waits for.
+func (h *private) renderWithAwaits(cb relay.Callback, awaits map[string]relay.Guard) api.Callback {
+	wire := h.render(cb)
+	for name, await := range awaits {
+		if shown, found := wire.Awaits[name]; found {
+			shown.Key = string(h.relay.AwaitDigest(await))
+			wire.Awaits[name] = shown
+		}
+	}
+	return wire
+}
+
 // renderLink converts a link to the wire format. With an approval, it includes the
 // code that the link's page asks for.
 func (h *private) renderLink(cb relay.Callback, link relay.Link, a *relay.Approval) api.Link {
@@ -243,7 +256,7 @@ func (h *private) renderLink(cb relay.Callback, link relay.Link, a *relay.Approv
 // to send them separately from the links. Registering again returns them again, since
 // an answer may be lost.
 func (h *private) renderWithSecrets(cb relay.Callback, r relay.Registration) api.Callback {
-	wire := h.render(cb)
+	wire := h.renderWithAwaits(cb, r.Awaits)
 	for _, link := range cb.Links {
 		if link.Type == relay.LinkAwait { // it has no secret
 			continue

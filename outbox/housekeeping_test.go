@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -103,6 +104,31 @@ func TestOtherFailuresAreLoggedByLoop(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A batch in which everything fails for the same reason says so once.
+func TestEqualFailuresAreCounted(t *testing.T) {
+	gone := fmt.Errorf("%w: the configuration file has no hook", relay.ErrUnavailable)
+	for want, err := range map[string]error{
+		`error=once`:                           errors.New("once"),
+		`error="twice; once; again (3 times)"`: errors.Join(errors.New("twice"), errors.Join(errors.New("once"), errors.New("again"), errors.New("again")), errors.New("again")),
+		`error="temporarily unavailable: the configuration file has no hook (15 times)"`: errors.Join(slices.Repeat([]error{gone}, 15)...),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			q := newQueue()
+			var log bytes.Buffer
+			o, _ := setUp(t, q, &sender{}, func(o *outbox.Options) {
+				o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				o.Give = func(context.Context) (bool, error) { return false, err }
+			})
+			stop := start(o)
+			pass(time.Second)
+			stop()
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("want %s in %s", want, log.String())
+			}
+		})
+	}
 }
 
 func TestHousekeeping(t *testing.T) {

@@ -3,7 +3,9 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"callback-relay/relay"
@@ -194,8 +196,26 @@ func (o *Outbox) report(ctx context.Context, loop string, err error) {
 			last.loop = loop
 		}
 		f.logged[cause] = logged{last.loop, time.Now()}
-		o.logger.Warn("outbox loop failed, retrying", "loop", last.loop, "error", err)
+		o.logger.Warn("outbox loop failed, retrying", "loop", last.loop, "error", counted(err))
 	}
+}
+
+// counted is the text of errors that were joined, each once: with how often, if it is there
+// again and again, as when a whole batch fails for one reason.
+func counted(err error) string {
+	times := map[string]int{}
+	var each []string
+	for _, line := range strings.Split(err.Error(), "\n") {
+		if times[line]++; times[line] == 1 {
+			each = append(each, line)
+		}
+	}
+	for i, line := range each {
+		if n := times[line]; n > 1 {
+			each[i] = fmt.Sprintf("%s (%d times)", line, n)
+		}
+	}
+	return strings.Join(each, "; ")
 }
 
 func causeOf(loop string, err error) string {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"callback-relay/senders"
 )
 
 // Awaiting returns the pending callbacks that wait for a key of a sender's hook, the one
@@ -21,10 +23,9 @@ func (s *Service) Awaiting(ctx context.Context, sender, key string) ([]Callback,
 // listAwaiting returns a page of those who wait for a key. All are found by one look-up, since
 // at most [MaxWaiters] wait.
 func (s *Service) listAwaiting(ctx context.Context, q Query) (Page, error) {
-	if _, found := s.hooks.Hook(q.AwaitSender); !found {
-		return Page{}, &InvalidFieldError{
-			"await", "does not begin with the name of a sender that has a hook in the relay's configuration file: " + s.namesOfHooks(),
-		}
+	// The hook need not be configured any more: then it matters most who waits there.
+	if !senders.ValidName(q.AwaitSender) {
+		return Page{}, &InvalidFieldError{"await", "does not begin with the name of a sender, which has " + senders.NameForm}
 	}
 	after := place{}
 	if q.Cursor != "" {

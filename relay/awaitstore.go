@@ -16,7 +16,8 @@ import (
 //   - free otherwise: nobody has used it, and whoever joins gets it.
 //
 // An event that was assigned is never dropped before it was served. A free one, and a
-// used one, is kept until its end. Every call is one atomic step, and repeating it after
+// used one, is kept until its end, unless newer ones take its place: the bounds below hold
+// whether an event is free when it comes, or because those who waited passed it over. Every call is one atomic step, and repeating it after
 // a lost reply changes nothing more.
 type AwaitStore interface {
 	// Join adds a waiter to a digest until the given time, by the clock of Redis, and
@@ -56,8 +57,12 @@ type AwaitStore interface {
 	// first, and how many there are.
 	FreeEvents(ctx context.Context, sender string, limit int) (events []FreeEvent, total int, err error)
 
+	// MarkAwaited remembers, up to the given time by the clock of Redis, that callbacks may
+	// await events of the sender's hook. An earlier time than before changes nothing.
+	MarkAwaited(ctx context.Context, sender string, until time.Time) error
+
 	// HookCensus counts the free events of hooks, in the order of their senders, and finds out
-	// whether digests wait for [AwaitStore.TakeMatches].
+	// whether digests wait for [AwaitStore.TakeMatches], and which senders are awaited.
 	HookCensus(ctx context.Context, senders []string) (HookCensus, error)
 
 	// DropEvent removes a free event for good, and returns whether there was one.
@@ -114,8 +119,6 @@ type Added struct {
 	Verdict  EventVerdict // ignored if it was not stored
 	Matching Matching     // what is assigned now
 	Present  []Waiter     // who waits
-	// Dropped is how many free events had to make room.
-	Dropped int
 }
 
 // Matching is what is still to be done for a digest.
@@ -123,11 +126,14 @@ type Matching struct {
 	Await AwaitRef
 	// Assigned and Used are in the order in which the events arrived.
 	Assigned, Used []Match
+	// Dropped is how many free events of the sender had to make room in this step.
+	Dropped int
 }
 
 // Match is an event, and whom it is for or who used it.
 type Match struct {
-	Event   string // its name in the store
+	Event   string    // its name in the store
+	At      time.Time // when it arrived, by the clock of Redis
 	Waiters []Waiter
 }
 
@@ -160,11 +166,14 @@ type FreeEvent struct {
 	Bytes    int // as stored
 }
 
-// HookCensus says which events wait.
+// HookCensus says which events wait, and which are awaited.
 type HookCensus struct {
+	At   time.Time // when it was taken, by the clock of Redis
 	Free []FreeCount
 	// Late is for how long a digest should have been looked at; 0 if none.
 	Late time.Duration
+	// Awaited are the senders whose events callbacks may await, and until when.
+	Awaited map[string]time.Time
 }
 
 // FreeCount counts the free events of a hook.

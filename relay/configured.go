@@ -31,13 +31,16 @@ func (s *Service) ConfiguredSenders() []ConfiguredSender {
 	return slices.SortedFunc(maps.Values(all), func(a, b ConfiguredSender) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// checkSenderName reports [ErrNotFound] for a name that the configuration file does not have.
-func (s *Service) checkSenderName(name string) error {
-	_, hasHook := s.hooks.Hook(name)
-	if _, found := s.senders.Named(name); !found && !hasHook {
-		return fmt.Errorf("sender: %w", ErrNotFound)
+// checkHook reports [ErrNotFound] for a name that the configuration file does not have, and
+// [ErrNoHook] for that of a sender without a hook.
+func (s *Service) checkHook(name string) error {
+	if _, found := s.hooks.Hook(name); found {
+		return nil
 	}
-	return nil
+	if _, found := s.senders.Named(name); found {
+		return ErrNoHook
+	}
+	return fmt.Errorf("sender: %w", ErrNotFound)
 }
 
 // MaxFreeListed is how many free events are listed, or dropped, at once.
@@ -45,7 +48,7 @@ const MaxFreeListed = 100
 
 // FreeEvents returns up to limit events of a sender's hook that nobody has used, the one
 // that ends next first, and how many there are. Their bodies are not shown. 0 stands for a
-// limit of 20, and [MaxFreeListed] is the highest. An unknown sender is [ErrNotFound].
+// limit of 20, and [MaxFreeListed] is the highest. An unknown sender is [ErrNotFound], and one without a hook [ErrNoHook].
 func (s *Service) FreeEvents(ctx context.Context, sender string, limit int) ([]FreeEvent, int, error) {
 	if limit == 0 {
 		limit = defaultPage
@@ -53,15 +56,16 @@ func (s *Service) FreeEvents(ctx context.Context, sender string, limit int) ([]F
 	if limit < 1 || limit > MaxFreeListed {
 		return nil, 0, &InvalidFieldError{"limit", fmt.Sprintf("must be a number from 1 to %d", MaxFreeListed)}
 	}
-	if err := s.checkSenderName(sender); err != nil {
+	if err := s.checkHook(sender); err != nil {
 		return nil, 0, err
 	}
 	return s.store.FreeEvents(ctx, sender, limit)
 }
 
-// DropEvent removes an event that nobody has used, or reports [ErrNotFound].
+// DropEvent removes an event that nobody has used, or reports [ErrNotFound], or
+// [ErrNoHook].
 func (s *Service) DropEvent(ctx context.Context, sender string, d AwaitDigest, event string) error {
-	if err := s.checkSenderName(sender); err != nil {
+	if err := s.checkHook(sender); err != nil {
 		return err
 	}
 	dropped, err := s.store.DropEvent(ctx, AwaitRef{sender, d}, event)
@@ -73,7 +77,7 @@ func (s *Service) DropEvent(ctx context.Context, sender string, d AwaitDigest, e
 
 // DropEvents removes up to [MaxFreeListed] events of a sender's hook that nobody has used,
 // those that end next, and returns about how many are left: others may come and go
-// meanwhile. An unknown sender is [ErrNotFound].
+// meanwhile. The errors are those of [Service.FreeEvents].
 func (s *Service) DropEvents(ctx context.Context, sender string) (dropped, left int, err error) {
 	events, total, err := s.FreeEvents(ctx, sender, MaxFreeListed)
 	if err != nil {

@@ -32,6 +32,8 @@ var (
 	// ErrLinksUsedUp: a callback has had [MaxLinkNumbers] links, including closed
 	// ones. Their numbers are not used again.
 	ErrLinksUsedUp = errors.New("the callback has had the maximum number of links")
+	// ErrNoHook: the sender of the configuration file has none.
+	ErrNoHook = errors.New("the sender has no hook")
 	// ErrMeanwhile: somebody else has decided since the callback was read. Only
 	// [Store.Decide] reports it, and the service then reads again.
 	ErrMeanwhile = errors.New("decided by somebody else meanwhile")

@@ -94,7 +94,7 @@ func (e *event) judged(ctx context.Context, verdict, reason string) {
 func (e *event) judgedBytes(ctx context.Context, verdict, reason string, bytes int) {
 	e.counted(ctx, verdict, reason, bytes)
 	if verdict != string(PostDelivered) && verdict != string(PostAccepted) {
-		e.note(ctx, e.link, Note{Verdict: verdict, Reason: reason, EventID: e.result.ID, Bytes: bytes, Rule: e.result.Rule})
+		e.note(ctx, e.link, Note{Verdict: verdict, Reason: reason, EventID: e.result.ID, Bytes: bytes, Rule: e.ownRule()})
 	}
 }
 

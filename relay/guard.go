@@ -79,12 +79,12 @@ const (
 var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 
 // source is what the rules of the guard are compiled from. The registration's own
-// outcomes, or its otherwise, replace the outcomes of the sender's preset.
+// outcomes replace those of the sender's preset. otherwise is for what either leave.
 func (g Guard) source(sender *senders.Sender) rules.Source {
 	src := rules.Source{Outcomes: g.Outcomes, Otherwise: g.Otherwise, Vars: slices.Collect(maps.Keys(g.Vars))}
 	if sender != nil {
 		src.Event = sender.Event()
-		if len(g.Outcomes) == 0 && g.Otherwise == "" {
+		if len(g.Outcomes) == 0 {
 			src.Outcomes = sender.Outcomes()
 		}
 	}
@@ -147,9 +147,6 @@ func (s *Service) checkRules(m *mistakes, at string, g *Guard, sender *senders.S
 	}
 	if len(g.Vars) > 0 && len(g.Outcomes) == 0 {
 		m.add(at+"vars", "is not used: give outcomes that compare an event with the vars")
-	}
-	if sender != nil && len(g.Outcomes) == 0 && g.Otherwise != "" {
-		g.Outcomes = sender.Outcomes() // otherwise is for what these leave
 	}
 	src := g.source(sender)
 	m.checkUse(at, g, src)

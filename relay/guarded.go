@@ -19,8 +19,8 @@ type Senders interface {
 	Named(name string) (*senders.Sender, bool)
 	// Names returns all names, sorted.
 	Names() []string
-	// Missed is called for each post whose sender was configured when its link was
-	// registered, and is not any more.
+	// Missed is called for each post whose sender, or the hook of which, was configured when
+	// its link or await was registered, and is not any more.
 	Missed(name string)
 }
 
@@ -246,7 +246,24 @@ func (e *event) ruleFailed(ctx context.Context, err error) error {
 	if !ok {
 		return e.late(ctx, err)
 	}
-	return e.refuse(ctx, NoteFailedRule, failed.Reason, &RuleError{Rule: failed.Rule, Detail: failed.Detail})
+	e.result.Rule = failed.Rule
+	return e.failed(ctx, failed.Reason, &RuleError{Rule: e.ownRule(), Detail: failed.Detail})
+}
+
+// failed refuses an event to which a rule cannot be applied. The author of the rule does not
+// see the reply, and the sender of an event that is given gets none, so the log says why.
+func (e *event) failed(ctx context.Context, reason string, err error) error {
+	e.logger.WarnContext(ctx, "rule failed", "callback", string(e.link.ID), "sender", e.label, "reason", reason, "detail", err.Error())
+	return e.refuse(ctx, NoteFailedRule, reason, err)
+}
+
+// ownRule is the number of the outcome that matched or failed; -1 for none, and for one that
+// the registration does not have, since it is the preset's.
+func (e *event) ownRule() int {
+	if len(e.guard.Outcomes) == 0 {
+		return -1
+	}
+	return e.result.Rule
 }
 
 // act does what the outcome says.
@@ -288,7 +305,7 @@ func (e *event) beat(ctx context.Context) (Receipt, error) {
 func (e *event) answer(ctx context.Context) (Receipt, error) {
 	outcome, err := e.outcome()
 	if err != nil {
-		return Receipt{}, e.refuse(ctx, NoteFailedRule, "output", err)
+		return Receipt{}, e.failed(ctx, rules.ReasonOutput, err)
 	}
 	waiting, cancel := e.patiently(ctx)
 	defer cancel()

@@ -12,7 +12,7 @@ type Note struct {
 	Reason  string // a fixed word, such as signature or timestamp; "" if the verdict says it all
 	EventID string // "" if the event has none
 	Bytes   int    // of the body as it was sent
-	Rule    int    // the outcome that matched or failed, from 0; -1 for none
+	Rule    int    // the outcome of the registration that matched or failed, from 0; -1 for none
 }
 
 // The verdicts of notes.

@@ -1,6 +1,9 @@
 package relay
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"callback-relay/rules"
@@ -74,18 +77,42 @@ func (s *Service) HookURL(sender string) string {
 
 // ResolveHook finds out which hook a key in a URL stands for, or reports [ErrNotFound].
 // It needs no look-up, so forged keys are cheap.
+//
+// If the hook is not configured any more and callbacks may still await its events, the
+// error is [ErrUnavailable], so that its sender tries again, and the sender is missed. Until
+// the first [Service.CountHooks], every key that is not of a configured hook may be such a
+// key.
 func (s *Service) ResolveHook(key string) (Hook, error) {
+	configured := s.hooks.Hooks()
 	var names []string
-	for _, hook := range s.hooks.Hooks() {
+	for _, hook := range configured {
 		names = append(names, hook.Name)
 	}
-	name, err := s.keys.ParseHookKey(key, names)
+	if name, err := s.keys.ParseHookKey(key, names); err == nil {
+		return configured[slices.Index(names, name)], nil
+	}
+	awaited, complete := s.awaited.names()
+	name, err := s.keys.ParseHookKey(key, awaited)
+	if err != nil && !complete {
+		return Hook{}, fmt.Errorf("%w: it was not read from Redis yet which hooks are awaited", ErrUnavailable)
+	}
 	if err != nil {
 		return Hook{}, err
 	}
-	hook, found := s.hooks.Hook(name)
-	if !found { // the configuration has changed meanwhile
-		return Hook{}, ErrNotFound
-	}
-	return hook, nil
+	s.senders.Missed(name)
+	s.hookMetrics.Received(name, NoteUnavailable)
+	return Hook{}, fmt.Errorf("%w: the configuration file has no hook %q any more, and callbacks may await its events", ErrUnavailable, name)
+}
+
+// EventBodyLimit returns how many bytes the body of a post to a hook may have, so that its
+// proof is checked. With more than [MaxEventBytes], a proven event is acknowledged and
+// ignored.
+func (s *Service) EventBodyLimit() int { return max(MaxEventBytes, s.maxBody) }
+
+// EventTooLarge counts and logs a post to a hook whose body was longer than
+// [Service.EventBodyLimit], so that nobody knows who sent it. bytes is 0 if the length is
+// not known.
+func (s *Service) EventTooLarge(ctx context.Context, hook Hook, bytes int) {
+	h := s.newHookPost(hook, Post{})
+	h.judgedBytes(ctx, NoteTooLarge, "", "", bytes)
 }

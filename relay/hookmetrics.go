@@ -44,7 +44,8 @@ func (uncountedHooks) Configured([]string)             {}
 func (uncountedHooks) Kept(string, int, time.Duration) {}
 func (uncountedHooks) Late(time.Duration)              {}
 
-// CountHooks reports to the metrics which events wait. Every replica counts all of them.
+// CountHooks reports to the metrics which events wait, and reads for which senders' hooks
+// callbacks wait: see [Service.ResolveHook]. Every replica does this for itself.
 func (s *Service) CountHooks(ctx context.Context) error {
 	hooks := s.hooks.Hooks()
 	names := make([]string, len(hooks))
@@ -55,6 +56,7 @@ func (s *Service) CountHooks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	marked := s.readAwaited(ctx, census)
 	s.hookMetrics.Configured(names)
 	s.hookMetrics.Late(census.Late)
 	for i, hook := range hooks {
@@ -64,5 +66,5 @@ func (s *Service) CountHooks(ctx context.Context) error {
 		}
 		s.hookMetrics.Kept(hook.Name, census.Free[i].Events, oldest)
 	}
-	return nil
+	return marked
 }

@@ -42,6 +42,7 @@ func (s *Service) ReceiveEvent(ctx context.Context, hook Hook, p Post) (EventRec
 type hookPost struct {
 	event
 	hook Hook
+	key  AwaitDigest // what it is about; "" if that is not known
 }
 
 func (s *Service) newHookPost(hook Hook, p Post) *hookPost {
@@ -92,9 +93,9 @@ func (h *hookPost) read(ctx context.Context) (HookRehearsal, error) {
 	case err != nil:
 		return HookRehearsal{}, err
 	case !r.Event.Accepted:
-		r.Reason = ReasonNotAccepted
+		r.Reason, r.Detail = ReasonNotAccepted, "the condition in accept does not hold"
 	case r.Event.Key == "":
-		r.Reason = ReasonNoKey
+		r.Reason, r.Detail = ReasonNoKey, "key has no value in this event"
 	}
 	return r, nil
 }
@@ -102,7 +103,7 @@ func (h *hookPost) read(ctx context.Context) (HookRehearsal, error) {
 // unproven refuses a post, unless it is a handshake that its sender does not sign.
 func (h *hookPost) unproven(ctx context.Context, err error) (EventReceipt, error) {
 	wrong, ok := errors.AsType[*senders.UnprovenError](err)
-	if !ok { // what it takes to check the proof is away
+	if !ok { // the sender's keys cannot be fetched
 		return EventReceipt{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if reply, found := h.unsignedHandshake(ctx); found {
@@ -140,6 +141,9 @@ func (h *hookPost) judge(body []byte) (rules.HookEvent, error) {
 	query, _ := url.ParseQuery(h.post.Query)
 	found, err := h.hook.Rule.Judge(rules.Post{JSON: body, Header: h.post.Header, Query: query})
 	h.result.Event = found.Event
+	if found.Key != "" {
+		h.key = h.keys.AwaitKeys(h.hook.Name, found.Key)[0].Digest
+	}
 	return found, err
 }
 
@@ -190,9 +194,7 @@ func (h *hookPost) add(ctx context.Context, keys []AwaitKey, e HookEvent) (Event
 		if err != nil {
 			return "", nil, err
 		}
-		if added.Dropped > 0 {
-			h.hookMetrics.Dropped(h.label, added.Dropped)
-		}
+		h.madeRoom(added.Matching)
 		if added.Verdict != EventIgnored && verdict != EventDuplicate {
 			verdict = added.Verdict
 		}
@@ -218,13 +220,18 @@ func (h *hookPost) accepted(r EventReceipt) EventReceipt {
 // judged counts and logs what became of a post to a hook. detail shows nothing that was
 // posted.
 func (h *hookPost) judged(ctx context.Context, verdict, reason, detail string) {
+	h.judgedBytes(ctx, verdict, reason, detail, len(h.post.Body))
+}
+
+// judgedBytes is judged for a body of which only the length is known.
+func (h *hookPost) judgedBytes(ctx context.Context, verdict, reason, detail string, bytes int) {
 	counted := verdict
 	if slices.Contains([]string{NoteFailedRule, NoteUnsupported, ReasonTooLarge}, reason) {
 		counted = reason
 	}
 	h.hookMetrics.Received(h.label, counted)
 	h.logger.InfoContext(ctx, "hook", "sender", h.label, "verdict", verdict, "reason", reason, "detail", detail,
-		"event", h.result.Type, "bytes", len(h.post.Body))
+		"event", h.result.Type, "key", string(h.key), "bytes", bytes)
 }
 
 // storable returns the headers of an event that are stored: all without those that hold

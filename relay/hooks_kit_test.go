@@ -36,6 +36,8 @@ type fleet struct {
 	choosy  map[relay.TaskToken]bool     // tasks that Step Functions never takes an outcome for
 	effects map[relay.TaskToken][]string // what tasks were told
 	beats   map[relay.TaskToken]int
+
+	sending func() // called by each Send at its beginning; nil for nothing
 }
 
 // theFleetLease is how long an attempt, and giving an event, may take.
@@ -63,6 +65,9 @@ func (f *fleet) pass(d time.Duration) {
 
 // Send implements [outbox.Sender].
 func (f *fleet) Send(_ context.Context, task relay.TaskToken, o relay.Outcome) error {
+	if f.sending != nil {
+		f.sending()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.slow[task] {
@@ -157,7 +162,16 @@ type replica struct {
 	log   *strings.Builder
 
 	counted *counted
+	missed  *missed
 }
+
+// missed are the names of senders that something came for and that are not configured.
+type missed struct {
+	noSenders
+	names []string
+}
+
+func (m *missed) Missed(name string) { m.names = append(m.names, name) }
 
 // replica starts a process with these master keys, newest first.
 func (f *fleet) replica(names ...string) *replica {
@@ -167,7 +181,7 @@ func (f *fleet) replica(names ...string) *replica {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { _ = client.Close() })
-	r := &replica{f: f, keys: keys(f.t, names...), hooks: configured(f.t), log: &strings.Builder{}, counted: &counted{}}
+	r := &replica{f: f, keys: keys(f.t, names...), hooks: configured(f.t), log: &strings.Builder{}, counted: &counted{}, missed: &missed{}}
 	r.store = store.New(client, store.Options{Keys: r.keys, Lease: theFleetLease, Retention: time.Hour})
 	r.dying = &dying{Store: r.store}
 	r.out = outbox.New(outbox.Options{
@@ -175,8 +189,8 @@ func (f *fleet) replica(names ...string) *replica {
 		Replica: fmt.Sprint(rand.Uint64()), AnswerWait: 10 * time.Second, Poll: 2 * time.Millisecond,
 	})
 	r.Service = relay.NewService(relay.ServiceOptions{
-		Store: r.dying, Keys: r.keys, Deliverer: r.out, Heartbeater: f, Senders: noSenders{}, Hooks: r.hooks, HookMetrics: r.counted,
-		Metrics: uncounted{}, Logger: slog.New(slog.DiscardHandler),
+		Store: r.dying, Keys: r.keys, Deliverer: r.out, Heartbeater: f, Senders: r.missed, Hooks: r.hooks, HookMetrics: r.counted,
+		Metrics: uncounted{}, Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 		PublicURL:     &url.URL{Scheme: "https", Host: "relay.example.com"},
 		DefaultExpiry: 24 * time.Hour, MaxExpiry: 48 * time.Hour, MaxOutput: relay.MaxOutputBytes, MaxBody: 1 << 20,
 	})
@@ -344,6 +358,11 @@ func (d *dying) Create(ctx context.Context, n relay.NewCallback) (cb relay.Callb
 
 func (d *dying) Join(ctx context.Context, a relay.AwaitRef, w relay.Waiter, until time.Time) (relay.Matching, error) {
 	return step(d, "join", func() (relay.Matching, error) { return d.Store.Join(ctx, a, w, until) })
+}
+
+func (d *dying) MarkAwaited(ctx context.Context, sender string, until time.Time) error {
+	_, err := step(d, "mark", func() (any, error) { return nil, d.Store.MarkAwaited(ctx, sender, until) })
+	return err
 }
 
 func (d *dying) AddEvent(ctx context.Context, k relay.AwaitKey, e relay.HookEvent, o relay.AddOptions) (relay.Added, error) {

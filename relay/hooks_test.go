@@ -81,8 +81,12 @@ func TestReceiveEvent(t *testing.T) {
 		t.Errorf("Redis is away: %v", err)
 	}
 	f.server.SetError("")
-	if free, total, err := r.FreeEvents(t.Context(), "pay", 10); err != nil || total != 1 || free[0].ID != "e1" || free[0].Type != "paid" {
-		t.Errorf("what is kept: %+v, %d, %v", free, total, err)
+	free, total, err := r.FreeEvents(t.Context(), "pay", 10)
+	if err != nil || total != 1 || free[0].ID != "e1" || free[0].Type != "paid" {
+		t.Fatalf("what is kept: %+v, %d, %v", free, total, err)
+	}
+	if !strings.Contains(r.log.String(), "verdict=kept") || !strings.Contains(r.log.String(), "key="+string(free[0].Digest)) {
+		t.Errorf("the log has no %s: %s", free[0].Digest, r.log)
 	}
 }
 

@@ -12,13 +12,9 @@ import (
 // decided by the deadline alone.
 const waitLonger = 10 * time.Minute
 
-// maxGiving bounds how many registrations are given events at the same time, since judging
-// an event takes memory. The others wait for their turn.
-const maxGiving = 4
-
 // join makes a callback one of those who wait for the keys of its awaits, and gives it the
 // events that came before it. Under each master key of the ring there may be some: see
-// [hookPost.store]. It returns the callback as it is then. Repeating it changes nothing.
+// [hookPost.add]. It returns the callback as it is then. Repeating it changes nothing.
 //
 //	registration                        if the process dies here
 //	1. create: the callback exists      the caller gets no reply, and registers again
@@ -33,7 +29,7 @@ func (s *Service) join(ctx context.Context, cb Callback, awaits map[string]Guard
 			continue
 		}
 		w := Waiter{cb.ID, link.Number, link.Generation, cb.Key}
-		for _, key := range s.keys.AwaitKeys(await.Sender, await.Key) {
+		for _, key := range slices.Backward(s.keys.AwaitKeys(await.Sender, await.Key)) {
 			m, err := s.joinOne(ctx, key.AwaitRef, w, cb.ExpiresAt.Add(waitLonger))
 			if err != nil {
 				return Callback{}, err
@@ -42,17 +38,14 @@ func (s *Service) join(ctx context.Context, cb Callback, awaits map[string]Guard
 				matchings = append(matchings, m)
 			}
 		}
+		if err := s.markAwaited(ctx, await.Sender, cb.ExpiresAt.Add(waitLonger)); err != nil {
+			return Callback{}, err
+		}
 	}
 	if len(matchings) == 0 {
 		return cb, nil
 	}
-	select {
-	case s.giving <- struct{}{}:
-		defer func() { <-s.giving }()
-		s.giveAll(ctx, matchings, noRoom{})
-	case <-ctx.Done(): // it is registered; what is assigned is taken over
-		return cb, nil
-	}
+	s.giveAll(ctx, matchings, noRoom{})
 	if now, err := s.store.Get(ctx, cb.ID); err == nil { // or what is known of it is older
 		cb = now
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"callback-relay/durations"
 )
 
 // Expires is the requested deadline: after a duration, or at a time. The zero value
@@ -170,7 +172,7 @@ func (e Expires) check(most time.Duration) []error {
 	case in < 0, in > 0 && in < time.Millisecond:
 		m.add("expiresIn", "must be a duration of at least 1ms, such as 90m, 24h or 7d")
 	case in > most:
-		m.add("expiresIn", "is %s, but at most %s is allowed", in, most)
+		m.add("expiresIn", "is %s, but at most %s is allowed", durations.Format(in), durations.Format(most))
 	}
 	return m
 }

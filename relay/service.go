@@ -74,7 +74,8 @@ type Service struct {
 	metrics     PostMetrics
 	hooks       Hooks
 	hookMetrics HookMetrics
-	giving      chan struct{} // one for each registration that is given events
+	awaited     awaited
+	judging     chan struct{} // one for each event that is given and judged now
 	logger      *slog.Logger
 	forms       *forms.Cache
 	rules       *rules.Cache
@@ -106,7 +107,7 @@ func NewService(o ServiceOptions) *Service {
 	return &Service{
 		store: o.Store, keys: o.Keys, deliverer: o.Deliverer, heartbeater: o.Heartbeater,
 		senders: o.Senders, senderKeys: keys, metrics: o.Metrics, logger: o.Logger, now: o.Now,
-		hooks: o.Hooks, hookMetrics: o.HookMetrics, giving: make(chan struct{}, maxGiving),
+		hooks: o.Hooks, hookMetrics: o.HookMetrics, judging: make(chan struct{}, maxJudged),
 		forms: forms.NewCache(formBytes), rules: rules.NewCache(ruleBytes),
 		publicURL: *o.PublicURL, base: strings.TrimSuffix(o.PublicURL.String(), "/"),
 		defaultExpiry: o.DefaultExpiry, maxExpiry: o.MaxExpiry, maxOutput: o.MaxOutput, maxBody: o.MaxBody,
@@ -245,6 +246,23 @@ func (s *Service) Cancel(ctx context.Context, id CallbackID) (Callback, error) {
 // Inspect returns the current state of a callback.
 func (s *Service) Inspect(ctx context.Context, id CallbackID) (Callback, error) {
 	return s.store.Get(ctx, id)
+}
+
+// Awaits returns the awaits of a callback by name, also the closed ones. If they cannot be
+// read, such as without their master key, there are none, and the rest of the callback can
+// still be shown.
+func (s *Service) Awaits(ctx context.Context, cb Callback) map[string]Guard {
+	awaits, err := s.store.AwaitsOf(ctx, cb)
+	if err != nil {
+		s.logger.WarnContext(ctx, "awaits not read", "callback", string(cb.ID), "error", err)
+	}
+	return awaits
+}
+
+// AwaitDigest returns the digest under which an event that comes now is stored, if it is
+// about what the await waits for.
+func (s *Service) AwaitDigest(await Guard) AwaitDigest {
+	return s.keys.AwaitKeys(await.Sender, await.Key)[0].Digest
 }
 
 // History returns what was not the straight way to the outcome of a callback, oldest

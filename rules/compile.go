@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"cel.dev/cel-go/cel"
 
@@ -132,15 +133,36 @@ func isCondition(t *cel.Type) error {
 
 // isText allows what can be an event's id or type.
 func isText(t *cel.Type) error {
-	switch t.Kind() {
-	case cel.StringKind, cel.IntKind, cel.UintKind, cel.BoolKind, cel.DynKind:
+	if kind := withoutOptional(t).Kind(); kind == cel.BoolKind || isTextual(kind) {
 		return nil
-	case cel.OpaqueKind:
-		if t.TypeName() == cel.OptionalType(cel.DynType).TypeName() {
-			return isText(t.Parameters()[0])
-		}
 	}
 	return fmt.Errorf("must be a text, a whole number or a condition, but is of the type %s", cel.FormatCELType(t))
+}
+
+// isKey allows what can be an event's key.
+func isKey(t *cel.Type) error {
+	const example = "a text or a whole number, such as body.data.object.id"
+	switch kind := withoutOptional(t).Kind(); {
+	case kind == cel.BoolKind:
+		return errors.New("is a condition, which is true or false: did you mean accept? A key is " + example)
+	case !isTextual(kind):
+		return fmt.Errorf("is of the type %s, but an event has one key: %s", cel.FormatCELType(t), example)
+	}
+	return nil
+}
+
+// isTextual tells whether a value of this kind can be a text or a whole number.
+func isTextual(kind cel.Kind) bool {
+	return slices.Contains([]cel.Kind{cel.StringKind, cel.IntKind, cel.UintKind, cel.DynKind}, kind)
+}
+
+// withoutOptional returns the type of the value in an optional, and of everything else its
+// own.
+func withoutOptional(t *cel.Type) *cel.Type {
+	if t.Kind() == cel.OpaqueKind && t.TypeName() == cel.OptionalType(cel.DynType).TypeName() {
+		return withoutOptional(t.Parameters()[0])
+	}
+	return t
 }
 
 // given reports whether a member of an outcome was given: null is as good as none.

@@ -91,10 +91,10 @@ func TestMistakesInExpressions(t *testing.T) {
 	for expression, want := range map[string]string{
 		"body.n ==":                       "is not valid, at line 1, column 10: mismatched input '<EOF>'\nbody.n ==\n         ^",
 		"body.n == 1 &&\n  bodi.x":        "is not valid, at line 2, column 3: undeclared reference to 'bodi'",
-		"vars.other == 1":                 "is not valid, at line 1, column 5: there is no vars.other: the link's vars are id, n\nvars.other == 1\n    ^",
+		"vars.other == 1":                 "is not valid, at line 1, column 5: there is no vars.other: the vars are id, n\nvars.other == 1\n    ^",
 		"body.n = 1":                      "is not valid, at line 1, column 8: token recognition error at: '= '; write == to compare",
 		"headers.x-kind == 'a'":           "is not valid, at line 1, column 10: ",
-		"vars['other'] == 1":              "is not valid, at line 1, column 5: there is no vars.other: the link's vars are id, n",
+		"vars['other'] == 1":              "is not valid, at line 1, column 5: there is no vars.other: the vars are id, n",
 		"body.x in [vars.othr]":           "is not valid, at line 1, column 16: there is no vars.othr",
 		"event.kind == 'a'":               "is not valid, at line 1, column 6: undeclared reference to 'event.kind' (did you mean 'event.id'?)",
 		"headers['X-Kind'] == 'a'":        "is not valid, at line 1, column 8: names of headers are in lower case: headers['x-kind']",

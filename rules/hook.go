@@ -43,7 +43,7 @@ func CompileHook(src HookSource) (*Hook, error) {
 	if src.Key == "" {
 		c.add("key", errors.New("is missing: say what an event is about, such as body.data.object.id"))
 	}
-	key := c.expression("key", whenEnv, src.Key, isText)
+	key := c.expression("key", whenEnv, src.Key, isKey)
 	if len(c.mistakes) > 0 {
 		return nil, errors.Join(c.mistakes...)
 	}
@@ -66,7 +66,7 @@ func (h *Hook) Judge(post Post) (HookEvent, error) {
 		return event, failed(-1, err)
 	}
 	if event.Accepted, err = holds(ctx, "accept", h.accept, in); err == nil && event.Accepted {
-		event.Key, err = eventText(ctx, "key", h.key, in)
+		event.Key, err = textFrom(ctx, "key", h.key, in, asText)
 	}
 	if err != nil {
 		return event, failed(-1, err)

@@ -24,6 +24,9 @@ func TestHooks(t *testing.T) {
 		"about nothing":     {"", "body.id", `{"type":"a"}`, rules.HookEvent{Event: rules.Event{ID: "e1", Type: "a"}, Accepted: true}, ""},
 		"no text":           {"", "body.id", `{"id":[1]}`, rules.HookEvent{Event: rules.Event{ID: "e1"}, Accepted: true}, "key: "},
 		"a half number":     {"", "body.id", `{"id":1.5}`, rules.HookEvent{Event: rules.Event{ID: "e1"}, Accepted: true}, "key: "},
+		"a condition":       {"", "body.id", `{"id":true,"type":"a"}`, rules.HookEvent{Event: rules.Event{ID: "e1", Type: "a"}, Accepted: true}, "key: "},
+		"an optional one":   {"", "body.?id", `{"id":false,"type":"a"}`, rules.HookEvent{Event: rules.Event{ID: "e1", Type: "a"}, Accepted: true}, "key: "},
+		"a type of truth":   {"event.type == 'true'", "body.id", `{"id":"1","type":true}`, rules.HookEvent{Event: rules.Event{ID: "e1", Type: "true"}, Accepted: true, Key: "1"}, ""},
 		"accept fails":      {"body.a > 1", "body.id", `{"a":"x","id":"1"}`, rules.HookEvent{Event: rules.Event{ID: "e1"}}, "accept: "},
 	} {
 		hook, err := rules.CompileHook(rules.HookSource{Event: event, Accept: c.accept, Key: c.key})
@@ -50,7 +53,7 @@ func TestKeysOfNumbers(t *testing.T) {
 	for value, want := range map[string]string{ // "" for none
 		`42`: "42", `42.0`: "42", `4.2e1`: "42", `1e3`: "1000", `-7`: "-7", `0`: "0", `-0`: "0", `-0.0`: "0", `"42.0"`: "42.0", `" 42"`: " 42",
 		`9007199254740991.0`: "9007199254740991", `9007199254740993`: "9007199254740993", `18446744073709551615`: "18446744073709551615",
-		`9007199254740993.0`: "", `1e17`: "", `18446744073709551616`: "", `1.5`: "", `1e400`: "", `1e-400`: "0", `{"a":1}`: "", `[1]`: "",
+		`9007199254740993.0`: "", `1e17`: "", `18446744073709551616`: "", `1.5`: "", `1e400`: "", `1e-400`: "0", `{"a":1}`: "", `[1]`: "", `true`: "", `false`: "",
 		`"pi_\u0033N"`: "pi_3N", `"` + long + `"`: long, `"` + long + `x"`: rules.Key(long + "x"),
 	} {
 		event, eventErr := hook.Judge(rules.Post{JSON: []byte(`{"id":` + value + `}`)})
@@ -64,7 +67,7 @@ func TestKeysOfNumbers(t *testing.T) {
 	if rules.Key(long) != long || rules.Key(long+"x") == long+"x" || rules.Key(long+"x") == rules.Key(long+"y") {
 		t.Error("long keys are not told apart by their digests")
 	}
-	for _, value := range []string{`true`, `null`, ``, `x`} { // CEL makes a text of the first two
+	for _, value := range []string{`null`, ``, `x`} { // an event about null is about nothing
 		if key, ok := rules.KeyOf([]byte(value)); ok {
 			t.Errorf("a registration for %q has the key %q", value, key)
 		}
@@ -74,12 +77,34 @@ func TestKeysOfNumbers(t *testing.T) {
 // A hook reports every mistake at once, each with its place.
 func TestMistakesInHooks(t *testing.T) {
 	_, err := rules.CompileHook(rules.HookSource{Event: rules.EventSpec{ID: "body..", Type: "nobody"}, Accept: "'text'", Key: "vars.sid"})
-	for _, want := range []string{"event.id is not valid, at line 1", "event.type is not valid, at line 1", "accept must be a condition", "key is not valid, at line 1", "there is no vars.sid"} {
+	for _, want := range []string{"event.id is not valid, at line 1", "event.type is not valid, at line 1", "accept must be a condition", "key is not valid, at line 1", "there is no vars.sid: there are none here, since only a registration gives vars"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q in: %v", want, err)
 		}
 	}
 	if _, err := rules.CompileHook(rules.HookSource{}); err == nil || !strings.Contains(err.Error(), "key is missing") {
 		t.Errorf("without a key: %v", err)
+	}
+}
+
+// A key is one text or number. What cannot be one is refused before the first event comes.
+func TestKeysThatAreNone(t *testing.T) {
+	const condition = "key is a condition, which is true or false: did you mean accept? A key is a text or a whole number, such as body.data.object.id"
+	for key, want := range map[string]string{
+		"body.id == 1":                condition,
+		"has(body.id)":                condition,
+		"body.a == 1 && body.b == 2":  condition,
+		"true":                        condition,
+		"optional.of(body.id == 'x')": condition,
+		"body.map(e, e.id)":           "key is of the type list(dyn), but an event has one key: a text or a whole number, such as body.data.object.id",
+		"[body.a, body.b]":            "key is of the type list(dyn), but an event has one key",
+		"{'id': body.id}":             "key is of the type map(string, dyn), but an event has one key",
+		"1.5":                         "key is of the type double, but an event has one key",
+		"body.id":                     "", "body.?id": "", "string(body.id)": "", "int(body.id)": "", "event.type + body.id": "", "body.?id.orValue('')": "",
+	} {
+		_, err := rules.CompileHook(rules.HookSource{Key: key})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", key, err, want)
+		}
 	}
 }

@@ -105,6 +105,17 @@ const MaxEventChars = 256
 
 // eventText returns the id or the type of an event; "" if the event has none.
 func eventText(ctx context.Context, path string, e *expression, in map[string]any) (string, error) {
+	return textFrom(ctx, path, e, in, func(value ref.Val) (string, bool) {
+		if truth, isBool := value.(types.Bool); isBool {
+			return strconv.FormatBool(bool(truth)), true
+		}
+		return asText(value)
+	})
+}
+
+// textFrom returns the text that as makes of an expression's value; "" if there is no
+// expression, or no value.
+func textFrom(ctx context.Context, path string, e *expression, in map[string]any, as func(ref.Val) (string, bool)) (string, error) {
 	if e == nil {
 		return "", nil
 	}
@@ -118,7 +129,17 @@ func eventText(ctx context.Context, path string, e *expression, in map[string]an
 	if err != nil {
 		return "", err
 	}
-	text, ok := asText(value)
+	for {
+		optional, isOptional := value.(*types.Optional)
+		if !isOptional {
+			break
+		}
+		if !optional.HasValue() {
+			return "", nil
+		}
+		value = optional.GetValue()
+	}
+	text, ok := as(value)
 	if !ok {
 		return "", &failure{ReasonExpression, path + ": the value is not a text, nor a whole number of at most 64 bits"}
 	}
@@ -150,15 +171,8 @@ func asText(value ref.Val) (text string, ok bool) {
 	case types.Double:
 		f := float64(value)
 		return strconv.FormatInt(int64(f), 10), f == math.Trunc(f) && math.Abs(f) <= maxWholeDouble
-	case types.Bool:
-		return strconv.FormatBool(bool(value)), true
 	case types.Null:
 		return "", true
-	case *types.Optional:
-		if !value.HasValue() {
-			return "", true
-		}
-		return asText(value.GetValue())
 	}
 	return "", false
 }

@@ -21,7 +21,7 @@ type misuse struct {
 
 // reviewer looks at the parts of an expression.
 type reviewer struct {
-	vars     []string // of the link
+	vars     []string // of the link or await
 	patterns int      // an upper estimate of the memory that the patterns take
 	first    *misuse  // nil for none
 }
@@ -85,9 +85,9 @@ func patternBytes(pattern string) int {
 }
 
 func unknownVar(name string, vars []string) string {
-	known := "the link has no vars"
+	known := "there are none here, since only a registration gives vars, beside its outcomes"
 	if len(vars) > 0 {
-		known = "the link's vars are " + strings.Join(slices.Sorted(slices.Values(vars)), ", ")
+		known = "the vars are " + strings.Join(slices.Sorted(slices.Values(vars)), ", ")
 	}
 	return fmt.Sprintf("there is no vars.%s: %s", name, known)
 }

@@ -47,7 +47,7 @@ type EventSpec struct {
 type Source struct {
 	Event    EventSpec
 	Outcomes []Outcome // the first that matches counts
-	// Vars are the names of the link's vars. Expressions cannot use others, except to
+	// Vars are the names of the registration's vars. Expressions cannot use others, except to
 	// ask whether they are there.
 	Vars []string
 	// Otherwise is what becomes of an event that no outcome matches: [Ignore] or

@@ -13,7 +13,7 @@ import (
 // A probe is a request other than a POST with which a sender tests the URL of a hook.
 type probe struct {
 	sender, method string
-	many           bool // ways of proving that many senders use have it too
+	shared         bool // ways of proving that many senders use have it too
 	// reply returns the reply to a request that is this probe. s is nil if everybody may
 	// post.
 	reply func(s *Sender, r Request) (Reply, bool, error)
@@ -36,12 +36,16 @@ var probes = []probe{
 func (p probe) has(s *Sender) bool {
 	switch {
 	case s == nil:
-		return p.many
-	case p.sender == "meta" && s.spec.VerifyToken == "":
+		return p.shared
+	case p.sender == "meta" && s.WantsVerifyToken():
 		return false
 	}
-	return p.sender == s.row.Name || p.many && s.row.Many
+	return p.sender == s.row.Name || p.shared && s.row.Many
 }
+
+// WantsVerifyToken tells whether the sender tests the URL of a hook by a token that it lacks,
+// so that the test fails.
+func (s *Sender) WantsVerifyToken() bool { return s.row.Name == "meta" && s.spec.VerifyToken == "" }
 
 // ProbeMethods returns the methods other than POST with which a sender tests the URL of a
 // hook. s is nil if everybody may post.
@@ -71,8 +75,8 @@ func Probe(s *Sender, r Request) (_ Reply, found bool, err error) {
 	return Reply{}, false, nil
 }
 
-// challenge is the form of what a probe may ask to be repeated or signed. No event has
-// it, so a signed challenge does not help to forge one.
+// challenge is the form of what a probe may ask to be repeated or signed. It has no brace,
+// so a signed challenge cannot be a JSON object.
 var challenge = regexp.MustCompile(`^[A-Za-z0-9_.~+/-]{1,512}={0,2}$`)
 
 // metaSubscribes answers the request with which Meta verifies a URL
@@ -84,16 +88,17 @@ func metaSubscribes(s *Sender, r Request) (Reply, bool, error) {
 	}
 	token := r.Query.Get("hub.verify_token")
 	if token == "" {
-		return Reply{}, false, unproven(Missing, "hub.verify_token is missing")
+		return Reply{}, false, unproven(Missing, "the parameter hub.verify_token is missing")
 	}
 	if subtle.ConstantTimeCompare([]byte(token), []byte(s.spec.VerifyToken)) != 1 {
-		return Reply{}, false, unproven(Signature, "hub.verify_token is not the verify token of this hook")
+		return Reply{}, false, unproven(Signature, "the parameter hub.verify_token is not the verify token of this hook")
 	}
 	return plain(asked), true, nil
 }
 
 // xChallenges answers the challenge of X, which comes when a URL is set and then about
-// once a day. X signs events in the same way, so it matters what may be signed here.
+// once a day. X signs events in the same way, and compressed bytes can look like a
+// challenge. So a signature of X counts only for a body that is a JSON object as it is sent.
 func xChallenges(s *Sender, r Request) (Reply, bool, error) {
 	asked := r.Query.Get("crc_token")
 	if !challenge.MatchString(asked) {

@@ -3,6 +3,7 @@ package senders_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -158,5 +159,31 @@ func TestVerifyToken(t *testing.T) {
 	}
 	if err := (senders.Spec{Preset: "github", VerifyToken: "x"}).Objections(); err == nil || !strings.Contains(err.Error(), "verifyToken: is not used") {
 		t.Errorf("at another sender: %v", err)
+	}
+}
+
+// What X has signed as a challenge proves no post: not even a compressed one, which may
+// have the letters of a challenge.
+func TestSignedChallengesAreNoEvents(t *testing.T) {
+	x := probed(t, "x")
+	for _, challenge := range []string{"NDQxODc5NDgx", "id=", "E0Up0IZUnnnnnnnnnnnnnnnnnnn", "42"} {
+		reply, found, err := senders.Probe(x, probeOf("GET", "crc_token="+url.QueryEscape(challenge)))
+		if !found || err != nil {
+			t.Fatalf("%s is not signed: %v", challenge, err)
+		}
+		signature := strings.TrimSuffix(strings.TrimPrefix(string(reply.Body), `{"response_token":"`), `"}`)
+		for _, encoding := range []string{"", "deflate", "gzip"} {
+			post := probeOf("POST", "", "x-twitter-webhooks-signature", signature, "Content-Encoding", encoding)
+			post.Body = []byte(challenge)
+			wrong := (*senders.UnprovenError)(nil)
+			if err := x.Check(t.Context(), post); !errors.As(err, &wrong) || wrong.Reason != senders.Signature {
+				t.Errorf("%s, %q: %v", challenge, encoding, err)
+			}
+		}
+	}
+	object := probeOf("POST", "", "x-twitter-webhooks-signature", "sha256="+base64.StdEncoding.EncodeToString(opensslHMAC(t, "sha256", hex.EncodeToString([]byte(consumerSecret)), `{"a":1}`)))
+	object.Body = []byte(`{"a":1}`)
+	if err := x.Check(t.Context(), object); err != nil {
+		t.Errorf("an event: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package senders
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,6 +107,9 @@ func (s *Sender) Preset() string { return s.row.Name }
 func (s *Sender) Check(ctx context.Context, r Request) error {
 	if s.spec.URL != "" {
 		r.URL = s.spec.URL
+	}
+	if s.row.objects && !bytes.HasPrefix(r.Body, []byte("{")) {
+		return unproven(Signature, "a signature of "+s.row.Title+" counts only for a body that begins with {, so not for a compressed one")
 	}
 	_, err := s.prover.prove(ctx, r)
 	return err

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"callback-relay/durations"
 )
 
 // proofs are the ways in which a sender may prove itself. One is enough.
@@ -113,7 +115,7 @@ func (p *readyProof) checkTime(r Request, text string) *UnprovenError {
 	case !ok:
 		return &UnprovenError{Malformed, "the timestamp is not one in " + p.Timestamp.Unit}
 	case !p.Timestamp.isFresh(at, r.Now):
-		return &UnprovenError{Stale, fmt.Sprintf("the post was signed more than %v before or after the relay's time", p.Timestamp.tolerance())}
+		return &UnprovenError{Stale, fmt.Sprintf("the post was signed more than %s before or after the relay's time", durations.Format(p.Timestamp.tolerance()))}
 	}
 	return nil
 }

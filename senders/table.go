@@ -2,10 +2,10 @@ package senders
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"callback-relay/rules"
+	"callback-relay/spelling"
 )
 
 // Scope says which posts one URL is for.
@@ -37,6 +37,10 @@ type row struct {
 	Field    string // of a form, whose JSON is the event; "" if the body is the event
 	Event    rules.EventSpec
 	Outcomes []rules.Outcome // nil if the registration must say what events mean
+
+	// objects says that a body counts only if it begins with "{" as it is sent: the probe of
+	// the sender has the relay sign other texts for everybody who knows the URL.
+	objects bool
 
 	acknowledgement, unproven *Reply
 	// patience is how long the sender waits for the response; 0 if that is not known, or
@@ -115,48 +119,11 @@ func (r *row) newProver(s Spec, keys *Keys, m *mistakes) prover {
 
 // nearest names the presets that somebody may have meant.
 func nearest(name string) string {
-	type near struct {
-		name string
-		far  int
+	names := make([]string, len(presets))
+	for i, row := range presets {
+		names[i] = row.Name
 	}
-	var all []near
-	for _, row := range presets {
-		if far := distance(strings.ToLower(cut(name)), row.Name); far <= max(2, len(row.Name)/3) || strings.HasPrefix(row.Name, strings.ToLower(name)) {
-			all = append(all, near{row.Name, far})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b near) int { return a.far - b.far })
-	if len(all) == 0 {
-		return "; relay senders list shows all"
-	}
-	names := []string{}
-	for _, n := range all[:min(3, len(all))] {
-		names = append(names, n.name)
-	}
-	if len(names) == 1 {
-		return "; did you mean " + names[0] + "?"
-	}
-	return "; did you mean " + oneOf(names) + "?"
-}
-
-// distance is how many letters must be changed to make one name of another.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			before, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, before+cost)
-		}
-	}
-	return row[len(b)]
+	return cmpOr(spelling.DidYouMean(name, names), "; relay senders list shows all")
 }
 
 // Preset is what people need to know of a preset.

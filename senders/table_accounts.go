@@ -125,7 +125,7 @@ var accountPresets = []row{
 		Event: rules.EventSpec{Type: "body.entry[0].changes[0].field"},
 	},
 	{
-		Name: "x", Title: "X (Twitter)", patience: 3 * time.Second, Needs: "the consumer secret of the app",
+		Name: "x", Title: "X (Twitter)", patience: 3 * time.Second, objects: true, Needs: "the consumer secret of the app",
 		// Events have no id, and the name of their only list is what they are.
 		Ways: []Proof{hmacOf("x-twitter-webhooks-signature", "sha256=", asBase64)},
 	},

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+
+	"callback-relay/durations"
 )
 
 // failure is an SDK error reduced to what may be logged. It does not wrap the SDK's
@@ -72,7 +74,7 @@ func (a *attempt) explain(err error, s secrets) error {
 		text.WriteString(": there are no AWS credentials: neither the environment nor a shared file has any, and the machine has no role")
 	}
 	if a.skew.Abs() > correctedSkew {
-		fmt.Fprintf(&text, ": our clock is %s off", a.skew.Abs().Round(time.Second))
+		fmt.Fprintf(&text, ": our clock is %s off", durations.Format(a.skew.Abs().Round(time.Second)))
 	}
 	if reason := s.removed(a.reason(err)); reason != "" {
 		fmt.Fprintf(&text, ": %s", reason)

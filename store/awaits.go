@@ -50,6 +50,10 @@ func readMatching(a relay.AwaitRef, got reply) (relay.Matching, error) {
 		case "used":
 			m.Used = append(m.Used, relay.Match{Event: value})
 			last = &m.Used[len(m.Used)-1]
+		case "at":
+			if last != nil {
+				last.At = millis(value)
+			}
 		case "waiter":
 			waiter, err := relay.ParseWaiter(value)
 			if err != nil || last == nil {
@@ -85,15 +89,16 @@ func (s *Store) Join(ctx context.Context, a relay.AwaitRef, w relay.Waiter, unti
 
 // Serve implements [relay.AwaitStore].
 func (s *Store) Serve(ctx context.Context, a relay.AwaitRef, event string, w relay.Waiter, fate relay.Fate) (relay.Matching, error) {
+	most, bytes := s.last.Load().freeEvents()
 	got, err := s.run(ctx, serveScript, matchingKeys(a), string(a.Digest), event, w.String(), string(fate.Use), flag(fate.Leaves),
-		s.lease.Milliseconds(), min(lookAgain, s.lease).Milliseconds(), relay.MaxUsed)
+		s.lease.Milliseconds(), min(lookAgain, s.lease).Milliseconds(), relay.MaxUsed, relay.MaxFreeEvents, most, bytes)
 	if err != nil {
 		return relay.Matching{}, fmt.Errorf("serve %s: %w", w.ID, err)
 	}
 	if got.verdict() != "served" {
 		return relay.Matching{}, unexpected("serve", w.ID, got)
 	}
-	return readMatching(a, got)
+	return s.madeRoom(ctx, a, got)
 }
 
 // TakeMatches implements [relay.AwaitStore].

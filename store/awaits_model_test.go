@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +37,7 @@ func testAwaitsModel(t *testing.T, url, histories string, clock *settable) {
 	r := onURL(t, store.ModeStandalone, patiently(url))
 	fewer(t, histories)
 	rapid.Check(t, func(rt *rapid.T) {
-		w := &keyWorld{topic: topic{r, r.keys.AwaitKeys("stripe", "k")[0]}, rt: rt, clock: clock, seen: map[string]int64{}, waits: map[string]int64{}}
+		w := &keyWorld{topic: topic{r, r.keys.AwaitKeys("stripe", "k")[0]}, rt: rt, clock: clock, seen: map[string]int64{}, waits: map[string]int64{}, ids: map[string]string{}}
 		w.check(r.client.FlushAll(t.Context()).Err())
 		w.check(r.client.Set(t.Context(), "relay:schema", "2", 0).Err())
 		if clock != nil {
@@ -43,7 +45,7 @@ func testAwaitsModel(t *testing.T, url, histories string, clock *settable) {
 		}
 		steps := map[string]func(*rapid.T){
 			"": w.compare, "join": w.doJoin, "event": w.doEvent, "event2": w.doEvent, "serve": w.doServe, "serve2": w.doServe,
-			"take": w.doTake, "drop": w.doDrop,
+			"take": w.doTake, "drop": w.doDrop, "burst": w.doBurst, "serve all": w.doServeAll,
 		}
 		if clock != nil {
 			steps["pass"] = func(t *rapid.T) {
@@ -65,6 +67,9 @@ type keyWorld struct {
 	events []*keyEvent      // in the order of their arrival
 	seen   map[string]int64 // until when each event is remembered
 	look   int64            // when somebody must look; 0 for never
+
+	burst int               // how many events have come in bursts
+	ids   map[string]string // of the events that were read, by their names
 }
 
 // keyEvent is an event in the model. It knows for whom it is, in any order.
@@ -119,6 +124,22 @@ func (w *keyWorld) offer(e *keyEvent) {
 			e.waiting = append(e.waiting, waiter)
 		}
 	}
+}
+
+// trim gives up the oldest events of a kind beyond a bound, and returns how many.
+func (w *keyWorld) trim(most int, kind func(*keyEvent) bool) int {
+	w.tidy()
+	var all []*keyEvent
+	for _, e := range w.events {
+		if kind(e) {
+			all = append(all, e)
+		}
+	}
+	over := max(len(all)-most, 0)
+	for _, e := range all[:over] {
+		e.spent = true
+	}
+	return over
 }
 
 // remember keeps the ids of events that somebody gets.
@@ -178,29 +199,57 @@ func (w *keyWorld) doJoin(t *rapid.T) {
 }
 
 func (w *keyWorld) doEvent(t *rapid.T) {
-	w.tidy()
 	id := rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "event")
-	ifNobody := rapid.SampledFrom([]relay.IfNobody{relay.KeepEvent, relay.KeepEvent, relay.DropEvent, relay.OnlyLook}).Draw(t, "if nobody")
+	w.add(id, rapid.SampledFrom([]relay.IfNobody{relay.KeepEvent, relay.KeepEvent, relay.DropEvent, relay.OnlyLook}).Draw(t, "if nobody"))
+}
+
+// doBurst adds so many events that the bounds are reached: of free events, and on a real
+// server, which is faster, all.
+func (w *keyWorld) doBurst(t *rapid.T) {
+	most := relay.MaxUsed + relay.MaxFreeEvents
+	if w.clock != nil {
+		most = 2 * relay.MaxFreeEvents
+	}
+	for range min(rapid.IntRange(most/4, most/2).Draw(t, "events"), most-w.burst) {
+		w.burst++
+		w.add(fmt.Sprint("burst ", w.burst), relay.KeepEvent)
+	}
+}
+
+func (w *keyWorld) add(id string, ifNobody relay.IfNobody) {
+	w.tidy()
 	e := &keyEvent{id: id, at: w.now(), ends: w.now() + time.Minute.Milliseconds()}
-	want := relay.EventIgnored
+	want, full, dropped := relay.EventIgnored, false, 0
 	_, seen := w.seen[id]
 	if seen || slices.ContainsFunc(w.events, func(e *keyEvent) bool { return e.id == id }) {
 		want = relay.EventDuplicate
 	} else if w.offer(e); ifNobody != relay.OnlyLook && (len(e.waiting) > 0 || ifNobody == relay.KeepEvent) {
 		want = relay.EventKept
 		if len(e.waiting) > 0 {
-			want = relay.EventMatched
+			want, full = relay.EventMatched, w.assigned() >= relay.MaxAssigned
 		}
-		w.events = append(w.events, e)
-		w.remember()
-		w.settled(lease, lease, false)
+		if !full {
+			w.events = append(w.events, e)
+			w.remember()
+			dropped = w.trim(relay.MaxFreeEvents, (*keyEvent).free)
+			w.settled(lease, lease, false)
+		}
 	}
 	added, err := w.AddEvent(w.t.Context(), w.AwaitKey, hookEvent(w.Sender, id), relay.AddOptions{Keep: time.Minute, IfNobody: ifNobody})
-	w.check(err)
-	if added.Verdict != want {
-		w.rt.Fatalf("event %s: %s, want %s", id, added.Verdict, want)
+	if full {
+		if !errors.Is(err, relay.ErrUnavailable) {
+			w.rt.Fatalf("event %s is one too many: %+v, %v", id, added, err)
+		}
+		return
 	}
-	for name, known := range w.index() {
+	w.check(err)
+	if added.Verdict != want || added.Matching.Dropped != dropped {
+		w.rt.Fatalf("event %s: %s, %d dropped, want %s, %d dropped", id, added.Verdict, added.Matching.Dropped, want, dropped)
+	}
+	if assigned := added.Matching.Assigned; want == relay.EventMatched {
+		e.name = assigned[len(assigned)-1].Event
+	}
+	for name, known := range w.unnamed() {
 		for _, one := range w.events {
 			if one.name == "" && one.id == known.id {
 				one.name = name
@@ -210,6 +259,24 @@ func (w *keyWorld) doEvent(t *rapid.T) {
 	if want != relay.EventIgnored {
 		w.replied("event", added.Matching)
 	}
+}
+
+// unnamed returns the events that are stored if the name of one is not known.
+func (w *keyWorld) unnamed() map[string]*keyEvent {
+	if slices.ContainsFunc(w.events, func(e *keyEvent) bool { return e.name == "" }) {
+		return w.index()
+	}
+	return nil
+}
+
+// assigned returns how many events are assigned.
+func (w *keyWorld) assigned() (n int) {
+	for _, e := range w.events {
+		if len(e.waiting) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *keyWorld) doServe(t *rapid.T) {
@@ -229,6 +296,25 @@ func (w *keyWorld) doServe(t *rapid.T) {
 		Use:    rapid.SampledFrom([]relay.Use{relay.UsePassed, relay.UseAnswered, relay.UseSpent}).Draw(t, "use"),
 		Leaves: rapid.Bool().Draw(t, "leaves"),
 	}
+	w.serves(e, waiter, fate)
+}
+
+// doServeAll serves what is assigned, and what is assigned after that, all to the same end.
+func (w *keyWorld) doServeAll(t *rapid.T) {
+	fate := relay.Fate{Use: rapid.SampledFrom([]relay.Use{relay.UsePassed, relay.UseAnswered, relay.UseSpent}).Draw(t, "use")}
+	for {
+		w.tidy()
+		i := slices.IndexFunc(w.events, func(e *keyEvent) bool { return len(e.waiting) > 0 })
+		if i < 0 {
+			return
+		}
+		waiter, err := relay.ParseWaiter(slices.Min(w.events[i].waiting))
+		w.check(err)
+		w.serves(w.events[i], waiter, fate)
+	}
+}
+
+func (w *keyWorld) serves(e *keyEvent, waiter relay.Waiter, fate relay.Fate) {
 	m, err := w.Serve(w.t.Context(), w.AwaitRef, e.name, waiter, fate)
 	w.check(err)
 	if fate.Leaves {
@@ -245,8 +331,13 @@ func (w *keyWorld) doServe(t *rapid.T) {
 		e.done = append(e.done, waiter.String())
 	}
 	w.offer(e)
+	w.trim(relay.MaxUsed, func(e *keyEvent) bool { return len(e.users) > 0 && len(e.waiting) == 0 })
+	dropped := w.trim(relay.MaxFreeEvents, (*keyEvent).free)
 	w.settled(lease, 2*time.Second, false)
 	w.replied("serve", m)
+	if m.Dropped != dropped {
+		w.rt.Fatalf("serve: %d dropped, want %d", m.Dropped, dropped)
+	}
 }
 
 func (w *keyWorld) doTake(*rapid.T) {
@@ -335,6 +426,17 @@ func (w *keyWorld) replied(step string, m relay.Matching) {
 			want.Used[e.name] = texts(e.users)
 		}
 	}
+	var order []string
+	for _, e := range w.events {
+		if len(e.waiting) > 0 {
+			order = append(order, e.name)
+		}
+	}
+	for i, match := range m.Assigned {
+		if i >= len(order) || match.Event != order[i] || match.At.IsZero() || i > 0 && match.At.Before(m.Assigned[i-1].At) {
+			w.rt.Fatalf("%s: %+v is assigned, want the order %v", step, m.Assigned, order)
+		}
+	}
 	for into, matches := range map[*map[string][]string][]relay.Match{&got.Assigned: m.Assigned, &got.Used: m.Used} {
 		for _, match := range matches {
 			var waiters []string
@@ -370,9 +472,12 @@ func (w *keyWorld) index() map[string]*keyEvent {
 	}
 	events := map[string]*keyEvent{}
 	for _, one := range stored {
-		e, err := w.Event(w.t.Context(), w.AwaitRef, one.Name)
-		w.check(err)
-		events[one.Name] = &keyEvent{id: e.ID, waiting: list(one.Waiting), users: list(one.Users), done: list(one.Done), spent: one.Spent}
+		if w.ids[one.Name] == "" { // to read it takes time
+			e, err := w.Event(w.t.Context(), w.AwaitRef, one.Name)
+			w.check(err)
+			w.ids[one.Name] = e.ID
+		}
+		events[one.Name] = &keyEvent{id: w.ids[one.Name], waiting: list(one.Waiting), users: list(one.Users), done: list(one.Done), spent: one.Spent}
 	}
 	return events
 }

@@ -388,7 +388,7 @@ func testAwaitsEnd(t *testing.T, r *redisUnderTest) {
 func testBoundsOfAwaits(t *testing.T, r *redisUnderTest) {
 	p := r.topic("stripe", "k")
 	for i := range relay.MaxFreeEvents + 2 {
-		if added := p.event(fmt.Sprint("evt_", i)); (added.Dropped == 1) != (i >= relay.MaxFreeEvents) {
+		if added := p.event(fmt.Sprint("evt_", i)); (added.Matching.Dropped == 1) != (i >= relay.MaxFreeEvents) {
 			t.Errorf("free event %d: %+v", i, added)
 		}
 	}
@@ -449,34 +449,95 @@ func testBoundsOfAwaits(t *testing.T, r *redisUnderTest) {
 	if m := busy.take(); len(m.Assigned) != relay.MaxAssigned {
 		t.Errorf("%d are assigned, want %d", len(m.Assigned), relay.MaxAssigned)
 	}
+
+	used := r.topic("stripe", "used")
+	waits := relay.Waiter{ID: r.keys.Identify("used")[0].ID, Number: 1, Generation: "01234567", Key: "k1"}
+	used.join(waits)
+	var kept []string
+	for i := range relay.MaxUsed + 2 {
+		name := used.event(fmt.Sprint("evt_", i)).Matching.Assigned[0].Event
+		m := used.serve(name, waits, relay.UseAnswered, false)
+		if kept = append(kept, name); len(kept) > relay.MaxUsed {
+			kept = kept[1:]
+		}
+		if len(m.Used) != len(kept) || m.Used[0].Event != kept[0] {
+			t.Errorf("used event %d: %d are used, want %d, without the oldest", i, len(m.Used), len(kept))
+		}
+	}
 }
 
-// Row 108: however many events come that nobody waits for, each partition keeps so many of
-// a sender. The oldest goes, and other senders are not affected.
+// comes adds an event. If somebody waits, all pass it over. It returns how many free events
+// had to make room.
+func (p topic) comes(id string) (dropped int) {
+	p.t.Helper()
+	m := p.event(id).Matching
+	for dropped = m.Dropped; len(m.Assigned) > 0; dropped += m.Dropped {
+		m = p.serve(m.Assigned[0].Event, m.Assigned[0].Waiters[0], relay.UsePassed, false)
+	}
+	return dropped
+}
+
+// Row 108: however many events come that nobody wants, each key keeps so many. The oldest
+// goes, whether nobody waits or those who wait pass all over.
+func testFloodOfOneKey(t *testing.T, r *redisUnderTest) {
+	for _, waiters := range []int{0, 1, 3} {
+		p := r.topic("stripe", fmt.Sprint("waited for by ", waiters))
+		for i := range waiters {
+			p.join(relay.Waiter{ID: r.keys.Identify(relay.TaskToken(fmt.Sprint(i)))[0].ID, Number: 1, Key: "k1"})
+		}
+		var want []string
+		for i := range 2*relay.MaxFreeEvents + 1 {
+			id := fmt.Sprint("evt_", i)
+			if dropped := p.comes(id); (dropped == 1) != (i >= relay.MaxFreeEvents) {
+				t.Errorf("%d wait: event %d: %d had to make room", waiters, i, dropped)
+			}
+			want = append(want, id)
+		}
+		events := p.free(fmt.Sprintf("%d wait", waiters), want[len(want)-relay.MaxFreeEvents:]...)
+		joined := p.join(relay.Waiter{ID: r.keys.Identify("next")[0].ID, Number: 1, Key: "k1"})
+		if len(joined.Assigned) != relay.MaxFreeEvents {
+			t.Errorf("%d wait: who joins gets %d events", waiters, len(joined.Assigned))
+		}
+		for _, e := range events { // of the others nothing is left
+			p.serve(e.Event, relay.Waiter{}, relay.UseSpent, false)
+			p.serve(e.Event, joined.Assigned[0].Waiters[0], relay.UsePassed, true)
+		}
+		p.nothingLeft("await")
+	}
+}
+
+// Row 108: however many events come that nobody wants, each partition keeps so many of a
+// sender. The oldest goes, and other senders are not affected.
 func testFloodOfEvents(t *testing.T, r *redisUnderTest) {
-	first := r.topic("stripe", "k0")
-	r.topic("github", "k0").event("evt_0")
-	first.event("evt_0")
-	// Those of one millisecond have no order.
-	r.must(r.client.ZIncrBy(t.Context(), first.stored("free:stripe"), -1, r.client.ZRange(t.Context(), first.stored("free:stripe"), 0, 0).Val()[0]).Err())
-	same := 1
-	for i := 1; same <= relay.MaxFreePerHook; i++ {
-		p := r.topic("stripe", fmt.Sprint("k", i))
-		if p.Digest.Partition() != first.Digest.Partition() {
-			continue
+	for sender, awaited := range map[string]bool{"stripe": false, "adyen": true} {
+		first := r.topic(sender, "k0")
+		r.topic("github", "k0").event("evt_0")
+		first.comes("evt_0")
+		// Those of one millisecond have no order.
+		set := first.stored("free:" + sender)
+		r.must(r.client.ZIncrBy(t.Context(), set, -1, r.client.ZRange(t.Context(), set, 0, 0).Val()[0]).Err())
+		same := 1
+		for i := 1; same <= relay.MaxFreePerHook; i++ {
+			p := r.topic(sender, fmt.Sprint("k", i))
+			if p.Digest.Partition() != first.Digest.Partition() {
+				continue
+			}
+			if awaited {
+				p.join(relay.Waiter{ID: r.keys.Identify("task")[0].ID, Number: 1, Key: "k1"})
+			}
+			same++
+			if dropped := p.comes(fmt.Sprint("evt_", i)); (dropped == 1) != (same > relay.MaxFreePerHook) {
+				t.Errorf("%s: event %d: %d had to make room", sender, same, dropped)
+			}
 		}
-		same++
-		if added := p.event(fmt.Sprint("evt_", i)); (added.Dropped == 1) != (same > relay.MaxFreePerHook) {
-			t.Errorf("event %d: %+v", same, added)
+		if _, total, err := r.FreeEvents(t.Context(), sender, 10); err != nil || total != relay.MaxFreePerHook {
+			t.Errorf("%s: %d are left, %v", sender, total, err)
 		}
+		if n := r.client.Exists(t.Context(), first.stored("events:"+string(first.Digest))).Val(); n != 0 {
+			t.Errorf("%s: the oldest is left", sender)
+		}
+		r.topic("github", "k0").free("another sender", "evt_0")
 	}
-	if _, total, err := r.FreeEvents(t.Context(), "stripe", 10); err != nil || total != relay.MaxFreePerHook {
-		t.Errorf("%d are left, %v", total, err)
-	}
-	if n := r.client.Exists(t.Context(), first.stored("events:"+string(first.Digest))).Val(); n != 0 {
-		t.Error("the oldest is left")
-	}
-	r.topic("github", "k0").free("another sender", "evt_0")
 }
 
 // Row 18: the client may repeat each script whose reply was lost.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"callback-relay/durations"
 	"callback-relay/relay"
 )
 
@@ -31,7 +32,7 @@ func deadlineError(got reply, maxExpiry time.Duration) error {
 	case "deadline past":
 		return &relay.InvalidFieldError{Field: "expiresAt", Problem: "is not in the future"}
 	case "deadline too far":
-		return &relay.InvalidFieldError{Field: "expiresAt", Problem: fmt.Sprintf("is more than %s away", maxExpiry)}
+		return &relay.InvalidFieldError{Field: "expiresAt", Problem: fmt.Sprintf("is more than %s away", durations.Format(maxExpiry))}
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ func fewerReplicasThanAskedFor(t *testing.T, primary *redistest.Server) {
 			"create": func() error { _, _, err := r.Create(t.Context(), registration("new"), maxExpiry); return err },
 			"answer": func() error { _, err := r.Answer(t.Context(), link, success(`1`), nil); return err },
 			"cancel": func() error { _, err := r.Cancel(t.Context(), cancelled.ID); return err },
+			"mark":   func() error { return r.MarkAwaited(t.Context(), "github", time.Now().Add(time.Hour)) },
 		} {
 			asked.Go(func() {
 				if err := ask(); !errors.Is(err, relay.ErrUnavailable) || !strings.Contains(err.Error(), "durability") {

@@ -66,7 +66,7 @@ func (s *Store) AddEvent(ctx context.Context, k relay.AwaitKey, e relay.HookEven
 	if err != nil {
 		return relay.Added{}, fmt.Errorf("event of %s: %w", e.Sender, err)
 	}
-	added := relay.Added{Dropped: int(got.number("dropped"))}
+	var added relay.Added
 	switch got.verdict() {
 	case "matched":
 		added.Verdict = relay.EventMatched
@@ -84,14 +84,21 @@ func (s *Store) AddEvent(ctx context.Context, k relay.AwaitKey, e relay.HookEven
 	default:
 		return relay.Added{}, unavailable(fmt.Errorf("event of %s: unexpected verdict %.20q", e.Sender, got.verdict()))
 	}
-	added.Dropped += s.dropOldest(ctx, e.Sender, got.all("oldest"))
 	for _, text := range got.all("present") {
 		if waiter, err := relay.ParseWaiter(text); err == nil {
 			added.Present = append(added.Present, waiter)
 		}
 	}
-	added.Matching, err = readMatching(k.AwaitRef, got)
+	added.Matching, err = s.madeRoom(ctx, k.AwaitRef, got)
 	return added, err
+}
+
+// madeRoom reads the reply of a script that observes the bounds of free events, and removes
+// those that must go from other digests.
+func (s *Store) madeRoom(ctx context.Context, a relay.AwaitRef, got reply) (relay.Matching, error) {
+	m, err := readMatching(a, got)
+	m.Dropped = int(got.number("dropped")) + s.dropOldest(ctx, a.Sender, got.all("oldest"))
+	return m, err
 }
 
 // dropOldest removes free events of a sender that must make room, and returns how many it

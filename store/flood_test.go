@@ -32,10 +32,11 @@ func (r *redisUnderTest) usedMemory() float64 {
 // the set of free events.
 const eventOverhead = 1 << 10
 
-// Row 108: events with keys that never repeat, and that nobody waits for, take no more
-// memory in Redis than docs/promises.md says, whether they are many or large. All of it is
-// given back when their time is over.
+// Row 108: events that nobody wants take no more memory in Redis than docs/promises.md
+// says, whether they are many or large, and whether nobody waits for their keys, which never
+// repeat, or those who wait pass them over. All of it is given back when their time is over.
 func TestFloodStaysWithinItsMemory(t *testing.T) {
+	t.Parallel()
 	if !redistest.Available(t) {
 		return
 	}
@@ -48,11 +49,15 @@ func TestFloodStaysWithinItsMemory(t *testing.T) {
 	for _, c := range []struct {
 		name          string
 		large, events int // how many are large, and how many there are
+		awaited       int // how many keys somebody waits for; 0 for keys that never repeat
 		most          float64
 	}{
-		{"many", 0, *floodEvents, places * (eventOverhead + 1.25*small*4/3)},
-		{"large", 1000, 1000, bytes},
-		{"large, then many", 500, 500 + places/2, 2*bytes + places*eventOverhead},
+		{"many", 0, *floodEvents, 0, places * (eventOverhead + 1.25*small*4/3)},
+		{"large", 1000, 1000, 0, bytes},
+		{"large, then many", 500, 500 + places/2, 0, 2*bytes + places*eventOverhead},
+		{"many for one who waits", 0, 2000, 1, relay.MaxFreeEvents*(eventOverhead+1.25*small*4/3) + relay.MaxSeen*eventOverhead},
+		{"large for one who waits", 300, 300, 1, 5 * relay.MaxFreeBytes}, // with what its connections buffer
+		{"large for many who wait", 1000, 1000, 300, bytes},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -62,6 +67,12 @@ func TestFloodStaysWithinItsMemory(t *testing.T) {
 			body := make([]byte, relay.MaxEventBytes)
 			_, _ = rand.Read(body)
 			kept := make([]int, 4)
+			topics := make([]topic, c.awaited)
+			for i := range topics {
+				topics[i] = r.topic("stripe", fmt.Sprint("k", i))
+				_, err := r.Join(t.Context(), topics[i].AwaitRef, fewWaiters[0], time.Now().Add(keep))
+				r.must(err)
+			}
 			var done sync.WaitGroup
 			for part := range kept {
 				done.Go(func() {
@@ -70,12 +81,16 @@ func TestFloodStaysWithinItsMemory(t *testing.T) {
 						if i >= c.large {
 							e.Body = body[:small]
 						}
-						added, err := r.AddEvent(t.Context(), r.keys.AwaitKeys("stripe", fmt.Sprint("k", i))[0], e, relay.AddOptions{Keep: keep, IfNobody: relay.KeepEvent})
-						if err != nil || added.Verdict != relay.EventKept {
-							t.Errorf("event %d: %+v, %v", i, added, err)
+						p := r.topic("stripe", fmt.Sprint("k", i))
+						if c.awaited > 0 {
+							p = topics[i%c.awaited]
+						}
+						dropped, err := p.unwanted(e, keep)
+						if err != nil {
+							t.Errorf("event %d: %v", i, err)
 							return
 						}
-						kept[part] += 1 - added.Dropped
+						kept[part] += 1 - dropped
 					}
 				})
 			}
@@ -90,9 +105,20 @@ func TestFloodStaysWithinItsMemory(t *testing.T) {
 			if used > c.most {
 				t.Errorf("%d events take %.0f bytes, want at most %.0f", c.events, used, c.most)
 			}
-			r.everyKeyEnds(keep)
+			r.everyKeyEnds(keep + time.Hour*time.Duration(min(c.awaited, 1))) // ids of what somebody got are remembered
 		})
 	}
+}
+
+// unwanted adds an event that nobody waits for, or that those who wait pass over. It
+// returns how many free events had to make room.
+func (p topic) unwanted(e relay.HookEvent, keep time.Duration) (dropped int, err error) {
+	added, err := p.AddEvent(p.t.Context(), p.AwaitKey, e, relay.AddOptions{Keep: keep, IfNobody: relay.KeepEvent})
+	m := added.Matching
+	for dropped = m.Dropped; err == nil && len(m.Assigned) > 0; dropped += m.Dropped {
+		m, err = p.Serve(p.t.Context(), p.AwaitRef, m.Assigned[0].Event, m.Assigned[0].Waiters[0], relay.Fate{Use: relay.UsePassed})
+	}
+	return dropped, err
 }
 
 // everyKeyEnds checks that each key ends by itself.

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -10,6 +11,18 @@ import (
 
 	"callback-relay/relay"
 )
+
+// MarkAwaited implements [relay.AwaitStore].
+func (s *Store) MarkAwaited(ctx context.Context, sender string, until time.Time) error {
+	got, err := s.runDurably(ctx, markAwaitedScript, []string{awaitedKey}, sender, until.UnixMilli())
+	if err == nil && got.verdict() != "marked" {
+		err = unavailable(fmt.Errorf("unexpected verdict %.20q", got.verdict()))
+	}
+	if err != nil {
+		return fmt.Errorf("mark %s as awaited: %w", sender, err)
+	}
+	return nil
+}
 
 // HookCensus implements [relay.AwaitStore]. It takes two round trips: the first asks for
 // the time.
@@ -26,9 +39,11 @@ func (s *Store) HookCensus(ctx context.Context, senders []string) (relay.HookCen
 		first *redis.ZSliceCmd
 	}
 	free, next := make([][relay.Partitions]part, len(senders)), [relay.Partitions]*redis.ZSliceCmd{}
+	var awaited *redis.ZSliceCmd
 	now := "(" + strconv.FormatInt(clock.UnixMilli(), 10)
 	// The pipeline's error is dropped: each command has its own.
 	_, _ = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+		awaited = p.ZRangeByScoreWithScores(ctx, awaitedKey, &redis.ZRangeBy{Min: now, Max: "+inf"})
 		for i := range relay.Partitions {
 			next[i] = p.ZRangeWithScores(ctx, matchesSet.key(i), 0, 0)
 			for j, sender := range senders {
@@ -40,7 +55,13 @@ func (s *Store) HookCensus(ctx context.Context, senders []string) (relay.HookCen
 		}
 		return nil
 	})
-	c := relay.HookCensus{Free: make([]relay.FreeCount, len(senders))}
+	if err := awaited.Err(); err != nil {
+		return relay.HookCensus{}, unavailable(err)
+	}
+	c := relay.HookCensus{At: clock, Free: make([]relay.FreeCount, len(senders)), Awaited: map[string]time.Time{}}
+	for _, z := range awaited.Val() {
+		c.Awaited[z.Member.(string)] = time.UnixMilli(int64(z.Score))
+	}
 	for i := range relay.Partitions {
 		if err := next[i].Err(); err != nil && !redis.HasErrorPrefix(err, wrongType) { // the census tells of that
 			return relay.HookCensus{}, unavailable(err)

@@ -25,6 +25,10 @@ const schemaLatest = "2"
 // life in milliseconds.
 const replicasKey = "relay:v1:replicas"
 
+// awaitedKey is the sorted set of the senders whose events callbacks may await, scored by
+// until when, in milliseconds.
+const awaitedKey = "relay:v1:awaited"
+
 // callbackKey is the hash of one callback.
 func callbackKey(id relay.CallbackID) string {
 	return partitionKey(id.Partition(), "cb:"+string(id))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"callback-relay/durations"
 	"callback-relay/relay"
 )
 
@@ -292,7 +293,7 @@ func (c *Condition) judgeClock(skew time.Duration) {
 			way = "behind"
 		}
 		c.fail(CheckClock, "our clock is %s %s that of redis, which decides the deadlines: correct the one that is wrong",
-			skew.Abs().Round(time.Second), way)
+			durations.Format(skew.Abs().Round(time.Second)), way)
 	}
 }
 

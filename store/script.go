@@ -45,6 +45,8 @@ var (
 	serveScript      = load("serve", "matching")
 	takeScript       = load("take", "matching")
 	dropScript       = load("drop", "matching")
+
+	markAwaitedScript = load("markawaited", "matching")
 )
 
 // load returns a script with the prelude, and what else it shares with others, in front

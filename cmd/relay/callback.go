@@ -149,7 +149,14 @@ func (c *listCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	query := client.Query{State: c.State, Await: c.Await, Limit: 100}
+	query := client.Query{State: c.State, Limit: 100}
+	if c.Await != "" {
+		sender, key, ok := parseAwait(c.Await)
+		if !ok {
+			return &config.Mistake{Setting: "--await", Problem: "is not sender:key, such as stripe:pi_3N"}
+		}
+		query.Await = sender + ":" + key
+	}
 	if c.Tag != "" {
 		key, value, ok := strings.Cut(c.Tag, "=")
 		if !ok {
@@ -260,7 +267,11 @@ func (r *remote) show(out io.Writer, cb api.Callback) error {
 		if cb.Awaits[name].Closed {
 			kind += ", closed"
 		}
-		row(name+" ("+kind+")", "an event of %s", cb.Awaits[name].Sender)
+		about := cb.Awaits[name].Sender
+		if key := cb.Awaits[name].Key; key != "" {
+			about += " about " + key
+		}
+		row(name+" ("+kind+")", "an event of %s", about)
 	}
 	return w.Flush()
 }

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"callback-relay/config"
+	"callback-relay/durations"
 )
 
 // configCommand describes the settings and the configuration file.
@@ -36,7 +37,11 @@ func (c *configCheckCommand) Run(t terminal) error {
 	for _, e := range f.Entries {
 		details := e.Secrets
 		if e.Keep > 0 {
-			details = append(slices.Clone(details), fmt.Sprintf("a hook that keeps events for %s", e.Keep))
+			hook := "a hook that keeps events for " + durations.Format(e.Keep)
+			if e.Unverifiable {
+				hook += ", whose URL cannot be verified without verifyToken"
+			}
+			details = append(slices.Clone(details), hook)
 		}
 		fmt.Fprintf(table, "  %s\t%s\t%s\n", e.Name, e.Preset, strings.Join(details, ", "))
 	}

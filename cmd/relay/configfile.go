@@ -66,13 +66,16 @@ func newConfigFile(read *config.File, warn func(check string, err error), log *s
 func (c *configFile) use(f *config.File) {
 	used := &usedFile{senders: f.Senders}
 	var hooked []string
+	all := slices.Collect(maps.Keys(f.Senders))
 	for _, name := range slices.Sorted(maps.Keys(f.Hooks)) {
 		hook := f.Hooks[name]
 		used.hooks = append(used.hooks, relay.Hook{Name: name, Sender: hook.Sender, Rule: hook.Rule, Keep: hook.Keep})
 		hooked = append(hooked, name)
+		all = append(all, name) // it may have no proof
 	}
+	slices.Sort(all)
 	c.inUse.Store(used)
-	c.log.Info("configuration file read", "file", f.Path, "senders", c.Names(), "hooks", hooked)
+	c.log.Info("configuration file read", "file", f.Path, "senders", slices.Compact(all), "hooks", hooked)
 }
 
 // Named implements [relay.Senders].
@@ -145,7 +148,7 @@ func (c *configFile) warnOfMissed() {
 		problems = append(problems, "posts get 503 or events wait, since their senders are not in the configuration file: "+strings.Join(without, ", "))
 	}
 	if len(unhooked) > 0 {
-		problems = append(problems, "events wait, since these senders have no hook in the configuration file: "+strings.Join(unhooked, ", "))
+		problems = append(problems, "posts get 503 or events wait, since these senders have no hook in the configuration file: "+strings.Join(unhooked, ", "))
 	}
 	if len(problems) == 0 {
 		c.warn(checkSenders, nil)

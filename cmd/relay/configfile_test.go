@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -122,27 +123,27 @@ func (c *configured) wantProven(secrets ...string) {
 	}
 }
 
-// wantWarning checks what readiness says about a check.
+// wantWarning waits until /readyz has a warning of the check whose reason matches, or none
+// if the reason is "".
 func (c *configured) wantWarning(check, reason string) {
 	c.Helper()
-	response, err := http.Get("http://" + c.process.private + "/readyz")
-	c.must(err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	c.must(err)
-	var health api.Health
-	c.must(json.Unmarshal(body, &health))
-	for _, w := range health.Warnings {
-		if w.Check == check {
-			if reason == "" || !regexp.MustCompile(reason).MatchString(w.Reason) {
-				c.Errorf("warning %+v, want %q", w, reason)
-			}
-			return
+	c.eventually(fmt.Sprintf("/readyz has the warning %s: %q", check, reason), func() bool {
+		response, err := http.Get("http://" + c.process.private + "/readyz")
+		c.must(err)
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		c.must(err)
+		var health api.Health
+		c.must(json.Unmarshal(body, &health))
+		if response.StatusCode != http.StatusOK {
+			return false
 		}
-	}
-	if reason != "" || response.StatusCode != http.StatusOK {
-		c.Errorf("readyz: %d %s, want a warning of %s: %q", response.StatusCode, body, check, reason)
-	}
+		i := slices.IndexFunc(health.Warnings, func(w api.Warning) bool { return w.Check == check })
+		if i < 0 || reason == "" {
+			return i < 0 && reason == ""
+		}
+		return regexp.MustCompile(reason).MatchString(health.Warnings[i].Reason)
+	})
 }
 
 // Row 104: the secret of a configured sender is replaced while the relay serves, by a

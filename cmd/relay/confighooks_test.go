@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,8 +12,10 @@ import (
 	"time"
 
 	"callback-relay/api"
+	"callback-relay/client"
 	"callback-relay/config"
 	"callback-relay/relay"
+	"callback-relay/stepfunctions/standin"
 )
 
 // readConfig reads a configuration file with this content.
@@ -102,7 +105,7 @@ func TestHooksOfTheFile(t *testing.T) {
 	use(plain)
 	c.Missed("github")
 	c.Missed("open")
-	want("", "their senders are not in the configuration file: open; events wait, since these senders have no hook in the configuration file: github.")
+	want("", "their senders are not in the configuration file: open; posts get 503 or events wait, since these senders have no hook in the configuration file: github.")
 	use(open, hooked)
 	want("github open", "")
 }
@@ -158,6 +161,84 @@ func TestHooksAreReplaced(t *testing.T) {
 			hooks(", hook: {key: body.id}")
 			c.untilRead()
 			want(`{"id":"k"}`, http.StatusOK, "duplicate")
+		})
+	}
+}
+
+// Row 113: a hook leaves the file, alone or with its sender, while a callback awaits its events.
+// Posts get 503, before and after a restart, and the operator is told, until it is back.
+func TestHookLeavesTheFile(t *testing.T) {
+	t.Parallel()
+	const (
+		sender = "payments: {preset: header-secret, secrets: [{file: new}]%s}"
+		other  = "open: {proof: none, hook: {key: body.id}}"
+		body   = `{"id":"k"}`
+	)
+	for name, gone := range map[string]struct{ file, warning string }{
+		"the hook":   {fmt.Sprintf(sender, "") + ", " + other, "these senders have no hook in the configuration file: payments"},
+		"the sender": {other, "their senders are not in the configuration file: payments"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConfigured(t, true)
+			keys, err := relay.ParseKeyRing(masterKey)
+			c.must(err)
+			post := func(hook string) answer {
+				t.Helper()
+				got, err := c.trySend(c.address, call{
+					link: publicURL + "/h/" + keys.HookKey(hook).Reveal(), body: strings.NewReader(body),
+					header: http.Header{"X-Callback-Secret": {"whsec_new_secret_of_payments"}},
+				})
+				c.must(err)
+				return got
+			}
+			wantMissed := func() {
+				t.Helper()
+				for range 2 {
+					got := post("payments")
+					c.wantProblem(got, api.CodeUnavailable)
+					if got.header.Get("Retry-After") == "" {
+						t.Error("no Retry-After")
+					}
+				}
+				c.wantProblem(post("open2"), api.CodeNotFound)
+				c.wantWarning(checkSenders, gone.warning)
+			}
+			c.write("config.yaml", "senders: {"+fmt.Sprintf(sender, ", hook: {key: body.id}")+"}\n")
+			c.untilRead()
+			private, err := client.New("http://"+c.process.private, testAPIKey)
+			c.must(err)
+			token := c.steps.NewTask(standin.TaskOptions{})
+			cb, _, err := private.Create(t.Context(), api.CreateRequest{
+				TaskToken: token, Awaits: map[string]api.AwaitRequest{"paid": {Sender: "payments", Key: json.RawMessage(`"k"`)}},
+			})
+			c.must(err)
+			c.wantWarning(checkSenders, "")
+
+			c.write("config.yaml", "senders: {"+gone.file+"}\n")
+			c.untilRead()
+			wantMissed()
+			c.kill()
+			c.process = c.launch("RELAY_CONFIG_FILE=" + filepath.Join(c.folder, "config.yaml"))
+			c.read = 1
+			c.wantWarning(checkSenders, "")
+			wantMissed()
+			private, err = client.New("http://"+c.process.private, testAPIKey)
+			c.must(err)
+			waiting, err := private.List(t.Context(), client.Query{Await: "payments:k"})
+			if err != nil || len(waiting.Callbacks) != 1 || waiting.Callbacks[0].ID != cb.ID {
+				t.Errorf("who waits: %+v, %v", waiting, err)
+			}
+
+			c.write("config.yaml", "senders: {"+fmt.Sprintf(sender, ", hook: {key: body.id}")+"}\n")
+			c.untilRead()
+			c.wantWarning(checkSenders, "")
+			if got := post("payments"); got.status != http.StatusOK || !strings.Contains(got.body, "matched") {
+				t.Errorf("once it is back: %d %s", got.status, got.body)
+			}
+			waits := task{cb, token}
+			c.eventually("the task has got it", func() bool { return len(c.effects(waits)) > 0 })
+			c.wantOutput(waits, body)
 		})
 	}
 }

@@ -93,8 +93,8 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 		request.Links[name] = api.LinkRequest{Type: kind}
 	}
 	for _, await := range c.Await {
-		sender, key, found := strings.Cut(await, "=")
-		if !found || sender == "" || key == "" {
+		sender, key, ok := parseAwait(await)
+		if !ok {
 			return request, &config.Mistake{Setting: "--await", Problem: "is not sender=key, such as stripe=pi_3N"}
 		}
 		if request.Awaits == nil {
@@ -107,6 +107,16 @@ func (c *createCommand) request() (api.CreateRequest, error) {
 		request.Awaits[awaitName(request, sender)] = api.AwaitRequest{Sender: sender, Key: text}
 	}
 	return request, nil
+}
+
+// parseAwait reads the name of a sender and a key, with = or : between them. No name of a
+// sender has either.
+func parseAwait(text string) (sender, key string, ok bool) {
+	i := strings.IndexAny(text, "=:")
+	if i <= 0 || i == len(text)-1 {
+		return "", "", false
+	}
+	return text[:i], text[i+1:], true
 }
 
 // awaitName returns the name for one more await: that of its sender, as far as names of

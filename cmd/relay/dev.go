@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -93,6 +95,7 @@ func (c *devRunCommand) Run(ctx context.Context, t terminal) error {
 	n, err := newNode(nodeOptions{
 		Config: cfg, Keys: keys, Pages: shown, Ports: listening, Log: t.err,
 		SenderKeys: senders.NewKeys(published),
+		AroundLog:  func(log slog.Handler) slog.Handler { return hookWatch{log, t.printIgnored} },
 		AWS: aws.Config{
 			Region:       "us-east-1",
 			Credentials:  credentials.NewStaticCredentialsProvider("dev", "dev", ""),
@@ -112,10 +115,18 @@ func (c *devRunCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	t.printWelcome(cfg, apiKey, links)
-	if c.ConfigFile == "" {
+	hooks := n.configFile.Hooks()
+	switch {
+	case c.ConfigFile == "":
 		t.printHook(file, n.service.HookURL(sampleHook))
+	case len(hooks) > 0:
+		t.printHooks(file, hooks, n.service)
 	}
-	fmt.Fprint(t.out, "\nWhat Step Functions receives is printed here. Ctrl-C stops everything.\n")
+	ignored := ""
+	if len(hooks) > 0 {
+		ignored = ", and what hooks ignore"
+	}
+	fmt.Fprintf(t.out, "\nWhat Step Functions receives is printed here%s. Ctrl-C stops everything.\n", ignored)
 	return n.run(ctx)
 }
 
@@ -268,6 +279,17 @@ And here the task comes first:
   echo task-42 | go run ./cmd/relay callback create --await shop=42
   curl -i %[2]s -H 'Content-Type: application/json' -d '{"order": 42, "state": "shipped"}'
 `, file, hook)
+}
+
+// printHooks shows the hooks of a configuration file.
+func (t terminal) printHooks(file string, hooks []relay.Hook, service *relay.Service) {
+	fmt.Fprintf(t.out, "\nOr use the hooks of %s, the URLs to which senders post all their events:\n\n", file)
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	for _, hook := range hooks {
+		fmt.Fprintf(w, "  %s\t%s\n", hook.Name, service.HookURL(hook.Name))
+	}
+	_ = w.Flush()
+	fmt.Fprintf(t.out, "\nA task awaits an event of one by its key:\n\n  echo one-more-text | go run ./cmd/relay callback create --await %s=KEY\n", hooks[0].Name)
 }
 
 // printEffect writes at once: effects may overlap.

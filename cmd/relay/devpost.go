@@ -174,9 +174,21 @@ func (c *devPostCommand) post(ctx context.Context, out io.Writer, sample samples
 	}
 	fmt.Fprintf(out, "  < %s\n", shownAnswer(expected, response.StatusCode, bytes.TrimSpace(answer)))
 	if response.StatusCode == http.StatusUnauthorized {
-		fmt.Fprintln(out, "  The link must be registered with the secret that signs here: that of --registration, or give --secret. So must the sender of a hook be configured.")
+		fmt.Fprintf(out, "  The link must be registered with %s. So must the sender of a hook be configured.\n", c.shared(sample))
 	}
 	return response.StatusCode/100 == 2, err
+}
+
+// shared says what the link and the samples must have in common.
+func (c *devPostCommand) shared(sample samples.Sample) string {
+	noSecret := slices.ContainsFunc(senders.Presets(), func(p senders.Preset) bool { return p.Name == c.Preset && p.Secret == "" })
+	switch {
+	case noSecret:
+		return "the account that the samples are of: that of --registration"
+	case sample.Key != nil:
+		return "the public key of the samples: that of --registration"
+	}
+	return "the secret that signs here: that of --registration, or give --secret"
 }
 
 // shownAnswer returns an answer in one line. The replies that some senders expect do not say

@@ -27,7 +27,7 @@ func (c *historyCommand) Run(ctx context.Context, t terminal) error {
 		return printJSON(t.out, history)
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "LAST\tTIMES\tLINK\tVERDICT\tOUTCOME\tREASON\tEVENT\tBYTES")
+	fmt.Fprintln(w, "LAST\tTIMES\tNAME\tVERDICT\tOUTCOME\tREASON\tEVENT\tBYTES")
 	for _, e := range history.Entries {
 		outcome := ""
 		if e.Outcome != nil {

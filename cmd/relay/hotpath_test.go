@@ -18,6 +18,7 @@ func (w *world) serveOnly(change ...func(*config.Settings)) *replica {
 	w.Helper()
 	r := w.build(change...)
 	w.replicas = append(w.replicas, r)
+	r.readAwaited(w.Context())
 	go r.public.Serve(r.ports.public)
 	go r.private.Serve(r.ports.private)
 	w.Cleanup(func() {

@@ -51,6 +51,8 @@ const (
 	// stopWithin is how long current requests and deliveries may take to
 	// finish, together. Orchestrators usually kill after 30 s.
 	stopWithin = 25 * time.Second
+	// readFirstWithin is how long a start waits for Redis before it serves.
+	readFirstWithin = time.Second
 	// exportWithin is how long exporting the last traces may take after that.
 	exportWithin = 2 * time.Second
 )
@@ -100,6 +102,8 @@ type nodeOptions struct {
 	StopWithin time.Duration     // how long stopping may take; default 25 s
 	Clock      func() time.Time  // compared with that of Redis; default [time.Now]
 
+	AroundLog func(slog.Handler) slog.Handler // sees what is logged, whatever the level; nil changes nothing
+
 	// Tests put faults around the real parts with these; nil changes nothing.
 	AroundStore  func(relay.Store) relay.Store
 	AroundSender func(outbox.Sender) outbox.Sender
@@ -132,6 +136,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 			n.close()
 		}
 	}()
+	n.logger = slog.New(around(n.logger.Handler(), o.AroundLog))
 	n.metrics = telemetry.NewMetrics(telemetry.MetricsOptions{
 		Version:  buildVersion(),
 		Classes:  relay.SendClasses(),
@@ -214,6 +219,7 @@ func (n *node) run(ctx context.Context) error {
 		n.outbox.Run(delivering)
 		watch.Wait()
 	}()
+	n.readAwaited(delivering)
 	failed := make(chan error, 2)
 	go func() { failed <- n.public.Serve(handlers.BoundConnections(n.public, n.ports.public, connections)) }()
 	go func() { failed <- n.private.Serve(handlers.BoundConnections(n.private, n.ports.private, connections)) }()
@@ -237,6 +243,15 @@ func (n *node) run(ctx context.Context) error {
 	}
 	n.logger.Info("stopped")
 	return err
+}
+
+// readAwaited reads which hooks are awaited before requests come, since a hook that is not
+// in the configuration file cannot be told from a forged key before. If Redis does not
+// answer soon, requests come first, and such keys get 503 until the outbox has read it.
+func (n *node) readAwaited(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, readFirstWithin)
+	defer cancel()
+	_ = n.service.CountHooks(ctx) // the outbox does the same, and reports if it fails
 }
 
 // shutDown waits for a server's requests until ctx ends, and then cuts off the

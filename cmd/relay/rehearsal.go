@@ -21,8 +21,8 @@ type rehearsalView struct {
 	guard         relay.Guard
 	post          relay.Post
 	result        relay.Rehearsal
-	knowsOutcomes bool // what events mean to a task is known
-	signsURL      bool // the proof does not hold with another URL
+	knowsOutcomes bool            // what events mean to a task is known
+	sender        *senders.Sender // nil if everybody may post
 	// atHook is what the hook of the sender would do with the post; nil for a link.
 	atHook *relay.HookRehearsal
 }
@@ -122,22 +122,20 @@ func (v rehearsalView) proof() string {
 	switch {
 	case unproven.Reason == senders.Stale:
 		hint = "; --at sets the time at which it arrived"
-	case unproven.Reason == senders.Signature && v.signsURL:
+	case unproven.Reason == senders.Signature && v.sender.SignsURL():
 		hint = "; the sender signs the URL too: --url sets the one that it was given"
 	}
 	return fmt.Sprintf("does not hold (%s): %s%s", unproven.Reason, unproven.Detail, hint)
 }
 
-// signsURL tells whether the sender signs the URL of a post, so that the proof does not hold
-// with another one.
-func signsURL(guard relay.Guard, known *configFile) bool {
-	sender, found := known.Named(guard.Sender)
+// senderOf returns the sender of a guard; nil for none, and for one that cannot be.
+func senderOf(guard relay.Guard, known *configFile) *senders.Sender {
 	if guard.Inline != nil {
-		var err error
-		sender, err = senders.New(*guard.Inline)
-		found = err == nil
+		sender, _ := senders.New(*guard.Inline)
+		return sender
 	}
-	return found && sender.SignsURL()
+	sender, _ := known.Named(guard.Sender)
+	return sender
 }
 
 // printOutcome shows what the task would get.
@@ -147,7 +145,7 @@ func (v rehearsalView) printOutcome(line line) {
 	if r.Rule >= 0 && v.guard.Outcomes != nil {
 		from = fmt.Sprintf("outcomes[%d]", r.Rule)
 	} else if r.Rule >= 0 {
-		from = fmt.Sprintf("outcome %d of the preset", r.Rule)
+		from = cmp.Or(v.sender.Outcomes()[r.Rule].When, "every event") // of the preset
 	}
 	switch {
 	case r.Failed != nil:

@@ -56,7 +56,7 @@ func (c *sendersCheckCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	view := rehearsalView{guard: guard, post: post, knowsOutcomes: c.Registration != "" || c.hasOutcomes(known), signsURL: signsURL(guard, known)}
+	view := rehearsalView{guard: guard, post: post, knowsOutcomes: c.Registration != "" || c.hasOutcomes(known), sender: senderOf(guard, known)}
 	if hook, found := known.Hook(guard.Sender); found && (c.Name != "" || guard.Key != "") {
 		at, err := service.RehearseHook(ctx, hook, post)
 		if err != nil {

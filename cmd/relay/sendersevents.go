@@ -58,15 +58,24 @@ func (c *sendersEventsCommand) list(ctx context.Context, t terminal, relay *clie
 		return printJSON(t.out, kept)
 	}
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CAME\tENDS\tBYTES\tTYPE\tID\tDIGEST/EVENT")
+	fmt.Fprintln(w, "CAME\tENDS\tSTORED\tTYPE\tID\tDIGEST/EVENT")
 	for _, e := range kept.Events {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s/%s\n", e.At.Format(time.RFC3339), e.EndsAt.Format(time.RFC3339),
-			e.Bytes, cmp.Or(printable(e.Type), "-"), cmp.Or(printable(e.ID), "-"), e.Key, e.Event)
+			e.Bytes, cmp.Or(printable(e.Type), "-"), cmp.Or(shortened(printable(e.ID)), "-"), e.Key, e.Event)
 	}
 	if kept.Total > len(kept.Events) {
 		fmt.Fprintf(w, "%d more\n", kept.Total-len(kept.Events))
 	}
 	return w.Flush()
+}
+
+// shortened is a text for a table. The ids of events that have none are long digests.
+func shortened(text string) string {
+	const most = 40
+	if chars := []rune(text); len(chars) > most {
+		return string(chars[:most-1]) + "…"
+	}
+	return text
 }
 
 // dropOne drops the event that the flag names.

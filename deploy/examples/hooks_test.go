@@ -41,7 +41,7 @@ type hookExample struct {
 var hookExamples = map[string]hookExample{
 	"github": {
 		file: "workflows/github-job.asl.json", state: "Wait for the job", sender: "github",
-		input: map[string]string{"repository": "acme/shop", "commit": "6dcb09b5", "job": "deploy"},
+		input: map[string]string{"repository": "acme/shop", "commit": "6dcb09b5", "job": "deploy", "attempt": "1"},
 		event: githubJob, output: `{"run":42,"page":"https://github.com/acme/shop/actions/runs/42/job/1"}`,
 		error: "Job.Failed", cause: "cancelled",
 	},
@@ -160,7 +160,7 @@ func githubJob(_ *world, good bool) (string, http.Header) {
 	if !good {
 		conclusion = "cancelled"
 	}
-	body := `{"action":"completed","workflow_job":{"id":1,"run_id":42,"head_sha":"6dcb09b5","name":"deploy","conclusion":"` + conclusion +
+	body := `{"action":"completed","workflow_job":{"id":1,"run_id":42,"head_sha":"6dcb09b5","name":"deploy","run_attempt":1,"conclusion":"` + conclusion +
 		`","html_url":"https://github.com/acme/shop/actions/runs/42/job/1"},"repository":{"full_name":"acme/shop"}}`
 	return body, http.Header{
 		"Content-Type": {"application/json"}, "X-Github-Event": {"workflow_job"}, "X-Github-Delivery": {rand.Text()},

@@ -96,14 +96,14 @@ func (s *sns) connect(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	w.WriteHeader(http.StatusOK)
-	here, _, err := http.NewResponseController(w).Hijack()
+	here, read, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		there.Close()
 		return
 	}
+	_, _ = io.WriteString(here, "HTTP/1.1 200 Connected\r\n\r\n")
 	go func() {
-		_, _ = io.Copy(there, here)
+		_, _ = io.Copy(there, read) // the server may have read ahead
 		there.Close()
 	}()
 	_, _ = io.Copy(here, there)

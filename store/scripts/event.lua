@@ -23,29 +23,20 @@
 -- ARGV[15] how many bytes these may take when an event is added that takes more than
 --          its share
 -- ARGV[16] and further: waiters that the event is not for
--- Returns verdict "matched" | "kept" with assigned, used, waiter, dropped (how many free
---         events of the digest made room) and, if the partition has too many free events
---         or too large ones, oldest once for each that must go (its digest and name) | "duplicate" with assigned, used, waiter
---         | "nobody" | "full"; and present, once for each who waits
---
--- Adding up how much the free events take is slow. It is done only for events that take
--- more than their share of ARGV[15]; so in all they take at most twice that.
+-- Returns verdict "matched" | "kept" with assigned, used, waiter, dropped and oldest, see
+--         keep_within | "duplicate" with assigned, used, waiter | "nobody" | "full"; and
+--         present, once for each who waits
 --
 -- If its writes were lost with the reply, the sender posts the event again. So even a
 -- duplicate writes something, for the WAIT that follows.
-
--- size_in returns the bytes that an event takes, from its name or its member of KEYS[4].
-local function size_in(member)
-  return tonumber(string.match(member, '%-(%d+)$') or 0)
-end
 
 local at = now()
 local m = matching(at)
 local seen = redis.call('ZSCORE', KEYS[5], ARGV[3])
 local verdict = seen and tonumber(seen) > at and 'duplicate'
-local free, assigned = 0, 0
+local assigned = 0
 for _, e in ipairs(m.events) do
-  free, assigned = free + (is_free(e) and 1 or 0), assigned + (#e.waiting > 0 and 1 or 0)
+  assigned = assigned + (#e.waiting > 0 and 1 or 0)
   if e.id == ARGV[3] then
     verdict = 'duplicate'
   end
@@ -77,34 +68,9 @@ if #e.waiting > 0 and assigned >= tonumber(ARGV[12]) then
 end
 
 redis.call('HSET', KEYS[1], 'body:' .. e.name, ARGV[5], 'sender', ARGV[4])
-local dropped = 0
-if #e.waiting == 0 and free >= tonumber(ARGV[11]) then
-  for i, oldest in ipairs(m.events) do
-    if is_free(oldest) then
-      forget(oldest)
-      table.remove(m.events, i)
-      dropped = 1
-      break
-    end
-  end
-end
 m.events[#m.events + 1] = e
 remember(m, KEYS[5], tonumber(ARGV[8]), tonumber(ARGV[13]))
-keep(m, tonumber(ARGV[9]), tonumber(ARGV[9]))
-local stored = add(reply(e.free and 'kept' or 'matched'), {dropped = text(dropped)}, 'dropped')
-local many = e.free and redis.call('ZCARD', KEYS[4]) - ARGV[14] or 0
-local large = e.free and size_in(e.name) * ARGV[14] > tonumber(ARGV[15])
-if many > 0 or large then
-  local oldest, bytes = redis.call('ZRANGE', KEYS[4], 0, large and -1 or many - 1), 0
-  for _, one in ipairs(oldest) do
-    bytes = bytes + size_in(one)
-  end
-  for i, one in ipairs(oldest) do
-    if i > many and bytes <= tonumber(ARGV[15]) then
-      break
-    end
-    add(stored, {oldest = one}, 'oldest')
-    bytes = bytes - size_in(one)
-  end
-end
+local lease = tonumber(ARGV[9])
+local stored = reply(is_free(e) and 'kept' or 'matched')
+keep_within(stored, m, lease, lease, ARGV[11], ARGV[14], ARGV[15])
 return matched(stored, m)

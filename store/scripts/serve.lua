@@ -12,7 +12,11 @@
 -- ARGV[6] lease in milliseconds
 -- ARGV[7] when to look again whether a used event has reached its task, in milliseconds
 -- ARGV[8] how many used events at most
--- Returns verdict "served" with assigned, used, waiter
+-- ARGV[9] how many free events of the digest at most
+-- ARGV[10] how many free events of the sender in this partition at most
+-- ARGV[11] how many bytes these may take when an event becomes free that takes more than
+--          its share
+-- Returns verdict "served" with assigned, used, waiter, dropped and oldest, see keep_within
 
 local at = now()
 local m = matching(at)
@@ -21,11 +25,11 @@ if ARGV[5] == '1' then
   redis.call('ZREM', KEYS[2], ARGV[3])
   strike(m.waiters, ARGV[3])
 end
-local used = 0
 for _, e in ipairs(m.events) do
   if e.name == ARGV[2] then
     strike(e.waiting, ARGV[3])
     strike(e.users, ARGV[3])
+    strike(e.done, ARGV[3])
     if ARGV[4] == 'answered' then
       e.users[#e.users + 1] = ARGV[3]
     elseif ARGV[4] == 'spent' then
@@ -35,14 +39,8 @@ for _, e in ipairs(m.events) do
     end
     offer(m, e)
   end
-  if #e.users > 0 and #e.waiting == 0 then
-    used = used + 1
-  end
 end
-for _, e in ipairs(m.events) do
-  if used > tonumber(ARGV[8]) and #e.users > 0 and #e.waiting == 0 then
-    e.spent, used = true, used - 1 -- the oldest goes
-  end
-end
-keep(m, tonumber(ARGV[6]), tonumber(ARGV[7]))
-return matched({'verdict', 'served'}, m)
+trim(m, is_used, tonumber(ARGV[8]))
+local reply = {'verdict', 'served'}
+keep_within(reply, m, tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[9], ARGV[10], ARGV[11])
+return matched(reply, m)

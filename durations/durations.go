@@ -1,4 +1,4 @@
-package api
+package durations
 
 import (
 	"fmt"
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// ParseDuration reads a duration of the API: a Go duration such as "90m" or
-// "1h30m", or whole days such as "7d" (24 hours each).
-func ParseDuration(s string) (time.Duration, error) {
+// Parse reads a Go duration such as "90m" or
+// "1h30m", or whole days such as "7d": 24 hours each, at most 65,535.
+func Parse(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)
 		if err != nil {
@@ -20,8 +20,8 @@ func ParseDuration(s string) (time.Duration, error) {
 	return time.ParseDuration(s)
 }
 
-// FormatDuration writes a duration as short as [ParseDuration] reads it: "15m", not "15m0s".
-func FormatDuration(d time.Duration) string {
+// Format writes a duration as short as people do: "15m", not "15m0s". [Parse] reads it.
+func Format(d time.Duration) string {
 	text := d.String()
 	if short, ok := strings.CutSuffix(text, "m0s"); ok {
 		text = short + "m"

@@ -1,20 +1,20 @@
-package api_test
+package durations_test
 
 import (
 	"strings"
 	"testing"
 	"time"
 
-	"callback-relay/api"
+	"callback-relay/durations"
 )
 
 // A duration is either a Go duration or whole days, and is parsed exactly.
-func FuzzParseDuration(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, text := range []string{"7d", "0d", "90m", "1h30m", "-1d", "+1d", "65535d", "65536d", "106752d", "1.5d", "1dd", "d", "", "1d1h", " 1d", "1_0d", "-5m", "1e3s", "９d", "2562048h"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := api.ParseDuration(text)
+		d, err := durations.Parse(text)
 		days, isDays := strings.CutSuffix(text, "d")
 		switch {
 		case err != nil:

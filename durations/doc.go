@@ -1,0 +1,2 @@
+// Package durations reads and writes durations as people do.
+package durations
