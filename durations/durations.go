@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Parse reads a Go duration such as "90m" or
-// "1h30m", or whole days such as "7d": 24 hours each, at most 65,535.
+// Parse reads a Go duration such as "90m" or "1h30m", or whole days such as "7d": 24 hours
+// each, at most 65,535.
 func Parse(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)

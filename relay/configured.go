@@ -48,7 +48,8 @@ const MaxFreeListed = 100
 
 // FreeEvents returns up to limit events of a sender's hook that nobody has used, the one
 // that ends next first, and how many there are. Their bodies are not shown. 0 stands for a
-// limit of 20, and [MaxFreeListed] is the highest. An unknown sender is [ErrNotFound], and one without a hook [ErrNoHook].
+// limit of 20, and [MaxFreeListed] is the highest. An unknown sender is [ErrNotFound], and
+// one without a hook [ErrNoHook].
 func (s *Service) FreeEvents(ctx context.Context, sender string, limit int) ([]FreeEvent, int, error) {
 	if limit == 0 {
 		limit = defaultPage

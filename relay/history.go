@@ -27,7 +27,7 @@ const (
 	NoteClosed      = "closed"      // the callback or the link had ended
 	NoteFailedRule  = "failed-rule" // an outcome's rule could not be applied
 	NoteUnavailable = "unavailable" // the post cannot be judged now, and the sender must try again
-	NoteTooLarge    = "too-large"   // the body is longer than a guarded link takes
+	NoteTooLarge    = "too-large"   // it is longer than a guarded link or a hook takes
 	NoteAttempt     = "attempt"     // an attempt of a delivery failed
 )
 

@@ -63,11 +63,11 @@ type EventReceipt struct {
 	Reply *senders.Reply
 }
 
-// The reasons why an event is ignored, beside [NoteUnsupported] and [NoteFailedRule].
+// The reasons why an event is ignored, beside [NoteUnsupported],
+// [NoteFailedRule] and [NoteTooLarge].
 const (
 	ReasonNotAccepted = "not-accepted" // the hook's condition does not hold
 	ReasonNoKey       = "no-key"       // it is about nothing that can be waited for
-	ReasonTooLarge    = "too-large"    // more than [MaxEventBytes]
 )
 
 // HookURL returns the URL of a sender's hook.

@@ -30,7 +30,7 @@ type HookMetrics interface {
 func HookVerdicts() []string {
 	return []string{
 		string(EventMatched), string(EventDuplicate), string(EventKept), string(EventIgnored),
-		NoteFailedRule, NoteUnsupported, ReasonTooLarge, NoteHandshake, NoteUnproven, NoteUnavailable,
+		NoteFailedRule, NoteUnsupported, NoteTooLarge, NoteHandshake, NoteUnproven, NoteUnavailable,
 	}
 }
 

@@ -69,7 +69,7 @@ func (h *hookPost) receive(ctx context.Context) (EventReceipt, error) {
 // read finds out what a proven post is. It has no effect.
 func (h *hookPost) read(ctx context.Context) (HookRehearsal, error) {
 	if len(h.post.Body) > MaxEventBytes || len(h.post.Query)+headerBytes(h.post.Header) > MaxEventOverhead {
-		return HookRehearsal{Reason: ReasonTooLarge}, nil
+		return HookRehearsal{Reason: NoteTooLarge}, nil
 	}
 	body, err := h.convert()
 	if errors.Is(err, ErrOverloaded) {
@@ -226,7 +226,7 @@ func (h *hookPost) judged(ctx context.Context, verdict, reason, detail string) {
 // judgedBytes is judged for a body of which only the length is known.
 func (h *hookPost) judgedBytes(ctx context.Context, verdict, reason, detail string, bytes int) {
 	counted := verdict
-	if slices.Contains([]string{NoteFailedRule, NoteUnsupported, ReasonTooLarge}, reason) {
+	if slices.Contains([]string{NoteFailedRule, NoteUnsupported, NoteTooLarge}, reason) {
 		counted = reason
 	}
 	h.hookMetrics.Received(h.label, counted)
