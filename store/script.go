@@ -46,7 +46,7 @@ var (
 	takeScript       = load("take", "matching")
 	dropScript       = load("drop", "matching")
 
-	markAwaitedScript = load("markawaited", "matching")
+	markAwaitedScript = load("markawaited")
 )
 
 // load returns a script with the prelude, and what else it shares with others, in front

@@ -76,16 +76,6 @@ local function offer(m, e)
   end
 end
 
--- lasts gives a sorted set that is scored by ends a time to live up to the last of them,
--- and removes the members whose end has passed.
-local function lasts(key, at)
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', text(at))
-  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
-  if last then
-    redis.call('PEXPIRE', key, text(last - at))
-  end
-end
-
 -- remember keeps the ids of events that somebody gets, for longer than these events and
 -- at most as many of one digest. An event that nobody has got needs no such memory: until
 -- it ends it is found by its id, and if it then comes again, nothing is done twice.

@@ -39,6 +39,16 @@ local function size(key)
   return type(members) == 'number' and members or nil
 end
 
+-- lasts gives a sorted set that is scored by ends a time to live up to the last of them,
+-- and removes the members whose end has passed.
+local function lasts(key, at)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', text(at))
+  local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]
+  if last then
+    redis.call('PEXPIRE', key, text(last - at))
+  end
+end
+
 -- registered splits the field registration into three values: when the callback
 -- was created, its deadline (both in milliseconds, as text), and the spec (JSON).
 local function registered(registration)
