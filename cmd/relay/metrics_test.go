@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -122,4 +123,24 @@ func TestStatesAreCounted(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A replica counts the events that wait at hooks again and again, not only at its start.
+func TestKeptEventsAreCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, startStandalone(t), 0)
+	r := w.start(w.hooked())
+	w.replicas = append(w.replicas, r)
+	counted := func(events int) func() bool {
+		want := fmt.Sprintf("\ncallback_relay_hook_events_kept{sender=\"open\"} %d\n", events)
+		return func() bool {
+			_, page := w.private(r, "/metrics")
+			return strings.Contains(page, want)
+		}
+	}
+	w.eventually("none is kept", counted(0))
+	if got := w.request(w.hookURL("open"), http.MethodPost, `{"id":"k"}`, "Content-Type", "application/json"); got.status != http.StatusOK {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	w.eventually("one is kept", counted(1))
 }
