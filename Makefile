@@ -9,7 +9,7 @@ LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
 .PHONY: help
 help: ## list the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: dev
 dev: ## run the relay with Redis and Step Functions in one process
@@ -93,8 +93,20 @@ docs: ## regenerate the documentation
 	$(GO) run ./cmd/relay senders doc docs/senders.md
 
 .PHONY: bench
-bench: setup ## compare the relay with a handler that promises nothing
+bench: setup ## compare the relay with a handler that promises nothing, in less than 15 minutes
 	$(GO) run ./bench
+
+.PHONY: bench-smoke
+bench-smoke: setup ## compare both in less than 2 minutes, and fail if a ratio is far from its aim, or from the published one
+	$(GO) run ./bench -smoke
+
+.PHONY: bench-million
+bench-million: setup ## compare a million pending callbacks with a thousand
+	$(GO) run ./bench -million
+
+.PHONY: bench-docs
+bench-docs: setup ## run the benchmark, and write its figures into the documentation
+	$(GO) run ./bench -markdown docs/benchmarks.md -svg docs/benchmarks.svg -scaling docs/scaling.md
 
 .PHONY: sizes
 sizes: setup ## measure how much Redis memory callbacks use

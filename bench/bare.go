@@ -20,10 +20,12 @@ import (
 // roleBare makes this program the bare handler.
 const roleBare = "bare"
 
-// The paths at which the bare handler accepts registrations, and takes events.
+// The paths at which the bare handler accepts registrations, takes events, and says
+// that there is nothing.
 const (
-	barePath  = "/callbacks"
-	eventPath = "/events"
+	barePath    = "/callbacks"
+	eventPath   = "/events"
+	missingPath = "/missing"
 )
 
 // idleConns is how many connections to Step Functions the bare handler keeps,
@@ -72,6 +74,7 @@ func newBare(url string, store *redis.Client, steps *sfn.Client) http.Handler {
 	e.POST(barePath, b.register)
 	e.POST("/c/:key", b.answer)
 	e.POST(eventPath, func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	e.POST(missingPath, func(c echo.Context) error { return c.NoContent(http.StatusNotFound) })
 	return e
 }
 

@@ -8,88 +8,164 @@ import (
 	"time"
 )
 
-// The aims.
-const (
-	answerAim       = 0.8 // of the bare handler's answers a second
-	registrationAim = 0.7 // of a bare SET's registrations a second
-	eventAim        = 0.8 // of a constant 204's events a second
-)
-
-// pendingAim is the most memory that a pending callback may take in Redis, in all
-// keys: 1.5 times its task token, plus 500 bytes.
-const pendingAim = taskTokenBytes*3/2 + 500
-
-// figure is one line of the report.
+// figure is a number in the first table of the report; most have an aim.
 type figure struct {
-	name string
+	what string
 	of   func(result) float64
 	show func(float64) string
-	// atLeast is the aim for relay / bare, and atMost the aim for the relay
-	// itself; 0 is no aim.
-	atLeast, atMost float64
+	aim  aim
+	// steady is what the smoke judges in its place: a number with the same ratio that
+	// a busy machine does not change. The smoke leaves out figures without one.
+	steady func(result) float64
 }
 
-// figures are the lines of the report in their order.
-var figures = []figure{
-	{name: "answers per second", of: func(r result) float64 { return r.answering.perSecond() }, show: whole, atLeast: answerAim},
-	{name: "CPU µs per answer", of: func(r result) float64 { return r.answering.each(r.answering.cpu) }, show: whole},
-	{name: "CPU µs per answer, Redis", of: func(r result) float64 { return r.answering.each(r.answering.redisCPU) }, show: whole},
-	{name: "CPU µs per answer, all processes", of: func(r result) float64 { return r.answering.each(r.answering.totalCPU) }, show: whole},
-	{name: "answer p50, ms", of: func(r result) float64 { return milliseconds(percentile(r.answering.latencies, 50)) }, show: oneDigit},
-	{name: "answer p99, ms", of: func(r result) float64 { return milliseconds(percentile(r.answering.latencies, 99)) }, show: oneDigit},
-	{name: "registrations per second", of: func(r result) float64 { return r.registering.perSecond() }, show: whole, atLeast: registrationAim},
-	{name: "CPU µs per registration", of: func(r result) float64 { return r.registering.each(r.registering.cpu) }, show: whole},
-	{name: "CPU µs per registration, Redis", of: func(r result) float64 { return r.registering.each(r.registering.redisCPU) }, show: whole},
-	{name: "CPU µs per registration, all processes", of: func(r result) float64 { return r.registering.each(r.registering.totalCPU) }, show: whole},
-	{name: "registration p50, ms", of: func(r result) float64 { return milliseconds(percentile(r.registering.latencies, 50)) }, show: oneDigit},
-	{name: "registration p99, ms", of: func(r result) float64 { return milliseconds(percentile(r.registering.latencies, 99)) }, show: oneDigit},
-	{name: "unwanted events per second", of: func(r result) float64 { return r.unwanted.perSecond() }, show: whole, atLeast: eventAim},
-	{name: "CPU µs per unwanted event", of: func(r result) float64 { return r.unwanted.each(r.unwanted.cpu) }, show: whole},
-	{name: "CPU µs per unwanted event, all processes", of: func(r result) float64 { return r.unwanted.each(r.unwanted.totalCPU) }, show: whole},
-	{name: "events that nobody awaits per second", of: func(r result) float64 { return r.unexpected.perSecond() }, show: whole, atLeast: eventAim},
-	{name: "CPU µs per event that nobody awaits", of: func(r result) float64 { return r.unexpected.each(r.unexpected.cpu) }, show: whole},
-	{name: "CPU µs per event that nobody awaits, all processes", of: func(r result) float64 { return r.unexpected.each(r.unexpected.totalCPU) }, show: whole},
-	{name: "peak memory, MiB", of: func(r result) float64 { return float64(r.peakMemory) / (1 << 20) }, show: oneDigit},
-	{name: "Redis bytes per pending callback", of: func(r result) float64 { return r.pendingBytes }, show: whole, atMost: pendingAim},
+// throughput is a figure of requests a second. While every core is busy, these are the
+// cores divided by the processor time of all processes for a request, so this time
+// gives the same ratio, and a third process on the machine does not change it.
+func throughput(what string, a aim) figure {
+	return figure{
+		what: what, of: result.perSecond, show: whole, aim: a,
+		steady: func(r result) float64 { return 1e6 / allCPU(r) },
+	}
+}
+
+func serverCPU(r result) float64          { return r.each(r.cpu.subject) }
+func redisCPU(r result) float64           { return r.each(r.cpu.redis) }
+func allCPU(r result) float64             { return r.each(r.cpu.all()) }
+func p50(r result) float64                { return milliseconds(percentile(r.latencies, 50)) }
+func p99(r result) float64                { return milliseconds(percentile(r.latencies, 99)) }
+func memory(r result) float64             { return float64(r.peakMemory) / (1 << 20) }
+func deliveredShare(r result) float64     { return r.share("delivered") }
+func deliveredPerSecond(r result) float64 { return r.perSecond() * deliveredShare(r) }
+func pendingBytes(r result) float64       { return r.pendingBytes }
+func finishedBytes(r result) float64      { return r.finishedBytes }
+func commands(r result) float64           { return r.commands }
+func corePercent(r result) float64        { return 100 * r.cpu.subject.Seconds() / r.took.Seconds() }
+
+// aim is a bound for a figure.
+type aim struct {
+	kind   aimKind
+	limit  float64
+	record float64 // worth having beyond the aim; 0 for none
+}
+
+type aimKind int
+
+const (
+	noAim      aimKind = iota
+	leastRatio         // of the relay's figure to the reference's
+	mostRatio
+	leastValue // of the relay's figure
+	mostValue
+	mostAbove // the reference's figure
+)
+
+func atLeast(ratio, record float64) aim { return aim{leastRatio, ratio, record} }
+func noMore(record float64) aim         { return aim{mostRatio, 1, record} }
+func valueAtLeast(value float64) aim    { return aim{leastValue, value, 0} }
+func valueAtMost(value float64) aim     { return aim{mostValue, value, 0} }
+func aboveAtMost(value float64) aim     { return aim{mostAbove, value, 0} }
+
+// judged returns the number that the aim bounds.
+func (a aim) judged(reference, relay float64) float64 {
+	switch a.kind {
+	case leastRatio, mostRatio:
+		return relay / reference
+	case mostAbove:
+		return relay - reference
+	default:
+		return relay
+	}
+}
+
+// met tells whether a judged number keeps to a limit.
+func (a aim) met(judged, limit float64) bool {
+	if a.kind == leastRatio || a.kind == leastValue {
+		return judged >= limit
+	}
+	return judged <= limit
 }
 
 // line is a measured figure: the medians over the rounds.
 type line struct {
 	figure
-	bare, relay float64
+	reference, relay float64 // reference is 0 if there is none
+	alone            bool
 }
 
-func (f figure) line(bare, relay []result) line {
-	return line{f, median(bare, f.of), median(relay, f.of)}
+func (f figure) line(reference, relay []result) line {
+	return line{f, median(reference, f.of), median(relay, f.of), len(reference) == 0}
 }
 
-func (l line) ratio() float64 { return l.relay / l.bare }
-
-// aim describes the aim, or returns "" if there is none.
-func (l line) aim() string {
-	switch {
-	case l.atLeast > 0:
-		return fmt.Sprintf("at least %.2f", l.atLeast)
-	case l.atMost > 0:
-		return "at most " + l.show(l.atMost)
+// judged returns what the aim bounds, as exact as it is shown.
+func (l line) judged() float64 {
+	judged := l.aim.judged(l.reference, l.relay)
+	if l.aim.kind == leastRatio || l.aim.kind == mostRatio {
+		return shown(twoDigits, judged)
 	}
-	return ""
+	return shown(l.show, judged)
 }
 
-// verdict says whether the aim is met, or returns "" if there is none.
-func (l line) verdict() string {
-	switch {
-	case l.aim() == "":
+// shown returns the number that a reader sees.
+func shown(show func(float64) string, v float64) float64 {
+	rounded, err := strconv.ParseFloat(strings.ReplaceAll(show(v), ",", ""), 64)
+	if err != nil {
+		return v // such as NaN
+	}
+	return rounded
+}
+
+func (l line) ratio() string {
+	if l.alone || l.reference == 0 || l.aim.kind == noAim {
 		return ""
-	case l.atLeast > 0 && l.ratio() < l.atLeast, l.atMost > 0 && l.relay > l.atMost:
-		return "missed"
 	}
-	return "met"
+	return twoDigits(l.relay / l.reference)
+}
+
+func (l line) aimText() string {
+	switch l.aim.kind {
+	case noAim:
+		return ""
+	case leastRatio:
+		return "ratio ≥ " + twoDigits(l.aim.limit)
+	case mostRatio:
+		return "ratio ≤ " + twoDigits(l.aim.limit)
+	case leastValue:
+		return "≥ " + l.show(l.aim.limit)
+	case mostValue:
+		return "≤ " + l.show(l.aim.limit)
+	default:
+		return fmt.Sprintf("≤ %s more", l.show(l.aim.limit))
+	}
+}
+
+func (l line) recordText() string {
+	if l.aim.record == 0 {
+		return ""
+	}
+	return twoDigits(l.aim.record)
+}
+
+// verdict says whether the aim is met.
+func (l line) verdict() string {
+	switch judged := l.judged(); {
+	case l.aim.kind == noAim:
+		return ""
+	case !l.aim.met(judged, l.aim.limit):
+		return "missed"
+	case l.aim.record != 0 && l.aim.met(judged, l.aim.record):
+		return "record"
+	default:
+		return "met"
+	}
 }
 
 // median returns the middle value of a figure over the rounds, or the mean of
 // the middle two.
 func median(rounds []result, of func(result) float64) float64 {
+	if len(rounds) == 0 {
+		return 0
+	}
 	values := make([]float64, len(rounds))
 	for i, r := range rounds {
 		values[i] = of(r)
@@ -114,7 +190,9 @@ func percentile(sorted []time.Duration, p int) time.Duration {
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-func oneDigit(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
+func oneDigit(v float64) string    { return strconv.FormatFloat(v, 'f', 1, 64) }
+func twoDigits(v float64) string   { return strconv.FormatFloat(v, 'f', 2, 64) }
+func threeDigits(v float64) string { return strconv.FormatFloat(v, 'f', 3, 64) }
 
 // whole formats a number without a fraction and with separated thousands.
 func whole(v float64) string {

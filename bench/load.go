@@ -8,21 +8,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// The sizes of what is sent: a payload as large as a webhook's, and a task token
-// as long as those of AWS.
-const (
-	payloadBytes   = 300
-	taskTokenBytes = 700
-)
+// taskTokenBytes is about the length of AWS' task tokens.
+const taskTokenBytes = 700
 
 // task is one waiting task and its callback.
 type task struct {
@@ -52,6 +48,7 @@ func makeTasks(name string, n, outputBytes int) []*task {
 type (
 	registration struct {
 		TaskToken string            `json:"taskToken"`
+		ExpiresAt time.Time         `json:"expiresAt,omitzero"`
 		Tags      map[string]string `json:"tags,omitempty"`
 		Links     json.RawMessage   `json:"links,omitempty"`
 		Approval  json.RawMessage   `json:"approval,omitempty"`
@@ -73,7 +70,7 @@ type generator struct {
 	http    *http.Client
 
 	mu   sync.Mutex
-	seen map[string]int // statuses of answers
+	seen map[string]int // responses by what they said
 }
 
 func newGenerator(clients int, s *subject) *generator {
@@ -88,17 +85,20 @@ func newGenerator(clients int, s *subject) *generator {
 
 func (g *generator) close() { g.http.CloseIdleConnections() }
 
-// statuses counts the responses by their status.
-func (g *generator) statuses() map[string]int {
+// saw counts a response by its status in the body, or by that of HTTP.
+func (g *generator) saw(status string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return maps.Clone(g.seen)
+	g.seen[status]++
 }
 
-func (g *generator) resetStatuses() {
+// takeStatuses returns the responses since the last call, counted by status.
+func (g *generator) takeStatuses() map[string]int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	clear(g.seen)
+	taken := g.seen
+	g.seen = map[string]int{}
+	return taken
 }
 
 // registerAll registers every task and records its URL.
@@ -115,6 +115,7 @@ func (g *generator) registerAll(ctx context.Context, tasks []*task) ([]time.Dura
 			return err
 		}
 		t.url = got.URL
+		g.saw("created")
 		return nil
 	})
 }
@@ -126,9 +127,21 @@ func (g *generator) answerAll(ctx context.Context, tasks []*task) ([]time.Durati
 		if err := g.post(ctx, t.url, "", []byte(t.output), http.StatusOK, &got); err != nil {
 			return err
 		}
-		g.mu.Lock()
-		g.seen[got.Status]++
-		g.mu.Unlock()
+		g.saw(got.Status)
+		return nil
+	})
+}
+
+// postNowhere posts the output of every task to its URL, at which there must be nothing.
+// The relay answers a flood of such posts with 404 and 429.
+func (g *generator) postNowhere(ctx context.Context, tasks []*task) ([]time.Duration, error) {
+	header := http.Header{"Content-Type": {"application/json"}}
+	return g.each(ctx, tasks, func(t *task) error {
+		status, _, err := g.send(ctx, t.url, header, []byte(t.output))
+		if err != nil {
+			return err
+		}
+		g.saw(strconv.Itoa(status))
 		return nil
 	})
 }
@@ -171,30 +184,28 @@ func (g *generator) post(ctx context.Context, url, apiKey string, body []byte, w
 	if apiKey != "" {
 		header.Set("Authorization", "Bearer "+apiKey)
 	}
-	return g.send(ctx, url, header, body, want, into)
-}
-
-// send is post with these headers. The response has no body if into is nil.
-func (g *generator) send(ctx context.Context, url string, header http.Header, body []byte, want int, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	status, text, err := g.send(ctx, url, header, body)
 	if err != nil {
 		return err
+	}
+	if status != want {
+		return fmt.Errorf("got %d, want %d: %.300s", status, want, text)
+	}
+	return json.Unmarshal(text, into)
+}
+
+// send posts a body and returns the response.
+func (g *generator) send(ctx context.Context, url string, header http.Header, body []byte) (status int, text []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
 	}
 	request.Header = header
 	response, err := g.http.Do(request)
 	if err != nil {
-		return err
+		return 0, nil, err
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != want {
-		return fmt.Errorf("got %s, want %d: %.300s", response.Status, want, text)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(text, into)
+	text, err = io.ReadAll(response.Body)
+	return response.StatusCode, text, err
 }

@@ -10,18 +10,22 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"syscall"
 )
 
 // plan is what a run does.
 type plan struct {
-	rounds    int
-	clients   int
-	callbacks int // registered and answered in each round
-	warmUp    int // before that, unmeasured
-	markdown  string
-	svg       string
-	sizes     bool // measure what callbacks take in Redis, and nothing else
+	rounds  int
+	scale   float64 // of the numbers of requests
+	only    *regexp.Regexp
+	pending int    // of the million
+	binary  string // the relay; built if ""
+
+	smoke, million, sizes bool // what to do in place of the comparison
+
+	markdown, svg, scaling string // files to write
+	published              string // a file with the ratios that the smoke compares with
 }
 
 func main() {
@@ -52,25 +56,36 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
+	if p.binary == "" {
+		dir, err := os.MkdirTemp("", "bench")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		p.binary = filepath.Join(dir, "relay")
+		fmt.Fprintln(progress, "building the relay")
+		if err := buildRelay(ctx, p.binary); err != nil {
+			return err
+		}
 	}
-	defer os.RemoveAll(dir)
+	return p.run(ctx, out, progress)
+}
 
-	relay := filepath.Join(dir, "relay")
-	fmt.Fprintln(progress, "building the relay")
-	if err := buildRelay(ctx, relay); err != nil {
-		return err
+// run does what the plan says.
+func (p plan) run(ctx context.Context, out, progress io.Writer) error {
+	switch {
+	case p.sizes:
+		return p.measureSizes(ctx, p.binary, out, progress)
+	case p.million:
+		return p.runMillion(ctx, p.binary, out, progress)
+	case p.smoke:
+		return p.runSmoke(ctx, bareAndRelay(p.binary), out, progress)
 	}
-	if p.sizes {
-		return p.measureSizes(ctx, relay, out, progress)
-	}
-	results, err := p.measure(ctx, relay, progress)
+	compared, err := p.compare(ctx, p.scenarios(), bareAndRelay(p.binary), progress)
 	if err != nil {
 		return err
 	}
-	r := report{plan: p, machine: describeMachine(ctx), bare: results[bareName], relay: results[relayName]}
+	r := report{plan: p, machine: describeMachine(ctx), compared: compared}
 	return r.write(out)
 }
 
@@ -78,43 +93,40 @@ func parsePlan(args []string, usage io.Writer) (plan, error) {
 	var p plan
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(usage)
-	flags.IntVar(&p.rounds, "rounds", 3, "rounds of each server, taken in turn")
-	flags.IntVar(&p.clients, "clients", 64, "clients at once, each with one connection that is kept")
-	flags.IntVar(&p.callbacks, "callbacks", 20_000, "callbacks registered and then answered in each round")
-	flags.IntVar(&p.warmUp, "warm-up", 3_000, "callbacks before the measured ones")
-	flags.StringVar(&p.markdown, "markdown", "", "put the figures into this `file`, between its bench comments")
+	flags.IntVar(&p.rounds, "rounds", 5, "rounds of each side of each scenario, taken in turn")
+	flags.Float64Var(&p.scale, "scale", 1, "multiplies the number of requests in a round, for a quick trial")
+	only := flags.String("only", "", "only the scenarios whose names match this regular `expression`")
+	flags.IntVar(&p.pending, "pending", 1_000_000, "with -million: how many callbacks are pending")
+	flags.StringVar(&p.binary, "binary", "", "measure this relay, a `file`, instead of building one")
+	flags.BoolVar(&p.smoke, "smoke", false, "compare in less than two minutes, and fail if a ratio is far from its aim, or from the published one")
+	flags.StringVar(&p.published, "published", "docs/benchmarks.md", "with -smoke: the `file` with the published ratios")
+	flags.BoolVar(&p.million, "million", false, "compare a relay with a million pending callbacks with one that has a thousand")
+	flags.BoolVar(&p.sizes, "sizes", false, "measure what callbacks of several kinds take in Redis")
+	flags.StringVar(&p.markdown, "markdown", "", "put the figures into this `file`, between its comments")
 	flags.StringVar(&p.svg, "svg", "", "draw the figures into this `file`")
-	flags.BoolVar(&p.sizes, "sizes", false, "measure what callbacks of several kinds take in Redis, instead of comparing")
+	flags.StringVar(&p.scaling, "scaling", "", "put what follows for many replicas into this `file`, between its comments")
 	if err := flags.Parse(args); err != nil {
 		return p, err
 	}
 	if flags.NArg() > 0 {
 		return p, fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
-	if p.rounds < 1 || p.clients < 1 || p.callbacks < 1 || p.warmUp < 0 {
-		return p, errors.New("rounds, clients and callbacks must be positive")
+	if p.rounds < 1 || p.scale <= 0 || p.pending < 1 {
+		return p, errors.New("rounds, scale and pending must be positive")
 	}
-	return p, nil
-}
-
-// measure alternates between the two servers and returns the results by server
-// name.
-func (p plan) measure(ctx context.Context, relay string, progress io.Writer) (map[string][]result, error) {
-	servers := []server{{bareName, startBare}, {relayName, startRelay(relay)}}
-	results := map[string][]result{}
-	for n := range p.rounds {
-		for _, s := range servers {
-			say := func(format string, args ...any) {
-				fmt.Fprintf(progress, "round %d of %d, %s: %s\n", n+1, p.rounds, s.name, fmt.Sprintf(format, args...))
-			}
-			r, err := p.round(ctx, s, say)
-			if err != nil {
-				return nil, fmt.Errorf("round %d, %s: %w", n+1, s.name, err)
-			}
-			results[s.name] = append(results[s.name], r)
+	if (p.smoke || p.million || p.sizes) && (p.svg != "" || p.scaling != "") || p.smoke && p.markdown != "" {
+		return p, errors.New("-svg and -scaling need the whole comparison, without -smoke, -million and -sizes; -markdown cannot be used with -smoke")
+	}
+	if *only != "" {
+		if p.markdown != "" || p.svg != "" || p.scaling != "" {
+			return p, errors.New("-only cannot write files, because they have the figures of all scenarios: leave it out")
+		}
+		var err error
+		if p.only, err = regexp.Compile(*only); err != nil {
+			return p, fmt.Errorf("-only: %w", err)
 		}
 	}
-	return results, nil
+	return p, nil
 }
 
 // buildRelay builds the release binary.

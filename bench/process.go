@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,11 +22,11 @@ type process struct {
 }
 
 // start runs a program with exactly this environment until stop is called or ctx
-// ends. Its standard error goes to ours.
-func start(ctx context.Context, env []string, stdout io.Writer, program string, args ...string) (*process, error) {
+// ends.
+func start(ctx context.Context, env []string, stdout, stderr io.Writer, program string, args ...string) (*process, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = env
-	cmd.Stdout, cmd.Stderr = stdout, os.Stderr
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
@@ -51,7 +52,7 @@ func startRole(ctx context.Context, role string, env ...string) (p *process, url
 		return nil, "", err
 	}
 	defer read.Close()
-	p, err = start(ctx, env, write, self, role)
+	p, err = start(ctx, env, write, os.Stderr, self, role)
 	write.Close() // the process has its own
 	if err != nil {
 		return nil, "", err
@@ -91,16 +92,27 @@ func (p *process) until(ctx context.Context, what string, holds func() bool) err
 	return nil
 }
 
-// cpu returns the processor time spent so far, in user and in kernel mode.
+// cpu returns the processor time that the process has used so far.
 func (p *process) cpu() (time.Duration, error) { return cpuOf(p.pid()) }
 
-// cpuOf is cpu for a process id, or "self".
-func cpuOf(pid string) (time.Duration, error) {
-	text, err := os.ReadFile("/proc/" + pid + "/stat")
-	if err != nil {
-		return 0, err
+// cpuOf is cpu for a process id, or "self". It adds up the time of all threads,
+// which is exact, whereas /proc/<pid>/stat counts in hundredths of a second. The
+// time of threads that have ended is missing; the processes that are measured here
+// keep theirs.
+func cpuOf(pid string) (sum time.Duration, err error) {
+	threads, err := filepath.Glob("/proc/" + pid + "/task/*/schedstat")
+	if err == nil && len(threads) == 0 {
+		err = fmt.Errorf("/proc/%s/task: no threads", pid)
 	}
-	return parseCPU(string(text))
+	for _, thread := range threads {
+		text, readErr := os.ReadFile(thread)
+		if readErr != nil {
+			continue // it ended a moment ago
+		}
+		time, parseErr := parseCPU(string(text))
+		sum, err = sum+time, errors.Join(err, parseErr)
+	}
+	return sum, err
 }
 
 // peakMemory returns the peak resident memory in bytes.
@@ -114,29 +126,11 @@ func (p *process) peakMemory() (int64, error) {
 
 func (p *process) pid() string { return strconv.Itoa(p.cmd.Process.Pid) }
 
-// tick is the unit of processor times in /proc: USER_HZ, 100 a second on every
-// architecture that Go supports.
-const tick = 10 * time.Millisecond
-
-// parseCPU reads utime and stime, fields 14 and 15 of proc_pid_stat(5). The
-// program's name, field 2, stands in parentheses and may contain anything.
-func parseCPU(stat string) (time.Duration, error) {
-	_, rest, _ := cutLast(stat, ")")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, errors.New("/proc/…/stat: too few fields")
-	}
-	user, err := strconv.ParseInt(fields[11], 10, 64)
-	system, systemErr := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * tick, errors.Join(err, systemErr)
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
+// parseCPU reads the first number of a schedstat: the nanoseconds on a processor.
+func parseCPU(schedstat string) (time.Duration, error) {
+	first, _, _ := strings.Cut(schedstat, " ")
+	ns, err := strconv.ParseInt(first, 10, 64)
+	return time.Duration(ns), err
 }
 
 // parsePeakMemory reads VmHWM of proc_pid_status(5), which is in kB.

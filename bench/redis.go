@@ -11,23 +11,23 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisServer is a redis-server without persistence.
+// redisServer is a redis-server.
 type redisServer struct {
 	*process
 	addr   string
 	client *redis.Client
 }
 
-// startRedis runs a redis-server with its defaults, except that it writes
-// nothing to disk and evicts nothing.
-func startRedis(ctx context.Context, dir string) (*redisServer, error) {
+// startRedis runs a redis-server with its defaults, except that it writes nothing to
+// disk and evicts nothing. Further options override these.
+func startRedis(ctx context.Context, dir string, options ...string) (*redisServer, error) {
 	addr, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 	_, port, _ := strings.Cut(addr, ":")
-	p, err := start(ctx, os.Environ(), nil, "redis-server", "--bind", "127.0.0.1", "--port", port, "--dir", dir,
-		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction")
+	p, err := start(ctx, os.Environ(), nil, os.Stderr, "redis-server", append([]string{"--bind", "127.0.0.1", "--port", port, "--dir", dir,
+		"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0"}, options...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +41,22 @@ func startRedis(ctx context.Context, dir string) (*redisServer, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// startReplica runs a replica of the server, and waits until it is in step.
+func (s *redisServer) startReplica(ctx context.Context, dir string) (*redisServer, error) {
+	replica, err := startRedis(ctx, dir, "--replicaof", strings.Replace(s.addr, ":", " ", 1))
+	if err != nil {
+		return nil, err
+	}
+	if err := replica.until(ctx, "in step", func() bool {
+		info, err := s.client.Info(ctx, "replication").Result()
+		return err == nil && strings.Contains(info, "state=online")
+	}); err != nil {
+		replica.stop()
+		return nil, err
+	}
+	return replica, nil
 }
 
 func (s *redisServer) stop() {

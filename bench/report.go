@@ -15,13 +15,19 @@ import (
 
 // report is the result of a run.
 type report struct {
-	plan        plan
-	machine     string
-	bare, relay []result
+	plan     plan
+	machine  string
+	compared []compared
+	names    [2]string // of the reference and the relay; by default those of the servers
+	marks    marks     // of the page; by default those of the comparison
+	note     string    // a further sentence
 }
 
-// write prints the table, and writes it to the files that the plan names.
+// write prints the tables, and writes the files that the plan names.
 func (r report) write(out io.Writer) error {
+	if r.names[0] == "" {
+		r.names, r.marks = [2]string{bareName, relayName}, benchMarks
+	}
 	if err := r.text(out); err != nil {
 		return err
 	}
@@ -30,62 +36,151 @@ func (r report) write(out io.Writer) error {
 			return err
 		}
 	}
+	if r.plan.scaling != "" {
+		in, err := r.inputs()
+		if err != nil {
+			return err
+		}
+		if err := scalingMarks.spliceFile(r.plan.scaling, in.markdown()); err != nil {
+			return err
+		}
+	}
 	if r.plan.markdown == "" {
 		return nil
 	}
-	return spliceFile(r.plan.markdown, r.markdown())
+	return r.marks.spliceFile(r.plan.markdown, r.markdown())
 }
 
-func (r report) lines() []line {
-	lines := make([]line, len(figures))
-	for i, f := range figures {
-		lines[i] = f.line(r.bare, r.relay)
+// table is text in rows and columns.
+type table struct {
+	head  []string
+	left  int // columns that are aligned to the left
+	right int // the columns after the left ones that are aligned to the right
+	rows  [][]string
+}
+
+// aims returns the figures that have an aim.
+func (r report) aims() table {
+	t := table{head: []string{"", r.names[0], r.names[1], "ratio", "aim", "record", ""}, left: 1, right: 3}
+	for _, l := range lines(r.compared) {
+		reference := ""
+		if !l.alone {
+			reference = l.show(l.reference)
+		}
+		t.rows = append(t.rows, []string{l.what, reference, l.show(l.relay), l.ratio(), l.aimText(), l.recordText(), l.verdict()})
 	}
-	return lines
+	return t
 }
 
-// cells returns a line as the columns of the table.
-func (l line) cells() []string {
-	return []string{l.name, l.show(l.bare), l.show(l.relay), fmt.Sprintf("%.2f", l.ratio()), l.aim(), l.verdict()}
+// loads returns what was measured of every scenario, each side in a row.
+func (r report) loads() table {
+	t := table{
+		head: []string{"", "", "a second", "p50, ms", "p99, ms", "CPU µs: server", "Redis", "all", "peak MiB"},
+		left: 2, right: 7,
+	}
+	for _, c := range r.compared {
+		for i, rounds := range [][]result{c.reference, c.relay} {
+			if len(rounds) == 0 || rounds[0].requests == 0 {
+				continue
+			}
+			row := []string{c.name, r.names[i]}
+			for _, column := range []struct {
+				of   func(result) float64
+				show func(float64) string
+			}{
+				{result.perSecond, whole}, {p50, oneDigit}, {p99, oneDigit},
+				{serverCPU, whole}, {redisCPU, whole}, {allCPU, whole}, {memory, whole},
+			} {
+				row = append(row, column.show(median(rounds, column.of)))
+			}
+			t.rows = append(t.rows, row)
+		}
+	}
+	return t
 }
 
-var header = []string{"", bareName, relayName, "ratio", "aim", ""}
-
-// text prints the table for people.
-func (r report) text(out io.Writer) error {
-	fmt.Fprintf(out, "\n%s\n%s\n\n", r.conditions(), r.machine)
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, strings.Join(header, "\t"))
-	for _, l := range r.lines() {
-		fmt.Fprintln(w, strings.Join(l.cells(), "\t"))
+// text prints the table with its columns aligned.
+func (t table) text(out io.Writer) error {
+	var aligned strings.Builder
+	w := tabwriter.NewWriter(&aligned, 0, 0, 3, ' ', 0)
+	for _, row := range append([][]string{t.head}, t.rows...) {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for row := range strings.Lines(table.String()) {
+	for row := range strings.Lines(aligned.String()) {
 		fmt.Fprintln(out, strings.TrimRight(row, " \n"))
 	}
-	_, err := fmt.Fprintf(out, "\nanswers of the relay by status: %s\n", r.statuses())
+	return nil
+}
+
+// markdown returns the table for a page.
+func (t table) markdown() string {
+	var b strings.Builder
+	row := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
+	row(t.head)
+	rules := make([]string, len(t.head))
+	for i := range rules {
+		rules[i] = "---"
+		if i >= t.left && i < t.left+t.right {
+			rules[i] = "--:"
+		}
+	}
+	row(rules)
+	for _, cells := range t.rows {
+		row(cells)
+	}
+	return b.String()
+}
+
+// text prints the report for people.
+func (r report) text(out io.Writer) error {
+	for _, t := range []table{r.aims(), r.loads()} {
+		fmt.Fprintln(out)
+		if err := t.text(out); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(out, "\n%s\n", r.conditions())
 	return err
 }
 
-// conditions describes in a sentence how the figures were measured.
+// markdown returns the report for a page.
+func (r report) markdown() string {
+	return r.aims().markdown() + "\n" + r.loads().markdown() + "\n" + r.conditions() + "\n"
+}
+
+// conditions describes in sentences how the figures were measured.
 func (r report) conditions() string {
 	rounds := "rounds"
 	if r.plan.rounds == 1 {
 		rounds = "round"
 	}
-	return fmt.Sprintf("Medians of %d %s each, taken in turn; in each %s callbacks, %d clients, payloads of %d bytes, task tokens of %d.",
-		r.plan.rounds, rounds, whole(float64(r.plan.callbacks)), r.plan.clients, payloadBytes, taskTokenBytes)
+	text := fmt.Sprintf("Medians of %d %s, taken in turn. Payloads of %d bytes, task tokens of %d. %s", r.plan.rounds, rounds, payloadBytes, taskTokenBytes, r.machine)
+	if r.plan.scale != 1 {
+		text += fmt.Sprintf(" A trial with %v times the usual number of requests.", r.plan.scale)
+	}
+	if r.note != "" {
+		text += " " + r.note
+	}
+	if statuses := r.statuses(); statuses != "" {
+		text += " Answers of the relay by status: " + statuses + "."
+	}
+	return text
 }
 
-// statuses adds up the statuses of the relay's responses over all rounds.
+// statuses adds up the responses to the relay's answers over all scenarios and rounds,
+// without those of the backlog, which are meant to be accepted only.
 func (r report) statuses() string {
 	sum := map[string]int{}
-	for _, round := range r.relay {
-		for status, n := range round.statuses {
-			sum[status] += n
+	for _, c := range r.compared {
+		for _, round := range c.relay {
+			for _, status := range []string{"delivered", "accepted"} {
+				if n := round.statuses[status]; n > 0 && !c.alone {
+					sum[status] += n
+				}
+			}
 		}
 	}
 	var parts []string

@@ -15,6 +15,8 @@ import (
 const (
 	sizesAmong = 20_000
 	sizesOf    = 1_000 // callbacks of each kind
+
+	sizesClients = 64
 )
 
 // Optional members of a registration.
@@ -61,7 +63,7 @@ func (p plan) measureSizes(ctx context.Context, relay string, out, progress io.W
 	if p.markdown == "" {
 		return nil
 	}
-	return spliceFile(p.markdown, text)
+	return benchMarks.spliceFile(p.markdown, text)
 }
 
 func sizesTable(sizes []size, machine string) string {
@@ -149,7 +151,7 @@ func (p plan) withRelay(ctx context.Context, start func(context.Context, surroun
 		return err
 	}
 	defer sub.process.stop()
-	load := newGenerator(p.clients, sub)
+	load := newGenerator(sizesClients, sub)
 	defer load.close()
 	if _, err := load.registerAll(ctx, makeTasks("others", sizesAmong, payloadBytes)); err != nil {
 		return err

@@ -1,14 +1,35 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"net/http"
+	"errors"
+	"fmt"
+	"io"
 	"os"
+	"os/exec"
 )
+
+// surroundings are the services on which a server under test depends.
+type surroundings struct {
+	redis   *redisServer
+	standIn string // URL
+	dir     string // for files
+}
+
+// subject is a running server under test.
+type subject struct {
+	process  *process
+	register string // URL for registrations
+	events   string // URL for events
+	missing  string // URL at which there is nothing; "" if links are forged
+	apiKey   string // "" for none
+}
 
 // The names of the two servers in the report.
 const (
@@ -35,13 +56,12 @@ func startBare(ctx context.Context, around surroundings) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &subject{process: p, register: url + barePath, events: url + eventPath}, nil
+	return &subject{process: p, register: url + barePath, events: url + eventPath, missing: url + missingPath}, nil
 }
 
 // startRelay returns a function that runs the relay's binary. Its settings are the
-// defaults, with two exceptions: no limit on calls to Step Functions, and a log of
-// warnings only, since the bare handler has no log. Further settings override
-// these.
+// defaults, with one exception: no limit on calls to Step Functions, since the bare
+// handler has none. Further settings override these.
 func startRelay(binary string, settings ...string) func(context.Context, surroundings) (*subject, error) {
 	return func(ctx context.Context, around surroundings) (*subject, error) {
 		public, err := freeAddress()
@@ -64,19 +84,12 @@ func startRelay(binary string, settings ...string) func(context.Context, surroun
 			"RELAY_KEYS=bench:"+base64.StdEncoding.EncodeToString(masterKey),
 			"RELAY_API_KEYS=bench:"+hex.EncodeToString(hash[:]),
 			"RELAY_STEP_FUNCTIONS_RATE=0",
-			"RELAY_LOG_LEVEL=warn",
 		)
 		hook, err := writeHook(around.dir)
 		if err != nil {
 			return nil, err
 		}
-		env = append(append(env, hook...), settings...)
-		migrate, err := start(ctx, env, nil, binary, "migrate", "up")
-		if err != nil {
-			return nil, err
-		}
-		<-migrate.gone // the readiness check notices if it failed
-		p, err := start(ctx, env, nil, binary, "serve")
+		p, err := serveRelay(ctx, binary, append(append(env, hook...), settings...))
 		if err != nil {
 			return nil, err
 		}
@@ -93,15 +106,47 @@ func startRelay(binary string, settings ...string) func(context.Context, surroun
 	}
 }
 
+// serveRelay sets up the keyspace and runs the relay. As under a container runtime,
+// its log goes into a pipe that another process reads: this one, which shows errors and
+// drops the rest.
+func serveRelay(ctx context.Context, binary string, env []string) (*process, error) {
+	migrate := exec.CommandContext(ctx, binary, "migrate", "up")
+	migrate.Env = env
+	if output, err := migrate.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("migrate: %w\n%s", err, output)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p, err := start(ctx, env, nil, write, binary, "serve")
+	write.Close() // the process has its own
+	if err != nil {
+		read.Close()
+		return nil, err
+	}
+	go func() {
+		defer read.Close()
+		showErrors(read, os.Stderr)
+	}()
+	return p, nil
+}
+
+// showErrors reads a log to its end, and copies the lines of level error. Warnings are
+// normal here: a scenario lets Step Functions fail.
+func showErrors(log io.Reader, to io.Writer) {
+	lines := bufio.NewReaderSize(log, 64<<10)
+	for {
+		line, err := lines.ReadSlice('\n')
+		if bytes.Contains(line, []byte(`"level":"ERROR"`)) {
+			_, _ = to.Write(line) // there is nobody to tell
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+	}
+}
+
 func answersOK(ctx context.Context, url string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false
-	}
-	response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	return get(ctx, url, func(io.Reader) error { return nil }) == nil
 }

@@ -18,12 +18,11 @@ func CheckJSON(text []byte) error {
 	if at := invalidUTF8(text); at >= 0 {
 		return &InvalidError{Offset: at, Problem: notUTF8}
 	}
-	// Check the depth first, since the decoder below allows far more.
+	if valid(text) {
+		return nil
+	}
 	if at := tooDeep(text); at >= 0 {
 		return &InvalidError{Offset: at, Problem: fmt.Sprintf("nested deeper than %d levels", MaxDepth)}
-	}
-	if json.Valid(text) {
-		return nil
 	}
 	var raw json.RawMessage
 	err := json.Unmarshal(text, &raw)
@@ -53,45 +52,18 @@ func invalidUTF8(text []byte) int {
 // tooDeep returns the offset of the bracket that opens one level too many, or -1. It is
 // exact for valid JSON; for other text it may return -1.
 func tooDeep(text []byte) int {
-	depth, inString, escaped := 0, false, false
-	for at, b := range text {
-		switch {
-		case escaped:
-			escaped = false
-		case inString:
-			escaped = b == '\\'
-			inString = b != '"'
-		case b == '"':
-			inString = true
-		case b == '[' || b == '{':
+	depth, c := 0, NewCursor(text)
+	for token := c.Token(); token != nil; token = c.Token() {
+		switch token[0] {
+		case '{', '[':
 			if depth++; depth > MaxDepth {
-				return at
+				return c.Offset() - 1
 			}
-		case b == ']' || b == '}':
+		case '}', ']':
 			depth--
 		}
 	}
 	return -1
-}
-
-// EachMember calls each for every member of a JSON object, in order. The opening brace
-// must already have been read. again says that the object has had the same name before.
-// each must read the value, or end the walk with an error.
-func EachMember(d *json.Decoder, each func(name string, again bool) error) error {
-	seen := map[string]bool{}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := key.(string)
-		if err := each(name, seen[name]); err != nil {
-			return err
-		}
-		seen[name] = true
-	}
-	_, err := d.Token() // the closing brace
-	return err
 }
 
 // quotedLen returns the length of a JSON string without making it.

@@ -63,6 +63,9 @@ var blanksAroundSlash = regexp.MustCompile(`\s*/\s*`)
 // after a blank, where a semicolon is probably missing.
 func cleanType(mediaType string) string {
 	mediaType = strings.ToLower(strings.Trim(mediaType, " \t\"'"))
+	if !strings.ContainsAny(mediaType, " \t\r\n\f") {
+		return mediaType
+	}
 	first, _, _ := strings.Cut(blanksAroundSlash.ReplaceAllString(mediaType, "/"), " ")
 	return first
 }
@@ -73,6 +76,9 @@ func (k Kind) MediaType() string { return k.mediaType }
 // parameters reads the parameters after a media type: names in lower case, and values
 // without quotes. If a name is repeated, the first one counts.
 func parameters(text string) map[string]string {
+	if text == "" {
+		return nil
+	}
 	params := map[string]string{}
 	for text != "" {
 		end := strings.IndexAny(text, `;"`)
@@ -125,7 +131,7 @@ func (k Kind) family() family {
 	switch {
 	case k.mediaType == "":
 		return textual
-	case jsonSubtype.MatchString(subtype):
+	case subtype == "json" || jsonSubtype.MatchString(subtype):
 		return jsonText
 	case subtype == "xml" || strings.HasSuffix(subtype, "+xml"):
 		return xmlText

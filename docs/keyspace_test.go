@@ -73,6 +73,7 @@ func scripts(t *testing.T) map[string]script {
 		all[strings.TrimSuffix(filepath.Base(file), ".lua")] = s
 	})
 	delete(all, "prelude") // no scripts, but what stands in front of them
+	delete(all, "refusal")
 	delete(all, "matching")
 	return all
 }

@@ -46,7 +46,7 @@ var breaks = []struct {
 	},
 	{
 		name: "the script that records an answer does not check the deadline",
-		edits: []edit{{"store/scripts/prelude.lua",
+		edits: []edit{{"store/scripts/refusal.lua",
 			"overdue = at >= tonumber(ends)", "overdue = false"}},
 		scenario: "TestFaults/standalone", objects: "after the deadline and acknowledged",
 	},
@@ -92,7 +92,7 @@ var breaks = []struct {
 	},
 	{
 		name: "every sender is refused",
-		edits: []edit{{"store/scripts/prelude.lua",
+		edits: []edit{{"store/scripts/refusal.lua",
 			"overdue = at >= tonumber(ends)", "overdue = true"}},
 		scenario: "TestFaults/standalone", objects: "no sender was served",
 	},
@@ -131,6 +131,15 @@ var breaks = []struct {
 		edits: []edit{{"relay/give.go",
 			"return Fate{UsePassed, was != nil || isOver(err)}, nil", "return Fate{UseSpent, was != nil || isOver(err)}, nil"}},
 		scenario: "TestPairs", objects: objection + lost,
+	},
+	{
+		name: "a batch's results handed to the wrong callers",
+		edits: []edit{{"store/batch.go",
+			"\t\tfor _, c := range batch {\n\t\t\tc.done.finish()",
+			"\t\tfor i := 0; i+1 < len(batch); i += 2 {\n" +
+				"\t\t\tbatch[i].got, batch[i+1].got = batch[i+1].got, batch[i].got\n\t\t}\n" +
+				"\t\tfor _, c := range batch {\n\t\t\tc.done.finish()"}},
+		scenario: "TestFaults/standalone", objects: objection + lost,
 	},
 }
 

@@ -28,10 +28,14 @@ type history struct {
 	events  []event
 	noticed []string // what a client itself found to be wrong
 
-	calls   []sent
-	effects []standin.Effect
-	final   string // the callback's state in the end
+	calls     []sent
+	effects   []standin.Effect
+	final     string // the callback's state in the end
+	failovers []span // in which Redis may have lost writes that did not wait for copies
 }
+
+// span is the time of a fault.
+type span struct{ began, ended time.Time }
 
 // What a client of the relay can do.
 const (

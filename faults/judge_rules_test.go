@@ -33,6 +33,7 @@ func TestJudge(t *testing.T) {
 	expiry := standin.Effect{Action: standin.SendTaskFailure, Error: expiredError, At: after}
 	early := expiry
 	early.At = before
+	sentTwice := []sent{{at: before, outcome: "A"}, {at: after, outcome: "A"}}
 	sentA, sentB := sent{action: "SendTaskSuccess", outcome: "A"}, sent{action: "SendTaskSuccess", outcome: "B"}
 
 	for _, test := range []struct {
@@ -51,6 +52,12 @@ func TestJudge(t *testing.T) {
 		{name: "expired in silence", events: []event{post(0, 410, "expired")}, final: api.StateExpired, change: ignoring},
 		{name: "cancelled", events: []event{cancel, post(0, 410, "cancelled")}, final: api.StateCancelled, change: aboutTheDeadline},
 		{name: "refused", events: []event{post(0, 410, "task-closed")}, final: api.StateRefused, change: aboutTheDeadline},
+		{name: "a failover lost the record of a claim", effects: []standin.Effect{{Action: standin.SendTaskSuccess, Output: []byte("A"), At: after}}, final: api.StateRefused, change: func(h *history) {
+			h.calls, h.failovers = slices.Concat(sentTwice, sentTwice[1:]), []span{{deadline, deadline}}
+		}},
+		{name: "a failover lost the record of an expiry", effects: []standin.Effect{expiry}, final: api.StateRefused, change: func(h *history) {
+			h.calls, h.failovers = sentTwice, []span{{deadline, deadline}}
+		}},
 		{name: "registered, heard the second time", events: []event{{what: didRegister, told: reply{status: 200}}}, final: api.StatePending},
 
 		{name: "its event came", events: []event{post(1, 200, "kept"), post(0, 200, "matched"), post(0, 200, "duplicate")}, effects: []standin.Effect{success("A")}, final: api.StateDelivered, change: awaiting},
@@ -79,6 +86,18 @@ func TestJudge(t *testing.T) {
 		{name: "an error of ours", events: []event{post(0, 500, "internal")}, final: api.StatePending, want: "answered 500"},
 		{name: "delivered without an effect", final: api.StateDelivered, want: "state delivered"},
 		{name: "refused with an effect", effects: []standin.Effect{success("A")}, final: api.StateRefused, want: "state refused"},
+		{name: "refused with an effect of the first attempt, about a failover", effects: []standin.Effect{success("A")}, final: api.StateRefused, change: func(h *history) {
+			h.calls, h.failovers = sentTwice, []span{{deadline, deadline}}
+		}, want: "state refused"},
+		{name: "refused with an effect, in one attempt about a failover", effects: []standin.Effect{success("A")}, final: api.StateRefused, change: func(h *history) {
+			h.calls, h.failovers = sentTwice[:1], []span{{before, after}}
+		}, want: "state refused"},
+		{name: "refused with an effect, after an earlier failover", effects: []standin.Effect{expiry}, final: api.StateRefused, change: func(h *history) {
+			h.calls, h.failovers = sentTwice, []span{{before.Add(-time.Second), before.Add(-time.Millisecond)}}
+		}, want: "state refused"},
+		{name: "pending with an effect, after a failover", effects: []standin.Effect{expiry}, final: api.StatePending, change: func(h *history) {
+			h.calls, h.failovers = sentTwice, []span{{before, after}}
+		}, want: "state pending"},
 		{name: "left behind", events: []event{unheard}, final: api.StateAnswered, want: "still answered"},
 		{name: "gone", final: stateMissing, want: "the callback is gone"},
 		{name: "expired silently, against the registration", final: api.StateExpired, want: "should have got the expiry"},

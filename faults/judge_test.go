@@ -3,6 +3,7 @@ package faults
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"callback-relay/api"
@@ -219,13 +220,31 @@ func finalState(j *judgement) {
 	case stateMissing:
 		j.object(lost, "the callback is gone")
 	default:
-		if len(j.effects) > 0 {
+		if len(j.effects) > 0 && !(j.final == api.StateRefused && j.attemptForgotten()) {
 			j.object(wrong, "state %s, and there is an effect", j.final)
 		}
 		if j.final == api.StateExpired && j.callback.OnExpiry != api.OnExpiryIgnore {
 			j.object(wrong, "state expired, and the task should have got the expiry")
 		}
 	}
+}
+
+// attemptForgotten reports whether a failover may have lost the record of the attempt that
+// took effect, because claims do not wait for copies (decision 15). The next attempt then
+// finds the task closed, and the delivery counts as refused. The first attempt for a post is
+// recorded with the answer, which does wait, so it is never forgotten.
+func (j *judgement) attemptForgotten() bool {
+	if len(j.calls) < 2 || len(j.effects) == 0 {
+		return false
+	}
+	effect := j.effects[0]
+	if effect.Action == standin.SendTaskSuccess && effect.At.Before(j.calls[1].at) {
+		return false
+	}
+	first, last := j.calls[0].at, j.calls[len(j.calls)-1].at
+	return slices.ContainsFunc(j.failovers, func(f span) bool {
+		return !f.ended.Before(first) && !f.began.After(last)
+	})
 }
 
 // nobodyGaveUp: when the faults have ended, everybody gets a response.

@@ -81,6 +81,7 @@ func (s *scenario) pairFaults(p *redistest.Pair) []fault {
 	ready := func() { eventually(s, "the pair is complete", p.Ready) }
 	return []fault{
 		{"redis: primary killed, failover", 3, func(_ context.Context, _ *rand.Rand) {
+			defer s.failingOver()()
 			primary, _ := p.Current()
 			primary.Kill()
 			p.AwaitFailover(primary)
@@ -88,6 +89,7 @@ func (s *scenario) pairFaults(p *redistest.Pair) []fault {
 			ready()
 		}},
 		{"redis: SENTINEL FAILOVER", 2, func(_ context.Context, _ *rand.Rand) {
+			defer s.failingOver()()
 			p.Failover()
 			ready()
 		}},
@@ -107,6 +109,16 @@ func (s *scenario) pairFaults(p *redistest.Pair) []fault {
 			primary, _ := p.Current()
 			s.forgetScripts(ctx, primary)
 		}},
+	}
+}
+
+// failingOver notes that a failover begins, and returns what notes its end.
+func (s *scenario) failingOver() (ended func()) {
+	began := time.Now()
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.failovers = append(s.failovers, span{began, time.Now()})
 	}
 }
 

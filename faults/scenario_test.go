@@ -22,8 +22,9 @@ type scenario struct {
 	seed uint64
 	load *load
 
-	mu    sync.Mutex
-	tally map[string]int // faults injected, by name
+	mu        sync.Mutex
+	tally     map[string]int // faults injected, by name
+	failovers []span
 }
 
 // fault is one temporary fault. When inject returns, the test has ended the fault.
@@ -124,6 +125,7 @@ func (s *scenario) gather() {
 	}
 	for _, h := range s.load.histories {
 		h.effects, h.calls = effects[h.taskToken], s.calls.of(h.taskToken)
+		h.failovers = s.failovers
 	}
 }
 

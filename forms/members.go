@@ -1,7 +1,6 @@
 package forms
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -9,31 +8,31 @@ import (
 	"callback-relay/schemas"
 )
 
-// checkMembers returns an error for valid JSON with a name that is given twice in one
-// object, where the last one would count, or with a number that takes too long to
-// calculate with.
-func checkMembers(d *json.Decoder) error {
-	token, err := d.Token()
-	if n, ok := token.(json.Number); ok && !schemas.IsShortNumber(n.String()) {
-		return &Mistake{"", fmt.Sprintf("has a number of more than %d characters or with an exponent of more than 3 digits", schemas.MaxNumberChars)}
-	}
-	switch token {
-	case json.Delim('{'):
-		return bodies.EachMember(d, func(_ string, again bool) error {
-			if again {
+// checkMembers reads a value, and returns an error for a name that is given twice in one
+// object, where the last one would count, or for a number that takes too long to calculate
+// with.
+func checkMembers(c *bodies.Cursor) error {
+	switch first := c.Next(); first {
+	case '{':
+		seen := map[string]bool{}
+		return c.Members(func(quoted []byte) error {
+			name := bodies.Unquote(quoted)
+			if seen[name] {
 				return &Mistake{"", "has an object in which a name is given more than once"}
 			}
-			return checkMembers(d)
+			seen[name] = true
+			return checkMembers(c)
 		})
-	case json.Delim('['):
-		for d.More() {
-			if err := checkMembers(d); err != nil {
-				return err
-			}
+	case '[':
+		return c.Elements(func(int) error { return checkMembers(c) })
+	case '"', 't', 'f', 'n':
+		c.Token()
+	default:
+		if !schemas.IsShortNumber(string(c.Token())) {
+			return &Mistake{"", fmt.Sprintf("has a number of more than %d characters or with an exponent of more than 3 digits", schemas.MaxNumberChars)}
 		}
-		_, err = d.Token() // the closing bracket
 	}
-	return err
+	return nil
 }
 
 // members are the members of a JSON object, in order.
@@ -44,22 +43,17 @@ type member struct {
 	value json.RawMessage
 }
 
-// membersOf returns the members of a JSON object, and false for anything else.
+// membersOf returns the members of a JSON object, and false for other valid JSON.
 func membersOf(text []byte) (members, bool) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if token, err := d.Token(); err != nil || token != json.Delim('{') {
+	c := bodies.NewCursor(text)
+	if c.Next() != '{' {
 		return nil, false
 	}
 	all := members{}
-	err := bodies.EachMember(d, func(name string, _ bool) error {
-		var value json.RawMessage
-		err := d.Decode(&value)
-		all = append(all, member{name, value})
-		return err
+	_ = c.Members(func(quoted []byte) error { // which has no error of its own
+		all = append(all, member{bodies.Unquote(quoted), c.Value()})
+		return nil
 	})
-	if err != nil {
-		return nil, false
-	}
 	return all, true
 }
 

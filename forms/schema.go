@@ -1,7 +1,6 @@
 package forms
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,13 +27,15 @@ func parseFields(schema []byte) ([]Field, []Mistake) {
 	if len(schema) > MaxSchemaBytes {
 		return nil, []Mistake{{"", fmt.Sprintf("has %d bytes, but at most %d are allowed", len(schema), MaxSchemaBytes)}}
 	}
-	top, isObject := membersOf(schema)
-	if bodies.CheckJSON(schema) != nil || !isObject {
-		return nil, []Mistake{{"", `must be a JSON Schema: an object with "type": "object" and properties`}}
+	noSchema := []Mistake{{"", `must be a JSON Schema: an object with "type": "object" and properties`}}
+	if bodies.CheckJSON(schema) != nil {
+		return nil, noSchema
 	}
-	d := json.NewDecoder(bytes.NewReader(schema))
-	d.UseNumber()
-	if wrong := (*Mistake)(nil); errors.As(checkMembers(d), &wrong) {
+	top, isObject := membersOf(schema)
+	if !isObject {
+		return nil, noSchema
+	}
+	if wrong := (*Mistake)(nil); errors.As(checkMembers(bodies.NewCursor(schema)), &wrong) {
 		return nil, []Mistake{*wrong}
 	}
 	p := &fieldParser{}

@@ -22,6 +22,7 @@ const (
 	callbackAttr  = "callback"
 	senderAttr    = "sender" // of a hook
 	callerAttr    = "caller" // the name of the API key
+	answerAttr    = "answer" // what became of a post to a link
 	requestIDAttr = "request-id"
 )
 
@@ -107,11 +108,14 @@ func (a *app) done(c echo.Context, id string, took time.Duration) {
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
 	}
+	if !a.logger.Enabled(c.Request().Context(), level) {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("listener", a.listener), slog.String("method", method), slog.String("route", route),
 		slog.Int("status", status), slog.Float64("took_ms", float64(took)/float64(time.Millisecond)),
 	}
-	for _, name := range []string{callerAttr, callbackAttr, senderAttr} {
+	for _, name := range []string{callerAttr, callbackAttr, senderAttr, answerAttr} {
 		if value, ok := c.Get(name).(string); ok {
 			attrs = append(attrs, slog.String(name, value))
 		}

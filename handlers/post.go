@@ -84,7 +84,7 @@ func (h *public) readPost(c echo.Context, link relay.LinkRef, held *share) ([]by
 // received answers a post: with the reply that its sender expects, or with the
 // relay's own.
 func (h *public) received(c echo.Context, link relay.LinkRef, r relay.Receipt) error {
-	h.metrics.Answered(resultOfPost(r), "")
+	h.endedAs(c, resultOfPost(r), "")
 	if r.Handshake {
 		h.logger.LogAttrs(c.Request().Context(), slog.LevelInfo, "handshake answered",
 			slog.String("callback", string(link.ID)), slog.String("sender", r.Reply.Sender))

@@ -112,7 +112,7 @@ func (h *private) inspect(c echo.Context) error {
 	if err != nil {
 		return ofCallback(err)
 	}
-	return c.JSON(http.StatusOK, h.renderWithAwaits(cb, h.relay.Awaits(ctx, cb)))
+	return c.JSON(http.StatusOK, h.renderWithAwaits(cb, nil, h.relay.Awaits(ctx, cb)))
 }
 
 // history shows what was not the straight way to the outcome of one callback.
@@ -206,7 +206,7 @@ func (h *private) one(c echo.Context, do func(context.Context, relay.CallbackID)
 	if err != nil {
 		return ofCallback(err)
 	}
-	return c.JSON(http.StatusOK, h.render(cb))
+	return c.JSON(http.StatusOK, h.render(cb, nil))
 }
 
 // ofCallback makes two errors more specific: an unknown id is not the same as an
@@ -240,7 +240,7 @@ func (h *private) list(c echo.Context) error {
 		body.ExaminedTo = &page.ExaminedTo
 	}
 	for i, cb := range page.Callbacks {
-		body.Callbacks[i] = h.render(cb)
+		body.Callbacks[i] = h.render(cb, nil)
 	}
 	return c.JSON(http.StatusOK, body)
 }

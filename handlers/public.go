@@ -105,10 +105,18 @@ func (h *public) onLink(kinds []relay.LinkKind, serve linkHandler) echo.HandlerF
 		noteCallback(c, link.ID)
 		err = h.links.bound(link, func() error { return serve(c, link) })
 		if err != nil && c.Request().Method == http.MethodPost {
-			h.metrics.Answered(resultOf(err))
+			result, reason := resultOf(err)
+			h.endedAs(c, result, reason)
 		}
 		return err
 	}
+}
+
+// endedAs counts a post to a link, and notes for the log what became of it: the reason if
+// there is one, and otherwise the result.
+func (h *public) endedAs(c echo.Context, result, reason string) {
+	h.metrics.Answered(result, reason)
+	c.Set(answerAttr, cmp.Or(reason, result))
 }
 
 // robots asks search engines to stay away.

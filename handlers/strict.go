@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"callback-relay/api"
@@ -63,7 +65,7 @@ func decodeStrictly(body []byte, into any) error {
 	if err := bodies.CheckJSON(body); err != nil {
 		return err
 	}
-	if err := (checker{json.NewDecoder(bytes.NewReader(body)), body}).value(reflect.TypeOf(into), "body"); err != nil {
+	if err := (checker{bodies.NewCursor(body)}).value(reflect.TypeOf(into), "body"); err != nil {
 		return err
 	}
 	err := json.Unmarshal(body, into)
@@ -83,116 +85,81 @@ func decodeStrictly(body []byte, into any) error {
 // change: names that match a field only in another case; names given twice, where
 // the last would count; and half of a surrogate pair in a string, which would become
 // U+FFFD.
-type checker struct {
-	*json.Decoder
-	text []byte
-}
+type checker struct{ *bodies.Cursor }
 
 // value reads one value that will be decoded into a t.
-func (d checker) value(t reflect.Type, field string) error {
-	if t == reflect.TypeFor[json.RawMessage]() {
-		return d.raw(field)
-	}
-	token, err := d.token(field)
-	if err != nil {
-		return err
-	}
-	if !fits(token, t) {
+func (c checker) value(t reflect.Type, field string) error {
+	first := c.Next()
+	if t != reflect.TypeFor[json.RawMessage]() && !fits(first, t) {
 		return &relay.InvalidFieldError{Field: field, Problem: "must be " + shape(field, t)}
 	}
-	switch token {
-	case json.Delim('{'):
-		return d.object(t, field)
-	case json.Delim('['):
+	switch {
+	case t == reflect.TypeFor[json.RawMessage]():
+		return c.raw(field)
+	case first == '{':
+		return c.object(t, field)
+	case first == '[':
 		var element reflect.Type
 		if t != nil && t.Kind() == reflect.Slice {
 			element = t.Elem()
 		}
-		for i := 0; d.More(); i++ {
-			if err := d.value(element, fmt.Sprintf("%s[%d]", field, i)); err != nil {
-				return err
-			}
-		}
-		_, _ = d.Token() // the bracket that closes it
+		return c.Elements(func(i int) error { return c.value(element, fmt.Sprintf("%s[%d]", field, i)) })
+	case halfCharacter(c.Token()):
+		return halved(field)
 	}
 	return nil
 }
 
-// fits tells whether a value that begins with the token can be decoded into a t. Numbers
-// and texts with a form of their own are left to the decoder.
-func fits(token json.Token, t reflect.Type) bool {
-	if t == nil || token == nil || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+// fits tells whether a value with this first byte can be decoded into a t. Numbers and
+// texts with a form of their own are left to the decoder.
+func fits(first byte, t reflect.Type) bool {
+	if t == nil || first == 'n' || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		return true
-	}
-	var isText, isTruth, isNumber bool
-	switch token.(type) {
-	case string:
-		isText = true
-	case bool:
-		isTruth = true
-	case float64:
-		isNumber = true
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return fits(token, t.Elem())
+		return fits(first, t.Elem())
 	case reflect.Struct, reflect.Map:
-		return token == json.Delim('{')
+		return first == '{'
 	case reflect.Slice:
-		return token == json.Delim('[')
+		return first == '['
 	case reflect.String:
-		return isText
+		return first == '"'
 	case reflect.Bool:
-		return isTruth
+		return first == 't' || first == 'f'
 	case reflect.Int:
-		return isNumber
+		return first == '-' || first >= '0' && first <= '9'
 	}
 	return true
 }
 
 // object reads the members of an object that will be decoded into a t.
-func (d checker) object(t reflect.Type, field string) error {
-	begin := d.InputOffset()
-	return bodies.EachMember(d.Decoder, func(name string, again bool) error {
-		if halfCharacter(d.text[begin:d.InputOffset()]) {
+func (c checker) object(t reflect.Type, field string) error {
+	seen := map[string]bool{}
+	return c.Members(func(quoted []byte) error {
+		if halfCharacter(quoted) {
 			return halved(field)
 		}
+		name := bodies.Unquote(quoted)
 		of, at, err := member(t, field, name)
 		if err != nil {
 			return err
 		}
 		switch {
-		case again && at == field:
+		case seen[name] && at == field:
 			return &relay.InvalidFieldError{Field: at, Problem: "has a name that is given more than once"}
-		case again:
+		case seen[name]:
 			return &relay.InvalidFieldError{Field: at, Problem: "is given more than once"}
 		}
-		err = d.value(of, at)
-		begin = d.InputOffset()
-		return err
+		seen[name] = true
+		return c.value(of, at)
 	})
-}
-
-// token reads the next token.
-func (d checker) token(field string) (json.Token, error) {
-	before := d.InputOffset()
-	token, err := d.Token()
-	if err != nil {
-		return nil, &bodies.InvalidError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
-	}
-	if _, isText := token.(string); isText && halfCharacter(d.text[before:d.InputOffset()]) {
-		return nil, halved(field)
-	}
-	return token, nil
 }
 
 // raw reads a value that is passed on unchanged: an output, which is sent byte for
 // byte, or texts that are decoded later.
-func (d checker) raw(field string) error {
-	var raw json.RawMessage
-	if err := d.Decode(&raw); err != nil {
-		return &bodies.InvalidError{Offset: int(d.InputOffset()), Problem: "not one JSON value"}
-	}
+func (c checker) raw(field string) error {
+	raw := c.Value()
 	if (strings.HasPrefix(field, "approval.") || anyName(field) == "awaits.*.key") && halfCharacter(raw) {
 		return halved(field)
 	}
@@ -215,9 +182,11 @@ func halfCharacter(text []byte) bool {
 		return n, err == nil
 	}
 	for at := 0; at < len(text); at++ {
-		if text[at] != '\\' {
-			continue
+		next := bytes.IndexByte(text[at:], '\\')
+		if next < 0 {
+			return false
 		}
+		at += next
 		first, escaped := unit(at)
 		switch {
 		case !escaped:
@@ -256,10 +225,8 @@ func member(t reflect.Type, field, name string) (reflect.Type, string, error) {
 	case t.Kind() != reflect.Struct:
 		return nil, field, nil
 	}
-	for _, f := range reflect.VisibleFields(t) {
-		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag == name {
-			return f.Type, strings.TrimPrefix(field+"."+name, "body."), nil
-		}
+	if of, known := members(t)[name]; known {
+		return of, strings.TrimPrefix(field+"."+name, "body."), nil
 	}
 	at := strings.TrimPrefix(fmt.Sprintf("%s.%.64s", field, name), "body.")
 	return nil, "", &relay.InvalidFieldError{Field: at, Problem: unknown(t, name)}
@@ -273,21 +240,28 @@ var plainName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`)
 func unknown(t reflect.Type, name string) string {
 	link, await := reflect.TypeFor[api.LinkRequest](), reflect.TypeFor[api.AwaitRequest]()
 	switch {
-	case t == link && slices.Contains(members(await), name):
+	case t == link && members(await)[name] != nil:
 		return "belongs in awaits: a link has no " + name
-	case t == await && slices.Contains(members(link), name):
+	case t == await && members(link)[name] != nil:
 		return "belongs in links: an await has no " + name
 	}
-	return "is not a known field" + spelling.DidYouMean(name, members(t))
+	return "is not a known field" + spelling.DidYouMean(name, slices.Sorted(maps.Keys(members(t))))
 }
 
-// members returns the names of the members of an object that will be decoded into a t.
-func members(t reflect.Type) []string {
-	var names []string
+// known are the members of each struct, once they were asked for.
+var known sync.Map
+
+// members returns the members of an object that will be decoded into a t, with their types.
+func members(t reflect.Type) map[string]reflect.Type {
+	if of, found := known.Load(t); found {
+		return of.(map[string]reflect.Type)
+	}
+	of := map[string]reflect.Type{}
 	for _, f := range reflect.VisibleFields(t) {
 		if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag != "" {
-			names = append(names, tag)
+			of[tag] = f.Type
 		}
 	}
-	return names
+	known.Store(t, of)
+	return of
 }

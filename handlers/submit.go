@@ -54,7 +54,7 @@ func (h *public) submit(c echo.Context, link relay.LinkRef) error {
 	case p.State == relay.StateAnswered:
 		result = api.StatusAccepted
 	}
-	h.metrics.Answered(result, "")
+	h.endedAs(c, result, "")
 	return h.show(c, http.StatusOK, page)
 }
 

@@ -175,25 +175,27 @@ func readDetails(object json.RawMessage) ([]relay.Detail, error) {
 		return nil, nil
 	}
 	wrong := &relay.InvalidFieldError{Field: "approval.details", Problem: "must be an object of strings, each name once"}
-	d := json.NewDecoder(bytes.NewReader(object))
-	if start, _ := d.Token(); start != json.Delim('{') {
+	c := bodies.NewCursor(object)
+	if c.Next() != '{' {
 		return nil, wrong
 	}
 	var details []relay.Detail
-	err := bodies.EachMember(d, func(name string, again bool) error {
-		value, _ := d.Token()
-		text, isText := value.(string)
-		if !isText || again {
+	seen := map[string]bool{}
+	err := c.Members(func(quoted []byte) error {
+		name := bodies.Unquote(quoted)
+		if c.Next() != '"' || seen[name] {
 			return wrong
 		}
-		details = append(details, relay.Detail{Name: name, Value: text})
+		seen[name] = true
+		details = append(details, relay.Detail{Name: name, Value: bodies.Unquote(c.Token())})
 		return nil
 	})
 	return details, err
 }
 
-// render converts a callback to the wire format, with the URLs of its links.
-func (h *private) render(cb relay.Callback) api.Callback {
+// render converts a callback to the wire format, with the URLs of its links and, with an
+// approval, the codes that their pages ask for.
+func (h *private) render(cb relay.Callback, a *relay.Approval) api.Callback {
 	wire := api.Callback{
 		ID: string(cb.ID), State: string(cb.State),
 		CreatedAt: cb.CreatedAt, ExpiresAt: cb.ExpiresAt, OnExpiry: string(cb.OnExpiry),
@@ -201,7 +203,7 @@ func (h *private) render(cb relay.Callback) api.Callback {
 	}
 	for _, link := range cb.Links {
 		if link.Type != relay.LinkAwait {
-			wire.Links[link.Name] = h.renderLink(cb, link, nil)
+			wire.Links[link.Name] = h.renderLink(cb, link, a)
 			continue
 		}
 		if wire.Awaits == nil {
@@ -231,8 +233,8 @@ func (h *private) render(cb relay.Callback) api.Callback {
 }
 
 // renderWithAwaits is render, with the digests of what the callback waits for.
-func (h *private) renderWithAwaits(cb relay.Callback, awaits map[string]relay.Guard) api.Callback {
-	wire := h.render(cb)
+func (h *private) renderWithAwaits(cb relay.Callback, a *relay.Approval, awaits map[string]relay.Guard) api.Callback {
+	wire := h.render(cb, a)
 	for name, await := range awaits {
 		if shown, found := wire.Awaits[name]; found {
 			shown.Key = string(h.relay.AwaitDigest(await))
@@ -256,14 +258,13 @@ func (h *private) renderLink(cb relay.Callback, link relay.Link, a *relay.Approv
 // to send them separately from the links. Registering again returns them again, since
 // an answer may be lost.
 func (h *private) renderWithSecrets(cb relay.Callback, r relay.Registration) api.Callback {
-	wire := h.renderWithAwaits(cb, r.Awaits)
+	wire := h.renderWithAwaits(cb, r.Approval, r.Awaits)
 	for _, link := range cb.Links {
-		if link.Type == relay.LinkAwait { // it has no secret
-			continue
+		if secret := h.relay.SenderSecret(cb, link, r.Links[link.Name].Guard); secret != "" {
+			shown := wire.Links[link.Name]
+			shown.Secret = secret
+			wire.Links[link.Name] = shown
 		}
-		shown := h.renderLink(cb, link, r.Approval)
-		shown.Secret = h.relay.SenderSecret(cb, link, r.Links[link.Name].Guard)
-		wire.Links[link.Name] = shown
 	}
 	return wire
 }

@@ -4,17 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"callback-relay/relay"
 )
 
-// permitWait is how long a leased delivery waits for a permit of the rate
-// limit before it goes back into the queue.
-const permitWait = time.Second
+// beginWithin is how long a leased delivery waits, for memory and for a permit of
+// the rate limit together, before it goes back into the queue. A lease has room for
+// it beside the call and the settling.
+const beginWithin = time.Second
 
 // A result is recorded in Redis with retries. If all fail, the attempt stays
 // unclear, and the next attempt finds out.
@@ -31,9 +34,10 @@ const (
 
 // deliver makes one leased attempt and settles it. No other function sends an
 // outcome. It does not end with the request that started it: once the attempt is
-// recorded, its result must be too. permitted says that a permit of the rate
-// limit has been taken already.
-func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement) {
+// recorded, its result must be too. It gets a permit of the rate limit before
+// beginBy; if that is zero, it already has one. If somebody waits for the result, open is
+// true, and false once it is known who gets it: deliver closes it for a caller who is told.
+func (o *Outbox) deliver(d relay.Delivery, beginBy time.Time, open *atomic.Bool) (end relay.Settlement) {
 	// After a panic, the attempt stays recorded as unclear until its lease ends.
 	end = relay.Settlement{State: relay.StateAnswered}
 	defer o.recoverPanic("deliver " + string(d.ID))
@@ -42,46 +46,78 @@ func (o *Outbox) deliver(d relay.Delivery, permitted bool) (end relay.Settlement
 	taken := time.Now()
 	ctx, traced := o.tracer.Delivery(string(d.ID), d.Attempt, d.Trace)
 	defer func() { traced(string(end.State), end.Reason) }()
-	result, err := o.attempt(ctx, d, permitted)
-	log := o.logger.With("callback", string(d.ID), "attempt", d.Attempt, "state", string(result.State), "reason", result.Reason)
-	if err != nil {
-		log = log.With("error", err)
-	}
-	if !o.settle(d, result) {
-		log.WarnContext(ctx, "delivery not settled: lease lost or redis unavailable")
-		return end
-	}
-	end = result
+	result, err := o.attempt(ctx, d, beginBy)
+	settled := o.settle(d, result)
 	// The time up to the lease is by the clock of Redis, the time since then by
 	// our own: the two are never compared.
 	lag := d.LeasedAt.Sub(d.AnsweredAt) + time.Since(taken)
-	if end.State.Final() {
-		o.metrics.Settled(string(end.State), end.Reason, lag)
-		log = log.With("lag_ms", lag.Milliseconds())
+	if settled {
+		end = result
+		if end.State.Final() {
+			o.metrics.Settled(string(end.State), end.Reason, lag)
+		}
 	}
-	switch {
-	case end.State == relay.StateDelivered:
-		log.InfoContext(ctx, "delivered", "confirmed", end.Confirmed)
-	case end.State == relay.StateRefused:
-		log.WarnContext(ctx, "delivery refused")
-	case end.Reason == reasonBusy:
-		log.DebugContext(ctx, "delivery put back")
-	default:
-		log.WarnContext(ctx, "delivery will be tried again", "in", end.RetryIn.Round(time.Millisecond).String())
-	}
+	told := open != nil && open.CompareAndSwap(true, false)
+	o.logAttempt(ctx, d, attempted{result, err, settled, told, lag})
 	return end
+}
+
+// attempted is what came of an attempt.
+type attempted struct {
+	relay.Settlement
+
+	err     error         // of the call
+	settled bool          // it was recorded
+	told    bool          // the caller of Deliver gets it
+	lag     time.Duration // since the answer
+}
+
+// logAttempt logs what came of an attempt. It prepares nothing that the log's level
+// would drop, since most deliveries end here.
+func (o *Outbox) logAttempt(ctx context.Context, d relay.Delivery, end attempted) {
+	level := slog.LevelWarn
+	var text string
+	var further slog.Attr // the log leaves out an empty one
+	switch {
+	case !end.settled:
+		text = "delivery not settled: lease lost or redis unavailable"
+	case end.State == relay.StateDelivered && end.told && d.Attempt == 1:
+		level, text = slog.LevelDebug, "delivered"
+	case end.State == relay.StateDelivered:
+		level, text, further = slog.LevelInfo, "delivered", slog.Bool("confirmed", end.Confirmed)
+	case end.State == relay.StateRefused:
+		text = "delivery refused"
+	case end.Reason == reasonBusy:
+		level, text = slog.LevelDebug, "delivery put back"
+	default:
+		text, further = "delivery will be tried again", slog.String("in", end.RetryIn.Round(time.Millisecond).String())
+	}
+	if !o.logger.Enabled(ctx, level) {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("callback", string(d.ID)), slog.Int("attempt", d.Attempt),
+		slog.String("state", string(end.State)), slog.String("reason", end.Reason),
+	}
+	if end.err != nil {
+		attributes = append(attributes, slog.Any("error", end.err))
+	}
+	if end.settled && end.State.Final() {
+		attributes = append(attributes, slog.Int64("lag_ms", end.lag.Milliseconds()))
+	}
+	o.logger.LogAttrs(ctx, level, text, append(attributes, further)...)
 }
 
 // attempt sends the outcome and judges the result. The error tells an operator
 // more than the settlement's reason does.
-func (o *Outbox) attempt(ctx context.Context, d relay.Delivery, permitted bool) (relay.Settlement, error) {
+func (o *Outbox) attempt(ctx context.Context, d relay.Delivery, beginBy time.Time) (relay.Settlement, error) {
 	if d.Unreadable != nil {
 		o.metrics.Attempted(relay.SendNeedsOperator.String())
 		end := retry(relay.SendNeedsOperator, d, reasonSealed)
 		end.NotMade = true
 		return end, fmt.Errorf("the stored answer cannot be decrypted, put its master key back into RELAY_KEYS: %w", d.Unreadable)
 	}
-	if !permitted && !o.permitSoon() {
+	if !beginBy.IsZero() && !o.permitBy(beginBy) {
 		end := retry(relay.SendThrottled, d, reasonBusy)
 		end.NotMade = true
 		return end, nil
@@ -97,10 +133,14 @@ func (o *Outbox) attempt(ctx context.Context, d relay.Delivery, permitted bool) 
 	return judge(d, failure), failure.Err
 }
 
-// permitSoon takes a permit of the rate limit. It returns false if none becomes
+// permitBy takes a permit of the rate limit. It returns false if none becomes
 // free in time.
-func (o *Outbox) permitSoon() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), permitWait)
+func (o *Outbox) permitBy(deadline time.Time) bool {
+	if o.limit.try() {
+		o.metrics.WaitedForPermit(0)
+		return true
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	return o.permit(ctx, 1)
 }

@@ -15,6 +15,9 @@ import (
 // heartbeat timeouts in whole seconds.
 const heartbeatEvery = time.Second
 
+// heartbeatWithin is how long a heartbeat waits for a permit of the rate limit.
+const heartbeatWithin = time.Second
+
 // maxHeartbeats bounds the number of tasks whose last result is remembered.
 const maxHeartbeats = 16_384
 
@@ -53,7 +56,7 @@ func (o *Outbox) Heartbeat(ctx context.Context, t relay.TaskToken) error {
 
 // makeHeartbeat makes one call, if it gets a permit in time.
 func (o *Outbox) makeHeartbeat(ctx context.Context, t relay.TaskToken) error {
-	within, cancel := context.WithTimeout(ctx, permitWait)
+	within, cancel := context.WithTimeout(ctx, heartbeatWithin)
 	defer cancel()
 	began := time.Now()
 	got := o.limit.waitHeartbeat(within)

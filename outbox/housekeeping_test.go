@@ -148,7 +148,8 @@ func TestHousekeeping(t *testing.T) {
 			if q.expires < 60 || q.claims < 60 {
 				t.Errorf("in a minute: %d looks at deadlines, %d at due deliveries", q.expires, q.claims)
 			}
-			if q.trims != 1 || q.counts < 10 {
+			// One at the start; the next one comes when the replica's phase says so.
+			if q.trims < 1 || q.trims > 2 || q.counts < 10 {
 				t.Errorf("in a minute: %d trims, %d counts", q.trims, q.counts)
 			}
 			// An outage of Redis stops no loop.
@@ -172,9 +173,8 @@ func TestHousekeeping(t *testing.T) {
 }
 
 // mostLooks is how often one of so many replicas looks for each kind of work in a
-// minute: twice a second, shared by up to four, and up to a third more, since waits
-// are shortened at random.
-func mostLooks(replicas int) int { return 165/min(replicas, 4) + 2 }
+// minute: twice a second, shared by up to four.
+func mostLooks(replicas int) int { return 120/min(replicas, 4) + 2 }
 
 // mostOthers is how often it does all else, in a minute.
 const mostOthers = 35

@@ -21,7 +21,9 @@ import (
 type queue struct {
 	mu        sync.Mutex
 	due       map[relay.CallbackID]*entry
+	output    relay.Payload // of what is put into it
 	settled   map[relay.CallbackID]relay.Settlement
+	putBack   int // how often a delivery was settled without an attempt
 	claims    int // calls of Claim
 	biggest   int // limit of a call of Claim
 	overdue   int // what Expire finds
@@ -58,7 +60,9 @@ func (q *queue) put(ids ...relay.CallbackID) {
 func (q *queue) add(ids ...relay.CallbackID) {
 	now := time.Now()
 	for _, id := range ids {
-		q.due[id] = &entry{now, relay.Delivery{ID: id, TaskToken: relay.TaskToken(id), CreatedAt: now, AnsweredAt: now}}
+		q.due[id] = &entry{now, relay.Delivery{
+			ID: id, TaskToken: relay.TaskToken(id), Outcome: relay.Outcome{Type: relay.OutcomeSuccess, Output: q.output}, CreatedAt: now, AnsweredAt: now,
+		}}
 	}
 }
 
@@ -112,6 +116,9 @@ func (q *queue) Settle(ctx context.Context, d relay.Delivery, end relay.Settleme
 		return false, nil
 	}
 	q.settled[d.ID] = end
+	if end.NotMade {
+		q.putBack++
+	}
 	if end.State != relay.StateAnswered {
 		delete(q.due, d.ID)
 		return true, nil

@@ -96,13 +96,16 @@ func (l *limiter) wait(ctx context.Context, n int) bool {
 	return false
 }
 
+// try takes a permit if one is free and nobody waits for it.
+func (l *limiter) try() bool { return l.permits.Allow() }
+
 // waitHeartbeat takes a permit for a heartbeat, and returns false if none
 // becomes free before ctx ends. Heartbeats get at most half of the permits:
 // anyone with a link can ask for one, and they must not keep deliveries waiting.
 // A heartbeat waits for its place in that half first, and then, in the time that
 // is left, in the same queue as deliveries.
 func (l *limiter) waitHeartbeat(ctx context.Context) bool {
-	among, cancel := context.WithTimeout(ctx, permitWait/2)
+	among, cancel := context.WithTimeout(ctx, heartbeatWithin/2)
 	defer cancel()
 	return l.beats.Wait(among) == nil && l.wait(ctx, 1)
 }

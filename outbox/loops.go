@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -12,8 +11,9 @@ import (
 )
 
 // every calls once repeatedly until ctx ends: immediately while it reports that
-// there may be more to do, otherwise after the interval. The interval is
-// shortened at random by up to a quarter, so that replicas do not run in step.
+// there may be more to do, otherwise when the next interval begins. The intervals of
+// all loops begin together, since waking up costs an idle process more than its work
+// does. They begin at random, so that replicas do not run in step.
 func (o *Outbox) every(ctx context.Context, interval func() time.Duration, once func(context.Context) (more bool)) {
 	guarded := func() (more bool) {
 		defer o.recoverPanic("loop")
@@ -23,11 +23,10 @@ func (o *Outbox) every(ctx context.Context, interval func() time.Duration, once 
 		if guarded() {
 			continue
 		}
-		wait := interval()
-		wait -= time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // spreads load, guards nothing
+		each := interval()
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait):
+		case <-time.After(each - time.Since(o.phase)%each):
 		}
 	}
 }
@@ -44,24 +43,29 @@ func (o *Outbox) pollEvery() time.Duration {
 	return o.poll * time.Duration(min(max(o.fleet.Load(), 1), maxPollFactor))
 }
 
-// claim takes up as many due deliveries as there are workers and permits for.
+// mostClaimed bounds how long one claim keeps Redis busy.
+const mostClaimed = 64
+
+// claim takes up as many due deliveries as there are memory and permits for.
 //
 // While there is a backlog, it takes permits for a whole batch beforehand.
 // Permits are given in the order of asking, so the backlog and fresh answers
 // both make progress. If the last look found nothing, it takes no permits, since
 // an empty look would waste them.
 func (o *Outbox) claim(ctx context.Context) (more bool) {
-	// Wait for a free worker first: the lease of a claimed delivery is running.
-	select {
-	case o.slots <- struct{}{}:
-	case <-ctx.Done():
+	batch := o.claimRoom(ctx)
+	if batch == 0 {
 		return false
 	}
-	<-o.slots
-	batch := min(cap(o.slots)-len(o.slots), o.limit.batch())
+	unused := int64(batch) * largestDelivery
+	defer func() { o.claimed.Release(unused) }()
 	permitted := o.backlog
 	if permitted && !o.permit(ctx, batch) {
 		return false
+	}
+	var beginBy time.Time
+	if !permitted {
+		beginBy = time.Now().Add(beginWithin) // the leases begin during the claim
 	}
 	claimed, err := o.queue.Claim(ctx, batch)
 	o.report(ctx, "claim", err)
@@ -69,14 +73,28 @@ func (o *Outbox) claim(ctx context.Context) (more bool) {
 		o.limit.giveBack(batch - len(claimed))
 	}
 	for _, d := range claimed {
-		o.slots <- struct{}{}
+		unused -= sizeOf(d)
 		o.deliveries.Go(func() {
-			defer func() { <-o.slots }()
-			o.deliver(d, permitted)
+			defer o.claimed.Release(sizeOf(d))
+			o.deliver(d, beginBy, nil)
 		})
 	}
 	o.backlog = len(claimed) > 0
 	return o.backlog
+}
+
+// claimRoom takes memory for the next claim, and returns for how many deliveries: 0
+// if ctx ended. It waits before the claim, since after it the leases are running. So it
+// does not know the outputs yet, and expects the largest.
+func (o *Outbox) claimRoom(ctx context.Context) (batch int) {
+	if o.claimed.Acquire(ctx, largestDelivery) != nil {
+		return 0
+	}
+	most := min(mostClaimed, o.limit.batch())
+	for batch = 1; batch < most && o.claimed.TryAcquire(largestDelivery); {
+		batch++
+	}
+	return batch
 }
 
 // expireBatch is how many deadlines one step of the watch handles.

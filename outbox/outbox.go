@@ -1,12 +1,16 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"callback-relay/relay"
 )
@@ -82,9 +86,11 @@ type Options struct {
 	// CountHooks reports which events of hooks wait; nil for a relay without hooks.
 	CountHooks func(ctx context.Context) error
 
-	Workers int           // deliveries under way that Run started; default 64
-	Fresh   int           // deliveries under way that Deliver started; default 64
-	Poll    time.Duration // how often the fleet looks for work; default 500 ms
+	// Memory is how many bytes the deliveries under way may take together; default 96 MiB.
+	// Half is for those of Deliver and half for those that Run claims, so that neither
+	// keeps the other waiting. Each half always has room for one delivery.
+	Memory int64
+	Poll   time.Duration // how often the fleet looks for work; default 500 ms
 }
 
 // The rhythm of the slower loops.
@@ -115,12 +121,13 @@ type Outbox struct {
 	replica    string
 	answerWait time.Duration
 	poll       time.Duration
+	phase      time.Time // when an interval of each loop began
 
-	limit *limiter
-	fleet atomic.Int64  // how many replicas are alive, this one included
-	slots chan struct{} // one for each delivery that Run started
-	fresh chan struct{} // one for each delivery that Deliver started
-	beats heartbeats
+	limit   *limiter
+	fleet   atomic.Int64        // how many replicas are alive, this one included
+	fresh   *semaphore.Weighted // memory for the deliveries that Deliver starts
+	claimed *semaphore.Weighted // memory for the deliveries that Run starts
+	beats   heartbeats
 
 	deliveries sync.WaitGroup // all that are under way
 	backlog    bool           // the last claim found something; only the claim loop uses it
@@ -133,21 +140,17 @@ type Outbox struct {
 // New returns an outbox. [Outbox.Deliver] works at once; [Outbox.Run] takes up
 // what other processes left.
 func New(o Options) *Outbox {
-	if o.Workers == 0 {
-		o.Workers = 64
-	}
 	if o.Poll == 0 {
 		o.Poll = 500 * time.Millisecond
 	}
-	if o.Fresh == 0 {
-		o.Fresh = 64
-	}
+	half := max(cmp.Or(o.Memory, 96<<20)/2, largestDelivery)
 	return &Outbox{
 		queue: o.Queue, sender: o.Sender, metrics: o.Metrics, tracer: o.Tracer, logger: o.Logger, give: o.Give, hooks: o.CountHooks,
 		replica: o.Replica, answerWait: o.AnswerWait, poll: o.Poll,
+		phase:    time.Now().Add(-rand.N(trimEvery)), //nolint:gosec // spreads load, guards nothing
 		limit:    newLimiter(o.Rate),
-		slots:    make(chan struct{}, o.Workers),
-		fresh:    make(chan struct{}, o.Fresh),
+		fresh:    semaphore.NewWeighted(half),
+		claimed:  semaphore.NewWeighted(half),
 		beats:    heartbeats{calls: map[[sha256.Size]byte]*heartbeat{}},
 		failures: failures{causes: map[string]string{}, logged: map[string]logged{}},
 	}
@@ -157,25 +160,32 @@ func New(o Options) *Outbox {
 // and waits for the result for at most AnswerWait, or until ctx ends. In either
 // case the delivery itself continues.
 //
-// The delivery goes back into the queue when too many are under way already,
-// because each keeps its payload in memory, and when Run is about to end,
-// because Run would not wait for it.
+// A delivery whose first attempt succeeds in that time is not worth a line of the log: the
+// caller has one for the request, or the event, that brought the answer.
+//
+// Each delivery under way keeps its payload in memory. If there is no room for one
+// more, Deliver waits for it, as part of AnswerWait, but no longer than the lease
+// allows. The delivery goes back into the queue if no room becomes free in that
+// time, and if Run is about to end, because Run would not wait for it.
 func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement {
-	select {
-	case o.fresh <- struct{}{}:
-	default:
+	leased := time.Now()
+	if !o.begin() {
+		return o.putBack(ctx, d)
+	}
+	if !o.freshRoom(ctx, d) {
+		defer o.deliveries.Done()
 		return o.putBack(ctx, d)
 	}
 	result := make(chan relay.Settlement, 1)
-	begun := o.begin(func() {
-		defer func() { <-o.fresh }()
-		result <- o.deliver(d, false)
-	})
-	if !begun {
-		<-o.fresh
-		return o.putBack(ctx, d)
-	}
-	timer := time.NewTimer(o.answerWait)
+	var open atomic.Bool // neither the result nor its absence was told to the caller yet
+	open.Store(true)
+	go func() {
+		defer o.deliveries.Done()
+		end := o.deliver(d, leased.Add(beginWithin), &open)
+		o.fresh.Release(sizeOf(d)) // before the caller, who may bring the next one, is told
+		result <- end
+	}()
+	timer := time.NewTimer(time.Until(leased.Add(o.answerWait)))
 	defer timer.Stop()
 	select {
 	case end := <-result:
@@ -183,19 +193,33 @@ func (o *Outbox) Deliver(ctx context.Context, d relay.Delivery) relay.Settlement
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+	if !open.CompareAndSwap(true, false) {
+		return <-result // it has just come
+	}
 	return relay.Settlement{State: relay.StateAnswered}
 }
 
-// begin starts a delivery that Run waits for, or returns false when Run no
-// longer waits. Without the lock, Add could race with Wait, which is a misuse of
-// a WaitGroup.
-func (o *Outbox) begin(deliver func()) bool {
+// freshRoom takes memory for a fresh answer. It returns false if there is none in
+// time, or when ctx ends.
+func (o *Outbox) freshRoom(ctx context.Context, d relay.Delivery) bool {
+	if o.fresh.TryAcquire(sizeOf(d)) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(o.answerWait, beginWithin))
+	defer cancel()
+	return o.fresh.Acquire(ctx, sizeOf(d)) == nil
+}
+
+// begin counts a delivery for which Run waits, until deliveries.Done, or returns
+// false when Run no longer waits. Without the lock, Add could race with Wait, which
+// is a misuse of a WaitGroup.
+func (o *Outbox) begin() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ending {
 		return false
 	}
-	o.deliveries.Go(deliver)
+	o.deliveries.Add(1)
 	return true
 }
 

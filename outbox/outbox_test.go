@@ -1,7 +1,6 @@
 package outbox_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -117,9 +116,9 @@ func TestRunRetriesOnSchedule(t *testing.T) {
 
 func TestRunBoundsItsWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newLargeQueue()
 		s := &sender{do: func(int) error { <-time.After(time.Second); return nil }}
-		o, _ := setUp(t, q, s, func(o *outbox.Options) { o.Workers = 3 })
+		o, _ := setUp(t, q, s, room(3))
 		stop := start(o)
 		defer stop()
 		for i := range 9 {
@@ -128,7 +127,7 @@ func TestRunBoundsItsWork(t *testing.T) {
 		pass(time.Second)
 		q.look(func() {
 			if s.made() > 6 || q.biggest > 3 {
-				t.Errorf("%d calls in a second, claims of %d, with 3 workers of a second each", s.made(), q.biggest)
+				t.Errorf("%d calls in a second, claims of %d, with room for 3 calls of a second each", s.made(), q.biggest)
 			}
 		})
 		pass(10 * time.Second)
@@ -169,33 +168,6 @@ func TestSettlingSurvivesARedisThatBlinks(t *testing.T) {
 		if got := o.Deliver(t.Context(), q.lease("b")); got.State != relay.StateAnswered {
 			t.Errorf("with Redis unavailable: %+v", got)
 		}
-	})
-}
-
-// What Deliver holds in memory is bounded, however slow Step Functions is.
-func TestDeliverIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
-		s := &sender{do: func(int) error { <-time.After(5 * time.Second); return nil }}
-		o, _ := setUp(t, q, s, func(o *outbox.Options) { o.Fresh = 2 })
-		for _, id := range []relay.CallbackID{"a", "b"} {
-			go o.Deliver(t.Context(), q.lease(id))
-		}
-		synctest.Wait()
-		began := time.Now()
-		gone, hangUp := context.WithCancel(t.Context())
-		hangUp()
-		if got := o.Deliver(gone, q.lease("c")); got.State != relay.StateAnswered || time.Since(began) > 0 {
-			t.Errorf("told %+v after %v", got, time.Since(began))
-		}
-		if end := q.end("c"); !end.NotMade || s.made() != 2 {
-			t.Errorf("put back as %+v, %d calls", end, s.made())
-		}
-		pass(6 * time.Second)
-		if got := o.Deliver(t.Context(), q.lease("d")); got.State != relay.StateAnswered || s.made() != 3 {
-			t.Errorf("with room again: %+v, %d calls", got, s.made())
-		}
-		pass(6 * time.Second)
 	})
 }
 

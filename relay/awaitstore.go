@@ -65,8 +65,9 @@ type AwaitStore interface {
 	// whether digests wait for [AwaitStore.TakeMatches], and which senders are awaited.
 	HookCensus(ctx context.Context, senders []string) (HookCensus, error)
 
-	// DropEvent removes a free event for good, and returns whether there was one.
-	DropEvent(ctx context.Context, a AwaitRef, name string) (dropped bool, err error)
+	// DropEvents removes free events of a sender for good. It looks only at their digests and
+	// names, and returns how many there were; with an error, of those that it could remove.
+	DropEvents(ctx context.Context, sender string, events []FreeEvent) (dropped int, err error)
 }
 
 // The bounds of what one digest has.

@@ -69,8 +69,8 @@ func (s *Service) DropEvent(ctx context.Context, sender string, d AwaitDigest, e
 	if err := s.checkHook(sender); err != nil {
 		return err
 	}
-	dropped, err := s.store.DropEvent(ctx, AwaitRef{sender, d}, event)
-	if err == nil && !dropped {
+	dropped, err := s.store.DropEvents(ctx, sender, []FreeEvent{{Digest: d, Event: event}})
+	if err == nil && dropped == 0 {
 		return ErrNotFound
 	}
 	return err
@@ -84,14 +84,6 @@ func (s *Service) DropEvents(ctx context.Context, sender string) (dropped, left 
 	if err != nil {
 		return 0, 0, err
 	}
-	for _, e := range events {
-		gone, err := s.store.DropEvent(ctx, AwaitRef{sender, e.Digest}, e.Event)
-		if err != nil {
-			return dropped, 0, err
-		}
-		if gone {
-			dropped++
-		}
-	}
-	return dropped, total - len(events), nil
+	dropped, err = s.store.DropEvents(ctx, sender, events)
+	return dropped, total - len(events), err
 }

@@ -41,12 +41,13 @@ func (r *KeyRing) ParseHookKey(text string, senders []string) (sender string, er
 		return "", ErrNotFound
 	}
 	text = strings.ToLower(text)
-	if _, ok := decodeBase32(text, HookKeyChars); !ok {
+	got, ok := decodeBase32(text, HookKeyChars)
+	if !ok {
 		return "", ErrNotFound
 	}
 	for _, key := range r.keys {
 		for _, name := range senders {
-			if subtle.ConstantTimeCompare([]byte(text), []byte(key.hookKey(name))) == 1 {
+			if subtle.ConstantTimeCompare(got, key.hook.mac([]byte(name))) == 1 {
 				return name, nil
 			}
 		}
@@ -55,5 +56,5 @@ func (r *KeyRing) ParseHookKey(text string, senders []string) (sender string, er
 }
 
 func (k *masterKey) hookKey(sender string) HookKey {
-	return HookKey(base32Lower.EncodeToString(mac(k.hook, []byte(sender))))
+	return HookKey(base32Lower.EncodeToString(k.hook.mac([]byte(sender))))
 }

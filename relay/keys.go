@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -33,14 +32,14 @@ type KeyRing struct {
 // masterKey is one master key, and the keys derived from it, one for each purpose.
 type masterKey struct {
 	name   string
-	id     []byte
-	link   []byte
-	page   []byte
-	digest []byte
-	proof  []byte
-	secret []byte
-	hook   []byte
-	await  []byte
+	id     *macKey
+	link   *macKey
+	page   *macKey
+	digest *macKey
+	proof  *macKey
+	secret *macKey
+	hook   *macKey
+	await  *macKey
 	seal   cipher.AEAD
 }
 
@@ -96,6 +95,7 @@ func deriveKeys(name string, secret []byte) (*masterKey, error) {
 		}
 		return key
 	}
+	macs := func(purpose string) *macKey { return newMACKey(derive(purpose)) }
 	block, err := aes.NewCipher(derive("seal"))
 	if err != nil {
 		return nil, err
@@ -105,9 +105,9 @@ func deriveKeys(name string, secret []byte) (*masterKey, error) {
 		return nil, err
 	}
 	return &masterKey{
-		name: name, id: derive("id"), link: derive("link"), page: derive("page"), digest: derive("digest"),
-		proof: derive("proof"), secret: derive("sender secret"),
-		hook: derive("hook"), await: derive("await"), seal: seal,
+		name: name, id: macs("id"), link: macs("link"), page: macs("page"), digest: macs("digest"),
+		proof: macs("proof"), secret: macs("sender secret"),
+		hook: macs("hook"), await: macs("await"), seal: seal,
 	}, nil
 }
 
@@ -139,7 +139,7 @@ type Identity struct {
 func (r *KeyRing) Identify(t TaskToken) []Identity {
 	ids := make([]Identity, len(r.keys))
 	for i, key := range r.keys {
-		sum := mac(key.id, []byte(t))
+		sum := key.id.mac([]byte(t))
 		ids[i] = Identity{CallbackID(base32Lower.EncodeToString(sum[:idBytes])), key.name}
 	}
 	return ids
@@ -207,7 +207,7 @@ func (r *KeyRing) named(name string) (*masterKey, bool) {
 func (k *masterKey) linkMAC(kind LinkKind, id CallbackID, number byte, of Generation) []byte {
 	// The zero byte keeps kind and id apart: neither contains one. What follows has
 	// one of two fixed lengths: with a generation or without.
-	return mac(k.link, []byte(kind.String()), []byte{0}, []byte(id), []byte{number}, of.raw())[:linkMACBytes]
+	return k.link.mac([]byte(kind.String()), []byte{0}, []byte(id), []byte{number}, of.raw())[:linkMACBytes]
 }
 
 func (k *masterKey) digestOf(id CallbackID, o Outcome) string {
@@ -220,13 +220,5 @@ func (k *masterKey) eventDigest(id CallbackID, event string) string {
 }
 
 func (k *masterKey) shortDigest(parts ...[]byte) string {
-	return base64.RawStdEncoding.EncodeToString(mac(k.digest, parts...)[:16])
-}
-
-func mac(key []byte, parts ...[]byte) []byte {
-	h := hmac.New(sha256.New, key)
-	for _, part := range parts {
-		h.Write(part)
-	}
-	return h.Sum(nil)
+	return base64.RawStdEncoding.EncodeToString(k.digest.mac(parts...)[:16])
 }

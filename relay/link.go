@@ -157,7 +157,7 @@ func (r LinkRef) Digest(o Outcome) string { return r.key.digestOf(r.ID, o) }
 // master key, so it is not stored, and it is not in the link: who only sees the URL
 // cannot post.
 func (r LinkRef) SenderSecret() string {
-	sum := mac(r.key.secret, []byte(r.ID), []byte{r.Number}, r.Generation.raw())
+	sum := r.key.secret.mac([]byte(r.ID), []byte{r.Number}, r.Generation.raw())
 	return base32Lower.EncodeToString(sum[:20])
 }
 

@@ -56,7 +56,7 @@ func (r LinkRef) nonceMAC(made []byte) []byte {
 // mistaken for one of them.
 func (r LinkRef) pageMAC(purpose string, parts ...[]byte) []byte {
 	head := [][]byte{[]byte(purpose), {0}, []byte(r.LinkKind.String()), {0}, []byte(r.ID), {r.Number}, r.Generation.raw()}
-	return mac(r.key.page, append(head, parts...)...)
+	return r.key.page.mac(append(head, parts...)...)
 }
 
 // words are easy to type, and the same in most languages.

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -37,57 +36,30 @@ func CheckOutput(output []byte, limit int) error {
 	return checkLengths(output)
 }
 
-// checkLengths refuses the first number or name in valid JSON that is too long.
+// checkLengths refuses the first number or name in valid JSON that is too long. An escape in a
+// name counts as the character that it stands for.
 func checkLengths(text []byte) error {
-	for at := 0; at < len(text); {
-		begin := at
-		switch b := text[at]; {
-		case b == '"':
-			at = endOfString(text, at)
-			if nameTooLong(text[begin:at], text[at:]) {
+	c := bodies.NewCursor(text)
+	for token := c.Token(); token != nil; token = c.Token() {
+		begin := c.Offset() - len(token)
+		switch token[0] {
+		case '"':
+			if len(token)-len(`""`) > MaxNameChars && c.Named() && chars(token) > MaxNameChars {
 				return &bodies.InvalidError{Offset: begin, Problem: fmt.Sprintf("JSON with a member name of more than %d characters, which Step Functions does not accept", MaxNameChars)}
 			}
-		case b == '-' || b >= '0' && b <= '9':
-			at = endOfNumber(text, at)
-			if at-begin > MaxNumberChars {
+		case '{', '}', '[', ']', 't', 'f', 'n':
+		default:
+			if len(token) > MaxNumberChars {
 				return &bodies.InvalidError{Offset: begin, Problem: fmt.Sprintf("JSON with a number of more than %d characters, which Step Functions does not accept", MaxNumberChars)}
 			}
-		default:
-			at++
 		}
 	}
 	return nil
 }
 
-// endOfString returns the end of the string that begins at the given offset in valid
-// JSON.
-func endOfString(text []byte, at int) int {
-	for at++; text[at] != '"'; at++ {
-		if text[at] == '\\' {
-			at++
-		}
-	}
-	return at + 1
-}
-
-func endOfNumber(text []byte, at int) int {
-	for at < len(text) && bytes.IndexByte([]byte("+-.0123456789Ee"), text[at]) >= 0 {
-		at++
-	}
-	return at
-}
-
-// nameTooLong tells whether a string is a member name, which a colon follows, and
-// is too long. An escape counts as the character that it stands for.
-func nameTooLong(literal, rest []byte) bool {
-	if len(literal)-2 <= MaxNameChars {
-		return false
-	}
-	rest = bytes.TrimLeft(rest, " \t\r\n")
-	if len(rest) == 0 || rest[0] != ':' {
-		return false
-	}
-	var name string
-	_ = json.Unmarshal(literal, &name) // of JSON that is valid
-	return utf8.RuneCountInString(name) > MaxNameChars
+// chars returns how many characters the text has that a JSON string stands for.
+func chars(literal []byte) int {
+	var text string
+	_ = json.Unmarshal(literal, &text) // it is valid
+	return utf8.RuneCountInString(text)
 }

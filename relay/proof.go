@@ -31,5 +31,5 @@ func (r *KeyRing) Proves(nonce, proof string) bool {
 }
 
 func (k *masterKey) proofOf(nonce string) string {
-	return base64.RawURLEncoding.EncodeToString(mac(k.proof, []byte(nonce)))
+	return base64.RawURLEncoding.EncodeToString(k.proof.mac([]byte(nonce)))
 }

@@ -27,9 +27,11 @@ var entity = regexp.MustCompile(`&(?:[A-Za-z][A-Za-z0-9]{1,31}|#[0-9]{1,7}|#[xX]
 // emptyWords are what programs write for a missing value.
 var emptyWords = regexp.MustCompile(`^(?i:null|undefined|none|nil|NaN)$`)
 
-// foreignChars are characters that no task token has and that indicate a mistake.
-// All task tokens seen so far consist of A-Z a-z 0-9 + / =. AWS does not promise
-// this, so other printable ASCII characters are accepted.
+// usualChars are the characters of all task tokens seen so far. AWS does not promise
+// this, so other printable ASCII characters are accepted, except foreignChars, which
+// indicate a mistake.
+const usualChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+
 const foreignChars = "\"'`\\{}$%<>"
 
 // check says what a text looks like that cannot be a task token, and what would be
@@ -50,6 +52,9 @@ func (t TaskToken) check() string {
 		return "has a character that was damaged on the way (U+FFFD): pass on the text unchanged"
 	case emptyWords.MatchString(text):
 		return "is what programs write for a missing value: pass the task token of the state, " + taskTokenExample
+	}
+	if strings.Trim(text, usualChars) == "" {
+		return "" // no mistake below has only these
 	}
 	bare := strings.TrimFunc(text, unicode.IsSpace)
 	switch {

@@ -42,7 +42,7 @@ func (r *KeyRing) AwaitKeys(sender, key string) []AwaitKey {
 	keys := make([]AwaitKey, len(r.keys))
 	for i, master := range r.keys {
 		// No name of a sender has a zero byte.
-		sum := mac(master.await, []byte(sender), []byte{0}, []byte(key))
+		sum := master.await.mac([]byte(sender), []byte{0}, []byte(key))
 		keys[i] = AwaitKey{AwaitRef{sender, AwaitDigest(base32Lower.EncodeToString(sum[:idBytes]))}, master}
 	}
 	return keys

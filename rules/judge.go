@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"math"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
+	"callback-relay/bodies"
 	"callback-relay/schemas"
 )
 
@@ -82,13 +82,13 @@ func (p *Program) event(ctx context.Context, post Post, event *Event) (in map[st
 
 // input returns the variables of expressions; nil if there are no expressions.
 func (p *Program) input(post Post) (map[string]any, error) {
-	if !json.Valid(post.JSON) { // what cuts values out relies on it
-		return nil, &failure{ReasonExpression, "the body is not JSON"}
+	if p.decodes {
+		return input(post) // which finds out whether the body is JSON
 	}
-	if !p.decodes {
-		return nil, nil
+	if bodies.CheckJSON(post.JSON) != nil { // what cuts values out relies on it
+		return nil, errNotJSON
 	}
-	return input(post)
+	return nil, nil
 }
 
 func failed(rule int, err error) error {

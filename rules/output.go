@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"callback-relay/bodies"
 )
 
 const (
@@ -39,35 +41,28 @@ func parseOutput(raw json.RawMessage) (*output, error) {
 		return &output{whole: from, members: []outputMember{{text: text, from: from}}}, err
 	}
 	shape := errors.New(`must be a JSON Pointer such as "/data", or an object of them such as {"id": "/data/id"}`)
-	if len(raw) == 0 || raw[0] != '{' || !json.Valid(raw) {
+	if len(raw) == 0 || raw[0] != '{' || bodies.CheckJSON(raw) != nil {
 		return nil, shape
 	}
-	out, s, seen := &output{}, scanner{text: raw, at: 1}, map[string]bool{}
-	for s.next() == '"' {
-		start := s.at
-		s.quoted()
-		quoted := raw[start:s.at]
-		name, _ := textOf(quoted)
-		s.next()
-		s.at++ // the colon
-		s.next()
-		start = s.at
-		s.skip()
-		text, isText := textOf(raw[start:s.at])
+	out, c, seen := &output{}, bodies.NewCursor(raw), map[string]bool{}
+	err := c.Members(func(quoted []byte) error {
+		name := bodies.Unquote(quoted)
+		text, isText := textOf(c.Value())
 		from, err := parsePointer(text)
 		switch {
 		case !isText:
-			return nil, shape
+			return shape
 		case err != nil:
-			return nil, fmt.Errorf("has a member %.64q that %w", name, err)
+			return fmt.Errorf("has a member %.64q that %w", name, err)
 		case seen[name]:
-			return nil, fmt.Errorf("has the member %.64q more than once", name)
+			return fmt.Errorf("has the member %.64q more than once", name)
 		}
 		seen[name] = true
 		out.members = append(out.members, outputMember{quoted, from, text})
-		if s.next() == ',' {
-			s.at++
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(out.members) > maxOutputMembers {
 		return nil, fmt.Errorf("has %d members, but at most %d are allowed", len(out.members), maxOutputMembers)

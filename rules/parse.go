@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"encoding/json"
 	"errors"
 
 	"cel.dev/cel-go/cel"
@@ -29,10 +28,10 @@ func parse(value ref.Val) ref.Val {
 	if parsingCost(string(text)) > maxCost {
 		return types.WrapErr(&failure{ReasonCost, "the text of " + parseJSON + " is too long, or has too many values"})
 	}
-	if !json.Valid([]byte(text)) {
+	decoded, err := decode([]byte(text))
+	if errors.Is(err, errNotJSON) {
 		return types.WrapErr(errMissing)
 	}
-	decoded, err := decode([]byte(text))
 	if err != nil {
 		return types.WrapErr(err)
 	}

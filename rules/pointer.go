@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"callback-relay/bodies"
 )
 
 const maxPointerBytes = 1 << 10
@@ -40,153 +42,38 @@ func parsePointer(text string) (pointer, error) {
 // JSON text. If a name is given more than once in an object, the last one counts, as
 // for most decoders. It reads the text once.
 func (p pointer) cut(text []byte) (value []byte, found bool) {
-	s := scanner{text: text}
-	start, end, found := s.find(p)
-	if !found {
-		return nil, false
-	}
-	return text[start:end], true
+	return follow(bodies.NewCursor(text), p)
 }
 
-// scanner reads valid JSON from the front. On other text it stops somewhere.
-type scanner struct {
-	text []byte
-	at   int
-}
-
-// find reads the next value, and returns where the value that a path leads to begins and
-// ends.
-func (s *scanner) find(path []string) (start, end int, found bool) {
-	b := s.next()
-	if len(path) == 0 {
-		start = s.at
-		s.skip()
-		return start, s.at, s.at > start
-	}
-	switch b {
-	case '{':
-		return s.member(path)
-	case '[':
-		return s.element(path)
-	}
-	s.skip()
-	return 0, 0, false
-}
-
-// member reads an object, and follows the path into the last member with its first name.
-func (s *scanner) member(path []string) (start, end int, found bool) {
-	s.at++ // the brace
-	for b := s.next(); b == '"' || b == ','; b = s.next() {
-		if b == ',' {
-			s.at++
-			continue
-		}
-		from := s.at
-		s.quoted()
-		name := s.text[from:s.at]
-		if s.next() != ':' {
-			return 0, 0, false
-		}
-		s.at++
-		if isName(name, path[0]) {
-			start, end, found = s.find(path[1:])
-		} else {
-			s.skip()
-		}
-	}
-	s.at++ // the closing brace
-	return start, end, found
-}
-
-// element reads a list, and follows the path into the element with its first index.
-func (s *scanner) element(path []string) (start, end int, found bool) {
-	wanted := indexOf(path[0])
-	s.at++ // the bracket
-	for i := 0; ; i++ {
-		if b := s.next(); b == ']' || b == 0 {
-			s.at++
-			return start, end, found
-		}
-		before := s.at
-		if i == wanted {
-			start, end, found = s.find(path[1:])
-		} else {
-			s.skip()
-		}
-		if s.next() == ',' {
-			s.at++
-		}
-		if s.at == before {
-			return 0, 0, false // not JSON
-		}
-	}
-}
-
-// skip reads the next value.
-func (s *scanner) skip() {
-	depth := 0
-	for {
-		switch s.next() {
-		case 0:
-			return
-		case '{', '[':
-			depth++
-			s.at++
-		case '}', ']':
-			depth--
-			s.at++
-		case ',', ':':
-			if depth == 0 {
-				return
+// follow passes over the next value, and returns the value in it that a path leads to.
+func follow(c *bodies.Cursor, path []string) (value []byte, found bool) {
+	switch first := c.Next(); {
+	case len(path) == 0:
+		value = c.Value()
+		return value, len(value) > 0
+	case first == '{':
+		_ = c.Members(func(name []byte) error { // which has no error of its own
+			if isName(name, path[0]) {
+				value, found = follow(c, path[1:])
+			} else {
+				c.Value()
 			}
-			s.at++
-			continue
-		case '"':
-			s.quoted()
-		default:
-			s.word()
-		}
-		if depth <= 0 {
-			return
-		}
+			return nil
+		})
+	case first == '[':
+		wanted := indexOf(path[0])
+		_ = c.Elements(func(place int) error { // likewise
+			if place == wanted {
+				value, found = follow(c, path[1:])
+			} else {
+				c.Value()
+			}
+			return nil
+		})
+	default:
+		c.Value()
 	}
-}
-
-// word reads a number, true, false or null.
-func (s *scanner) word() {
-	for ; s.at < len(s.text); s.at++ {
-		switch s.text[s.at] {
-		case ',', ':', '}', ']', '{', '[', '"', ' ', '\t', '\n', '\r':
-			return
-		}
-	}
-}
-
-// quoted reads a text in quotes.
-func (s *scanner) quoted() {
-	for s.at++; s.at < len(s.text); s.at++ {
-		switch s.text[s.at] {
-		case '\\':
-			s.at++
-		case '"':
-			s.at++
-			return
-		}
-	}
-	s.at = len(s.text)
-}
-
-// next skips blanks and returns the byte after them, without reading it; 0 at the end.
-func (s *scanner) next() byte {
-	for ; s.at < len(s.text); s.at++ {
-		switch b := s.text[s.at]; b {
-		case ' ', '\t', '\n', '\r':
-		default:
-			return b
-		}
-	}
-	s.at = len(s.text)
-	return 0
+	return value, found
 }
 
 // isName reports whether a JSON text in quotes is a name, once decoded.

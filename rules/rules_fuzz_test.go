@@ -16,7 +16,7 @@ func FuzzRules(f *testing.F) {
 		"body.a == 1", "!(body.a.b[0] == 'x')", "body.exists(i, i.a in [1, 2])", "body.?a.orValue(1) == 1", "headers['x-a'] == query.a", "body.a.matches('^a+$')",
 		"event.id == string(vars.v)", "body.map(x, body.map(y, x + y)).size() > 1", "timestamp(body.a) > timestamp('2030-01-01T00:00:00Z')", "body", "has(body.a) ? body.a : true",
 	} {
-		for _, body := range []string{`{"a":1}`, `{"a":{"b":["x"]}}`, `[{"a":1},{"a":"x"}]`, `"text"`, `1e999`, `{"a":`, `null`} {
+		for _, body := range []string{`{"a":1}`, `{"a":{"b":["x"]}}`, `[{"a":1},{"a":"x"}]`, `"text"`, `1e999`, `{"a":`, `{"a":1}{`, `null`} {
 			f.Add(expression, "body.id", []byte(body), []byte(`{"x":"/a"}`), "/a", []byte(`{"required":["a"]}`))
 		}
 	}

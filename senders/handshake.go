@@ -90,7 +90,7 @@ func findHandshake(p Post, counts func(handshake) bool) (Reply, bool) {
 		if h.header != "" && p.Header.Get(h.header) == "" || !bytes.Contains(p.JSON, []byte(h.mark)) {
 			continue
 		}
-		if reply, found := h.reply(p, p.body()); found {
+		if reply, found := h.reply(p, p.body); found {
 			reply.Sender, reply.Status = h.sender, cmp.Or(reply.Status, http.StatusOK)
 			return reply, true
 		}
@@ -159,49 +159,55 @@ func repeated(name string, value json.RawMessage) Reply {
 // missing or the body does not contain its mark, so most answers are checked quickly.
 type handshake struct {
 	sender, header, mark string
-	reply                func(Post, members) (Reply, bool)
-	unsigned             bool // the sender does not sign it
+	reply                func(Post, func() members) (Reply, bool) // reads the body only if it must
+	unsigned             bool                                     // the sender does not sign it
 }
 
 // handshakes are tried in turn.
 var handshakes = []handshake{
-	{"github", "X-GitHub-Event", "", func(p Post, _ members) (Reply, bool) {
+	{"github", "X-GitHub-Event", "", func(p Post, _ func() members) (Reply, bool) {
 		return noted, p.Header.Get("X-GitHub-Event") == "ping"
 	}, false},
-	{"slack", "", "url_verification", func(_ Post, body members) (Reply, bool) {
+	{"slack", "", "url_verification", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		challenge := body.text("challenge")
 		return plain(challenge), body.text("type") == "url_verification" && challenge != ""
 	}, false},
 	// At a plain link nobody has proven that SNS asks, so the subscription is not
 	// confirmed. See [Sender.Confirm] for others.
-	{"sns", "X-Amz-Sns-Message-Type", "", func(p Post, _ members) (Reply, bool) {
+	{"sns", "X-Amz-Sns-Message-Type", "", func(p Post, _ func() members) (Reply, bool) {
 		return noted, isConfirmation(p.Header.Get("X-Amz-Sns-Message-Type"))
 	}, false},
-	{"sns", "", "SubscribeURL", func(_ Post, body members) (Reply, bool) {
+	{"sns", "", "SubscribeURL", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		return noted, isConfirmation(body.text("Type")) && body.text("TopicArn") != "" && body.text("SubscribeURL") != ""
 	}, false},
-	{"event-grid", "", "validationCode", func(p Post, body members) (Reply, bool) {
+	{"event-grid", "", "validationCode", func(p Post, read func() members) (Reply, bool) {
+		body := read()
 		var data members
 		_ = json.Unmarshal(body["data"], &data) // nil if it is not an object
 		named := p.Header.Get("Aeg-Event-Type") == "SubscriptionValidation" ||
 			body.text("eventType") == "Microsoft.EventGrid.SubscriptionValidationEvent"
 		return repeated("validationResponse", data["validationCode"]), named && data.text("validationCode") != ""
 	}, true},
-	{"microsoft-graph", "", "", func(p Post, _ members) (Reply, bool) {
+	{"microsoft-graph", "", "{}", func(p Post, _ func() members) (Reply, bool) {
 		challenge := p.Query.Get("validationToken")
 		return plain(challenge), challenge != "" && string(p.JSON) == "{}"
 	}, true},
-	{"zoom", "", "endpoint.url_validation", func(_ Post, body members) (Reply, bool) {
+	{"zoom", "", "endpoint.url_validation", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		return noted, body.text("event") == "endpoint.url_validation" && body.text("payload", "plainToken") != ""
 	}, false},
-	{"asana", "X-Hook-Secret", "", func(p Post, _ members) (Reply, bool) {
+	{"asana", "X-Hook-Secret", "", func(p Post, _ func() members) (Reply, bool) {
 		const name = "X-Hook-Secret"
 		return Reply{Header: http.Header{name: {p.Header.Get(name)}}}, string(p.JSON) == "{}"
 	}, true},
-	{"asana", "X-Hook-Signature", "events", func(_ Post, body members) (Reply, bool) {
+	{"asana", "X-Hook-Signature", "events", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		return noted, body.isEmptyList("events") // a sign of life, every eight hours
 	}, false},
-	{"discord", "X-Signature-Ed25519", "type", func(_ Post, body members) (Reply, bool) {
+	{"discord", "X-Signature-Ed25519", "type", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		switch string(body["type"]) {
 		case "0": // of events
 			return Reply{Status: http.StatusNoContent, Body: []byte{}}, true
@@ -210,7 +216,8 @@ var handshakes = []handshake{
 		}
 		return Reply{}, false
 	}, false},
-	{"twitch", "Twitch-Eventsub-Message-Type", "", func(p Post, body members) (Reply, bool) {
+	{"twitch", "Twitch-Eventsub-Message-Type", "", func(p Post, read func() members) (Reply, bool) {
+		body := read()
 		switch p.Header.Get("Twitch-Eventsub-Message-Type") {
 		case "webhook_callback_verification":
 			return plain(body.text("challenge")), true
@@ -219,26 +226,32 @@ var handshakes = []handshake{
 		}
 		return Reply{}, false
 	}, false},
-	{"monday", "", "challenge", func(_ Post, body members) (Reply, bool) {
+	{"monday", "", "challenge", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		return repeated("challenge", body["challenge"]), len(body) == 1 && body.text("challenge") != ""
 	}, true},
-	{"notion", "", "verification_token", func(_ Post, body members) (Reply, bool) {
+	{"notion", "", "verification_token", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		return noted, len(body) == 1 && strings.HasPrefix(body.text("verification_token"), "secret_")
 	}, true},
-	{"dropbox-sign", "", "callback_test", func(_ Post, body members) (Reply, bool) {
+	{"dropbox-sign", "", "callback_test", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		event := Post{JSON: []byte(body.text("json"))}.body()
 		return plain(dropboxSignReply), event.text("event", "event_type") == "callback_test"
 	}, false},
-	{"xero", "X-Xero-Signature", "events", func(_ Post, body members) (Reply, bool) {
+	{"xero", "X-Xero-Signature", "events", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		return Reply{Body: []byte{}}, body.isEmptyList("events")
 	}, false},
-	{"pagerduty", "X-PagerDuty-Signature", "pagey.ping", func(_ Post, body members) (Reply, bool) {
+	{"pagerduty", "X-PagerDuty-Signature", "pagey.ping", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		return noted, body.text("event", "event_type") == "pagey.ping"
 	}, false},
-	{"intercom", "", "notification_event", func(_ Post, body members) (Reply, bool) {
+	{"intercom", "", "notification_event", func(_ Post, read func() members) (Reply, bool) {
+		body := read()
 		return noted, body.text("type") == "notification_event" && body.text("topic") == "ping"
 	}, false},
-	{"mandrill", "X-Mandrill-Signature", "", func(p Post, _ members) (Reply, bool) {
+	{"mandrill", "X-Mandrill-Signature", "", func(p Post, _ func() members) (Reply, bool) {
 		return noted, string(p.JSON) == `{"mandrill_events":"[]"}`
 	}, false},
 }

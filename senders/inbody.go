@@ -72,32 +72,30 @@ func object(r Request) (members, error) {
 // counts for the task. This takes long for a long text, so it is done for proven posts
 // only.
 func checkNames(text []byte) error {
-	if checkUnique(json.NewDecoder(bytes.NewReader(text))) != nil {
+	if checkUnique(bodies.NewCursor(text)) != nil {
 		return unproven(Malformed, "an object in the body has two members of one name")
 	}
 	return nil
 }
 
 // checkUnique reads a value in which no object may have two members of one name.
-func checkUnique(d *json.Decoder) error {
-	token, err := d.Token()
-	switch token {
-	case json.Delim('{'):
-		return bodies.EachMember(d, func(_ string, again bool) error {
-			if again {
+func checkUnique(c *bodies.Cursor) error {
+	switch c.Next() {
+	case '{':
+		seen := map[string]bool{}
+		return c.Members(func(quoted []byte) error {
+			name := bodies.Unquote(quoted)
+			if seen[name] {
 				return errors.New("a name is given twice")
 			}
-			return checkUnique(d)
+			seen[name] = true
+			return checkUnique(c)
 		})
-	case json.Delim('['):
-		for d.More() {
-			if err := checkUnique(d); err != nil {
-				return err
-			}
-		}
-		_, err = d.Token() // the closing bracket
+	case '[':
+		return c.Elements(func(int) error { return checkUnique(c) })
 	}
-	return err
+	c.Token()
+	return nil
 }
 
 // newInBody reads the secrets.

@@ -166,7 +166,7 @@ func (s *Sender) Event() rules.EventSpec {
 // Unwrap returns the event in the JSON of a body. It is the body, unless the sender posts
 // a form with the event in one of its fields.
 func (s *Sender) Unwrap(body []byte) []byte {
-	if s.row.Field == "" {
+	if s.row.Field == "" || !bytes.Contains(body, []byte(s.row.Field)) { // most bodies are not forms
 		return body
 	}
 	var form members

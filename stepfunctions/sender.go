@@ -94,17 +94,17 @@ func New(cfg aws.Config, opts Options) (*Sender, error) {
 		signing = newCredentials(cfg.Credentials, nil)
 		cfg.Credentials = signing
 	}
-	http := newHTTPClient(cfg.HTTPClient, cmp.Or(opts.MaxIdleConns, 512))
+	endpoint, err := endpointOf(sfn.NewFromConfig(cfg).Options())
+	if err != nil {
+		return nil, fmt.Errorf("step functions: %w", err)
+	}
+	http := newHTTPClient(cfg.HTTPClient, endpoint, cmp.Or(opts.MaxIdleConns, 512))
 	client := sfn.NewFromConfig(cfg, func(o *sfn.Options) {
 		o.HTTPClient = http
 		o.Retryer = aws.NopRetryer{}
 		o.RetryMaxAttempts = 0 // ignores AWS_MAX_ATTEMPTS
 		o.ClientLogMode = 0    // a logged request would contain the task token
 	})
-	endpoint, err := endpointOf(client.Options())
-	if err != nil {
-		return nil, fmt.Errorf("step functions: %w", err)
-	}
 	return &Sender{
 		client: client, region: cfg.Region, endpoint: endpoint, http: http, credentials: signing,
 		timeout: cmp.Or(opts.Timeout, 5*time.Second), metrics: opts.Metrics,
@@ -112,7 +112,7 @@ func New(cfg aws.Config, opts Options) (*Sender, error) {
 }
 
 // Close closes the idle connections. It does not interrupt calls under way.
-func (s *Sender) Close() { s.http.transport.CloseIdleConnections() }
+func (s *Sender) Close() { s.http.close() }
 
 // Send sends a task its outcome, in one attempt. Any error is a
 // [*relay.SendError]. A failure without a name is sent as [ErrorUnnamed].

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -154,16 +153,14 @@ func (s *Sender) Reach(ctx context.Context) error {
 		return fmt.Errorf("no AWS credentials from %s (%s): %w", s.credentials.sources(), a.unsignedCode, a.explain(err, secrets{}))
 	}
 	through, target := "", s.endpoint
-	if proxy := s.http.transport.Proxy; proxy != nil {
-		by, err := proxy(&http.Request{URL: s.endpoint})
-		if err != nil {
-			return errors.New("HTTPS_PROXY is not a URL; want one such as http://proxy.example.com:3128")
-		}
-		if by != nil {
-			through, target = " through the proxy "+by.Host, by
-		}
+	proxy, err := s.http.proxyFor(s.endpoint)
+	if err != nil {
+		return errors.New("HTTPS_PROXY is not a URL; want one such as http://proxy.example.com:3128")
 	}
-	conn, err := s.http.transport.DialContext(ctx, "tcp", addressOf(target))
+	if proxy != nil {
+		through, target = " through the proxy "+proxy.Host, proxy
+	}
+	conn, err := s.http.dialer.DialContext(ctx, "tcp", addressOf(target))
 	if err != nil {
 		return fmt.Errorf("%s cannot be reached%s, with AWS_REGION %s: %w", s.endpoint.Host, through, s.region, err)
 	}

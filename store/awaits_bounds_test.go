@@ -35,11 +35,11 @@ func testBoundsOfAwaits(t *testing.T, r *redisUnderTest) {
 	}
 	events := p.free("as many as allowed", want...)
 	foreign := relay.AwaitRef{Sender: "github", Digest: p.Digest}
-	if dropped, err := r.DropEvent(t.Context(), foreign, events[0].Event); err != nil || dropped {
+	if dropped, err := drop(t.Context(), r.Store, foreign, events[0].Event); err != nil || dropped {
 		t.Errorf("as one of another sender: dropped: %v, %v", dropped, err)
 	}
 	for _, there := range []bool{true, false} {
-		dropped, err := r.DropEvent(t.Context(), p.AwaitRef, events[0].Event)
+		dropped, err := drop(t.Context(), r.Store, p.AwaitRef, events[0].Event)
 		if r.must(err); dropped != there {
 			t.Errorf("dropped: %v, want %v", dropped, there)
 		}
@@ -199,7 +199,7 @@ func TestFullRedisServes(t *testing.T) {
 	p.is("taken", m, map[string][]relay.Waiter{"evt_1": {w}}, nil)
 	p.is("served", p.serve(m.Assigned[0].Event, w, relay.UsePassed, true), nil, nil)
 	for _, e := range p.free("passed over", "evt_1", "evt_2") {
-		if dropped, err := r.DropEvent(ctx, relay.AwaitRef{Sender: "stripe", Digest: e.Digest}, e.Event); err != nil || !dropped {
+		if dropped, err := drop(ctx, r.Store, relay.AwaitRef{Sender: "stripe", Digest: e.Digest}, e.Event); err != nil || !dropped {
 			t.Errorf("drop: %v, %v", dropped, err)
 		}
 	}

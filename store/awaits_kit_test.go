@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"callback-relay/relay"
+	"callback-relay/store"
 )
 
 // awaiting registers a callback that waits for a key of a sender's hook, beside a link.
@@ -181,4 +183,10 @@ func (p topic) nothingLeft(except ...string) {
 			p.t.Errorf("%s is left: %v", key, p.client.Type(p.t.Context(), p.stored(key)).Val())
 		}
 	}
+}
+
+// drop removes a free event, and returns whether there was one.
+func drop(ctx context.Context, s *store.Store, a relay.AwaitRef, name string) (bool, error) {
+	dropped, err := s.DropEvents(ctx, a.Sender, []relay.FreeEvent{{Digest: a.Digest, Event: name}})
+	return dropped == 1, err
 }

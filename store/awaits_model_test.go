@@ -380,7 +380,7 @@ func (w *keyWorld) doDrop(t *rapid.T) {
 		return
 	}
 	e := rapid.SampledFrom(w.events).Draw(t, "event")
-	dropped, err := w.DropEvent(w.t.Context(), w.AwaitRef, e.name)
+	dropped, err := drop(w.t.Context(), w.Store, w.AwaitRef, e.name)
 	w.check(err)
 	if dropped != e.free() {
 		w.rt.Fatalf("dropped: %v, free: %v", dropped, e.free())

@@ -18,7 +18,8 @@
 //
 // A reply alternates names and values, and begins with the verdict. A field of
 // the callback has its own name in a reply, and is left out when it is absent.
-// prelude.lua has the functions that scripts share.
+// prelude.lua has the functions that all scripts share, refusal.lua those of scripts
+// that can refuse.
 //
 // # Memory
 //

@@ -29,81 +29,59 @@ func (d Durability) waits() bool { return d.Local+d.Replicas > 0 }
 // second takes up to a second.
 const waitTimeout = 2 * time.Second
 
-// durableTries is how often a write is tried while a cluster moves its slots.
-const (
-	durableTries = 4
-	durablePause = 50 * time.Millisecond // before the second try; each further one waits twice as long
-)
-
-// runDurably runs a script whose result a caller relies on. When it returns,
-// everything that the script wrote or found is as durable as the settings ask
-// for. With fewer copies it returns [relay.ErrUnavailable]; the write stays, and
-// a repeated call finds it.
-func (s *Store) runDurably(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply, error) {
-	if !s.durability.waits() {
-		return s.run(ctx, script, keys, args...)
-	}
-	if err := s.usable(ctx); err != nil {
-		return nil, err
-	}
-	pause := durablePause
-	for try := 1; ; try++ {
-		got, err := s.runDurablyOnce(ctx, script, keys, args)
-		if try == durableTries || !moved(err) {
-			return got, err
+// sendDurably sends calls in one pipeline, with one WAIT for the copies of all that they
+// wrote. A WAIT counts the copies of its own connection's writes. So before it comes a
+// write that changes nothing: without that, the WAIT would prove nothing of a call that
+// found what it wanted to write.
+func (s *Store) sendDurably(ctx context.Context, on *primary, batch []*queuedCall) {
+	touched := make([]func() error, len(batch)) // of the slot of each call
+	var copies func() error
+	// The pipeline's error is dropped: each command has its own.
+	_, _ = on.patient.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, c := range batch {
+			c.eval(ctx, p)
 		}
-		// A pipeline on one node does not follow redirections, so the client
-		// must reload its map of the slots.
-		s.redis.(*redis.ClusterClient).ReloadState(ctx)
-		select {
-		case <-ctx.Done():
-			return got, err
-		case <-time.After(pause):
-			pause *= 2
+		for _, group := range s.bySlot(batch) {
+			touch := &queuedCall{script: touchScript, text: batch[group[0]].text}
+			for _, i := range group {
+				touch.keys = append(touch.keys, batch[i].keys[0])
+				touched[i] = func() error { return touch.got.Err() }
+			}
+			touch.eval(ctx, p)
 		}
+		copies = s.wait(ctx, p)
+		return nil
+	})
+	copiesErr := copies()
+	for i, c := range batch {
+		c.failed = errors.Join(touched[i](), copiesErr)
 	}
 }
 
-// runDurablyOnce sends the script and the WAIT together on one connection, since
-// a WAIT counts the copies of its own connection's writes. Between them it sends
-// a write that changes nothing. Without it the WAIT would prove nothing if the
-// script had nothing left to write.
-func (s *Store) runDurablyOnce(ctx context.Context, script *redis.Script, keys []string, args []any) (reply, error) {
-	server, err := s.primaryOf(ctx, keys[0])
-	if err != nil {
-		return nil, unavailable(err)
+// bySlot divides calls into those whose keys one script may have. In a cluster these are
+// the keys in one slot.
+func (s *Store) bySlot(batch []*queuedCall) (groups [][]int) {
+	_, cluster := s.redis.(*redis.ClusterClient)
+	of := map[string]int{} // the group of each hash tag
+	for i, c := range batch {
+		tag := ""
+		if cluster {
+			tag = hashTag(c.keys[0])
+		}
+		group, known := of[tag]
+		if !known {
+			group = len(groups)
+			of[tag], groups = group, append(groups, nil)
+		}
+		groups[group] = append(groups[group], i)
 	}
-	var got *redis.Cmd
-	var copies func() error
-	began := time.Now()
-	send := func(eval func(*redis.Script, context.Context, redis.Scripter, []string, ...any) *redis.Cmd) {
-		// The pipeline's error is dropped: each command has its own.
-		_, _ = server.Pipelined(ctx, func(p redis.Pipeliner) error {
-			got = eval(script, ctx, p, keys, args...)
-			touched := eval(touchScript, ctx, p, keys[:1])
-			waited := s.wait(ctx, p, waitTimeout-time.Since(began))
-			copies = func() error { return errors.Join(touched.Err(), waited()) }
-			return nil
-		})
-	}
-	send((*redis.Script).EvalSha)
-	if redis.HasErrorPrefix(errors.Join(got.Err(), copies()), "NOSCRIPT") {
-		send((*redis.Script).Eval)
-	}
-	r, err := readReply(got)
-	if err != nil {
-		return nil, err
-	}
-	if err := copies(); err != nil {
-		return nil, unavailable(err)
-	}
-	return r, nil
+	return groups
 }
 
 // wait adds a WAIT with a time limit to a pipeline. After the pipeline has run,
 // the returned function returns an error if there are too few copies.
-func (s *Store) wait(ctx context.Context, p redis.Pipeliner, atMost time.Duration) func() error {
-	d, limit := s.durability, max(atMost.Milliseconds(), 1) // 0 would wait for ever
+func (s *Store) wait(ctx context.Context, p redis.Pipeliner) func() error {
+	d, limit := s.durability, waitTimeout.Milliseconds()
 	if !d.AOF {
 		cmd := p.Do(ctx, "WAIT", d.Replicas, limit)
 		return func() error {
@@ -137,46 +115,4 @@ func (s *Store) ConfirmDurable(ctx context.Context, id relay.CallbackID) error {
 		return fmt.Errorf("confirm that %s is durable: %w", id, err)
 	}
 	return nil
-}
-
-// primaryOf returns a client for the one server that has the key. The client's
-// timeout leaves time for a WAIT.
-func (s *Store) primaryOf(ctx context.Context, key string) (*redis.Client, error) {
-	server, single := s.redis.(*redis.Client)
-	if !single {
-		var err error
-		if server, err = s.redis.(*redis.ClusterClient).MasterForKey(ctx, key); err != nil {
-			return nil, err
-		}
-	}
-	if made, ok := s.waitClients.Load(server); ok {
-		return made.(*redis.Client), nil
-	}
-	client := server.WithTimeout(commandTimeout + waitTimeout)
-	s.measure(client) // WithTimeout does not copy hooks
-	made, _ := s.waitClients.LoadOrStore(server, client)
-	return made.(*redis.Client), nil
-}
-
-// forgetWaitClients drops the clients of nodes that are no longer primaries of
-// the cluster. It does not close them: they share their connections with clients
-// that the cluster's client closes.
-func (s *Store) forgetWaitClients(primaries map[*redis.Client]bool) {
-	s.waitClients.Range(func(server, _ any) bool {
-		if !primaries[server.(*redis.Client)] {
-			s.waitClients.Delete(server)
-		}
-		return true
-	})
-}
-
-// moved returns whether a node of a cluster replied that another node has the
-// key, or soon will.
-func moved(err error) bool {
-	for _, prefix := range []string{"MOVED ", "ASK ", "TRYAGAIN"} {
-		if redis.HasErrorPrefix(err, prefix) {
-			return true
-		}
-	}
-	return false
 }

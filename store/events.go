@@ -104,23 +104,15 @@ func (s *Store) madeRoom(ctx context.Context, a relay.AwaitRef, got reply) (rela
 // dropOldest removes free events of a sender that must make room, and returns how many it
 // has removed. If this process dies first, the next event finds them again.
 func (s *Store) dropOldest(ctx context.Context, sender string, oldest []string) (dropped int) {
-	var calls []call
+	var events []relay.FreeEvent
 	for _, member := range oldest {
 		text, name, _ := strings.Cut(member, " ")
 		if digest, err := relay.ParseAwaitDigest(text); err == nil {
-			calls = append(calls, s.dropCall(relay.AwaitRef{Sender: sender, Digest: digest}, name))
+			events = append(events, relay.FreeEvent{Digest: digest, Event: name})
 		}
 	}
-	replies, _ := s.runAll(ctx, dropScript, calls)
-	for _, got := range replies {
-		dropped += flag(got.verdict() == "dropped")
-	}
+	dropped, _ = s.DropEvents(ctx, sender, events)
 	return dropped
-}
-
-// dropCall is a call of the script drop.
-func (s *Store) dropCall(a relay.AwaitRef, name string) call {
-	return call{matchingKeys(a), []any{string(a.Digest), name, s.lease.Milliseconds(), a.Sender}}
 }
 
 // Event implements [relay.AwaitStore].
@@ -232,18 +224,24 @@ func (s *Store) describe(ctx context.Context, events []relay.FreeEvent) error {
 	return nil
 }
 
-// DropEvent implements [relay.AwaitStore].
-func (s *Store) DropEvent(ctx context.Context, a relay.AwaitRef, name string) (bool, error) {
-	drop := s.dropCall(a, name)
-	got, err := s.run(ctx, dropScript, drop.keys, drop.args...)
+// DropEvents implements [relay.AwaitStore].
+func (s *Store) DropEvents(ctx context.Context, sender string, events []relay.FreeEvent) (dropped int, err error) {
+	calls := make([]call, len(events))
+	for i, e := range events {
+		a := relay.AwaitRef{Sender: sender, Digest: e.Digest}
+		calls[i] = call{matchingKeys(a), []any{string(e.Digest), e.Event, s.lease.Milliseconds(), sender}}
+	}
+	replies, err := s.runAll(ctx, dropScript, calls)
+	for _, got := range replies {
+		switch verdict := got.verdict(); {
+		case verdict == "dropped":
+			dropped++
+		case got != nil && verdict != "gone":
+			err = cmp.Or(err, unavailable(fmt.Errorf("unexpected verdict %.20q", verdict)))
+		}
+	}
 	if err != nil {
-		return false, fmt.Errorf("drop an event of %s: %w", a.Sender, err)
+		return dropped, fmt.Errorf("drop events of %s: %w", sender, err)
 	}
-	switch got.verdict() {
-	case "dropped":
-		return true, nil
-	case "gone":
-		return false, nil
-	}
-	return false, unavailable(fmt.Errorf("drop an event of %s: unexpected verdict %.20q", a.Sender, got.verdict()))
+	return dropped, nil
 }

@@ -126,7 +126,7 @@ func TestRedisAway(t *testing.T) {
 		"take":       func() error { _, err := r.TakeMatches(ctx, 5); return err },
 		"awaiting":   func() error { _, err := r.Awaiting(ctx, []relay.AwaitDigest{await.Digest}); return err },
 		"free":       func() error { _, _, err := r.FreeEvents(ctx, "stripe", 5); return err },
-		"drop":       func() error { _, err := r.DropEvent(ctx, await.AwaitRef, "e"); return err },
+		"drop":       func() error { _, err := drop(ctx, r.Store, await.AwaitRef, "e"); return err },
 		"awaits of":  func() error { _, err := r.AwaitsOf(ctx, waits); return err },
 		"announce":   func() error { _, err := r.Announce(ctx, "a", lease); return err },
 		"leave":      func() error { return r.Leave(ctx, "a") },

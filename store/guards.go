@@ -12,7 +12,7 @@ import (
 )
 
 // passedVersion tells a script up to which version a caller has checked the guard of a
-// link; "" if it has not. prelude.lua has the latest version too.
+// link; "" if it has not. refusal.lua has the latest version too.
 func passedVersion(passed bool) string {
 	if passed {
 		return strconv.Itoa(relay.LatestGuards)

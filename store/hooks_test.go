@@ -31,26 +31,36 @@ func (repeat) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessP
 	}
 }
 
-// onceAfter calls a function after the first pipeline with a command that begins
-// with the given text, as the client writes it.
+// onceAfter calls a function after the first command that begins with the given text, as
+// the client writes it, alone or in a pipeline.
 type onceAfter struct {
 	repeat  // for the other hooks
 	command string
 	do      func()
 }
 
-func (o *onceAfter) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (o *onceAfter) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		o.after(cmd)
+		return err
+	}
+}
 
 func (o *onceAfter) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		err := next(ctx, cmds)
-		for _, cmd := range cmds {
-			if do := o.do; do != nil && strings.HasPrefix(fmt.Sprint(cmd.Args()...), o.command) {
-				o.do = nil
-				do()
-			}
-		}
+		o.after(cmds...)
 		return err
+	}
+}
+
+func (o *onceAfter) after(cmds ...redis.Cmder) {
+	for _, cmd := range cmds {
+		if do := o.do; do != nil && strings.HasPrefix(fmt.Sprint(cmd.Args()...), o.command) {
+			o.do = nil
+			do()
+		}
 	}
 }
 

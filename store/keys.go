@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 
 	"callback-relay/relay"
 )
@@ -79,6 +80,16 @@ func matchesKey(partition int) string { return partitionKey(partition, "matches"
 func freeKey(partition int, sender string) string { return partitionKey(partition, "free:"+sender) }
 
 func partitionKey(partition int, rest string) string { return prefixes[partition] + rest }
+
+// hashTag returns the part of a key that decides its slot in a cluster.
+func hashTag(key string) string {
+	if _, rest, found := strings.Cut(key, "{"); found {
+		if tag, _, closed := strings.Cut(rest, "}"); closed {
+			return tag
+		}
+	}
+	return key
+}
 
 // prefixes are made once, because every command needs one.
 var prefixes = func() (made [relay.Partitions]string) {

@@ -249,7 +249,7 @@ func (s *Store) checkServers(ctx context.Context, c *Condition) error {
 		return err
 	})
 	if err == nil {
-		s.forgetWaitClients(primaries)
+		s.forgetPrimaries(primaries)
 	}
 	return err
 }

@@ -104,11 +104,11 @@ func newBench(t testing.TB, d Durability) *bench {
 	id := keys.Identify("task")[0].ID
 	b.redis.set = fmt.Sprint(id.Partition() + 1)
 	if d.waits() { // that client has its own hooks
-		patient, err := b.primaryOf(context.Background(), callbackKey(id))
+		on, err := b.primaryOf(context.Background(), callbackKey(id))
 		if err != nil {
 			t.Fatal(err)
 		}
-		patient.AddHook(b.redis)
+		on.patient.AddHook(b.redis)
 	}
 	key := keys.LinkKey(id, relay.Link{LinkKind: relay.LinkKind{Type: relay.LinkWebhook}}, "k1")
 	if b.link, err = keys.Resolve(key.Reveal(), []relay.LinkKind{{Type: relay.LinkWebhook}}); err != nil {
@@ -310,7 +310,7 @@ func FuzzReplies(f *testing.F) {
 		}
 		_, err = b.Serve(ctx, key.AwaitRef, "e", waiter, relay.Fate{Use: relay.UseSpent})
 		check("serve", err, said("served"), false)
-		_, err = b.DropEvent(ctx, key.AwaitRef, "e")
+		_, err = b.DropEvents(ctx, "stripe", []relay.FreeEvent{{Digest: key.Digest, Event: "e"}})
 		check("drop", err, said("dropped", "gone"), false)
 		live, err := b.Announce(ctx, "r1", time.Second)
 		check("announce", err, said("live") && live > 0, false)

@@ -20,15 +20,15 @@ var scriptFiles embed.FS
 // The scripts, each named for its one caller.
 var (
 	createScript     = load("create")
-	answerScript     = load("answer")
-	waitingScript    = load("waiting")
-	viewScript       = load("view")
-	decideScript     = load("decide")
-	guessScript      = load("guess")
-	revokeScript     = load("revoke")
-	addLinkScript    = load("addlink")
-	rescheduleScript = load("reschedule")
-	cancelScript     = load("cancel")
+	answerScript     = load("answer", "refusal")
+	waitingScript    = load("waiting", "refusal")
+	viewScript       = load("view", "refusal")
+	decideScript     = load("decide", "refusal")
+	guessScript      = load("guess", "refusal")
+	revokeScript     = load("revoke", "refusal")
+	addLinkScript    = load("addlink", "refusal")
+	rescheduleScript = load("reschedule", "refusal")
+	cancelScript     = load("cancel", "refusal")
 	touchScript      = load("touch")
 	expireScript     = load("expire")
 	dueScript        = load("due")
@@ -49,18 +49,28 @@ var (
 	markAwaitedScript = load("markawaited")
 )
 
+// script is one of the scripts, named for its one caller.
+type script struct {
+	*redis.Script
+	name   string
+	source string
+}
+
 // load returns a script with the prelude, and what else it shares with others, in front
 // of it.
-func load(name string, shared ...string) *redis.Script {
+func load(name string, shared ...string) *script {
 	var files []string
 	for _, file := range slices.Concat([]string{"prelude"}, shared, []string{name}) {
 		files = append(files, scriptFile(file))
 	}
 	source := strings.Join(files, "\n")
-	script := redis.NewScript(source)
-	scriptNames[script.Hash()], scriptNames[source] = name, name
-	return script
+	loaded := &script{redis.NewScript(source), name, source}
+	ownScripts[loaded.Hash()], ownScripts[source] = true, true
+	return loaded
 }
+
+// ownScripts has the digests and the texts of the scripts.
+var ownScripts = map[string]bool{}
 
 func scriptFile(name string) string {
 	source, err := scriptFiles.ReadFile("scripts/" + name + ".lua")
@@ -70,54 +80,39 @@ func scriptFile(name string) string {
 	return string(source)
 }
 
-// call is one use of a script in a pipeline.
+// call is one use of a script.
 type call struct {
 	keys []string
 	args []any
 }
 
-// run executes a script by its digest. It sends the script's text if the server
-// does not have it, after a restart, a failover or SCRIPT FLUSH.
-func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args ...any) (reply, error) {
-	if err := s.usable(ctx); err != nil {
-		return nil, err
-	}
-	return readReply(script.Run(ctx, s.redis, keys, args...))
+// run executes a script.
+func (s *Store) run(ctx context.Context, script *script, keys []string, args ...any) (reply, error) {
+	return first(s.execute(ctx, false, script, []call{{keys, args}}))
 }
 
-// runAll executes one script many times in one round trip. A failed call has a
+// runAll executes one script many times, in few round trips. A failed call has a
 // nil reply. The error is that of the first failed call.
-func (s *Store) runAll(ctx context.Context, script *redis.Script, calls []call) ([]reply, error) {
+func (s *Store) runAll(ctx context.Context, script *script, calls []call) ([]reply, error) {
 	if len(calls) == 0 {
 		return nil, nil
 	}
-	if err := s.usable(ctx); err != nil {
+	return s.execute(ctx, false, script, calls)
+}
+
+// runDurably runs a script whose result a caller relies on. When it returns,
+// everything that the script wrote or found is as durable as the settings ask
+// for. With fewer copies it returns [relay.ErrUnavailable]; the write stays, and
+// a repeated call finds it.
+func (s *Store) runDurably(ctx context.Context, script *script, keys []string, args ...any) (reply, error) {
+	return first(s.execute(ctx, s.durability.waits(), script, []call{{keys, args}}))
+}
+
+func first(replies []reply, err error) (reply, error) {
+	if err != nil {
 		return nil, err
 	}
-	cmds := make([]*redis.Cmd, len(calls))
-	// The pipeline's error is dropped: each command has its own below.
-	_, _ = s.redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, c := range calls {
-			cmds[i] = script.EvalSha(ctx, p, c.keys, c.args...)
-		}
-		return nil
-	})
-	replies := make([]reply, len(calls))
-	var failed error
-	for i, cmd := range cmds {
-		if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-			cmd = script.Eval(ctx, s.redis, calls[i].keys, calls[i].args...)
-		}
-		r, err := readReply(cmd)
-		if err != nil {
-			if failed == nil { // the other errors are mostly the same
-				failed = err
-			}
-			continue
-		}
-		replies[i] = r
-	}
-	return replies, failed
+	return replies[0], nil
 }
 
 // reply is what a script returned: alternating names and values. One of the names

@@ -119,6 +119,7 @@ var conformance = map[string]func(*testing.T, *redisUnderTest){
 	"ListCost":                           testListCost,
 	"List":                               testList,
 	"ForgottenScripts":                   testForgottenScripts,
+	"SharedPipelines":                    testSharedPipelines,
 }
 
 func TestOnMiniredis(t *testing.T) {

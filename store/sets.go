@@ -113,7 +113,7 @@ var allPartitions = func() []int {
 // be ordered by partition. Members that are not ids of their partition are
 // returned separately. With an error, it still returns what could be read. The
 // error is a [*damagedError] if only keys of another type could not be.
-func (s *Store) readParts(ctx context.Context, script *redis.Script, parts []part, args func(parts []part) []any) ([]member, []stray, error) {
+func (s *Store) readParts(ctx context.Context, script *script, parts []part, args func(parts []part) []any) ([]member, []stray, error) {
 	var groups [][]part
 	rest := parts
 	for _, partitions := range s.slots() {

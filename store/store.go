@@ -29,7 +29,7 @@ type Options struct {
 	// Clock is the clock of this process, which is compared with that of Redis;
 	// default [time.Now]. No deadline depends on it.
 	Clock func() time.Time
-	// Metrics counts the round trips; default none.
+	// Metrics counts the calls to Redis; default none.
 	Metrics Metrics
 	// Tracer links the traces of a callback; default none.
 	Tracer Tracer
@@ -47,10 +47,10 @@ type Store struct {
 	metrics    Metrics
 	tracer     Tracer
 
-	waitClients sync.Map                      // from *redis.Client to one whose timeout leaves time for a WAIT
-	checking    sync.Mutex                    // one check at a time
-	last        atomic.Pointer[Condition]     // the last result; nil before the first check
-	marker      atomic.Pointer[markerReading] // nil before the marker was first read
+	primaries sync.Map                      // from *redis.Client to *primary
+	checking  sync.Mutex                    // one check at a time
+	last      atomic.Pointer[Condition]     // the last result; nil before the first check
+	marker    atomic.Pointer[markerReading] // nil before the marker was first read
 	// known is what every live replica knows; nil before the replicas were first
 	// read.
 	known atomic.Pointer[knowledge]

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -11,13 +10,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Metrics counts round trips to Redis. The operation is the name of the first
-// script or command. A round trip has failed if it brought no usable reply.
+// Metrics counts calls of scripts, and round trips of other commands to Redis. The
+// operation is the name of the script, or of the first command. A call has failed if it
+// brought no usable reply. What a caller left is not counted, since it says nothing of
+// Redis.
 type Metrics interface {
 	RedisCalled(operation string, failed bool, took time.Duration)
 }
 
-// measure reports all further round trips of a client to the metrics.
+// measure reports all further round trips of a client to the metrics, except those that
+// carry scripts of this package: [Store.execute] reports each of their calls.
 func (s *Store) measure(client redis.UniversalClient) {
 	if s.metrics != nil {
 		client.AddHook(timing{s.metrics})
@@ -61,8 +63,8 @@ func (t timing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 var connecting = []string{"hello", "auth", "client", "select", "readonly", "command", "cluster"}
 
 func (t timing) observe(cmd redis.Cmder, err error, began time.Time) {
-	if !slices.Contains(connecting, cmd.Name()) {
-		t.metrics.RedisCalled(operation(cmd), failed(err), time.Since(began))
+	if !slices.Contains(connecting, cmd.Name()) && !carriesScript(cmd) && !left(err) {
+		t.metrics.RedisCalled(cmd.Name(), failed(err), time.Since(began))
 	}
 }
 
@@ -72,19 +74,16 @@ func failed(err error) bool {
 	return err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "NOSCRIPT")
 }
 
-// operation returns the name of a command, or of a script, whether it is called by
-// digest or by text. The names come from this package's code, so their number is
-// bounded. A script of another user of the client, such as migrations in dev mode,
-// is named after its command.
-func operation(cmd redis.Cmder) string {
+// left returns whether there is no reply because the caller did not wait for it.
+func left(err error) bool { return errors.Is(err, context.Canceled) }
+
+// carriesScript returns whether a command calls a script of this package, by digest or by
+// text. Another user of the client, such as migrations in dev mode, has scripts of its own.
+func carriesScript(cmd redis.Cmder) bool {
 	args := cmd.Args()
-	name := cmd.Name()
-	if name != "evalsha" && name != "eval" || len(args) < 2 {
-		return name
+	if name := cmd.Name(); name != "evalsha" && name != "eval" || len(args) < 2 {
+		return false
 	}
 	text, _ := args[1].(string)
-	return cmp.Or(scriptNames[text], name)
+	return ownScripts[text]
 }
-
-// scriptNames are the names of the scripts, by digest and by text.
-var scriptNames = map[string]string{}

@@ -158,7 +158,7 @@ func (m *Metrics) makeDeliveries(f maker) {
 	m.steps = f.histograms("step_functions_call_duration_seconds",
 		"Time of each call to Step Functions, by call and class of result.", callBuckets, "call", "class")
 	m.redis = f.histograms("redis_call_duration_seconds",
-		"Time of each round trip to Redis, by the script or command it begins with, and result.", redisBuckets, "operation", "result")
+		"Time of each call to Redis as the relay waits for it, by script or command, and result.", redisBuckets, "operation", "result")
 }
 
 func (m *Metrics) makeProcess(f maker) {

@@ -68,7 +68,7 @@ func (m *Metrics) StepFunctionsCalled(call, class string, took time.Duration) {
 	m.steps.WithLabelValues(call, class).Observe(took.Seconds())
 }
 
-// RedisCalled observes a round trip to Redis.
+// RedisCalled observes a call of a script, or a round trip of other commands to Redis.
 func (m *Metrics) RedisCalled(operation string, failed bool, took time.Duration) {
 	result := "ok"
 	if failed {

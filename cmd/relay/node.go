@@ -33,7 +33,7 @@ import (
 
 const (
 	// leaseMargin is how much longer a lease lasts than the call to Step
-	// Functions: time to wait for the rate limit before the call, and to settle
+	// Functions: time to wait for memory and the rate limit before the call, and to settle
 	// the delivery after it.
 	leaseMargin = 5 * time.Second
 	// watchEvery is how often the relay checks the keyspace, and so how long it
@@ -63,6 +63,7 @@ const checkRegistrations = "registrations"
 
 // node is one running relay.
 type node struct {
+	lines   *telemetry.Lines
 	logger  *slog.Logger
 	metrics *telemetry.Metrics
 	tracer  *telemetry.Tracer
@@ -121,8 +122,10 @@ func around[Part any](part Part, wrap func(Part) Part) Part {
 // unavailable when it starts.
 func newNode(o nodeOptions) (_ *node, err error) {
 	cfg, keys := o.Config, o.Keys
+	lines := telemetry.NewLines(o.Log)
 	n := &node{
-		logger: telemetry.NewLogger(o.Log, cfg.LogLevel, string(cfg.LogFormat)),
+		lines:  lines,
+		logger: telemetry.NewLogger(lines, cfg.LogLevel, string(cfg.LogFormat)),
 		ports:  o.Ports,
 		tracer: o.Tracer,
 
@@ -173,6 +176,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 		Replica:    rand.Text(),
 		AnswerWait: cfg.AnswerWait,
 		Rate:       cfg.StepFunctionsRate,
+		Memory:     deliveryMemory(),
 		Give:       func(ctx context.Context) (more bool, err error) { return n.service.GiveDue(ctx) },
 		CountHooks: func(ctx context.Context) error { return n.service.CountHooks(ctx) },
 	})
@@ -324,6 +328,7 @@ func (n *node) close() {
 	if err := n.tracer.Close(exporting); err != nil {
 		n.logger.Warn("the last traces are lost", "error", err)
 	}
+	_ = n.lines.Close() // there is nowhere to report its error
 }
 
 // unprovenReasons returns why a sender may not be proven.

@@ -199,6 +199,8 @@ func serving(h *hunt) {
 		sent <- err
 	}()
 	h.untilCalled(c.task, 1)
+	// Lines are held back for a moment, and the signal ends the process at once.
+	h.eventually("the requests are logged", func() bool { return strings.Contains(p.log.String(), `"callback":"`+c.ID) })
 	h.must(p.cmd.Process.Signal(syscall.SIGQUIT))
 	_ = p.wait() // a dump is a failure
 	<-sent

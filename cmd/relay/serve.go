@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -145,11 +146,26 @@ func parts(err error) []error {
 // so by default the garbage collector would run many times a second under load.
 // Near the limit it still runs as often as it must. GOGC and GOMEMLIMIT, if set,
 // take precedence.
+//
+// The percentage was chosen by measuring answers of 64 clients: with 100, 175, 200 and 400
+// the process takes 64, 73, 75 and 110 MiB at most. The aim is 40 MiB more than the bare
+// handler of the benchmarks, which takes 34.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+		debug.SetGCPercent(175)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(160 << 20)
 	}
+}
+
+// deliveryMemory is how much of the process' memory the deliveries under way may take;
+// 0, the default of package outbox, if its memory has no limit. The rest is for bodies
+// and pages, whose limits are fixed, and for everything else.
+func deliveryMemory() int64 {
+	limit := debug.SetMemoryLimit(-1)
+	if limit == math.MaxInt64 {
+		return 0
+	}
+	return limit / 5 * 3
 }

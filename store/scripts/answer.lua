@@ -35,7 +35,7 @@ if not cb.state then
 end
 local at = now()
 local function recorded(answered)
-  local reply = {'verdict', 'recorded', 'attempts', '1', 'unclear', '0', 'created', (registered(cb.registration)),
+  local reply = {'verdict', 'recorded', 'attempts', '1', 'unclear', '0', 'created', string.match(cb.registration, '^%d+'),
     'answered', answered, 'now', text(at)}
   return add(reply, cb, 'taskToken', 'summary', 'added', 'trace')
 end
@@ -71,7 +71,9 @@ end
 if ARGV[17] ~= '' then
   redis.call('HSET', KEYS[1], 'event', ARGV[17])
 end
-redis.call('HDEL', KEYS[1], 'remarks') -- the outcome contains them
+if cb.decided then
+  redis.call('HDEL', KEYS[1], 'remarks') -- of earlier decisions; the outcome contains them
+end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], text(at + ARGV[9]), ARGV[1])
 return recorded(text(at))

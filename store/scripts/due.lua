@@ -11,9 +11,9 @@
 local latest = text(now())
 local found = {}
 for number, key in ipairs(KEYS) do
-  local members = {'', ''}
-  if size(key) then
-    members = redis.call('ZRANGEBYSCORE', key, '-inf', latest, 'WITHSCORES', 'LIMIT', '0', ARGV[1])
+  local members = redis.pcall('ZRANGEBYSCORE', key, '-inf', latest, 'WITHSCORES', 'LIMIT', '0', ARGV[1])
+  if members.err then
+    members = {'', ''}
   end
   for i = 1, #members, 2 do
     found[#found + 1] = text(number)

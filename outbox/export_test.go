@@ -1,0 +1,4 @@
+package outbox
+
+// LargestDelivery lets tests give room to a number of deliveries.
+const LargestDelivery = largestDelivery
