@@ -13,7 +13,7 @@ import (
 )
 
 // maxDecodedBytes bounds the memory of a decoded body. It was measured that a value
-// takes up to 56 bytes, and an object with members 350 more.
+// takes up to 57 bytes, and an object with members 350 more.
 const maxDecodedBytes = 16 << 20
 
 var errNotJSON = &failure{ReasonExpression, "the body is not JSON"}

@@ -71,14 +71,16 @@ func TestProxy(t *testing.T) {
 		return newSender(t, cfg, stepfunctions.Options{})
 	}
 	sender := through(proxy)
-	for range 2 {
+	const calls = 20
+	for range calls {
 		if err := sender.Send(t.Context(), "t", success); err != nil {
 			t.Error(err)
 		}
 	}
 	sender.Close()
-	if n := opened.Load(); n == 0 {
-		t.Error("the calls opened no tunnel")
+	// net/http gives a connection back a moment after its reply, so a call may miss it.
+	if n := opened.Load(); n == 0 || n > calls/2 {
+		t.Errorf("%d tunnels for %d calls", n, calls)
 	}
 	stranger := *proxy
 	stranger.User = nil
