@@ -63,9 +63,10 @@ backlog: setup ## deliver 100,000 waiting answers through a quota of 500 calls a
 	$(GO) test -timeout 0 -v -run '^TestBacklog$$' ./faults -backlog 100000
 
 .PHONY: screenshots
-screenshots: setup ## take pictures of every page, in light and dark, on a desktop and a phone, into tmp/
+screenshots: setup ## take pictures of every page, in light and dark, on a desktop, a phone and paper, into tmp/
 	@rm -rf tmp/screenshots
 	CI=true $(GO) test -count 1 -v -run '^TestPagesAreAccessible$$' ./cmd/relay -screenshots $(CURDIR)/tmp/screenshots
+	CI=true $(GO) test -count 1 -v -run '^(TestInBrowser|TestEveryLanguageFits)$$' ./pages -screenshots $(CURDIR)/tmp/screenshots
 
 FUZZTIME ?= 10s
 

@@ -31,10 +31,13 @@ type Callback struct {
 	Links map[string]Link `json:"links"`
 	// Awaits are the events that the callback waits for, by name.
 	Awaits map[string]Await `json:"awaits,omitempty"`
-	// Decisions lists what people decided, in order, without what they wrote.
+	// Decisions lists what people decided, in order, without what they wrote, which is in
+	// the output.
 	Decisions []Decision `json:"decisions,omitempty"`
-	Outcome   *Outcome   `json:"outcome,omitempty"`
-	Delivery  *Delivery  `json:"delivery,omitempty"`
+	// Declined lists the links whose users said that they are not for them, in order.
+	Declined []Decline `json:"declined,omitempty"`
+	Outcome  *Outcome  `json:"outcome,omitempty"`
+	Delivery *Delivery `json:"delivery,omitempty"`
 }
 
 // Link is one URL of a callback.
@@ -67,7 +70,7 @@ type Await struct {
 	Closed bool `json:"closed,omitempty"`
 }
 
-// Words of a decision.
+// Words of a decision. Others are values of the choices of the approval.
 const (
 	DecisionApproved = "approved"
 	DecisionRejected = "rejected"
@@ -80,6 +83,17 @@ type Decision struct {
 	At       time.Time `json:"at"`
 }
 
+// Decline is what somebody said who has a link that is not for them. It decides nothing.
+type Decline struct {
+	// Link is the name of the link.
+	Link string `json:"link"`
+	// Approver is for whom the link is; "" if the registration does not say.
+	Approver string    `json:"approver,omitempty"`
+	At       time.Time `json:"at"`
+	// Note is what they wrote.
+	Note string `json:"note,omitempty"`
+}
+
 // Decider is who decided.
 type Decider struct {
 	// Link is the name of the link.
@@ -87,6 +101,16 @@ type Decider struct {
 	Approver string `json:"approver"`
 	// Typed says that the name was typed on the page and is not verified.
 	Typed bool `json:"typed,omitempty"`
+	// Verified is who it was, if a proxy in front of the pages signed it.
+	Verified *Person `json:"verified,omitempty"`
+}
+
+// Person is somebody who is signed in at a proxy in front of the pages. Issuer and Subject
+// together name one person.
+type Person struct {
+	Issuer  string `json:"issuer"`
+	Subject string `json:"subject"`
+	Email   string `json:"email"` // "" if the proxy does not say it
 }
 
 // Outcome is what the relay sends to the task.

@@ -38,7 +38,7 @@ type CreateRequest struct {
 	ExpiresIn string                 `json:"expiresIn,omitempty"`
 	ExpiresAt *time.Time             `json:"expiresAt,omitempty"`
 	OnExpiry  string                 `json:"onExpiry,omitempty"`
-	Tags      map[string]string      `json:"tags,omitempty"`
+	Tags      Tags                   `json:"tags,omitempty"`
 	Links     map[string]LinkRequest `json:"links,omitempty"`
 	// Awaits are the events that the callback waits for, by name. A link and an await
 	// cannot have the same name.
@@ -57,7 +57,7 @@ type LinkRequest struct {
 	Error string `json:"error,omitempty"`
 	Cause string `json:"cause,omitempty"`
 	// Approver is the person who decides through an approval link.
-	Approver string `json:"approver,omitempty"`
+	Approver Approver `json:"approver,omitzero"`
 	// Title and Message replace the approval's on the link's page. A page must have a
 	// title, its own or the approval's.
 	Title   string `json:"title,omitempty"`
@@ -174,46 +174,6 @@ type LinkResponse struct {
 	Text string `json:"text,omitempty"`
 	// Redirect is an https URL that a page offers as a link to continue.
 	Redirect string `json:"redirect,omitempty"`
-}
-
-// Whether an approval's page asks for a comment.
-const (
-	CommentOptional         = "optional"
-	CommentRequired         = "required"
-	CommentRequiredOnReject = "required-on-reject"
-	CommentNone             = "none"
-)
-
-// What a rejection does to the task.
-const (
-	OnRejectSuccess = "success" // the task succeeds, and the output says rejected
-	OnRejectFailure = "failure" // the task fails with the error Callback.Rejected
-)
-
-// What a page asks for besides a press of a button.
-const (
-	ConfirmWord = "word" // a word that the page shows
-	ConfirmCode = "code" // six digits from the answer to the registration
-)
-
-// Approval is what the pages of a callback show and ask.
-type Approval struct {
-	Title string `json:"title,omitempty"`
-	// Message is Markdown.
-	Message string `json:"message,omitempty"`
-	// Details is an object of strings, shown in its order.
-	Details      json.RawMessage `json:"details,omitempty"`
-	ApproveLabel string          `json:"approveLabel,omitempty"`
-	RejectLabel  string          `json:"rejectLabel,omitempty"`
-	Comment      string          `json:"comment,omitempty"`
-	// Fields is a JSON Schema of an object: each property becomes an input.
-	Fields   json.RawMessage `json:"fields,omitempty"`
-	OnReject string          `json:"onReject,omitempty"`
-	Confirm  string          `json:"confirm,omitempty"`
-	// Required is how many different people must approve, and Rejections how many
-	// must reject before the approval is rejected. The default is 1 for both.
-	Required   int `json:"required,omitempty"`
-	Rejections int `json:"rejections,omitempty"`
 }
 
 // UpdateRequest changes the deadline of a pending callback. Exactly one field is

@@ -26,6 +26,8 @@ type HistoryEntry struct {
 	Outcome *int `json:"outcome,omitempty"`
 	// EventID is the sender's id of the event.
 	EventID string `json:"eventId,omitempty"`
+	// Note is what a person wrote who said that the link is not for them.
+	Note string `json:"note,omitempty"`
 	// Bytes is the size of the body as it was sent.
 	Bytes int `json:"bytes,omitempty"`
 }

@@ -19,6 +19,7 @@ const (
 	CodeUnproven             Code = codePrefix + "unproven"
 	CodeStaleTimestamp       Code = codePrefix + "stale-timestamp"
 	CodeForeignSite          Code = codePrefix + "foreign-site"
+	CodeNotApprover          Code = codePrefix + "not-approver"
 	CodeNotFound             Code = codePrefix + "not-found"
 	CodeMethodNotAllowed     Code = codePrefix + "method-not-allowed"
 	CodeAlreadyAnswered      Code = codePrefix + "already-answered"
@@ -26,6 +27,8 @@ const (
 	CodeAlreadyCancelled     Code = codePrefix + "already-cancelled"
 	CodeTooManyLinks         Code = codePrefix + "too-many-links"
 	CodeTooManyWaiters       Code = codePrefix + "too-many-waiters"
+	CodeAmbiguousID          Code = codePrefix + "ambiguous-id"
+	CodeTooManyToSearch      Code = codePrefix + "too-many-to-search"
 	CodeExpired              Code = codePrefix + "expired"
 	CodeCancelled            Code = codePrefix + "cancelled"
 	CodeLinkClosed           Code = codePrefix + "link-closed"
@@ -66,6 +69,7 @@ var Codes = map[Code]Meaning{
 	CodeUnproven:             {401, "The sender is not proven"},
 	CodeStaleTimestamp:       {401, "The timestamp is too far from now"},
 	CodeForeignSite:          {403, "Sent from another site"},
+	CodeNotApprover:          {403, "Not the approver"},
 	CodeNotFound:             {404, "Not found"},
 	CodeMethodNotAllowed:     {405, "Method not allowed"},
 	CodeAlreadyAnswered:      {409, "Already answered"},
@@ -73,6 +77,8 @@ var Codes = map[Code]Meaning{
 	CodeAlreadyCancelled:     {409, "Already cancelled"},
 	CodeTooManyLinks:         {409, "Too many links"},
 	CodeTooManyWaiters:       {409, "Too many callbacks wait for this key"},
+	CodeAmbiguousID:          {409, "Several callbacks fit"},
+	CodeTooManyToSearch:      {409, "Too many callbacks to search"},
 	CodeExpired:              {410, "The deadline has passed"},
 	CodeCancelled:            {410, "Cancelled"},
 	CodeLinkClosed:           {410, "The link is closed"},
@@ -105,6 +111,9 @@ type Problem struct {
 	Offset *int64 `json:"offset,omitempty"`
 	// Errors lists all mistakes in a request, with CodeInvalidRequest.
 	Errors []FieldError `json:"errors,omitempty"`
+	// IDs lists callbacks whose ids begin with the one that was given, at most 10, with
+	// CodeAmbiguousID.
+	IDs []string `json:"ids,omitempty"`
 	// FailedChecks lists everything that keeps a relay from being ready. Only /readyz
 	// sends it.
 	FailedChecks []FailedCheck `json:"failedChecks,omitempty"`

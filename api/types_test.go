@@ -122,7 +122,7 @@ func collectStructs(typ reflect.Type, into map[string]reflect.Type) {
 // shape is the JSON Schema type of a Go type, "" for one that can be any.
 func shape(typ reflect.Type) string {
 	switch {
-	case typ == reflect.TypeFor[json.RawMessage]():
+	case typ == reflect.TypeFor[json.RawMessage](), reflect.PointerTo(typ).Implements(reflect.TypeFor[json.Unmarshaler]()) && typ != timeType:
 		return ""
 	case typ.Kind() == reflect.Pointer:
 		return shape(typ.Elem())
@@ -161,10 +161,9 @@ func TestEnums(t *testing.T) {
 		{"Approval.onReject", property("Approval", "onReject"), []any{
 			api.OnRejectSuccess, api.OnRejectFailure,
 		}},
+		{"Approval.verify", property("Approval", "verify"), []any{api.VerifyRequired}},
 		{"Approval.confirm", property("Approval", "confirm"), []any{api.ConfirmWord, api.ConfirmCode}},
-		{"Decision.decision", property("Decision", "decision"), []any{
-			api.DecisionApproved, api.DecisionRejected,
-		}},
+		{"Choice.style", property("Choice", "style"), []any{api.ButtonMain, api.ButtonDanger}},
 		{"Outcome.type", property("Outcome", "type"), []any{
 			api.OutcomeSuccess, api.OutcomeFailure,
 		}},

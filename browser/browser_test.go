@@ -85,6 +85,7 @@ func TestBrowser(t *testing.T) {
 		"form": testForm, "keys": testKeys, "double click": testDoubleClick, "back and resubmit": testBack,
 		"looks": testLooks, "dress": testDress, "linger": testLinger, "no scripts": testNoScripts, "phone": testPhone, "requests": testRequests,
 		"policy": testPolicy, "problems": testProblems, "axe": testAxe, "apart": testApart,
+		"header": testHeader,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, b) })
 	}
@@ -170,6 +171,28 @@ func testBack(t *testing.T, b *browser.Browser) {
 	same(t, len(s.posts()), 4)
 	same(t, tab.Resubmit(), 200)
 	same(t, len(s.posts()), 5)
+}
+
+// testHeader checks that a header is sent with what is opened and posted, and only by its tab.
+func testHeader(t *testing.T, b *browser.Browser) {
+	s := serve(t, map[string]string{"/": form, "/done": ""})
+	tab, other := b.Tab(t, browser.Look{}), b.Tab(t, browser.Look{})
+	sent := func() string {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.asked[len(s.asked)-1].Get("X-Who")
+	}
+	tab.Header("X-Who", "dana")
+	tab.Open(s.URL)
+	same(t, sent(), "dana")
+	tab.Click("#go")
+	same(t, sent(), "dana")
+	other.Open(s.URL + "/done")
+	same(t, sent(), "")
+	tab.Header("X-Who", "lee")
+	tab.Open(s.URL + "/done")
+	same(t, sent(), "lee")
+	same(t, len(tab.Problems()), 0)
 }
 
 // TestShared holds that tests that run at the same time share one browser.

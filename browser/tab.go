@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -16,6 +17,7 @@ import (
 type Look struct {
 	Phone     bool   // 360 x 800 with touch, two dots to the pixel
 	Dark      bool   // prefers the dark scheme
+	Print     bool   // as the page is printed
 	NoScripts bool   // the page runs no scripts; the kit's own still run
 	Language  string // such as "de-DE"; "en-US" by default
 	Timezone  string // such as "America/New_York"; "Europe/Berlin" by default
@@ -68,6 +70,17 @@ func (tab *Tab) Dress(look Look) {
 	tab.do("dress the tab", tab.dress)
 }
 
+// Header makes every request of the tab from now on carry a header, as if a proxy in front of
+// the server had added it.
+func (tab *Tab) Header(name, value string) {
+	tab.t.Helper()
+	tab.do("send "+name, func(ctx context.Context) error {
+		return call(ctx, tab.session(), network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{
+			Headers: network.Headers{name: value},
+		})()
+	})
+}
+
 // dress sets the look of the tab, for the current page and later ones.
 func (tab *Tab) dress(ctx context.Context) error {
 	language, zone, scheme := tab.look.Language, tab.look.Timezone, "light"
@@ -84,6 +97,10 @@ func (tab *Tab) dress(ctx context.Context) error {
 	if general, _, ok := strings.Cut(language, "-"); ok {
 		languages += "," + general // as Chromium does by itself
 	}
+	media := ""
+	if tab.look.Print {
+		media = "print"
+	}
 	dpr := 1.0
 	if tab.look.Phone {
 		dpr = 2
@@ -96,7 +113,7 @@ func (tab *Tab) dress(ctx context.Context) error {
 		}),
 		call(ctx, s, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: tab.look.Phone}),
 		call(ctx, s, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			Media: media, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 		}),
 		call(ctx, s, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{
 			UserAgent: tab.browser.userAgent, AcceptLanguage: languages,

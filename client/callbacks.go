@@ -19,11 +19,13 @@ const idChars = 26
 
 // Query chooses callbacks. The zero value chooses all.
 type Query struct {
-	State  string // one of the api.State constants
-	Tag    string // key:value
-	Await  string // sender:key
-	Limit  int    // callbacks per page, 1 to 100; 0 leaves it to the relay
-	Cursor string // where to continue: the NextCursor of the previous page
+	State string // one of the api.State constants
+	Tag   string // key:value
+	Await string // sender:key
+	// Declined selects those of which somebody said that a link is not for them.
+	Declined bool
+	Limit    int    // callbacks per page, 1 to 100; 0 leaves it to the relay
+	Cursor   string // where to continue: the NextCursor of the previous page
 }
 
 func (q Query) encode() string {
@@ -32,6 +34,9 @@ func (q Query) encode() string {
 		if value != "" {
 			values.Set(name, value)
 		}
+	}
+	if q.Declined {
+		values.Set("declined", "true")
 	}
 	if q.Limit != 0 {
 		values.Set("limit", strconv.Itoa(q.Limit))
@@ -53,7 +58,8 @@ func (c *Client) Create(ctx context.Context, request api.CreateRequest) (callbac
 	return callback, status == http.StatusCreated, nil
 }
 
-// Get looks a callback up.
+// Get looks a callback up, by its id or by the beginning of it, of at least 8 characters,
+// as pages show it.
 func (c *Client) Get(ctx context.Context, id string) (api.Callback, error) {
 	return c.one(ctx, "get", http.MethodGet, id, "", nil)
 }
@@ -81,7 +87,7 @@ func (c *Client) RevokeLink(ctx context.Context, id, name string) (api.Callback,
 }
 
 // History returns what was not the straight way to the outcome of a callback, oldest
-// first.
+// first. It takes the same ids as Get.
 func (c *Client) History(ctx context.Context, id string) (api.History, error) {
 	return call[api.History](ctx, c, "get the history of", http.MethodGet, id, "/history", nil)
 }

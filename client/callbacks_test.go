@@ -90,7 +90,7 @@ func TestRequests(t *testing.T) {
 			"add a link",
 			func(c *client.Client) (any, error) {
 				return c.AddLink(t.Context(), "k5f2", api.AddLinkRequest{
-					Name: "dana", LinkRequest: api.LinkRequest{Type: api.LinkApproval, Approver: "Kim Sato"},
+					Name: "dana", LinkRequest: api.LinkRequest{Type: api.LinkApproval, Approver: api.Approver{Name: "Kim Sato"}},
 				})
 			},
 			`POST /relay/v1/callbacks/k5f2/links application/json {"name":"dana","type":"approval","approver":"Kim Sato"}`,

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"callback-relay/identity"
 	"callback-relay/rules"
 	"callback-relay/senders"
 )
@@ -25,6 +26,8 @@ type File struct {
 	Senders map[string]*senders.Sender
 	// Hooks are the hooks by the name of their sender, ready to judge events.
 	Hooks map[string]Hook
+	// Identity tells who has a page open; nil if no proxy signs it.
+	Identity *identity.Verifier
 	// Entries describe the same senders to people, sorted by name.
 	Entries []SenderEntry
 	// Digest identifies what was read.
@@ -110,7 +113,8 @@ type fileReader struct {
 
 // fileContent is what the file can hold. The names of fields are in the tags for JSON.
 type fileContent struct {
-	Senders map[string]*fileSender `json:"senders"`
+	Senders  map[string]*fileSender `json:"senders"`
+	Identity *fileIdentity          `json:"identity"`
 }
 
 // fileSender is a sender as the file describes it: [senders.Spec], with references
@@ -134,6 +138,7 @@ func (r *fileReader) read(content []byte) {
 	for _, name := range slices.Sorted(maps.Keys(c.Senders)) {
 		r.sender(name, c.Senders[name])
 	}
+	r.identity(c.Identity)
 }
 
 // sender checks a sender and adds it to the file.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"text/template"
 
+	"callback-relay/identity"
 	"callback-relay/senders"
 )
 
@@ -34,6 +35,7 @@ func Schema() []byte {
 	var out bytes.Buffer
 	err := schemaTemplate.Execute(&out, map[string]string{
 		"Presets": list(presets), "WithoutSecret": list(withoutSecret), "WithAccount": list(withAccount),
+		"Proxies": list(identity.Types),
 	})
 	if err != nil {
 		panic(err) // the template is part of the program

@@ -28,7 +28,7 @@ type script struct {
 
 var (
 	scriptKey = regexp.MustCompile(`(?m)^-- KEYS\[\d+\] (\S+(?: \S+)*?)(?:   .*)?$`)
-	// read, of prelude.lua, is HMGET by names.
+	// read, of prelude.lua, is HMGET by names, and wipe is HDEL of these fields and of declined.
 	scriptCall = regexp.MustCompile(`(\w+)(?:', |\(|, )KEYS\[1\]`)
 	luaText    = regexp.MustCompile(`^'([^']*)'( \.\. .*)?$`) // a name, or the beginning of one
 )
@@ -60,7 +60,10 @@ func scripts(t *testing.T) map[string]script {
 					}
 					s.reads[fieldOf(t, file, arg)] = true
 				}
-			case "HDEL":
+			case "HDEL", "wipe":
+				if command == "wipe" {
+					args = append(args, "'declined'")
+				}
 				for _, arg := range args {
 					s.removes[fieldOf(t, file, arg)] = true
 				}

@@ -32,10 +32,21 @@ type history struct {
 	effects   []standin.Effect
 	final     string // the callback's state in the end
 	failovers []span // in which Redis may have lost writes that did not wait for copies
+
+	// For the reader of an objection: what was injected meanwhile, and what each replica
+	// logged about the callback.
+	injected []injection
+	logged   [][]string
 }
 
 // span is the time of a fault.
 type span struct{ began, ended time.Time }
+
+// injection is a fault as it was injected.
+type injection struct {
+	span
+	name string
+}
 
 // What a client of the relay can do.
 const (
@@ -116,6 +127,16 @@ func (h *history) String() string {
 	slices.SortStableFunc(lines, func(a, b line) int { return a.at.Compare(b.at) })
 	for _, l := range lines {
 		fmt.Fprintf(&b, "  %s  %s\n", clock(l.at), l.text)
+	}
+	for _, f := range h.injected {
+		if len(lines) > 0 && f.ended.After(lines[0].at) && f.began.Before(lines[len(lines)-1].at) {
+			fmt.Fprintf(&b, "  %s to %s  %s\n", clock(f.began), clock(f.ended), f.name)
+		}
+	}
+	for replica, lines := range h.logged {
+		for _, line := range lines {
+			fmt.Fprintf(&b, "  replica %d logged %s", replica, line)
+		}
 	}
 	return b.String()
 }

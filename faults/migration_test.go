@@ -157,7 +157,7 @@ func (f *fleet) seed(r *redis.Client, n int) []seeded {
 				all[i] = seeded{id: id, taskToken: token}
 				create.EvalSha(ctx, p, []string{partitionKey(id, "cb:"+string(id)), partitionKey(id, "deadline"), partitionKey(id, "created")},
 					string(id), "pending", "in", 24*time.Hour.Milliseconds(), 24*time.Hour.Milliseconds(), spec,
-					keys.Seal(id, "taskToken", []byte(token)), "", "", "", "")
+					keys.Seal(id, "taskToken", []byte(token)), "", "", "", "", "")
 			}
 			return nil
 		})

@@ -168,6 +168,16 @@ func (b *logBuffer) after(n int) string {
 	return string(b.text.Bytes()[n:])
 }
 
+// about returns the lines that have a text, but not those of requests.
+func (b *logBuffer) about(text string) (lines []string) {
+	for line := range strings.Lines(b.after(0)) {
+		if text != "" && strings.Contains(line, text) && !strings.Contains(line, `"msg":"request"`) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
 // tail returns the last n lines that are not about requests.
 func (b *logBuffer) tail(n int) string {
 	var lines []string

@@ -25,6 +25,7 @@ type scenario struct {
 	mu        sync.Mutex
 	tally     map[string]int // faults injected, by name
 	failovers []span
+	injected  []injection
 }
 
 // fault is one temporary fault. When inject returns, the test has ended the fault.
@@ -73,7 +74,9 @@ func (s *scenario) lane(ctx context.Context, number uint64, faults []fault) {
 		for _, f := range faults {
 			if n -= f.weight; n < 0 {
 				s.count(f.name)
+				began := time.Now()
 				f.inject(ctx, rnd)
+				s.noteInjected(injection{span{began, time.Now()}, f.name})
 				break
 			}
 		}
@@ -86,6 +89,12 @@ func (s *scenario) count(name string) {
 	s.tally[name]++
 }
 
+func (s *scenario) noteInjected(f injection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.injected = append(s.injected, f)
+}
+
 // conclude waits until everything is settled, and judges.
 func (s *scenario) conclude() *verdict {
 	s.Helper()
@@ -94,6 +103,13 @@ func (s *scenario) conclude() *verdict {
 	s.load.wait(*settleFlag)
 	s.gather()
 	v := reach(s.name, s.seed, s.tally, s.load.histories)
+	for _, found := range v.violations {
+		h := found.of
+		h.injected, h.logged = s.injected, make([][]string, len(s.replicas))
+		for i, r := range s.replicas {
+			h.logged[i] = r.log.about(h.callback.ID)
+		}
+	}
 	if v.acknowledged == 0 {
 		s.Error("nothing was acknowledged: not under load")
 	}

@@ -15,7 +15,7 @@ import (
 // manyLinks has links of every type, for people (with a code) and for machines.
 func manyLinks(r *api.CreateRequest) {
 	r.Links = map[string]api.LinkRequest{
-		"dana": {Type: api.LinkApproval, Approver: "Dana Okafor"}, "skip": {Type: api.LinkSuccess, Page: true},
+		"dana": {Type: api.LinkApproval, Approver: api.Approver{Name: "Dana Okafor"}}, "skip": {Type: api.LinkSuccess, Page: true},
 		"hook": {Type: api.LinkWebhook}, "done": {Type: api.LinkSuccess, Output: []byte(`{"done":1}`)}, "beat": {Type: api.LinkHeartbeat},
 	}
 	r.Approval = &api.Approval{Title: "Deploy?", Confirm: api.ConfirmCode}
@@ -46,24 +46,45 @@ func (f *fleet) recognised(r *replica, what string, k registered) {
 
 var nonceInput = regexp.MustCompile(`name="?nonce"? value="?([a-z2-7]+)`)
 
-// decide opens the page of a link at a replica and approves with the link's
-// code. It returns the status of the page, and that of the decision.
-func (f *fleet) decide(r *replica, link api.Link) (looked, sent int) {
+// pageOf returns the address of a link at a replica.
+func (r *replica) pageOf(link api.Link) string {
+	return "http://" + r.at.Load().public + strings.TrimPrefix(link.URL, publicURL)
+}
+
+// look opens the page of a link at a replica.
+func (f *fleet) look(r *replica, link api.Link) (status int, page string) {
 	f.Helper()
-	target := "http://" + r.at.Load().public + strings.TrimPrefix(link.URL, publicURL)
-	response, err := f.http.Get(target)
+	response, err := f.http.Get(r.pageOf(link))
 	must(f, err)
-	page, err := io.ReadAll(response.Body)
+	content, err := io.ReadAll(response.Body)
 	must(f, err)
 	must(f, response.Body.Close())
-	form := url.Values{"nonce": {"none"}, "decision": {api.DecisionApproved}, "confirm": {link.Code}}
-	if found := nonceInput.FindSubmatch(page); found != nil {
-		form.Set("nonce", string(found[1]))
+	return response.StatusCode, string(content)
+}
+
+// theComment is what whoever decides writes.
+const theComment = "It was tested on Tuesday."
+
+// submit approves at a replica, with the link's code, as from a page that was opened there or
+// at another one.
+func (f *fleet) submit(r *replica, link api.Link, page string) (status int) {
+	f.Helper()
+	form := url.Values{"nonce": {"none"}, "decision": {api.DecisionApproved}, "confirm": {link.Code}, "comment": {theComment}}
+	if found := nonceInput.FindStringSubmatch(page); found != nil {
+		form.Set("nonce", found[1])
 	}
-	posted, err := f.http.PostForm(target, form)
+	posted, err := f.http.PostForm(r.pageOf(link), form)
 	must(f, err)
 	must(f, posted.Body.Close())
-	return response.StatusCode, posted.StatusCode
+	return posted.StatusCode
+}
+
+// decide opens the page of a link at a replica and approves. It returns the status of the
+// page, and that of the decision.
+func (f *fleet) decide(r *replica, link api.Link) (looked, sent int) {
+	f.Helper()
+	looked, page := f.look(r, link)
+	return looked, f.submit(r, link, page)
 }
 
 // decides checks that a link works at a replica, with its code.
@@ -114,7 +135,7 @@ func (f *fleet) peopleAfter(old, fresh *replica, made []registered) {
 	f.posts(fresh, "a fixed outcome of the previous release", made[1].Links["done"].URL, api.StatusDelivered)
 
 	replaced := made[2]
-	request := api.AddLinkRequest{Name: "dana", LinkRequest: api.LinkRequest{Type: api.LinkApproval, Approver: "Kim Sato"}}
+	request := api.AddLinkRequest{Name: "dana", LinkRequest: api.LinkRequest{Type: api.LinkApproval, Approver: api.Approver{Name: "Kim Sato"}}}
 	link, err := f.client(fresh).AddLink(context.Background(), replaced.ID, request)
 	must(f, err)
 	for name, r := range map[string]*replica{"this release": fresh, "the previous one": old} {

@@ -63,7 +63,8 @@ func buildPrevious(t testing.TB, commit string) (binary string) {
 // TestUpgrade goes from the previous release to this one and back on one Redis.
 // After this release's migration the old replicas still serve. Each release then
 // delivers what the other accepted. Finally the fleet is rolled from one release to
-// the other, and one replica back and forth, under load (row 68).
+// the other, and one replica back and forth, under load (row 68). A replica that has gone back
+// refuses approvals that it does not know (row 121).
 func TestUpgrade(t *testing.T) {
 	if !redistest.Available(t) {
 		return
@@ -87,6 +88,7 @@ func upgrade(t *testing.T, commit string) {
 	if !generations {
 		people = f.peopleBefore(f.replicas[0])
 	}
+	approval := f.approvalBefore(f.replicas[0])
 	if !migrated {
 		f.migrationWaits(2)
 	}
@@ -106,6 +108,11 @@ func upgrade(t *testing.T, commit string) {
 	f.judged("before and after the upgrade", before)
 	if !generations {
 		f.peopleAfter(f.replicas[0], fresh, people)
+	}
+	f.approvalAfter(fresh, approval)
+	approvals := knows(commit, "+approvals2")
+	if !approvals {
+		f.approvalsWait(fresh)
 	}
 	f.deliverEachOthers(0, 2)
 	f.deliverEachOthers(2, 0)
@@ -143,6 +150,13 @@ func upgrade(t *testing.T, commit string) {
 	s.conclude().report(t)
 	if !generations {
 		f.linksOfThisRelease(s.replicas[2], previous)
+	}
+	if !approvals {
+		status := http.StatusServiceUnavailable
+		if !generations {
+			status = http.StatusNotFound // to all links, until it is upgraded again
+		}
+		f.approvalsAreClosed(fresh, s.replicas[2], previous, status)
 	}
 	f.guardedAfterwards(fresh)
 	if !awaits {

@@ -319,7 +319,7 @@ func TestOneFormForMany(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			typed := strings.Repeat("1", i)
-			object, problems := one.Read(func(string) string { return typed }, false)
+			object, problems := one.Read(func(string) []string { return []string{typed} })
 			if (len(problems) > 0) != (i > 3) || i == 2 && string(object) != `{"a":"11"}` {
 				t.Errorf("%q: %q, %v", typed, object, problems)
 			}

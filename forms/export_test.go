@@ -29,8 +29,13 @@ func Validate(schema, object []byte, partial bool) ([]Problem, error) {
 	return parseStored(schema).validate(object, partial)
 }
 
-// ReadFields reads what was typed, without checking it against a schema.
-var ReadFields = readFields
+// ReadSeveral reads what was typed, without checking it against a schema.
+var ReadSeveral = readFields
+
+// ReadFields is [ReadSeveral] for one text for each field.
+func ReadFields(fields []Field, typed func(name string) string) (object []byte, problems []Problem) {
+	return readFields(fields, func(name string) []string { return []string{typed(name)} })
+}
 
 // ShortNumber and WholeNumber judge numbers.
 var (

@@ -21,6 +21,7 @@ const (
 	FieldInteger  FieldKind = "integer"
 	FieldBoolean  FieldKind = "boolean"
 	FieldChoice   FieldKind = "choice"
+	FieldChoices  FieldKind = "choices"  // an array of choices, each at most once
 	FieldDate     FieldKind = "date"     // a string of the format date: 2030-01-31
 	FieldDateTime FieldKind = "datetime" // of the format date-time, shown and typed in UTC
 	FieldTime     FieldKind = "time"     // of the format time, likewise
@@ -38,14 +39,14 @@ type Field struct {
 	// since an unticked box means no; if it is required, it must be ticked.
 	Required   bool
 	Choices    []Choice
-	Minimum    string // a JSON number as the schema writes it, "" for none
+	Minimum    string // a JSON number as the schema writes it, "" for none; of several choices, how many
 	Maximum    string // likewise
 	MultipleOf string // likewise
 	MaxLength  int    // characters, 0 for none
 	Default    string // in the form in which it is typed: for a choice its Value, for a boolean "true" or ""
 }
 
-// Choice is one option of a field of kind choice.
+// Choice is one option of a field of kind choice or choices.
 type Choice struct {
 	Value string // its JSON text, which is also what the form sends
 	Title string
@@ -67,6 +68,8 @@ const (
 	ProblemNotAMultiple ProblemKind = "not-a-multiple"
 	ProblemNotADate     ProblemKind = "not-a-date"
 	ProblemNotAChoice   ProblemKind = "not-a-choice"
+	ProblemTooFew       ProblemKind = "too-few"  // choices
+	ProblemTooMany      ProblemKind = "too-many" // likewise
 	ProblemPattern      ProblemKind = "pattern"
 	ProblemFormat       ProblemKind = "format" // Limit is an example of what would be right
 	ProblemInvalid      ProblemKind = "invalid"
@@ -83,6 +86,7 @@ type Problem struct {
 const (
 	MaxSchemaBytes           = 16_384
 	MaxFields                = 20
+	MaxChoices               = 40 // of a field that takes several: all that can be ticked fit into one form
 	MaxFieldTitleChars       = 200
 	MaxFieldDescriptionChars = 1000
 	// MaxFieldChars bounds the text in a field, even if its schema allows more. It
@@ -96,8 +100,8 @@ const (
 var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // readFields turns what was typed into a JSON object, in the order of the fields.
-// typed returns the text for a field, "" for none. Empty fields are left out, and so
-// are fields with a problem. The schema may then report such a field as missing too,
+// typed returns the texts for a field, none or one unless it takes several choices. Empty
+// fields are left out, and so are fields with a problem. The schema may then report such a field as missing too,
 // but the problem from readFields says more. readFields does not check the object
 // against the schema.
 //
@@ -105,8 +109,9 @@ var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 // becomes 5. A time without a zone is in UTC. Line ends become \n, as browsers show
 // them. Blanks around a value are removed: they come from pasting, and people cannot
 // see them. Only a long text keeps them, since its first line may be indented on
-// purpose. A boolean is true for the text "true" and false for none.
-func readFields(fields []Field, typed func(name string) string) (object []byte, problems []Problem) {
+// purpose. A boolean is true for the text "true" and false for none. Several choices are
+// in the order of the schema.
+func readFields(fields []Field, typed func(name string) []string) (object []byte, problems []Problem) {
 	object = []byte{'{'}
 	for _, f := range fields {
 		value, problem := f.read(typed(f.Name))
@@ -129,7 +134,47 @@ func readFields(fields []Field, typed func(name string) string) (object []byte, 
 }
 
 // read returns the JSON of what was typed, nil if nothing was typed, or the problem.
-func (f Field) read(typed string) ([]byte, ProblemKind) {
+func (f Field) read(typed []string) ([]byte, ProblemKind) {
+	switch {
+	case f.Kind == FieldChoices:
+		return f.readChoices(typed)
+	case len(typed) == 0:
+		return f.readOne("")
+	}
+	return f.readOne(typed[0])
+}
+
+// readChoices reads the choices that were ticked.
+func (f Field) readChoices(typed []string) ([]byte, ProblemKind) {
+	ticked := map[string]bool{}
+	for _, value := range typed {
+		if value == "" {
+			continue
+		}
+		if !f.offers(value) {
+			return nil, ProblemNotAChoice
+		}
+		ticked[value] = true
+	}
+	if len(ticked) == 0 {
+		return nil, ""
+	}
+	var chosen []string
+	for _, c := range f.Choices {
+		if ticked[c.Value] {
+			chosen = append(chosen, c.Value)
+		}
+	}
+	return []byte("[" + strings.Join(chosen, ",") + "]"), ""
+}
+
+// offers tells whether a value is one of the choices.
+func (f Field) offers(value string) bool {
+	return slices.ContainsFunc(f.Choices, func(c Choice) bool { return c.Value == value })
+}
+
+// readOne reads the text of a field that takes one.
+func (f Field) readOne(typed string) ([]byte, ProblemKind) {
 	text := newlines.Replace(typed)
 	bare := Trim(text)
 	switch {
@@ -149,7 +194,7 @@ func (f Field) read(typed string) ([]byte, ProblemKind) {
 		}
 		return []byte("true"), ""
 	case FieldChoice:
-		if !slices.ContainsFunc(f.Choices, func(c Choice) bool { return c.Value == typed }) {
+		if !f.offers(typed) {
 			return nil, ProblemNotAChoice
 		}
 		return []byte(typed), ""

@@ -84,23 +84,45 @@ func (f *Form) Fields() []Field {
 }
 
 // Read turns what was typed into a JSON object, or lists the problems: at most one
-// for each field, in the order of the fields. typed returns the text for a field, ""
-// for none. With partial, a missing value is not a problem, since a rejection need not
-// fill in the form.
-func (f *Form) Read(typed func(name string) string, partial bool) (object []byte, problems []Problem) {
+// for each field, in the order of the fields. typed returns the texts for a field: only
+// one that takes several choices reads more than the first.
+func (f *Form) Read(typed func(name string) []string) (object []byte, problems []Problem) {
 	object, problems = readFields(f.fields, typed)
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	problems, err := f.validate(object, partial)
+	problems, err := f.validate(object, false)
 	if err != nil {
 		problems = append(slices.Clip(problems), Problem{Kind: ProblemInvalid})
 	}
 	return object, problems
 }
 
-// validate lists what is wrong with an object. It returns an error if the object cannot
-// be checked at all.
+// ReadValid turns into a JSON object what was typed and is valid, and leaves the rest out,
+// since a rejection need not fill in the form.
+func (f *Form) ReadValid(typed func(name string) []string) (object []byte) {
+	left := slices.Clone(f.fields)
+	for range validTries {
+		object, _ = readFields(left, typed)
+		problems, err := f.validate(object, true)
+		if err != nil {
+			break
+		}
+		if len(problems) == 0 {
+			return object
+		}
+		left = slices.DeleteFunc(left, func(field Field) bool {
+			return slices.ContainsFunc(problems, func(p Problem) bool { return p.Field == field.Name })
+		})
+	}
+	return []byte("{}")
+}
+
+// validTries bounds the work: without one field, another can become invalid, and so on.
+const validTries = 3
+
+// validate lists what is wrong with an object. With partial, a missing value is not a
+// problem. It returns an error if the object cannot be checked at all.
 func (f *Form) validate(object []byte, partial bool) ([]Problem, error) {
 	if f.schema == nil {
 		return nil, errors.New("the schema cannot be used")

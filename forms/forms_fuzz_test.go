@@ -3,6 +3,7 @@ package forms_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,9 +25,10 @@ func FuzzValidate(f *testing.F) {
 		form(`"a":{"type":"string"}`, `,"anyOf":[{"required":["b"]},{"properties":{"a":{"minLength":2}}}],"unevaluatedProperties":false,"propertyNames":{"pattern":"a"}`),
 		form(`"a":{"type":"string"}`, `,"$schema":"http://json-schema.org/draft-07/schema#","dependencies":{"a":{"required":["b"]}},"patternProperties":{".":{"items":[{}]}}`),
 		form(`"a":{"type":"string"}`, `,"$schema":"https://json-schema.org/draft/2019-09/schema","dependentSchemas":{"a":{"maxProperties":0}},"contains":{"$anchor":"x"}`),
+		form(`"m":{"type":"array","items":{"enum":["x","y",1]},"minItems":2,"maxItems":2},"n":{"type":"array","items":{"oneOf":[{"const":"x"}]}}`, `,"required":["m"]`),
 		doubling(3), doubling(60),
 	} {
-		for _, typed := range []string{"", "x", "true", "1", "-0.10", "1e999", `"y"`, "2030-01-31", "23:59:60Z", "P1DT1H", "a@[IPv6:::1]", "(a{900}){2}", "\xff"} {
+		for _, typed := range []string{"", "x", "true", "1", "-0.10", "1e999", `"y"`, "\"x\"\n\"y\"\n1", "2030-01-31", "23:59:60Z", "P1DT1H", "a@[IPv6:::1]", "(a{900}){2}", "\xff"} {
 			f.Add([]byte(schema), typed)
 		}
 	}
@@ -42,7 +44,7 @@ func FuzzValidate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		object, _ := forms.ReadFields(fields, func(string) string { return typed })
+		object, _ := forms.ReadSeveral(fields, func(string) []string { return strings.Split(typed, "\n") })
 		all, err := forms.Validate(schema, object, false)
 		if err != nil {
 			t.Fatalf("%q with %q: %v", schema, object, err)
@@ -57,6 +59,13 @@ func FuzzValidate(f *testing.F) {
 				t.Errorf("%q with %q: %v", schema, object, all)
 			}
 			seen[problem.Field] = true
+		}
+		if form, mistakes := forms.Parse(schema); mistakes == nil {
+			valid := form.ReadValid(func(string) []string { return strings.Split(typed, "\n") })
+			wrong, err := forms.Validate(schema, valid, true)
+			if string(valid) != "{}" && (len(wrong) > 0 || err != nil) {
+				t.Errorf("%q keeps %q, with %v, %v", schema, valid, wrong, err)
+			}
 		}
 		some, err := forms.Validate(schema, object, true)
 		if err != nil {

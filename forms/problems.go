@@ -9,7 +9,7 @@ import (
 
 // ranks orders the problems of one field: only the first one is reported.
 var ranks = []ProblemKind{
-	ProblemMissing, ProblemNotANumber, ProblemNotWhole, ProblemNotADate, ProblemNotAChoice,
+	ProblemMissing, ProblemNotANumber, ProblemNotWhole, ProblemNotADate, ProblemNotAChoice, ProblemTooFew, ProblemTooMany,
 	ProblemTooShort, ProblemTooLong, ProblemTooSmall, ProblemTooLarge, ProblemNotAMultiple,
 	ProblemFormat, ProblemPattern, ProblemInvalid,
 }

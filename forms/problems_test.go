@@ -1,6 +1,7 @@
 package forms_test
 
 import (
+	"net/url"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -83,6 +84,42 @@ func TestValidate(t *testing.T) {
 		if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v %s", name, err, diff)
 		}
+	}
+}
+
+// A rejection keeps what is valid, and is never refused for what is not.
+func TestReadValid(t *testing.T) {
+	schema := form(`"a":{"type":"string","minLength":2},"n":{"type":"integer","maximum":9},"ok":{"type":"boolean","const":true},"d":{"type":"string","format":"date"},`+
+		`"m":{"type":"array","items":{"enum":["x","y"]},"minItems":2}`,
+		`,"required":["a","n","ok"],"if":{"required":["d"]},"then":{"properties":{"a":{"const":"dated"}}}`)
+	for typed, want := range map[string]string{
+		"":                             `{"ok":false}`,
+		"a=xx&n=3&ok=true":             `{"a":"xx","n":3,"ok":true}`,
+		"a=x&n=3":                      `{"n":3,"ok":false}`,
+		"a=xx&n=10":                    `{"a":"xx","ok":false}`,
+		"a=xx&n=three":                 `{"a":"xx","ok":false}`,
+		"a=xx&d=tomorrow":              `{"ok":false}`, // which the schema allows only with another a
+		"a=dated&d=2030-01-31":         `{"a":"dated","ok":false,"d":"2030-01-31"}`,
+		`m="x"&n=1`:                    `{"n":1,"ok":false}`,
+		`m="x"&m="y"`:                  `{"ok":false,"m":["x","y"]}`,
+		`m="x"&m="z"&ok=no&a=xx&n=1e3`: `{"a":"xx"}`,
+	} {
+		values, err := url.ParseQuery(typed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, mistakes := forms.Parse([]byte(schema))
+		if mistakes != nil {
+			t.Fatal(mistakes)
+		}
+		if got := parsed.ReadValid(func(name string) []string { return values[name] }); string(got) != want {
+			t.Errorf("%s: %s, want %s", typed, got, want)
+		}
+	}
+	// Without any field the object can still break a rule of the whole form.
+	parsed, _ := forms.Parse([]byte(form(`"a":{"type":"string"}`, `,"minProperties":1,"not":{"required":["a"]}`)))
+	if got := parsed.ReadValid(func(string) []string { return []string{"x"} }); string(got) != `{}` {
+		t.Errorf("of no use: %s", got)
 	}
 }
 

@@ -112,6 +112,8 @@ func (p *fieldParser) field(name string, value json.RawMessage, required bool) F
 	switch f.Kind {
 	case FieldChoice:
 		f.Choices = p.choices(at, of)
+	case FieldChoices:
+		f.Choices, f.Minimum, f.Maximum = p.several(at, of)
 	case FieldNumber, FieldInteger:
 		f.Minimum = p.number(at, of, "minimum")
 		f.Maximum = p.number(at, of, "maximum")
@@ -148,6 +150,8 @@ func (p *fieldParser) kind(at string, of members) FieldKind {
 		return FieldChoice
 	case choice:
 		p.add(at, "is a choice: set its type to string, number or integer, or leave it out")
+	case t == "array" && severalOf(of) != nil:
+		return FieldChoices
 	case t == "string" && formatKinds[format] != "":
 		return formatKinds[format]
 	case t == "string":
@@ -155,7 +159,7 @@ func (p *fieldParser) kind(at string, of members) FieldKind {
 	case t == "number" || t == "integer" || t == "boolean":
 		return FieldKind(t)
 	default:
-		p.add(at, "cannot be shown in a form: use the type string, number, integer or boolean, an enum of strings or numbers, or a oneOf of {const, title}")
+		p.add(at, "cannot be shown in a form: use the type string, number, integer or boolean, an enum of strings or numbers, or a oneOf of {const, title}; for several choices, the type array with such an enum or oneOf in items")
 	}
 	return ""
 }

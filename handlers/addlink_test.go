@@ -183,7 +183,7 @@ func TestAddedLink(t *testing.T) {
 	k.Links["kim"] = link
 	_, nonce := k.open("kim")
 	n.do(http.MethodPost, "http://"+n.public+k.path("kim"), "nonce="+nonce+"&decision=approved&confirm="+link.Code, "Content-Type", "application/x-www-form-urlencoded").is(http.StatusOK)
-	if outputs := k.got(); len(outputs) != 1 || !strings.Contains(outputs[0], `"by":{"link":"kim","approver":"Kim","typed":false}`) {
+	if outputs := k.got(); len(outputs) != 1 || !strings.Contains(outputs[0], `"by":{"link":"kim","approver":"Kim","typed":false,"verified":null}`) {
 		t.Errorf("step functions got %q", outputs)
 	}
 	for _, late := range []answer{

@@ -81,7 +81,7 @@ func TestFormatsOnPages(t *testing.T) {
 			t.Errorf("no input with %s", want)
 		}
 	}
-	if got := strings.Count(page, "This time is in UTC."); got != 2 {
+	if got := strings.Count(page, "(in UTC, optional)"); got != 2 {
 		t.Errorf("the time zone is said %d times", got)
 	}
 	form := url.Values{"nonce": {nonce}, "decision": {"approved"}}

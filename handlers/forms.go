@@ -19,11 +19,12 @@ import (
 // the largest output, and each of its bytes takes at most three in a form, so no
 // form is larger than maxForm. Most forms are much smaller: a character takes at most
 // four bytes, and each byte takes at most three when escaped. formOverhead is for
-// the names of inputs and the nonce.
+// the nonce and what is between the inputs.
 const (
 	maxForm      = 2 * relay.MaxOutputBytes
 	formOverhead = 8 << 10
-	escapedChar  = 4 * 3
+	escapedByte  = 3
+	escapedChar  = 4 * escapedByte
 
 	maxNonceChars = 100
 )
@@ -35,8 +36,8 @@ func formLimit(f *relay.Form) int {
 		return maxForm
 	}
 	total := formOverhead
-	for _, chars := range f.Inputs {
-		total += escapedChar * chars
+	for name, in := range f.Inputs {
+		total += in.Values * (escapedChar*in.Chars + escapedByte*len(name))
 	}
 	return min(total, maxForm)
 }
@@ -74,18 +75,21 @@ func parseForm(body []byte) (url.Values, error) {
 }
 
 // keep returns the entries of a form that are shown again: those of the given inputs,
-// each once and cut to its maximum length. For each one that was cut it returns a
-// problem, so that a person does not think that the text is complete.
-func keep(typed url.Values, inputs map[string]int) (kept url.Values, cut []pages.Problem) {
+// each as often as it can have a value, and cut to its maximum length. For each input of
+// which something was cut it returns a problem, so that a person does not think that the
+// text is complete.
+func keep(typed url.Values, inputs map[string]relay.Input) (kept url.Values, cut []pages.Problem) {
 	kept = url.Values{}
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
-		value, most := typed.Get(name), inputs[name]
-		if shown := firstChars(value, most); len(shown) < len(value) {
-			cut = append(cut, pages.Problem{Input: name, Kind: "cut", Limit: strconv.Itoa(most)})
-			value = strings.Clone(shown)
+		in, whole := inputs[name], true
+		for _, value := range typed[name][:min(len(typed[name]), in.Values)] {
+			if shown := firstChars(value, in.Chars); len(shown) < len(value) {
+				value, whole = strings.Clone(shown), false
+			}
+			kept.Add(name, value)
 		}
-		if typed.Has(name) {
-			kept.Set(name, value)
+		if !whole {
+			cut = append(cut, pages.Problem{Input: name, Kind: "cut", Limit: strconv.Itoa(in.Chars)})
 		}
 	}
 	return kept, cut

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"callback-relay/programs"
+	"callback-relay/publickeys"
 	"callback-relay/senders"
 )
 
@@ -283,7 +284,7 @@ func TestGuardedSNS(t *testing.T) {
 	certificate, err := os.ReadFile(certFile)
 	must(t, err)
 	aws := &subscribing{certificate: string(bytes.TrimSpace(certificate))}
-	sender, err := senders.New(senders.Spec{Preset: "sns", Account: topic}, senders.WithKeys(senders.NewKeys(aws)))
+	sender, err := senders.New(senders.Spec{Preset: "sns", Account: topic}, senders.WithKeys(publickeys.New(aws)))
 	must(t, err)
 	n := start(t, func(s *setup) { s.service.Senders, s.service.Now = configured{"topic": sender}, time.Now })
 	k := n.register("links", `{"default":{"type":"webhook","sender":"topic","outcomes":[{"when":"event.type == 'Notification'","do":"succeed","output":"/Message"}]}}`)

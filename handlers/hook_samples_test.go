@@ -11,6 +11,7 @@ import (
 	"callback-relay/api"
 	"callback-relay/devmode/samples"
 	"callback-relay/handlers"
+	"callback-relay/publickeys"
 	"callback-relay/relay"
 	"callback-relay/senders"
 )
@@ -21,7 +22,7 @@ import (
 func TestSamplesAtHooks(t *testing.T) {
 	published, err := samples.Published(noNetwork{})
 	must(t, err)
-	keys := senders.NewKeys(published)
+	keys := publickeys.New(published)
 	for _, preset := range senders.Presets() {
 		t.Run(preset.Name, func(t *testing.T) {
 			sample, err := samples.Load(preset.Name)

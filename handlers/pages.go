@@ -15,13 +15,16 @@ import (
 
 // page shows a link's page. It changes nothing.
 func (h *public) page(c echo.Context, link relay.LinkRef) error {
-	p, err := h.relay.Page(c.Request().Context(), link)
+	p, err := h.relay.Page(c.Request().Context(), link, c.Request().Header)
 	if err != nil {
 		return err
 	}
+	if p.Barred != "" && !h.wantsPage(c) {
+		return &relay.BarredError{Barred: p.Barred}
+	}
 	page := pageOf(p)
 	page.Form = formOf(link, p.Form, nil)
-	return h.show(c, statusOf(p.Standing), page)
+	return h.show(c, statusOf(p), page)
 }
 
 // standings maps each standing to the state of the page.
@@ -37,9 +40,12 @@ var standings = map[relay.Standing]pages.State{
 }
 
 // statusOf returns the status of a page that is shown and not submitted.
-func statusOf(s relay.Standing) int {
+func statusOf(p relay.LinkPage) int {
+	if p.Barred != "" {
+		return http.StatusForbidden
+	}
 	over := []relay.Standing{relay.StandingTooLate, relay.StandingCancelled, relay.StandingTaskClosed, relay.StandingNotTaken}
-	if slices.Contains(over, s) {
+	if slices.Contains(over, p.Standing) {
 		return http.StatusGone
 	}
 	return http.StatusOK
@@ -48,7 +54,8 @@ func statusOf(s relay.Standing) int {
 // pageOf converts what a link's page shows, without its form, for package pages.
 func pageOf(p relay.LinkPage) pages.Page {
 	page := pages.Page{
-		State: standings[p.Standing], Title: p.Title, Message: p.Message, Until: p.Until, Reference: reference(string(p.ID)),
+		State: standings[p.Standing], Title: p.Title, Message: p.Message, Reference: reference(p.ID),
+		Requester: p.Requester, Requested: p.Requested, Until: p.Until, Now: p.Now,
 		Text: p.Response.Text, Redirect: p.Response.Redirect,
 	}
 	for _, d := range p.Details {
@@ -60,10 +67,29 @@ func pageOf(p relay.LinkPage) pages.Page {
 	}
 	for _, step := range p.Steps {
 		page.Decisions = append(page.Decisions, pages.Decision{
-			Action: pages.Action(step.Type), Approved: step.Approved, Approver: step.Approver, Typed: step.Typed, Yours: step.Yours, At: step.At,
+			Action: pages.Action(step.Type), Approved: step.Approved, Choice: step.Choice, Approver: step.Approver, Typed: step.Typed, Yours: step.Yours, At: step.At,
+			Comment: step.Comment,
 		})
 	}
+	if p.Barred != "" && page.State == pages.Waiting {
+		page.State = barred[p.Barred]
+		if p.Person != nil {
+			page.SignedIn = p.Person.Label()
+		}
+		if p.Barred == relay.BarredOther {
+			page.For = p.Approver
+		}
+	}
 	return page
+}
+
+// barred maps why somebody cannot decide to the state of the page.
+var barred = map[relay.Barred]pages.State{
+	relay.BarredNobody:   pages.SignIn,
+	relay.BarredOther:    pages.NotYou,
+	relay.BarredExcluded: pages.NotByYou,
+	relay.BarredUsed:     pages.Used,
+	relay.BarredUnknown:  pages.NoAddress,
 }
 
 // formOf converts a form for package pages; nil stays nil. It keeps what was typed
@@ -75,6 +101,10 @@ func formOf(link relay.LinkRef, f *relay.Form, typed url.Values) *pages.Form {
 	form := &pages.Form{
 		Action: pages.Action(link.Type), Nonce: f.Nonce, Approver: f.Approver, ApproveLabel: f.ApproveLabel, RejectLabel: f.RejectLabel,
 		Comment: string(f.Comment), Confirm: string(f.Confirm), Word: f.Word,
+		NotForMe: true, Declined: f.Declined,
+	}
+	for _, choice := range f.Choices {
+		form.Answers = append(form.Answers, pages.Answer{Value: choice.Value, Label: choice.Label, Style: string(choice.Style)})
 	}
 	for _, field := range f.Fields {
 		form.Fields = append(form.Fields, fieldOf(field))
@@ -100,7 +130,7 @@ func fieldOf(f forms.Field) pages.Field {
 }
 
 // reference is the short part of an id that a person can read out to somebody.
-func reference(id string) string { return id[:min(len(id), 8)] }
+func reference(id relay.CallbackID) string { return string(id.Reference()) }
 
 // errorStates maps each problem to the state of its page. For any other problem the
 // page shows [pages.Trouble].
@@ -127,11 +157,8 @@ func (h *public) errorPage(c echo.Context, p api.Problem) error {
 	if !known {
 		state = pages.Trouble
 	}
-	id, ok := c.Get(callbackAttr).(string)
-	if !ok {
-		id, _ = c.Get(requestIDAttr).(string)
-	}
+	id, _ := c.Get(callbackAttr).(string) // "" if the page is about no callback
 	return h.show(c, p.Status, pages.Page{
-		State: state, Reference: reference(id), Posted: c.Request().Method == http.MethodPost,
+		State: state, Reference: reference(relay.CallbackID(id)), Posted: c.Request().Method == http.MethodPost,
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 
@@ -34,6 +35,12 @@ func (p people) Decide(_ context.Context, _ relay.LinkRef, _ []relay.Decision, o
 	return relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{Outcome: *o}}, nil
 }
 
+// Decline records what a page sends that decides nothing.
+func (p people) Decline(_ context.Context, _ relay.LinkRef, d relay.Decline) error {
+	p.declined = append(p.declined, d)
+	return nil
+}
+
 // Deliver leaves it for later.
 func (people) Deliver(context.Context, relay.Delivery) relay.Settlement {
 	return relay.Settlement{State: relay.StateAnswered}
@@ -47,6 +54,8 @@ func FuzzSubmit(f *testing.F) {
 		`","decision":"approved`, "</textarea><script>x</script>", "\xff", "javascript:alert(1)", strings.Repeat("ä", 3000),
 	} {
 		f.Add(text, text, text, true, "approved")
+		f.Add(text, text, text, true, "not-for-me")
+		f.Add(text, text, text, false, "not-for-me")
 		f.Add("Jo", "fine", text, true, "rejected")
 		f.Add("Jo", text, "5", false, text)
 	}
@@ -57,7 +66,7 @@ func FuzzSubmit(f *testing.F) {
 			nonce = link.NewNonce(kept.view.Now.Add(-2 * time.Hour))
 		}
 		form := url.Values{
-			"nonce": {nonce}, "decision": {decision}, "approver": {approver}, "comment": {comment}, "field.text": {field},
+			"nonce": {nonce}, "decision": {decision}, "approver": {approver}, "comment": {comment}, "note": {comment}, "field.text": {field},
 		}
 		path := "/a/" + kept.keys.LinkKey(link.ID, relay.Link{LinkKind: link.LinkKind}, "k1").Reveal()
 		request := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
@@ -69,8 +78,11 @@ func FuzzSubmit(f *testing.F) {
 			t.Fatalf("status %d: %.300s", got.Code, got.Body)
 		}
 		harmless(t, got.Body.Bytes())
-		if (got.Code == http.StatusOK) != (len(kept.outcomes) == 1) {
-			t.Fatalf("status %d, and %d outcomes", got.Code, len(kept.outcomes))
+		if (got.Code == http.StatusOK) != (len(kept.outcomes)+len(kept.declined) == 1) {
+			t.Fatalf("status %d, and %d outcomes, declined %d times", got.Code, len(kept.outcomes), len(kept.declined))
+		}
+		if len(kept.declined) > 0 && (!good || decision != relay.NotForMe || utf8.RuneCount(kept.declined[0].Note) > relay.MaxNoteChars) {
+			t.Errorf("%q declines, nonce good: %v", decision, good)
 		}
 		if len(kept.outcomes) == 0 {
 			return

@@ -90,24 +90,25 @@ func TestLabelsOfPages(t *testing.T) {
 		"beat-own": {"Import of March", "The approval’s", []string{"main confirmed I am on it"}},
 	} {
 		page, _ := k.open(link)
+		page, _, _ = strings.Cut(page, `<details class="out">`) // its button decides nothing
 		var got []string
 		for _, button := range decisionButton.FindAllStringSubmatch(page, -1) {
-			got = append(got, button[1]+" "+button[2]+" "+button[3])
+			got = append(got, button[1]+" "+button[2]+" "+strings.TrimSpace(button[3]))
 		}
 		if !slices.Equal(got, want.buttons) || !strings.Contains(page, ">"+want.title+"</h1>") || !strings.Contains(strings.ReplaceAll(page, "&#39;", "’"), want.message) {
 			t.Errorf("%s: buttons %q, want %q, %q and %q: %s", link, got, want.buttons, want.title, want.message, page)
 		}
 	}
 
-	// The page keeps its own title at the end, and does not show a failure as a success.
+	// The page keeps its own title and message at the end, and does not show a failure as a success.
 	_, nonce := k.open("no-own")
 	got := k.submit("no-own", url.Values{"nonce": {nonce}, "decision": {"confirmed"}})
 	if got.is(http.StatusOK); !strings.Contains(string(got.body), "You reported this as failed") ||
-		!strings.Contains(string(got.body), `class="symbol no"`) || !strings.Contains(string(got.body), "Import of March") {
+		!strings.Contains(string(got.body), `<main class="no">`) || !strings.Contains(string(got.body), "Import of March") {
 		t.Errorf("reported: %s", got.body)
 	}
 	again := n.do(http.MethodGet, "http://"+n.public+k.path("no-own"), "", "Accept", "text/html")
-	if !strings.Contains(string(again.body), "Import of March") || strings.Contains(string(again.body), "Did it work?") {
+	if !strings.Contains(string(again.body), "Import of March") || !strings.Contains(string(again.body), "Did it work?") {
 		t.Errorf("afterwards: %s", again.body)
 	}
 }
@@ -119,7 +120,7 @@ func TestFailureToldInHTML(t *testing.T) {
 		k := n.register("links", `{"failed":{"type":"failure","error":"E","response":{"text":"The partner has been told."}}}`)
 		got := n.do(http.MethodPost, "http://"+n.public+k.path("failed"), "", "Accept", "text/html")
 		if got.is(http.StatusOK); !strings.Contains(string(got.body), "The partner has been told.") ||
-			!strings.Contains(string(got.body), "failed") || strings.Contains(string(got.body), `class="symbol ok"`) || strings.Contains(string(got.body), "Thank you") {
+			!strings.Contains(string(got.body), "failed") || strings.Contains(string(got.body), `<main class="ok">`) || strings.Contains(string(got.body), "Thank you") {
 			t.Errorf("told %s", got.body)
 		}
 		n.aws.SetFault(standin.Fault{Kind: standin.Throttle}) // the second is still on its way
@@ -246,19 +247,24 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// The final state deletes the texts that a registration gave its links, like the task
-// token. The remaining data still recognises the registration, repeats the answer, and
-// says what was decided.
+// The final state deletes what the links do, like the task token. The remaining data
+// still recognises the registration, repeats the answer, and says what was decided. With
+// forget, the page keeps only its title.
 func TestContentGoesWithTheFinalState(t *testing.T) {
 	n := start(t)
 	const links = `{"done":{"type":"success","output":{"a": 1},"response":{"text":"Thanks."}},"dana":{"type":"approval","approver":"Dana"}}`
-	const approval = `{"title":"Deploy 4.2.0?","message":"All tests passed."}`
-	for name, end := range map[string]func(k task){
-		"delivered": func(k task) { k.n.post(k.path("done"), "", "").is(http.StatusOK) },
-		"cancelled": func(k task) { k.n.call(http.MethodDelete, "/v1/callbacks/"+k.ID, "").is(http.StatusOK) },
+	for name, c := range map[string]struct {
+		forget string
+		end    func(k task)
+	}{
+		"delivered":                {"", func(k task) { k.n.post(k.path("done"), "", "").is(http.StatusOK) }},
+		"cancelled":                {"", func(k task) { k.n.call(http.MethodDelete, "/v1/callbacks/"+k.ID, "").is(http.StatusOK) }},
+		"delivered, and forgotten": {`,"forget":true`, func(k task) { k.n.post(k.path("done"), "", "").is(http.StatusOK) }},
+		"cancelled, and forgotten": {`,"forget":true`, func(k task) { k.n.call(http.MethodDelete, "/v1/callbacks/"+k.ID, "").is(http.StatusOK) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := n.on(t)
+			approval := `{"title":"Deploy 4.2.0?","message":"All tests passed.","details":{"Service":"billing"}` + c.forget + `}`
 			k := n.register("links", links, "approval", approval)
 			kept := func(field string) bool {
 				for _, key := range n.redis.Keys() {
@@ -271,16 +277,17 @@ func TestContentGoesWithTheFinalState(t *testing.T) {
 			if !kept("content") || !kept("taskToken") {
 				t.Fatal("nothing is kept while it waits")
 			}
-			end(k)
-			if kept("content") || kept("taskToken") || !kept("summary") {
-				t.Errorf("content: %v, task token: %v, summary: %v", kept("content"), kept("taskToken"), kept("summary"))
+			c.end(k)
+			if kept("content") || kept("taskToken") || !kept("summary") || kept("remains") != (c.forget == "") {
+				t.Errorf("content: %v, task token: %v, summary: %v, remains: %v", kept("content"), kept("taskToken"), kept("summary"), kept("remains"))
 			}
-			page := n.do(http.MethodGet, "http://"+n.public+k.path("dana"), "", "Accept", "text/html")
-			if !strings.Contains(string(page.body), "Deploy 4.2.0?") || strings.Contains(string(page.body), "All tests passed") {
-				t.Errorf("the page says %s", page.body)
+			page := string(n.do(http.MethodGet, "http://"+n.public+k.path("dana"), "", "Accept", "text/html").body)
+			if !strings.Contains(page, "Deploy 4.2.0?") || strings.Contains(page, "All tests passed") != (c.forget == "") ||
+				strings.Contains(page, "billing") != (c.forget == "") {
+				t.Errorf("the page says %s", page)
 			}
 			again := `{"taskToken":` + quoted(k.taskToken) + `,"links":` + links + `,"approval":` + approval + `}`
-			if name != "delivered" {
+			if strings.HasPrefix(name, "cancelled") {
 				n.call(http.MethodPost, "/v1/callbacks", again).isProblem(http.StatusConflict, "already-cancelled")
 				n.post(k.path("done"), "", "").isProblem(http.StatusGone, "cancelled")
 				return

@@ -134,7 +134,7 @@ func writeReply(c echo.Context, reply senders.Reply) (wrote bool, err error) {
 
 // pageOfPost is the page for a person who posts to a machine's link from a browser.
 func pageOfPost(link relay.LinkRef, body api.AnswerResponse) pages.Page {
-	page := pages.Page{State: pages.OnItsWay, Text: body.Text, Reference: reference(body.ID)}
+	page := pages.Page{State: pages.OnItsWay, Text: body.Text, Reference: reference(link.ID)}
 	switch relay.Verdict(body.Status) {
 	case relay.PostAlive:
 		page.State = pages.Alive

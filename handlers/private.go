@@ -102,11 +102,10 @@ func (h *private) counted(create echo.HandlerFunc) echo.HandlerFunc {
 
 // inspect shows one callback.
 func (h *private) inspect(c echo.Context) error {
-	id, err := relay.ParseCallbackID(c.Param("id"))
+	id, err := h.callbackID(c)
 	if err != nil {
-		return ofCallback(err)
+		return err
 	}
-	noteCallback(c, id)
 	ctx := c.Request().Context()
 	cb, err := h.relay.Inspect(ctx, id)
 	if err != nil {
@@ -117,11 +116,10 @@ func (h *private) inspect(c echo.Context) error {
 
 // history shows what was not the straight way to the outcome of one callback.
 func (h *private) history(c echo.Context) error {
-	id, err := relay.ParseCallbackID(c.Param("id"))
+	id, err := h.callbackID(c)
 	if err != nil {
-		return ofCallback(err)
+		return err
 	}
-	noteCallback(c, id)
 	entries, err := h.relay.History(c.Request().Context(), id)
 	if err != nil {
 		return ofCallback(err)
@@ -130,7 +128,7 @@ func (h *private) history(c echo.Context) error {
 	for _, e := range entries {
 		wire.Entries = append(wire.Entries, api.HistoryEntry{
 			At: e.At, LastAt: e.Last, Count: e.Count, Link: e.Link,
-			Verdict: e.Verdict, Reason: e.Reason, Outcome: outcomeNumber(e.Rule), EventID: e.EventID, Bytes: e.Bytes,
+			Verdict: e.Verdict, Reason: e.Reason, Outcome: outcomeNumber(e.Rule), EventID: e.EventID, Note: string(e.Text), Bytes: e.Bytes,
 		})
 	}
 	return c.JSON(http.StatusOK, wire)
@@ -157,11 +155,10 @@ func (h *private) update(c echo.Context) error {
 
 // addLink gives one callback one more link, or replaces one.
 func (h *private) addLink(c echo.Context) error {
-	id, err := relay.ParseCallbackID(c.Param("id"))
+	id, err := h.wholeID(c)
 	if err != nil {
-		return ofCallback(err)
+		return err
 	}
-	noteCallback(c, id)
 	name, request, err := h.readLink(c)
 	if err != nil {
 		return err
@@ -197,29 +194,15 @@ func (h *private) cancel(c echo.Context) error {
 
 // one changes one callback, and shows it.
 func (h *private) one(c echo.Context, do func(context.Context, relay.CallbackID) (relay.Callback, error)) error {
-	id, err := relay.ParseCallbackID(c.Param("id"))
+	id, err := h.wholeID(c)
 	if err != nil {
-		return ofCallback(err)
+		return err
 	}
-	noteCallback(c, id)
 	cb, err := do(c.Request().Context(), id)
 	if err != nil {
 		return ofCallback(err)
 	}
 	return c.JSON(http.StatusOK, h.render(cb, nil))
-}
-
-// ofCallback makes two errors more specific: an unknown id is not the same as an
-// unknown address, and a change that is too late is not the same as an answer that
-// is too late.
-func ofCallback(err error) error {
-	if errors.Is(err, relay.ErrNotFound) {
-		return fmt.Errorf("%w: %w", errNoCallback, err)
-	}
-	if errors.Is(err, relay.ErrAlreadyAnswered) {
-		return fmt.Errorf("%w: %w", errAnswered, err)
-	}
-	return err
 }
 
 // list shows a page of callbacks.

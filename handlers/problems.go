@@ -25,6 +25,8 @@ var (
 	errSlow = errors.New("the body did not arrive in time")
 	// errNoCallback is relay.ErrNotFound for a request that names a callback's id.
 	errNoCallback = errors.New("no callback has this id")
+	// errNoReference is relay.ErrNotFound for a request that names the beginning of an id.
+	errNoReference = errors.New("no callback has this reference")
 	// errNoLink is relay.ErrNotFound for a request that names an id and a link.
 	errNoLink = errors.New("no callback with this id has a link of this name")
 	// errNoSender is relay.ErrNotFound for a request that names a sender, and errNoEvent for
@@ -58,6 +60,8 @@ var problems = []struct {
 	{errSlow, api.CodeUnavailable, "The body did not arrive in time. Send it again."},
 	{errNoLink, api.CodeNotFound, "No callback with this id has a link of this name."},
 	{errNoCallback, api.CodeNotFound, "No callback has this id."},
+	{errNoReference, api.CodeNotFound, "No callback has an id that begins with this."},
+	{relay.ErrTooManyToSearch, api.CodeTooManyToSearch, "The relay has too many callbacks to find one by the beginning of its id. Give the whole id, 26 characters: the response to the registration has it, and the last part of each link begins with it."},
 	{errNoSender, api.CodeNotFound, "The relay's configuration file has no sender of this name."},
 	{relay.ErrNoHook, api.CodeNotFound, "The sender has no hook."},
 	{errNoEvent, api.CodeNotFound, "No such event of this sender is kept: it was used or dropped, or has ended."},
@@ -105,6 +109,8 @@ func detailed(err error) (api.Problem, bool) {
 		form    *relay.FormError
 		proof   *relay.UnprovenError
 		rule    *relay.RuleError
+		several *relay.AmbiguousError
+		barred  *relay.BarredError
 	)
 	switch {
 	case errors.As(err, &large):
@@ -129,6 +135,14 @@ func detailed(err error) (api.Problem, bool) {
 			code = api.CodeStaleTimestamp // a wrong clock must not look like a wrong secret
 		}
 		return api.NewProblem(code, sentence(proof.Detail)), true
+	case errors.As(err, &several):
+		p := api.NewProblem(api.CodeAmbiguousID, "Several ids begin with this: "+listed(several.IDs)+". Give more of the one that you mean.")
+		for _, id := range several.IDs {
+			p.IDs = append(p.IDs, string(id))
+		}
+		return p, true
+	case errors.As(err, &barred):
+		return api.NewProblem(api.CodeNotApprover, sentence(barred.Error())), true
 	case errors.As(err, &rule):
 		return api.NewProblem(api.CodeRuleFailed, rule.Error()+"."), true
 	}

@@ -40,6 +40,8 @@ var domainErrors = map[string]struct {
 	"ErrLinksUsedUp":           {relay.ErrLinksUsedUp, api.CodeTooManyLinks},
 	"ErrNoHook":                {relay.ErrNoHook, api.CodeNotFound},
 	"ErrTooManyWaiters":        {relay.ErrTooManyWaiters, api.CodeTooManyWaiters},
+	"ErrTooManyToSearch":       {relay.ErrTooManyToSearch, api.CodeTooManyToSearch},
+	"AmbiguousError":           {&relay.AmbiguousError{}, api.CodeAmbiguousID},
 	"TooManyWaitersError":      {&relay.TooManyWaitersError{}, api.CodeTooManyWaiters},
 	"ErrUnavailable":           {relay.ErrUnavailable, api.CodeUnavailable},
 	"ErrOverloaded":            {relay.ErrOverloaded, api.CodeOverloaded},
@@ -50,6 +52,7 @@ var domainErrors = map[string]struct {
 	"InvalidFieldError":        {&relay.InvalidFieldError{Field: "f", Problem: "is bad"}, api.CodeInvalidRequest},
 	"GuardedError":             {&relay.GuardedError{}, api.CodeUnavailable}, // the service checks the guard, and never says so
 	"UnprovenError":            {&relay.UnprovenError{Reason: senders.Signature, Detail: "bad"}, api.CodeUnproven},
+	"BarredError":              {&relay.BarredError{}, api.CodeNotApprover},
 	"RuleError":                {&relay.RuleError{Detail: "bad"}, api.CodeRuleFailed},
 	// The service always says which of the above a failed call amounts to.
 	"SendError": {&relay.SendError{Class: relay.SendNever, Code: "InvalidToken", Err: errors.New("no")}, api.CodeInternal},
@@ -164,7 +167,7 @@ func TestProblems(t *testing.T) {
 	}
 	for err, want := range map[error]api.Code{
 		errUnauthorized: api.CodeUnauthorized,
-		errSlow:         api.CodeUnavailable, errNoCallback: api.CodeNotFound,
+		errSlow:         api.CodeUnavailable, errNoCallback: api.CodeNotFound, errNoReference: api.CodeNotFound,
 		echo.ErrNotFound: api.CodeNotFound, echo.ErrMethodNotAllowed: api.CodeMethodNotAllowed,
 		echo.ErrTeapot: api.CodeInternal,
 	} {

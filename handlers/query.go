@@ -16,7 +16,7 @@ import (
 
 // filters are the parameters of a list. Errors do not repeat the name of any other
 // parameter, since it is text from the caller.
-var filters = []string{"state", "tag", "await", "limit", "cursor"}
+var filters = []string{"state", "tag", "await", "declined", "limit", "cursor"}
 
 // readQuery reads the parameters of a list of callbacks.
 func readQuery(c echo.Context) (q relay.Query, err error) {
@@ -35,6 +35,10 @@ func readQuery(c echo.Context) (q relay.Query, err error) {
 				return "must be the name of a sender, a colon and a key, such as stripe:pi_3N"
 			}
 			q.AwaitKey = rules.Key(q.AwaitKey)
+		case "declined":
+			if q.Declined = value == "true"; !q.Declined {
+				return "must be true, or left out"
+			}
 		case "limit":
 			q.Limit, problem = limit(value, relay.MaxPage)
 			return problem

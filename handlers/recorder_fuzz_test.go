@@ -24,6 +24,7 @@ type recorder struct {
 	relay.Store   // methods that are not defined below panic
 	keys          *relay.KeyRing
 	outcomes      []relay.Outcome
+	declined      []relay.Decline
 	registrations []relay.Registration
 }
 

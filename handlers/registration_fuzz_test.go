@@ -54,10 +54,13 @@ func FuzzRegistration(f *testing.F) {
 		{`{"taskToken":"` + strings.Repeat("é", 2048-len(canary)), `"}`},
 		{`{"taskToken":"`, `","links":{"a":{"type":"success","output":{"n":12345678901234567890123,"a":1,"a":2}},"b":{"type":"failure","error":"E","cause":"c"}}}`},
 		{`{"taskToken":"`, `","links":{"a":{"type":"success","page":true,"output":null,"response":{"text":"t","redirect":"https://example.com/"}}}}`},
+		{`{"taskToken":"`, `","links":{"d":{"type":"approval","title":"t"}},"approval":{"choices":[{"value":"ask","label":"Ask"},{"value":"halt","label":"Halt","style":"danger"}]}}`},
 		{`{"taskToken":"`, `","links":{"d":{"type":"approval","approver":"Dana"},"l":{"type":"approval"}},"approval":{"title":"t","message":"*m*","details":{"z":"1","a":"2"},"approveLabel":"y","rejectLabel":"n","comment":"required","fields":{"type":"object","properties":{"seats":{"type":"integer"}}},"onReject":"failure","confirm":"code","required":2,"rejections":1}}`},
 		{`{"taskToken":"x","links":{"d":{"type":"approval","approver":"`, `"}}}`},
 		{`{"taskToken":"x","tags":{"a":"`, `"}}`},
 		{`{"taskToken":"x","links":{"d":{"type":"approval"}},"approval":{"details":{"a":"`, `","a":1}}}`},
+		{`{"taskToken":"`, `","tags":{"n":4711,"b":true,"e":1e3},"links":{"d":{"type":"approval"}},"approval":{"title":"t","requestedBy":"Kim","forget":true,"details":{"n":1.50,"b":false,"l":{"text":"x","url":"https://example.com/"},"m":{"url":"mailto:a@example.com","text":"y"},"t":{"text":"z","url":"tel:+49-30"}}}}`},
+		{`{"taskToken":"x","links":{"d":{"type":"approval"}},"approval":{"title":"t","details":{"l":{"text":"x","url":"https://`, `"}}}}`},
 		{`{"taskToken":"x","links":{"d":{"type":"approval"}},"approval":{"fields":{"type":"object","properties":{"a":{"type":"string","pattern":"(`, `"}}}}}`},
 		{`{"taskToken":"x","links":{"d":{"type":"success","page":true,"response":{"redirect":"javascript:`, `"}}}}`},
 		{`{"taskToken":"x","awaits":{"paid":{"sender":"open","key":"`, `"}}}`},
@@ -253,12 +256,25 @@ func boundedApproval(t *testing.T, r relay.Registration) {
 	if a == nil {
 		return
 	}
-	within(t, 200, a.Title)
+	within(t, 200, a.Title, a.RequestedBy)
 	within(t, 5000, a.Message)
 	within(t, 40, a.ApproveLabel, a.RejectLabel)
+	if len(a.Choices) > 8 || len(a.Choices) > 0 && a.Quorum() {
+		t.Errorf("%d choices for %d people", len(a.Choices), a.Required)
+	}
+	for _, choice := range a.Choices {
+		within(t, 40, choice.Label)
+		if len(choice.Value) > 64 || slices.Contains([]string{"", "approved", "rejected", "confirmed", "not-for-me"}, choice.Value) || strings.TrimSpace(choice.Label) == "" {
+			t.Errorf("choice %+v", choice)
+		}
+	}
 	for _, d := range a.Details {
 		within(t, 64, d.Name)
 		within(t, 1000, d.Value)
+		within(t, 2048, d.URL)
+		if d.URL != "" && !leadsOn.MatchString(d.URL) {
+			t.Errorf("a detail links to %q", d.URL)
+		}
 	}
 	people := map[string]bool{}
 	for name, link := range r.Links {
@@ -276,6 +292,9 @@ func boundedApproval(t *testing.T, r relay.Registration) {
 		t.Errorf("its fields cannot be read: %v", wrong)
 	}
 }
+
+// leadsOn is what a detail can link to.
+var leadsOn = regexp.MustCompile(`^(?i:https://|mailto:|tel:)[^\s\x00-\x1f]+$`)
 
 // within checks that texts are UTF-8 and have at most the given number of characters.
 func within(t *testing.T, most int, texts ...string) {

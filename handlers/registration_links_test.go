@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,7 +30,8 @@ func linkMistakes() []struct{ name, link, wrong string } {
 		{"page that is no truth value", `{"type":"success","page":"CANARY"}`, "links.a.page"},
 		{"error that is a number", `{"type":"failure","error":1}`, "links.a.error"},
 		{"cause that is a list", `{"type":"failure","error":"E","cause":["CANARY"]}`, "links.a.cause"},
-		{"approver that is an object", `{"type":"approval","title":"T","approver":{"name":"CANARY"}}`, "links.a.approver"},
+		{"approver that is a list", `{"type":"approval","title":"T","approver":["CANARY"]}`, "links.a.approver"},
+		{"approver with another member", `{"type":"approval","title":"T","approver":{"label":"CANARY"}}`, "links.a.approver.label"},
 		{"response that is a text", `{"type":"success","response":"CANARY"}`, "links.a.response"},
 		{"text of a response that is a number", `{"type":"success","response":{"text":1}}`, "links.a.response.text"},
 		{"redirect that is a list", `{"type":"success","page":true,"title":"T","response":{"redirect":[]}}`, "links.a.response.redirect"},
@@ -133,14 +135,28 @@ func TestApprovalMistakes(t *testing.T) {
 		{"details in a list", `"details":["CANARY"]`, "approval.details"},
 		{"details that are a text", `"details":"CANARY"`, "approval.details"},
 		{"details that are null", `"details":null`, "approval.details"},
-		{"detail that is a number", `"details":{"a":1}`, "approval.details"},
-		{"detail that is null", `"details":{"a":null}`, "approval.details"},
-		{"detail that is an object", `"details":{"a":{"CANARY":"x"}}`, "approval.details"},
-		{"detail twice", `"details":{"a":"CANARY","a":"x"}`, "approval.details"},
-		{"detail twice, once escaped", `"details":{"a":"CANARY","\u0061":"x"}`, "approval.details"},
+		{"detail that is null", `"details":{"a":null}`, "approval.details.a"},
+		{"detail that is a list", `"details":{"a":["CANARY"]}`, "approval.details.a"},
+		{"detail that is another object", `"details":{"a":{"CANARY":"x"}}`, "approval.details.a"},
+		{"detail with one more member", `"details":{"a":{"text":"CANARY","url":"https://example.com/","CANARY":"x"}}`, "approval.details.a"},
+		{"detail without a URL", `"details":{"a":{"text":"CANARY"}}`, "approval.details.a"},
+		{"detail with a URL alone", `"details":{"a":{"url":"https://example.com/CANARY"}}`, "approval.details.a"},
+		{"detail with a blank text", `"details":{"a":{"text":" ","url":"https://example.com/CANARY"}}`, "approval.details.a"},
+		{"detail with an invisible text", `"details":{"a":{"text":"\u200b","url":"https://example.com/CANARY"}}`, "approval.details.a.text"},
+		{"detail with a text that is a number", `"details":{"a":{"text":1,"url":"https://example.com/CANARY"}}`, "approval.details.a.text"},
+		{"detail with two URLs", `"details":{"a":{"text":"x","url":"https://example.com/","url":"https://example.com/CANARY"}}`, "approval.details.a.url"},
+		{"detail with a script", `"details":{"a":{"text":"x","url":"javascript:alert('CANARY')"}}`, "approval.details.a.url"},
+		{"detail with a URL too long", `"details":{"a":{"text":"x","url":"https://example.com/` + long(2030) + `"}}`, "approval.details.a.url"},
+		{"detail twice", `"details":{"a":"CANARY","a":"x"}`, "approval.details.a"},
+		{"detail twice, once escaped", `"details":{"a":"CANARY","\u0061":"x"}`, "approval.details.a"},
+		{"long name of a detail that is a list", `"details":{"` + long(65) + `":[]}`, "approval.details"},
+		{"requester that is an object", `"requestedBy":{"name":"CANARY"}`, "approval.requestedBy"},
+		{"requester too long", `"requestedBy":"` + long(201) + `"`, "approval.requestedBy"},
+		{"requester that cannot be seen", `"requestedBy":" \u200b"`, "approval.requestedBy"},
+		{"forget that is a text", `"forget":"CANARY"`, "approval.forget"},
 		{"detail without a name", `"details":{" ":"CANARY"}`, "approval.details"},
 		{"name of a detail too long", `"details":{"` + long(65) + `":"x"}`, "approval.details"},
-		{"value of a detail too long", `"details":{"a":"` + long(1001) + `"}`, "approval.details"},
+		{"value of a detail too long", `"details":{"a":"` + long(1001) + `"}`, "approval.details.a"},
 		{"too many details", `"details":{` + entries(21, `"a%d":"x"`) + `}`, "approval.details"},
 
 		{"fields in a list", `"fields":["CANARY"]`, "approval.fields"},
@@ -276,6 +292,35 @@ func TestDetailsKeepTheirOrder(t *testing.T) {
 			t.Fatalf("%s is not where it should be: %s", name, page.body)
 		}
 		at += found + 1
+	}
+}
+
+// A detail may be a text, a number, a boolean, or a link with its own text, and a tag a
+// text, a number or a boolean. Numbers keep their digits.
+func TestKindsOfDetails(t *testing.T) {
+	n := start(t)
+	const tags = `{"order":4711,"paid":true,"rate":1.50e3,"name":"x"}`
+	k := n.register("tags", tags, "links", `{"dana":{"type":"approval"}}`, "approval",
+		`{"title":"Deploy?","details":{"amount":12345678901234567890.50,"insured":true,"late":false,"ticket":{"text":"No. 42","url":"https://example.com/42"}}}`)
+	if want := map[string]string{"order": "4711", "paid": "true", "rate": "1.50e3", "name": "x"}; !maps.Equal(k.Tags, want) {
+		t.Errorf("tags %v, want %v", k.Tags, want)
+	}
+	if got := n.call("GET", "/v1/callbacks?tag=order:4711", ""); !strings.Contains(string(got.body), k.ID) {
+		t.Errorf("it is not found by its tag: %s", got.body)
+	}
+	n.call("POST", "/v1/callbacks", `{"taskToken":`+quoted(k.taskToken)+`,"tags":`+strings.Replace(tags, "4711", `"4711"`, 1)+`,"links":{"dana":{"type":"approval"}},"approval":`+
+		`{"title":"Deploy?","details":{"amount":12345678901234567890.50,"insured":true,"late":false,"ticket":{"text":"No. 42","url":"https://example.com/42"}}}}`).is(http.StatusOK)
+	for accept, want := range map[string][]string{
+		"en": {">12345678901234567890.50<", ">Yes<", ">No<", ">No. 42<"},
+		"de": {">12345678901234567890.50<", ">Ja<", ">Nein<", ">No. 42<"},
+	} {
+		page := n.do("GET", "http://"+n.public+k.path("dana"), "", "Accept-Language", accept)
+		page.is(http.StatusOK)
+		for _, text := range want {
+			if !strings.Contains(string(page.body), text) {
+				t.Errorf("%s: no %s in %s", accept, text, page.body)
+			}
+		}
 	}
 }
 

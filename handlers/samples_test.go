@@ -12,6 +12,7 @@ import (
 
 	"callback-relay/devmode/samples"
 	"callback-relay/handlers"
+	"callback-relay/publickeys"
 	"callback-relay/relay"
 	"callback-relay/rules"
 	"callback-relay/senders"
@@ -31,7 +32,7 @@ func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) {
 func TestSamples(t *testing.T) {
 	published, err := samples.Published(noNetwork{})
 	must(t, err)
-	n := start(t, at(samples.At.Unix()), func(s *setup) { s.service.SenderKeys = senders.NewKeys(published) })
+	n := start(t, at(samples.At.Unix()), func(s *setup) { s.service.SenderKeys = publickeys.New(published) })
 	for _, preset := range senders.Presets() {
 		t.Run(preset.Name, func(t *testing.T) {
 			sample, err := samples.Load(preset.Name)

@@ -24,19 +24,27 @@ import (
 // shapes says what a field must be, if its Go type does not say enough. * stands for the name
 // of a link or an await.
 var shapes = map[string]string{
-	"tags":            "an object of strings",
-	"links":           `an object of objects such as {"type":"webhook"}`,
-	"links.*":         `an object such as {"type":"webhook"}`,
-	"awaits":          `an object of objects such as {"sender":"stripe","key":"pi_3N"}`,
-	"awaits.*":        `an object such as {"sender":"stripe","key":"pi_3N"}`,
-	"awaits.*.sender": "the name of a sender that has a hook in the relay's configuration file",
+	"tags":             "an object of texts, numbers or booleans",
+	"tags.*":           "a text, a number, true or false",
+	"links":            `an object of objects such as {"type":"webhook"}`,
+	"links.*":          `an object such as {"type":"webhook"}`,
+	"awaits":           `an object of objects such as {"sender":"stripe","key":"pi_3N"}`,
+	"awaits.*":         `an object such as {"sender":"stripe","key":"pi_3N"}`,
+	"awaits.*.sender":  "the name of a sender that has a hook in the relay's configuration file",
+	"links.*.approver": anApprover,
+	"approver":         anApprover, // of a link that is added
 }
+
+const anApprover = `a name, or an object such as {"name":"Dana Okafor","email":"dana@example.com"}`
 
 // anyName returns a field with * for the name of the link or await in it.
 func anyName(field string) string {
 	parts := strings.SplitN(field, ".", 3)
 	if len(parts) > 1 && (parts[0] == "links" || parts[0] == "awaits") {
 		parts[1] = "*"
+	}
+	if strings.HasPrefix(field, "tags.") {
+		return "tags.*"
 	}
 	return strings.Join(parts, ".")
 }
@@ -110,11 +118,23 @@ func (c checker) value(t reflect.Type, field string) error {
 	return nil
 }
 
+// tag stands for the value of a tag, which becomes a text.
+type tag struct{}
+
 // fits tells whether a value with this first byte can be decoded into a t. Numbers and
 // texts with a form of their own are left to the decoder.
 func fits(first byte, t reflect.Type) bool {
+	if t == reflect.TypeFor[api.Tags]() {
+		return first == '{' || first == 'n'
+	}
+	if t == reflect.TypeFor[api.Approver]() {
+		return first == '"' || first == '{' || first == 'n'
+	}
 	if t == nil || first == 'n' || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		return true
+	}
+	if t == reflect.TypeFor[tag]() {
+		return first == '"' || first == 't' || first == 'f' || isNumber(first)
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -128,7 +148,7 @@ func fits(first byte, t reflect.Type) bool {
 	case reflect.Bool:
 		return first == 't' || first == 'f'
 	case reflect.Int:
-		return first == '-' || first >= '0' && first <= '9'
+		return isNumber(first)
 	}
 	return true
 }
@@ -215,6 +235,11 @@ func member(t reflect.Type, field, name string) (reflect.Type, string, error) {
 	switch {
 	case t == nil || t == reflect.TypeFor[time.Time]():
 		return nil, field, nil
+	case t == reflect.TypeFor[api.Tags]():
+		if !plainTag.MatchString(name) {
+			return reflect.TypeFor[tag](), field, nil
+		}
+		return reflect.TypeFor[tag](), field + "." + name, nil
 	case t.Kind() == reflect.Map && t.Elem().Kind() == reflect.Struct:
 		if !plainName.MatchString(name) {
 			name = "[left out]"
@@ -235,6 +260,9 @@ func member(t reflect.Type, field, name string) (reflect.Type, string, error) {
 // plainName is the form of the names of links and awaits that errors show. Another name is a
 // mistake, and may be a secret in the wrong place.
 var plainName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`)
+
+// plainTag is the form of the keys of tags that errors show.
+var plainTag = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
 // unknown says what may be meant by a name that an object does not have.
 func unknown(t reflect.Type, name string) string {

@@ -17,7 +17,7 @@ func TestHalvedCharacters(t *testing.T) {
 	const task = `{"taskToken":"CANARY",`
 	for body, field := range map[string]string{
 		`{"taskToken":"CANARY\ud800"}`:                                                                       "taskToken",
-		task + `"tags":{"a":"x\udc00"}}`:                                                                     "tags",
+		task + `"tags":{"a":"x\udc00"}}`:                                                                     "tags.a",
 		task + `"tags":{"a\ud83d":"x"}}`:                                                                     "tags",
 		task + `"links":{"a":{"type":"failure","error":"E","cause":"\ud83dx"}}}`:                             "links.a.cause",
 		task + `"links":{"a":{"type":"failure","error":"E\uDBFF\ud800"}}}`:                                   "links.a.error",

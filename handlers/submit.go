@@ -23,7 +23,7 @@ func (h *public) submit(c echo.Context, link relay.LinkRef) error {
 	// The page says how long the form may be, so look it up before reading the form. If
 	// Redis is unavailable, read the form anyway, to show it again. A closed link is no
 	// reason to stop either: a person may repeat what they decided through it.
-	before, unseen := h.relay.Page(c.Request().Context(), link)
+	before, unseen := h.relay.Page(c.Request().Context(), link, c.Request().Header)
 	switch {
 	case errors.Is(unseen, relay.ErrLinkClosed):
 		unseen = nil
@@ -39,16 +39,19 @@ func (h *public) submit(c echo.Context, link relay.LinkRef) error {
 	if unseen != nil {
 		return h.refused(c, link, before, typed, unseen)
 	}
-	p, duplicate, err := h.relay.Submit(c.Request().Context(), link, relay.NewSubmission(typed))
+	sub := relay.NewSubmission(typed)
+	p, duplicate, err := h.relay.Submit(c.Request().Context(), link, c.Request().Header, sub)
 	if err != nil {
 		return h.refused(c, link, p, typed, err)
 	}
 	page, result := pageOf(p), "counted"
 	switch {
-	case link.Type == relay.LinkHeartbeat:
-		page.State, result = pages.Alive, api.StatusAlive
 	case duplicate:
 		result = "duplicate"
+	case sub.Decision == relay.NotForMe:
+		page.State, result = pages.Declined, relay.NotForMe
+	case link.Type == relay.LinkHeartbeat:
+		page.State, result = pages.Alive, api.StatusAlive
 	case p.State == relay.StateDelivered:
 		result = api.StatusDelivered
 	case p.State == relay.StateAnswered:
@@ -100,7 +103,7 @@ func withProblems(cut []pages.Problem, form *relay.FormError) []pages.Problem {
 func troublePage(link relay.LinkRef, typed url.Values) pages.Page {
 	values, _ := keep(typed, relay.AnyInputs(slices.Sorted(maps.Keys(typed))))
 	return pages.Page{
-		State: pages.Trouble, Reference: reference(string(link.ID)),
+		State: pages.Trouble, Reference: reference(link.ID),
 		Form: &pages.Form{Action: pages.Action(link.Type), Nonce: firstChars(typed.Get(relay.InputNonce), maxNonceChars), Values: values},
 	}
 }

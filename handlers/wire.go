@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -140,7 +139,7 @@ func expires(in string, at *time.Time) relay.Expires {
 func linkRequest(at string, wire api.LinkRequest) (relay.LinkRequest, error) {
 	link := relay.LinkRequest{
 		LinkKind: relay.LinkKind{Type: relay.LinkType(wire.Type), Page: wire.Page},
-		Output:   relay.Payload(wire.Output), Error: wire.Error, Cause: wire.Cause, Approver: wire.Approver,
+		Output:   relay.Payload(wire.Output), Error: wire.Error, Cause: wire.Cause, Approver: wire.Approver.Name, Email: wire.Approver.Email,
 		Title: wire.Title, Message: wire.Message, ButtonLabel: wire.ButtonLabel,
 	}
 	if wire.Response != nil {
@@ -157,40 +156,19 @@ func approval(wire api.Approval) (*relay.Approval, error) {
 		return nil, err
 	}
 	a := &relay.Approval{
-		Title: wire.Title, Message: wire.Message, Details: details,
+		Title: wire.Title, Message: wire.Message, Details: details, RequestedBy: wire.RequestedBy, Forget: wire.Forget,
 		ApproveLabel: wire.ApproveLabel, RejectLabel: wire.RejectLabel,
 		Comment: relay.CommentMode(wire.Comment), OnReject: relay.OutcomeType(wire.OnReject),
+		Verify: relay.Verify(wire.Verify), NotBy: wire.NotBy,
 		Confirm: relay.Confirm(wire.Confirm), Required: wire.Required, Rejections: wire.Rejections,
+	}
+	for _, choice := range wire.Choices {
+		a.Choices = append(a.Choices, relay.Choice{Value: choice.Value, Label: choice.Label, Style: relay.ButtonStyle(choice.Style)})
 	}
 	if wire.Fields != nil {
 		a.Fields = []byte(wire.Fields)
 	}
 	return a, nil
-}
-
-// readDetails reads an object of strings and keeps its order, which encoding/json
-// would lose in a map.
-func readDetails(object json.RawMessage) ([]relay.Detail, error) {
-	if object == nil {
-		return nil, nil
-	}
-	wrong := &relay.InvalidFieldError{Field: "approval.details", Problem: "must be an object of strings, each name once"}
-	c := bodies.NewCursor(object)
-	if c.Next() != '{' {
-		return nil, wrong
-	}
-	var details []relay.Detail
-	seen := map[string]bool{}
-	err := c.Members(func(quoted []byte) error {
-		name := bodies.Unquote(quoted)
-		if c.Next() != '"' || seen[name] {
-			return wrong
-		}
-		seen[name] = true
-		details = append(details, relay.Detail{Name: name, Value: bodies.Unquote(c.Token())})
-		return nil
-	})
-	return details, err
 }
 
 // render converts a callback to the wire format, with the URLs of its links and, with an
@@ -213,8 +191,11 @@ func (h *private) render(cb relay.Callback, a *relay.Approval) api.Callback {
 	}
 	for _, d := range cb.Decisions {
 		wire.Decisions = append(wire.Decisions, api.Decision{
-			Decision: d.Word(), By: api.Decider{Link: d.Link, Approver: d.Approver, Typed: d.Typed}, At: d.At,
+			Decision: d.Word(), By: decider(d), At: d.At,
 		})
+	}
+	for _, d := range cb.Declined {
+		wire.Declined = append(wire.Declined, api.Decline{Link: d.Link, Approver: d.Approver, At: d.At, Note: string(d.Note)})
 	}
 	wire.URL = wire.Links[relay.DefaultLink].URL
 	if o := cb.Outcome; o != nil {
@@ -228,6 +209,15 @@ func (h *private) render(cb relay.Callback, a *relay.Approval) api.Callback {
 		if cb.State == relay.StateDelivered {
 			wire.Delivery.Confirmed = &d.Confirmed
 		}
+	}
+	return wire
+}
+
+// decider converts who decided to the wire format.
+func decider(d relay.Decision) api.Decider {
+	wire := api.Decider{Link: d.Link, Approver: d.Approver, Typed: d.Typed}
+	if p := d.Verified; p != nil {
+		wire.Verified = &api.Person{Issuer: p.Issuer, Subject: p.Subject, Email: p.Email}
 	}
 	return wire
 }

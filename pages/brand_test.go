@@ -17,7 +17,12 @@ func TestBrand(t *testing.T) {
 		t.Errorf("logo: %.40s", src)
 	}
 	root = parse(t, render(t, pagesOf(t, Brand{}), "en", about(Cancelled)))
-	same(t, "headers without a brand", len(find(root, "header", "img")), 0)
+	same(t, "what the site is, without a brand", prose(one(t, root, "header")), "This page belongs to an automated workflow.")
+	same(t, "logos without a brand", len(find(root, "img")), 0)
+	root = parse(t, render(t, pagesOf(t, Brand{}), "en", waiting(&Form{})))
+	says(t, one(t, root, "header"), "waiting for a person. Nothing happens until you press a button.")
+	root = parse(t, render(t, pagesOf(t, Brand{Name: "Acme Billing"}), "en", waiting(&Form{})))
+	same(t, "a brand alone", prose(one(t, root, "header")), "Acme Billing")
 }
 
 func TestLogos(t *testing.T) {
@@ -158,14 +163,14 @@ func TestContrast(t *testing.T) {
 
 // TestStyle checks the parts of the layout that need no browser.
 func TestStyle(t *testing.T) {
-	style := string(branded(t).style)
+	style := styleSource
 	for what, want := range map[string]string{
 		"width on a desktop":      "header, main, footer { max-width: 40rem;",
 		"long words":              "overflow-wrap: anywhere;",
 		"focus":                   ":focus-visible { outline: 3px solid var(--accent);",
 		"buttons to touch":        "min-height: 3.25rem;",
 		"inputs to touch":         "min-height: 3rem;",
-		"boxes to tick":           ".tick label { display: flex; gap: .75rem; align-items: center; min-height: 2.75rem; }",
+		"boxes to tick":           ".tick label, .box { display: flex; gap: .75rem; align-items: center; min-height: 2.75rem; }",
 		"one below the other":     ".buttons { display: grid;",
 		"side by side":            ".two { grid-template-columns: 1fr 1fr; }",
 		"the dead button is gone": "[hidden] { display: none; }",
@@ -175,8 +180,11 @@ func TestStyle(t *testing.T) {
 			t.Errorf("%s: no %q in the style sheet", what, want)
 		}
 	}
-	if strings.Contains(style, "/*") || strings.Contains(style, "outline: none") || strings.Contains(style, "outline: 0") {
+	sent := string(branded(t).style)
+	if strings.Contains(sent, "/*") || strings.Contains(style, "outline: none") || strings.Contains(style, "outline: 0") {
 		t.Error("comments are sent, or focus is not seen")
 	}
-	same(t, "braces", strings.Count(style, "{"), strings.Count(style, "}"))
+	same(t, "braces", strings.Count(sent, "{"), strings.Count(sent, "}"))
+	same(t, "compact", compactStyle("a :hover, b { margin: 0 1px; color: red; }\n  /* c */\n@media (x: y) and (z) { p > q { r: \"S T\", u } }"),
+		`a :hover,b{margin:0 1px;color:red}@media (x:y) and (z){p>q{r:"S T",u}}`)
 }

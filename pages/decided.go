@@ -7,8 +7,20 @@ import (
 
 // decisionView is one line of the list of who decided what.
 type decisionView struct {
-	Symbol   string
-	Text, At template.HTML
+	Symbol  string
+	Text    template.HTML
+	At      *moment
+	Comment string
+}
+
+// results has the symbol of each result. No two results of one callback that mean
+// something different look the same.
+var results = map[string]symbol{
+	"approved": {"check", "ok"},
+	"rejected": {"cross", "no"},
+	"choice":   {"bubble", "pick"},
+	"success":  {"check", "ok"},
+	"failure":  {"warning", "no"},
 }
 
 // decided shows the last decision, which settled it.
@@ -17,25 +29,29 @@ func (v *view) decided(page Page) error {
 		return v.settled(page)
 	}
 	last := page.Decisions[len(page.Decisions)-1]
-	whose, kind := "other", last.kind()
+	whose := "other"
 	if last.Yours {
 		whose = "yours"
 	}
+	v.Receipt = last.Yours
 	if page.State == OnItsWay {
-		v.Symbol = &symbol{"arrow", ""}
-		if last.Yours && last.agrees() {
-			v.Symbol.Tone = "ok"
-		}
-		if last.result() == "failure" {
-			kind = "failure" // so that nobody mistakes it for a success
-		}
-		return v.words("on-its-way."+kind+"."+whose, "on-its-way.text."+whose)
+		v.Symbol = "arrow"
+		return v.words("on-its-way."+last.result()+"."+whose, "on-its-way.text."+whose, "choice", last.Choice)
 	}
-	v.Symbol = &symbol{"cross", "no"}
-	if last.agrees() {
-		v.Symbol = &symbol{"check", "ok"}
+	v.Symbol, v.Tone = results[last.result()].Name, results[last.result()].Tone
+	return v.words("decided."+last.result()+"."+whose, "decided.text."+last.kind()+"."+whose, "choice", last.Choice)
+}
+
+// counted says what the reader has decided, while others still have to.
+func (v *view) counted(page Page) error {
+	v.Symbol, v.Tone = "dots", "ok"
+	heading := "counted.title"
+	for _, d := range page.Decisions {
+		if result := d.result(); d.Yours && (result == "approved" || result == "rejected") {
+			heading, v.Tone, v.Receipt = "counted."+result, results[result].Tone, true
+		}
 	}
-	return v.words("decided."+last.result()+"."+whose, "decided.text."+kind+"."+whose)
+	return v.words(heading, "counted.text")
 }
 
 // settled says that there is an outcome that did not come from the page's decisions.
@@ -44,13 +60,13 @@ func (v *view) decided(page Page) error {
 func (v *view) settled(page Page) error {
 	switch {
 	case page.Text == "":
-		v.Symbol = &symbol{"dash", ""}
+		v.Symbol = "dash"
 		return v.words("settled.title", "settled.text")
 	case page.State == OnItsWay:
-		v.Symbol = &symbol{"arrow", "ok"}
+		v.Symbol = "arrow"
 		return v.words("on-its-way.answer.yours", "on-its-way.text.yours")
 	default:
-		v.Symbol = &symbol{"check", "ok"}
+		v.Symbol, v.Tone = "check", "ok"
 		return v.words("answered.title", "decided.text.answer.yours")
 	}
 }
@@ -60,6 +76,8 @@ func (d Decision) result() string {
 	switch {
 	case d.Action == ActionSuccess || d.Action == ActionFailure:
 		return string(d.Action)
+	case d.Choice != "":
+		return "choice"
 	case d.Approved:
 		return "approved"
 	default:
@@ -75,9 +93,6 @@ func (d Decision) kind() string {
 	}
 	return "decision"
 }
-
-// agrees tells whether d is the positive one of the two possible results.
-func (d Decision) agrees() bool { return d.result() == "approved" || d.result() == "success" }
 
 func (v *view) decisions(decisions []Decision) (err error) {
 	heading := "decisions"
@@ -98,27 +113,27 @@ func (v *view) decisions(decisions []Decision) (err error) {
 // decision says who decided what, and when. It is unknown who gave an answer, unless it
 // was the reader.
 func (v *view) decision(d Decision) (line decisionView, err error) {
-	line.Symbol = "cross"
-	if d.agrees() {
-		line.Symbol = "check"
-	}
+	line.Symbol, line.Comment = results[d.result()].Name, d.Comment
 	if !d.At.IsZero() {
-		if line.At, err = v.Time(d.At); err != nil {
+		m, err := v.moment("when", d.At, datedTime, v.past)
+		if err != nil {
 			return line, err
 		}
+		line.At = &m
 	}
 	name, err := v.Name(d.Approver)
+	choice := isolated(d.Choice)
 	switch {
 	case err != nil:
 	case d.Yours:
-		line.Text, err = v.T("decision." + d.result() + ".you")
+		line.Text, err = v.T("decision."+d.result()+".you", "choice", choice)
 		if d.Approver != "" {
 			line.Text += " (" + name + ")"
 		}
 	case d.kind() == "answer" && d.Approver == "":
 		line.Text, err = v.T("decided." + d.result() + ".other")
 	default:
-		line.Text, err = v.T("decision."+d.result(), "name", name)
+		line.Text, err = v.T("decision."+d.result(), "name", name, "choice", choice)
 	}
 	if err == nil && d.Typed && !d.Yours {
 		var typed template.HTML

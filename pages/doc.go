@@ -10,5 +10,6 @@
 // only one style sheet and one script, by their hashes.
 //
 // The texts are in texts/, one file per language with the same keys. To add a language,
-// add a file.
+// add a file. A text that counts something has one entry for each plural form of the
+// language. The entry _unread says that no native speaker has read the file.
 package pages

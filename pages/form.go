@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // The names of the form's inputs. The name of a field's input is a prefix and the
@@ -19,20 +16,36 @@ const (
 	approverInput = "approver"
 	commentInput  = "comment"
 	confirmInput  = "confirm"
+	noteInput     = "note" // of the form that says that this is not for the reader
 	fieldPrefix   = "field."
 )
 
 // formView is a form in one language.
 type formView struct {
 	*catalogue
-	Nonce           string
-	Stale           bool
-	Problems        []problemView
-	As              template.HTML
-	Inputs          []*input
-	Approve, Reject string // Reject is "" with one button
-	Danger          bool   // the single button fails the task
-	Final           bool
+	Nonce    string
+	Stale    bool
+	Problems []problemView
+	As       template.HTML
+	Inputs   []*input
+	Buttons  []buttonView
+	Final    bool
+	Out      *outView
+}
+
+// buttonView is a button that decides.
+type buttonView struct {
+	Value, Label, Style string
+	Effect              string // what the button does, if its label alone does not say so
+	Unchecked           bool   // it can be pressed though required inputs are empty
+}
+
+// outView is the second form, for readers who are not the right person.
+type outView struct {
+	*catalogue
+	Nonce string
+	Note  *input
+	Open  bool
 }
 
 // input is one input with everything that belongs to it. Kind selects its element.
@@ -42,6 +55,7 @@ type input struct {
 	Short            template.HTML // a short label, if the label is a sentence
 	Note             template.HTML // in brackets after the label
 	Hint, Error      template.HTML
+	Local            template.HTML // with an empty element for a time in the reader's time zone
 	Value            string
 	Required         bool
 	Mode             string
@@ -51,8 +65,8 @@ type input struct {
 }
 
 type choiceView struct {
-	Value, Label string
-	Chosen       bool
+	ID, Value, Label string
+	Chosen           bool
 }
 
 // DescribedBy returns the ids of the elements that screen readers read out with the
@@ -70,6 +84,15 @@ func (i *input) DescribedBy() string {
 
 func (f *Form) action() Action { return cmp.Or(f.Action, ActionApproval) }
 
+// chosen returns what was ticked in an input with several choices before, or otherwise
+// what is ticked at first.
+func (f *Form) chosen(name, otherwise string) []string {
+	if f.Values == nil {
+		return []string{otherwise}
+	}
+	return f.Values[name]
+}
+
 // typed returns what was typed into an input before, or otherwise its initial value.
 func (f *Form) typed(name, otherwise string) string {
 	if f.Values == nil {
@@ -79,9 +102,9 @@ func (f *Form) typed(name, otherwise string) string {
 }
 
 func newForm(c *catalogue, f *Form) (*formView, error) {
-	v := &formView{catalogue: c, Nonce: f.Nonce, Stale: f.Stale, Final: f.action() != ActionHeartbeat, Danger: f.action() == ActionFailure}
+	v := &formView{catalogue: c, Nonce: f.Nonce, Stale: f.Stale, Final: f.action() != ActionHeartbeat}
 	var err error
-	if v.Approve, v.Reject, err = buttons(c, f); err != nil {
+	if v.Buttons, err = buttons(c, f); err != nil {
 		return nil, err
 	}
 	if f.Approver != "" {
@@ -97,34 +120,23 @@ func newForm(c *catalogue, f *Form) (*formView, error) {
 			return nil, err
 		}
 	}
-	if v.Inputs, err = inputs(c, f, v.Reject); err != nil {
+	if v.Inputs, err = inputs(c, f, v.label("rejected")); err != nil {
 		return nil, err
+	}
+	if f.NotForMe {
+		if v.Out, err = newOut(c, f); err != nil {
+			return nil, err
+		}
 	}
 	for _, p := range f.Problems {
 		if err := v.problem(p); err != nil {
 			return nil, err
 		}
 	}
-	return v, nil
-}
-
-// buttons returns the labels of the buttons. reject is "" if there is only one button.
-func buttons(c *catalogue, f *Form) (approve, reject string, err error) {
-	key := "button.confirm"
-	switch f.action() {
-	case ActionApproval:
-		key = "button.approve"
-		if reject, err = c.Plain("button.reject"); err != nil {
-			return "", "", err
-		}
-		reject = cmp.Or(f.RejectLabel, reject)
-	case ActionFailure:
-		key = "button.failure"
-	case ActionHeartbeat:
-		key = "button.heartbeat"
+	if v.Out != nil && v.Out.Note.Error != "" {
+		v.Out.Open = true
 	}
-	approve, err = c.Plain(key)
-	return cmp.Or(f.ApproveLabel, approve), reject, err
+	return v, nil
 }
 
 // inputs returns the inputs in order: the name, the fields, the comment, and the
@@ -200,87 +212,4 @@ func confirmOf(c *catalogue, f *Form) (*input, error) {
 		return nil, fmt.Errorf("confirm %q: want word, code or nothing", f.Confirm)
 	}
 	return in, err
-}
-
-// fieldOf returns the input of a field of the workflow's own. If what was typed is not a
-// valid number or date, it is shown in an input for text, since it would be lost
-// otherwise.
-func fieldOf(c *catalogue, f *Form, index int) (*input, error) {
-	field := f.Fields[index]
-	in := &input{
-		ID: "field-" + strconv.Itoa(index+1), Name: fieldPrefix + field.Name, Kind: field.Kind,
-		Label: escaped(cmp.Or(field.Label, field.Name)), Hint: escaped(field.Help),
-		Required: field.Required && field.Kind != "boolean",
-		Minimum:  field.Minimum, Maximum: field.Maximum,
-	}
-	in.Value = f.typed(in.Name, field.Default)
-	var err error
-	switch field.Kind {
-	case "text", "longtext":
-		err = in.limit(c, field.MaxLength)
-	case "boolean":
-		return in, nil
-	case "number":
-		in.numeric("decimal")
-	case "integer":
-		in.numeric("numeric")
-	case "email", "url":
-		err = in.limit(c, field.MaxLength)
-	case "date":
-		in.keep(time.DateOnly)
-	case "datetime":
-		in.keep("2006-01-02T15:04", "2006-01-02T15:04:05")
-		err = in.hint(c.T("form.utc"))
-	case "time":
-		in.keep("15:04", "15:04:05")
-		err = in.hint(c.T("form.utc"))
-	case "choice":
-		for _, choice := range field.Choices {
-			in.Choices = append(in.Choices, choiceView{choice.Value, cmp.Or(choice.Label, choice.Value), choice.Value == in.Value})
-		}
-		in.None, err = c.Plain("choice.none")
-	default:
-		return nil, fmt.Errorf("field %q: no kind %q", field.Name, field.Kind)
-	}
-	if err == nil && !in.Required {
-		in.Note, err = c.T("form.optional")
-	}
-	return in, err
-}
-
-// numeric makes an input for numbers: an input for text, with a keyboard for numbers. An
-// input of type number would drop characters that numbers do not have in the browser's
-// language, so that 12,5 silently becomes 125.
-func (i *input) numeric(keyboard string) {
-	i.Kind, i.Mode = "text", keyboard
-	if strings.HasPrefix(i.Minimum, "-") || i.Minimum == "" {
-		i.Mode = "" // on some phones, keyboards for numbers have no minus
-	}
-}
-
-// keep turns an input for times into an input for text if it would show the typed value
-// as empty.
-func (i *input) keep(layouts ...string) {
-	fits := func(layout string) bool { _, err := time.Parse(layout, i.Value); return err == nil }
-	if i.Value != "" && !slices.ContainsFunc(layouts, fits) {
-		i.Kind = "text"
-	}
-}
-
-// limit says how long a text may be. It does not use the attribute maxlength, which would
-// silently cut off pasted text.
-func (i *input) limit(c *catalogue, characters int) error {
-	if characters <= 0 {
-		return nil
-	}
-	return i.hint(c.T("form.max-length", "limit", characters))
-}
-
-// hint appends a sentence to the input's description.
-func (i *input) hint(text template.HTML, err error) error {
-	if i.Hint != "" {
-		i.Hint += " "
-	}
-	i.Hint += text
-	return err
 }

@@ -13,9 +13,15 @@ func waiting(f *Form) Page { return Page{State: Waiting, Form: f} }
 // formIn returns the page's form, and checks the attributes that it must always have.
 func formIn(t *testing.T, page Page) *html.Node {
 	t.Helper()
-	f := one(t, parse(t, render(t, pagesOf(t, Brand{}), "en", page)), "form")
+	f := find(parse(t, render(t, pagesOf(t, Brand{}), "en", page)), "form")[0]
 	same(t, "form", f.Attr, []html.Attribute{{Key: "method", Val: "post"}, {Key: "accept-charset", Val: "utf-8"}})
 	return f
+}
+
+// mainIn returns the content of a page, in which what is wrong with its form comes first.
+func mainIn(t *testing.T, page Page) *html.Node {
+	t.Helper()
+	return find(parse(t, render(t, pagesOf(t, Brand{}), "en", page)), "main")[0]
 }
 
 // controls returns the names of the inputs that the form sends, in order.
@@ -85,11 +91,18 @@ func TestButtons(t *testing.T) {
 		want []button
 	}{
 		"approval": {Form{}, []button{{"Approve", "approved", false}, {"Reject", "rejected", true}}},
-		"named":    {Form{ApproveLabel: "Deploy", RejectLabel: "Not now"}, []button{{"Deploy", "approved", false}, {"Not now", "rejected", true}}},
-		"success":  {Form{Action: ActionSuccess}, []button{{"Confirm", "confirmed", false}}},
-		"failure":  {Form{Action: ActionFailure}, []button{{"Report a failure", "confirmed", false}}},
-		"failed":   {Form{Action: ActionFailure, ApproveLabel: "It broke"}, []button{{"It broke", "confirmed", false}}},
-		"alive":    {Form{Action: ActionHeartbeat}, []button{{"Still in progress", "confirmed", false}}},
+		"named": {Form{ApproveLabel: "Deploy", RejectLabel: "Not now"}, []button{
+			{"Deploy This approves the request", "approved", false}, {"Not now This rejects the request", "rejected", true},
+		}},
+		"answers": {Form{Answers: answers()}, []button{
+			{"Approve", "approved", false}, {"Canary first This ends the request with this answer", "canary", false}, {"Ask finance This ends the request with this answer", "ask-finance", false},
+			{"Freeze all deployments This ends the request with this answer", "freeze", false}, {"Reject", "rejected", true},
+		}},
+		"success":      {Form{Action: ActionSuccess}, []button{{"Confirm This reports that it is done", "confirmed", false}}},
+		"alive, named": {Form{Action: ActionHeartbeat, ApproveLabel: "Yes"}, []button{{"Yes This reports that work is continuing", "confirmed", false}}},
+		"failure":      {Form{Action: ActionFailure}, []button{{"Report a failure", "confirmed", false}}},
+		"failed":       {Form{Action: ActionFailure, ApproveLabel: "It broke"}, []button{{"It broke This reports a failure", "confirmed", false}}},
+		"alive":        {Form{Action: ActionHeartbeat}, []button{{"Still in progress", "confirmed", false}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []button
@@ -186,7 +199,7 @@ func TestLabels(t *testing.T) {
 		}
 		f := formIn(t, s.page)
 		for _, n := range find(f, "input", "select", "textarea") {
-			if value(n, "type") == "hidden" || value(n, "type") == "checkbox" && n.Parent.Data == "label" {
+			if value(n, "type") == "hidden" || value(n, "type") == "checkbox" && n.Parent.Data == "label" && prose(n.Parent) != "" {
 				continue
 			}
 			if label := named(t, f, "for", value(n, "id")); label.Data != "label" || prose(label) == "" {
@@ -196,14 +209,15 @@ func TestLabels(t *testing.T) {
 	}
 	f := formIn(t, waiting(&Form{
 		Comment: "required-on-reject", RejectLabel: "Not now", Confirm: "word", Word: "a<b",
-		Fields: []Field{{Name: "x", Kind: "text", Help: "Help.", MaxLength: 80}, {Name: "y", Label: "Why", Kind: "text", Required: true}},
+		Fields: []Field{{Name: "x", Kind: "text", Help: "Help.", MaxLength: 80}, {Name: "y", Label: "Why", Kind: "text", Required: true},
+			{Name: "at", Kind: "datetime"}, {Name: "time", Kind: "time", Required: true}},
 	}))
 	var labels []string
 	for _, n := range find(f, "label") {
 		labels = append(labels, prose(n))
 	}
 	same(t, "labels", labels, []string{
-		"Your name", "x (optional)", "Why", "Comment (required if you choose “Not now”)", "To continue, type a<b",
+		"Your name", "x (optional)", "Why", "at (in UTC, optional)", "time (in UTC)", "Comment (required if you choose “Not now”)", "To continue, type a<b",
 	})
 	hint := value(named(t, f, "name", "field.x"), "aria-describedby")
 	same(t, "hint", prose(named(t, f, "id", hint)), "Help. At most 80 characters.")

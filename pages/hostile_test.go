@@ -40,6 +40,9 @@ func elements(t *testing.T, text string, page Page) []string {
 	testInert(t, p, root)
 	var all []string
 	for _, n := range find(root) {
+		if value(n, "class") == "jump" { // depends on how long the texts are
+			continue
+		}
 		line := n.Data
 		for _, a := range n.Attr {
 			line += " " + a.Key

@@ -103,7 +103,7 @@ func prose(n *html.Node) string {
 		switch {
 		case d.Type == html.TextNode && d.Parent.Data != "style" && d.Parent.Data != "script":
 			b.WriteString(d.Data)
-		case d.Data == "dd" || d.Data == "small":
+		case slices.Contains([]string{"dd", "small", "div", "details", "blockquote"}, d.Data), d.Data == "time" && d.Parent.Data == "details":
 			b.WriteString(" ")
 		}
 	}

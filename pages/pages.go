@@ -24,6 +24,8 @@ var (
 	styleSource string
 	//go:embed script.js
 	scriptSource string
+	//go:embed typed.js
+	typedSource string
 )
 
 // Pages renders the pages of one brand. It is safe for concurrent use.
@@ -32,6 +34,7 @@ type Pages struct {
 	logo      template.URL
 	style     template.CSS
 	script    template.JS
+	typed     template.JS // the script of pages that ask for times
 	headers   map[string]string
 	languages *languages
 	markdown  *markdown
@@ -57,14 +60,15 @@ func New(b Brand) (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	style := brandStyle(color) + compact(cssComment.ReplaceAllString(styleSource, ""), "")
-	script := compact(scriptSource, "\n")
+	style := brandStyle(color) + compactStyle(styleSource)
+	script, typed := compactScript(scriptSource), compactScript(scriptSource+typedSource)
 	return &Pages{
 		brand:     b.Name,
 		logo:      template.URL(logo),  //nolint:gosec // base64 behind a media type of ours
 		style:     template.CSS(style), //nolint:gosec // ours, and colours that are numbers
 		script:    template.JS(script), //nolint:gosec // ours
-		headers:   headers(style, script),
+		typed:     template.JS(typed),  //nolint:gosec // ours
+		headers:   headers(style, script, typed),
 		languages: languages,
 		markdown:  newMarkdown(),
 		template:  parsed,
@@ -76,13 +80,13 @@ func New(b Brand) (*Pages, error) {
 // "Origin: null" with our own forms, which would then look like those of other sites.
 func (p *Pages) Headers() map[string]string { return maps.Clone(p.headers) }
 
-func headers(style, script string) map[string]string {
+func headers(style, script, typed string) map[string]string {
 	return map[string]string{
 		"Content-Type": "text/html; charset=utf-8",
 		"Content-Security-Policy": strings.Join([]string{
 			"default-src 'none'",
 			"style-src " + hash(style),
-			"script-src " + hash(script),
+			"script-src " + hash(script) + " " + hash(typed),
 			"img-src data:",
 			"form-action 'self'",
 			"base-uri 'none'",
@@ -130,8 +134,29 @@ func (w validUTF8) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// cssComment matches comments, which only readers of the style sheet's source need.
-var cssComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
+// compactStyle removes what only readers of the style sheet's source need.
+func compactStyle(source string) string {
+	return strings.ReplaceAll(cssBlanks.ReplaceAllString(compact(cssComment.ReplaceAllString(source, ""), ""), "$1$2"), ";}", "}")
+}
+
+// compactScript removes what only readers of the script's source need. A blank beside a
+// sign means nothing, and no text in the script has one.
+func compactScript(source string) string {
+	return scriptBlanks.ReplaceAllString(compact(scriptComment.ReplaceAllString(source, ""), "\n"), "$1")
+}
+
+// scriptBlanks matches blanks beside signs.
+var scriptBlanks = regexp.MustCompile(` *([-{}()=<>,;:?&|+]+) *`)
+
+// cssBlanks matches blanks that mean nothing. Before a colon they can: a :hover is not
+// a:hover.
+var cssBlanks = regexp.MustCompile(` *([{};,>]) *|(:) +`)
+
+// Comments, which only readers of our sources need.
+var (
+	cssComment    = regexp.MustCompile(`(?s)/\*.*?\*/`)
+	scriptComment = regexp.MustCompile(`(?m)^ *//.*$`)
+)
 
 // compact removes indentation and empty lines from a source of ours, since it is sent
 // with every page.

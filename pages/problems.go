@@ -9,16 +9,14 @@ import (
 
 // problemView is one line of the summary above a form.
 type problemView struct {
-	ID          string // of the input that the line links to
-	Label, Text template.HTML
+	ID    string        // of the input that the line links to
+	Label template.HTML // what stands before the text
+	Text  template.HTML
 }
 
 // problem adds a problem to its input and to the summary.
 func (v *formView) problem(p Problem) error {
-	var in *input
-	if at := slices.IndexFunc(v.Inputs, func(in *input) bool { return in.Name == p.Input }); at >= 0 {
-		in = v.Inputs[at]
-	}
+	in := v.input(p.Input)
 	text, err := v.T(v.problemKey(p, in), "limit", p.Limit)
 	if err != nil {
 		return err
@@ -36,9 +34,37 @@ func (v *formView) problem(p Problem) error {
 	default:
 		line.Label = escaped(strings.TrimPrefix(p.Input, fieldPrefix))
 	}
+	line.Label = led(line.Label)
 	v.Problems = append(v.Problems, line)
 	return nil
 }
+
+// led returns a label as it stands before a sentence: with a colon, unless it is a question or
+// has a colon already.
+func led(label template.HTML) template.HTML {
+	plain := strings.TrimSuffix(string(label), "</bdi>")
+	switch {
+	case plain == "":
+		return ""
+	case strings.HasSuffix(plain, "?"), strings.HasSuffix(plain, ":"), strings.HasSuffix(plain, "？"):
+		return label + " "
+	}
+	return label + ": "
+}
+
+// input returns the input with a name, nil if there is none.
+func (v *formView) input(name string) *input {
+	if v.Out != nil && name == noteInput {
+		return v.Out.Note
+	}
+	if at := slices.IndexFunc(v.Inputs, func(in *input) bool { return in.Name == name }); at >= 0 {
+		return v.Inputs[at]
+	}
+	return nil
+}
+
+// missing has the texts for inputs into which nothing is typed.
+var missing = map[string]string{"boolean": "problem.missing.tick", "choice": "problem.not-a-choice", "choices": "problem.missing.boxes"}
 
 // problemKey returns the key of the text for a problem. It depends on the kind of the
 // problem, on the input, and on whether a limit is known.
@@ -47,8 +73,8 @@ func (v *formView) problemKey(p Problem, in *input) string {
 	switch {
 	case p.Input == decisionInput:
 		key = "problem.decision"
-	case p.Kind == "missing" && in != nil && in.Kind == "boolean":
-		key = "problem.missing.tick"
+	case p.Kind == "missing" && in != nil:
+		key = cmp.Or(missing[in.Kind], key)
 	}
 	if _, known := v.texts[key]; !known {
 		key = "problem.invalid"

@@ -13,6 +13,7 @@ func TestProblemTexts(t *testing.T) {
 	}{
 		{"field.reason", "missing", "", "Please fill this in."},
 		{"field.notify", "missing", "", "Please tick this box."},
+		{"field.region", "missing", "", "Please choose one of the options."},
 		{"field.reason", "too-long", "80", "This is too long. Please use at most 80 characters."},
 		{"comment", "too-long", "", "This is too long."},
 		{"field.reason", "too-short", "3", "This is too short. Please use at least 3 characters."},
@@ -40,7 +41,7 @@ func TestProblemTexts(t *testing.T) {
 	} {
 		t.Run(test.input+" "+test.kind+" "+test.limit, func(t *testing.T) {
 			f := &Form{Comment: "optional", Fields: allFields(), Confirm: "code", Problems: []Problem{{test.input, test.kind, test.limit}}}
-			form := formIn(t, waiting(f))
+			form := mainIn(t, waiting(f))
 			link := one(t, named(t, form, "role", "alert"), "a")
 			target := named(t, form, "id", value(link, "href")[1:])
 			if test.input == "decision" {
@@ -53,6 +54,16 @@ func TestProblemTexts(t *testing.T) {
 			same(t, "at the input", describedLast(t, form, target), test.want)
 			says(t, link, ": "+test.want)
 		})
+	}
+}
+
+// TestProblemLabels holds that a label that is a question has no colon after it.
+func TestProblemLabels(t *testing.T) {
+	for label, want := range map[string]string{
+		"Seats": "Seats: Please fill this in.", "How many?": "How many? Please fill this in.", "Total:": "Total: Please fill this in.",
+	} {
+		f := &Form{Fields: []Field{{Name: "x", Label: label, Kind: "text", Required: true}}, Problems: []Problem{{"field.x", "missing", ""}}}
+		same(t, label, prose(one(t, named(t, mainIn(t, waiting(f)), "role", "alert"), "a")), want)
 	}
 }
 
@@ -72,7 +83,7 @@ func describedLast(t *testing.T, form, input *html.Node) string {
 // TestProblems holds that the summary lists all problems in order, and that inputs without
 // a problem are not marked.
 func TestProblems(t *testing.T) {
-	form := formIn(t, waiting(&Form{
+	form := mainIn(t, waiting(&Form{
 		Comment: "required", Confirm: "word", Word: "deploy", Fields: allFields(),
 		Problems: []Problem{
 			{"confirm", "wrong-word", ""}, {"field.reason", "too-long", "80"}, {"field.reason", "pattern", ""},
@@ -101,7 +112,7 @@ func TestProblems(t *testing.T) {
 	}
 	for _, s := range samples() {
 		f := s.page.Form
-		if s.page.State == Waiting && len(f.Problems) == 0 && !f.Stale && len(class(formIn(t, s.page), "alert")) > 0 {
+		if s.page.State == Waiting && len(f.Problems) == 0 && !f.Stale && len(class(mainIn(t, s.page), "alert")) > 0 {
 			t.Errorf("%s: an alert without a cause", s.name)
 		}
 	}
@@ -109,11 +120,11 @@ func TestProblems(t *testing.T) {
 
 func TestStale(t *testing.T) {
 	f := &Form{Comment: "optional", Stale: true, Values: url.Values{"comment": {"as it was"}}}
-	form := formIn(t, waiting(f))
-	says(t, named(t, form, "role", "alert"), "Nothing has been decided yet", "check them and press the button again")
+	form := mainIn(t, waiting(f))
+	says(t, named(t, form, "role", "alert"), "Your answer does not count yet", "check them and press the button again")
 	same(t, "comment", textOf(named(t, form, "name", "comment")), "as it was")
 	f.Problems = []Problem{{"comment", "too-long", "9"}}
-	says(t, named(t, formIn(t, waiting(f)), "role", "alert"), "Nothing has been decided yet", "Comment: This is too long.")
+	says(t, named(t, mainIn(t, waiting(f)), "role", "alert"), "Your answer does not count yet", "Comment: This is too long.")
 }
 
 // TestRetry holds that a form's contents are shown, and sent again unchanged.

@@ -25,17 +25,22 @@ func newRetry(c *catalogue, f *Form) (*retryView, error) {
 	if err != nil {
 		return nil, err
 	}
-	approve, reject, err := buttons(c, f)
+	buttons, err := buttons(c, f)
 	if err != nil {
 		return nil, err
 	}
+	notForMe, err := c.Plain("out.title")
+	if err != nil {
+		return nil, err
+	}
+	buttons = append(buttons, buttonView{Value: "not-for-me", Label: notForMe})
 	v.Hidden = append(v.Hidden, pair{nonceInput, cmp.Or(f.Nonce, f.Values.Get(nonceInput))})
 	for _, name := range order {
 		for _, value := range f.Values[name] {
 			v.Hidden = append(v.Hidden, pair{name, value})
 			shown := value
 			if name == decisionInput {
-				shown = map[string]string{"approved": approve, "confirmed": approve, "rejected": reject}[value]
+				shown = cmp.Or(labelOf(buttons, value), value)
 			}
 			if strings.TrimSpace(shown) != "" {
 				v.Typed = append(v.Typed, pair{labels[name], shown})
@@ -71,5 +76,6 @@ func retryLabels(c *catalogue, f *Form) (labels map[string]string, order []strin
 	order = append(order, others...)
 	name(commentInput, "form.comment")
 	name(confirmInput, "form.confirmation")
+	name(noteInput, "out.note")
 	return labels, order, err
 }

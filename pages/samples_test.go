@@ -14,6 +14,7 @@ type sample struct {
 var (
 	until   = time.Date(2026, time.November, 26, 16, 30, 0, 0, time.UTC)
 	decided = time.Date(2026, time.November, 24, 9, 5, 0, 0, time.UTC)
+	now     = time.Date(2026, time.November, 24, 11, 20, 0, 0, time.UTC)
 )
 
 const message = `The release is through all checks on **staging**.
@@ -28,11 +29,13 @@ func about(state State) Page {
 	return Page{
 		State: state, Title: "Deploy 4.2.0 to production?", Message: message, Reference: "k5f2abcd",
 		Details: []Detail{
-			{"Service", "billing"},
-			{"Change", "https://git.example.com/billing/compare/4.1.9...4.2.0"},
-			{"Asked by", "Release workflow"},
+			{Name: "Service", Value: "billing"},
+			{Name: "Change", Value: "https://git.example.com/billing/compare/4.1.9...4.2.0"},
+			{Name: "Runbook", Value: "How to roll back", URL: "https://wiki.example.com/rollback"},
+			{Name: "In doubt", Value: "oncall@example.com"},
 		},
-		Until: until,
+		Requester: "Jordan Vale, jordan.vale@example.com", Requested: decided.Add(-24 * time.Hour),
+		Until: until, Now: now,
 	}
 }
 
@@ -50,6 +53,18 @@ func allFields() []Field {
 		{Name: "region", Label: "Region", Kind: "choice", Required: true, Choices: []Choice{{"eu", "Europe"}, {"us", "America"}, {Value: "ap"}}},
 		{Name: "start", Label: "Start", Kind: "date", Minimum: "2026-11-24"},
 		{Name: "notify", Label: "Tell the customers", Kind: "boolean", Default: "true"},
+	}
+}
+
+// several is a field with several choices.
+var several = Field{Name: "regions", Label: "Regions", Help: "Where it goes first.", Kind: "choices", Required: true,
+	Choices: []Choice{{"eu", "Europe"}, {"us", "America"}, {Value: "ap"}}}
+
+// answers are more answers than two.
+func answers() []Answer {
+	return []Answer{
+		{Value: "canary", Label: "Canary first", Style: "main"}, {Value: "ask-finance", Label: "Ask finance"},
+		{Value: "freeze", Label: "Freeze all deployments", Style: "danger"},
 	}
 }
 
@@ -76,7 +91,12 @@ func decisions(all ...Decision) func(*Page) {
 
 func form(f *Form) func(*Page) { return func(p *Page) { p.Form = f } }
 
-func plain(p *Page) { p.Title, p.Message, p.Details, p.Until = "", "", nil, time.Time{} }
+func plain(p *Page) { *p = Page{State: p.State, Form: p.Form, Reference: p.Reference} }
+
+func fewer(p *Page) { p.Details = p.Details[:2] }
+
+// noClock leaves out what a page did not know before.
+func noClock(p *Page) { p.Requester, p.Requested, p.Now = "", time.Time{}, time.Time{} }
 
 // samples returns pages with every state, and with every part that a page can have.
 func samples() []sample {
@@ -96,15 +116,33 @@ func samples() []sample {
 	stale.Stale, stale.Values = true, typed
 	code := &Form{Approver: "Dana Okafor", Comment: "optional", Confirm: "code", Problems: []Problem{{"confirm", "wrong-code", "3"}}}
 	quorum := func(p *Page) { p.Progress = &Progress{Required: 3, Approved: 1} }
+	back := *approval()
+	back.Declined, back.NotForMe = decided, true
+	more := approval()
+	more.Answers, more.NotForMe, more.Fields = answers(), true, []Field{several}
+	picked := *more
+	picked.Values = url.Values{"nonce": {"old"}, "field.regions": {"us", "ap"}, "note": {"Ask Kim"}}
+	picked.Problems = []Problem{{"field.regions", "not-a-choice", ""}, {"note", "too-long", "500"}}
+	chosen := Decision{Approved: true, Choice: "Ask finance", Approver: "Dana Okafor", Yours: true, At: decided, Comment: "Above my limit.\n<b>Please</b> look at it."}
+	otherChose := Decision{Approved: true, Choice: "Ask finance", Approver: "Lee Brandt", At: decided}
+	lee.Comment = "Tests are green.\nGo."
 
 	return []sample{
 		{"waiting", with(about(Waiting), form(approval()))},
+		{"waiting-no-clock", with(about(Waiting), noClock, form(approval()))},
+		{"waiting-choices", with(about(Waiting), form(more))},
+		{"waiting-choices-wrong", with(about(Waiting), form(&picked))},
+		{"waiting-declined", with(about(Waiting), form(&back))},
+		{"details", with(about(Counted), func(p *Page) {
+			p.Details = []Detail{{Name: "Rollback tested", Value: "true", Boolean: true}, {Name: "Customers told", Value: "false", Boolean: true}}
+		})},
+		{"waiting-success-about", with(about(Waiting), form(button(ActionSuccess)))},
 		{"waiting-quorum", with(about(Waiting), form(approval()), decisions(lee), func(p *Page) {
 			p.Progress = &Progress{Required: 3, Approved: 1, Rejections: 2, Rejected: 1}
 		})},
-		{"waiting-full", with(about(Waiting), form(full))},
+		{"waiting-full", with(about(Waiting), form(full), fewer)},
 		{"waiting-formats", with(about(Waiting), form(&Form{Fields: formats()}))},
-		{"waiting-wrong", with(about(Waiting), form(&wrong))},
+		{"waiting-wrong", with(about(Waiting), form(&wrong), fewer)},
 		{"waiting-stale", with(about(Waiting), form(&stale))},
 		{"waiting-code", with(about(Waiting), form(code))},
 		{"waiting-bare", with(about(Waiting), plain, form(&Form{}))},
@@ -115,6 +153,15 @@ func samples() []sample {
 		})},
 		{"waiting-heartbeat", with(about(Waiting), plain, form(&Form{Action: ActionHeartbeat, Approver: "Dana Okafor"}))},
 		{"counted", with(about(Counted), quorum, decisions(dana))},
+		{"counted-rejected", with(about(Counted), decisions(lee, Decision{Yours: true, At: decided}))},
+		{"counted-bare", with(about(Counted), plain)},
+		{"declined", about(Declined)},
+		{"chosen-yours", with(about(Decided), decisions(chosen))},
+		{"chosen-other", with(about(Decided), decisions(otherChose))},
+		{"on-its-way-chosen", with(about(OnItsWay), decisions(chosen))},
+		{"on-its-way-chosen-other", with(about(OnItsWay), decisions(otherChose))},
+		{"on-its-way-approved", with(about(OnItsWay), decisions(lee))},
+		{"decided-no-clock", with(about(Decided), noClock, decisions(dana))},
 		{"decided-yours", with(about(Decided), decisions(dana), func(p *Page) {
 			p.Text, p.Redirect = "Thank you.\nThe release starts within five minutes.", "https://status.example.com/releases/4.2.0"
 		})},
@@ -139,7 +186,8 @@ func samples() []sample {
 		{"on-its-way-answered", with(about(OnItsWay), decisions(only(ActionSuccess, false)))},
 		{"on-its-way-rejected", with(about(OnItsWay), decisions(Decision{Yours: true, At: decided}))},
 		{"failed-with-text", Page{State: Decided, Text: "The partner has been told.", Decisions: []Decision{{Action: ActionFailure, Yours: true}}}},
-		{"too-late", about(TooLate)},
+		{"too-late", with(about(TooLate), func(p *Page) { p.Now = until.Add(3 * time.Hour) })},
+		{"too-late-no-clock", with(about(TooLate), noClock)},
 		{"cancelled", about(Cancelled)},
 		{"task-closed", about(TaskClosed)},
 		{"not-taken", about(NotTaken)},
@@ -150,6 +198,11 @@ func samples() []sample {
 		{"trouble-posted", Page{State: Trouble, Reference: "k5f2abcd", Posted: true}},
 		{"too-much", Page{State: TooMuch}},
 		{"foreign-site", Page{State: ForeignSite}},
+		{"sign-in", about(SignIn)},
+		{"not-you", with(about(NotYou), func(p *Page) { p.For, p.SignedIn = "Dana Okafor", "Lee Brandt (lee@example.com)" })},
+		{"used", with(about(Used), decisions(lee), func(p *Page) { p.SignedIn = "Dana Okafor (dana@example.com)" })},
+		{"not-by-you", with(about(NotByYou), func(p *Page) { p.SignedIn = "Ana Lima (ana@example.com)" })},
+		{"no-address", with(about(NoAddress), func(p *Page) { p.SignedIn = "Ana Lima" })},
 		{"unreadable", Page{State: Unreadable}},
 		{"for-programs", Page{State: ForPrograms}},
 		{"alive", with(about(Alive), func(p *Page) { p.Message, p.Details = "", nil })},

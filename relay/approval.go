@@ -2,7 +2,6 @@ package relay
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,18 +19,26 @@ type Approval struct {
 	Title        string      `json:"title,omitempty"`
 	Message      string      `json:"message,omitempty"` // Markdown
 	Details      []Detail    `json:"details,omitempty"`
+	RequestedBy  string      `json:"requestedBy,omitempty"` // who asks, and how to reach them
 	ApproveLabel string      `json:"approveLabel,omitempty"`
 	RejectLabel  string      `json:"rejectLabel,omitempty"`
+	Choices      []Choice    `json:"choices,omitempty"` // further answers
 	Comment      CommentMode `json:"comment"`
 	Fields       SchemaText  `json:"fields,omitempty"` // that [forms.Parse] takes; nil for none
 	OnReject     OutcomeType `json:"onReject"`
 	Confirm      Confirm     `json:"confirm,omitempty"`
 	Required     int         `json:"required"`   // approvals by different people
 	Rejections   int         `json:"rejections"` // this many mean rejected
+	// Verify lets only people decide who are signed in, and NotBy are the mail addresses or
+	// subjects of those who must not.
+	Verify Verify   `json:"verify,omitempty"`
+	NotBy  []string `json:"notBy,omitempty"`
 	// Default says that the registration had no approval. This one was filled in for
 	// pages with one button, where there is nothing to decide. Data of the previous
 	// release never has it set.
 	Default bool `json:"default,omitempty"`
+	// Forget says that what the pages show, and comments, do not stay after the end.
+	Forget bool `json:"forget,omitempty"`
 }
 
 // SchemaText is the text of a JSON Schema. It is stored as a JSON string, so that
@@ -45,20 +52,6 @@ func (s SchemaText) MarshalText() ([]byte, error) { return s, nil }
 func (s *SchemaText) UnmarshalText(text []byte) error {
 	*s = bytes.Clone(text)
 	return nil
-}
-
-// Detail is one line of what people decide about. In JSON it is a pair.
-type Detail struct{ Name, Value string }
-
-// MarshalJSON implements [json.Marshaler].
-func (d Detail) MarshalJSON() ([]byte, error) { return json.Marshal([2]string{d.Name, d.Value}) }
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (d *Detail) UnmarshalJSON(text []byte) error {
-	var pair [2]string
-	err := json.Unmarshal(text, &pair)
-	d.Name, d.Value = pair[0], pair[1]
-	return err
 }
 
 // CommentMode says whether a page asks for a comment.
@@ -86,6 +79,7 @@ const (
 // The bounds of an approval.
 const (
 	MaxTitleChars       = 200
+	MaxRequestedByChars = 200
 	MaxMessageChars     = 5000
 	MaxDetails          = 20
 	MaxDetailNameChars  = 64
@@ -125,6 +119,7 @@ func (m *mistakes) checkApproval(r *Registration, maxOutput int) {
 	}
 	m.text("approval.title", a.Title, MaxTitleChars)
 	m.text("approval.message", a.Message, MaxMessageChars)
+	m.text("approval.requestedBy", a.RequestedBy, MaxRequestedByChars)
 	m.text("approval.approveLabel", a.ApproveLabel, MaxLabelChars)
 	m.text("approval.rejectLabel", a.RejectLabel, MaxLabelChars)
 	m.checkDetails(a.Details)
@@ -140,29 +135,25 @@ func (m *mistakes) checkApproval(r *Registration, maxOutput int) {
 	if a.Fields != nil {
 		m.checkFields(a.Fields)
 	}
+	m.checkChoices(a)
+	m.checkVerified(a)
+	m.checkEmails(r.Links, a)
 	m.checkQuorum(r, maxOutput)
 }
 
-// checkVisible refuses texts that are given but have no visible characters.
+// checkVisible refuses texts that are given but have no visible characters, and labels
+// that look the same.
 func (a *Approval) checkVisible(m *mistakes) {
 	m.checkVisible("approval.title", strings.TrimSpace(a.Title)) // a link's title is trimmed too
+	m.checkVisible("approval.requestedBy", a.RequestedBy)
 	m.checkVisible("approval.approveLabel", a.ApproveLabel)
 	m.checkVisible("approval.rejectLabel", a.RejectLabel)
+	a.checkLabels(m)
 	for _, d := range a.Details {
 		m.checkVisible("approval.details", strings.TrimSpace(d.Name)) // an empty one is refused anyway
-	}
-}
-
-func (m *mistakes) checkDetails(details []Detail) {
-	if len(details) > MaxDetails {
-		m.add("approval.details", "has %d entries, but at most %d are allowed", len(details), MaxDetails)
-	}
-	for _, d := range details {
-		if strings.TrimSpace(d.Name) == "" {
-			m.add("approval.details", "has an empty name: give each detail a name, such as Version")
+		if d.URL != "" {
+			m.checkVisible(d.Field()+".text", d.Value)
 		}
-		m.text("approval.details", d.Name, MaxDetailNameChars)
-		m.text("approval.details", d.Value, MaxDetailValueChars)
 	}
 }
 
@@ -203,12 +194,13 @@ func (m *mistakes) checkQuorum(r *Registration, maxOutput int) {
 }
 
 // people counts those who can decide or have decided. Links and decisions with the
-// same approver count once; without an approver, each link counts. Typed names do
-// not count as approvers.
+// same approver count once; without an approver, each link counts. Names that were typed,
+// or that a proxy signed, do not count as approvers: a link asked for them.
 func people(links []Link, decisions []Decision) int {
 	known := map[string]bool{}
 	for _, d := range decisions {
-		if d.Typed {
+		asked := d.Typed || d.Verified != nil && slices.ContainsFunc(links, func(l Link) bool { return l.Number == d.Number && l.Approver == "" })
+		if asked {
 			d.Approver = ""
 		}
 		known[person(d.Approver, d.Number)] = true

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -170,14 +171,14 @@ func TestApprovals(t *testing.T) {
 		want   []string
 	}{
 		"nothing":       {relay.Approval{}, 1, nil},
-		"at their most": {relay.Approval{Title: long(200), Message: long(5000), ApproveLabel: long(40), RejectLabel: long(40), Details: []relay.Detail{{long(64), long(1000)}}}, 1, nil},
+		"at their most": {relay.Approval{Title: long(200), Message: long(5000), ApproveLabel: long(40), RejectLabel: "b" + long(39), Details: []relay.Detail{{Name: long(64), Value: long(1000)}}, RequestedBy: long(200)}, 1, nil},
 		"too long": {
-			relay.Approval{Title: long(201), Message: long(5001), ApproveLabel: long(41), RejectLabel: long(41), Details: []relay.Detail{{long(65), long(1001)}}}, 1,
-			[]string{"approval.approveLabel", "approval.details", "approval.details", "approval.message", "approval.rejectLabel", "approval.title"},
+			relay.Approval{Title: long(201), Message: long(5001), ApproveLabel: long(41), RejectLabel: "b" + long(40), Details: []relay.Detail{{Name: long(65), Value: long(1001)}}, RequestedBy: long(201)}, 1,
+			[]string{"approval.approveLabel", "approval.details", "approval.details", "approval.message", "approval.rejectLabel", "approval.requestedBy", "approval.title"},
 		},
 		"not text":        {relay.Approval{Title: "\xff"}, 1, []string{"approval.title"}},
-		"nameless detail": {relay.Approval{Details: []relay.Detail{{" ", "x"}}}, 1, []string{"approval.details"}},
-		"many details":    {relay.Approval{Details: slices.Repeat([]relay.Detail{{"n", "v"}}, 21)}, 1, []string{"approval.details"}},
+		"nameless detail": {relay.Approval{Details: []relay.Detail{{Name: " ", Value: "x"}}}, 1, []string{"approval.details"}},
+		"many details":    {relay.Approval{Details: slices.Repeat([]relay.Detail{{Name: "n", Value: "v"}}, 21)}, 1, []string{"approval.details"}},
 		"odd words": {
 			relay.Approval{Comment: "x", OnReject: "x", Confirm: "x"}, 1,
 			[]string{"approval.comment", "approval.confirm", "approval.onReject"},
@@ -324,5 +325,58 @@ func TestCode(t *testing.T) {
 	}
 	if len(seen) < 195 {
 		t.Errorf("200 registrations have %d codes", len(seen))
+	}
+}
+
+// A detail keeps what it is in its JSON, and the previous release reads its first two
+// elements. A pair, as that release wrote it, stays a pair.
+func TestDetailJSON(t *testing.T) {
+	for text, want := range map[string]relay.Detail{
+		`["Service","billing"]`:                     {Name: "Service", Value: "billing"},
+		`["Ticket","No. 42","https://example.com"]`: {Name: "Ticket", Value: "No. 42", URL: "https://example.com"},
+		`["Insured","true",true]`:                   {Name: "Insured", Value: "true", Boolean: true},
+		`["Late","false",false]`:                    {Name: "Late", Value: "false", Boolean: true},
+	} {
+		var got relay.Detail
+		var earlier [2]string // as the previous release reads it
+		if err := errors.Join(json.Unmarshal([]byte(text), &got), json.Unmarshal([]byte(text), &earlier)); err != nil || got != want || earlier != [2]string{want.Name, want.Value} {
+			t.Errorf("%s: %+v, %q, %v", text, got, earlier, err)
+		}
+		if again, err := json.Marshal(got); err != nil || string(again) != text {
+			t.Errorf("%s becomes %s, %v", text, again, err)
+		}
+	}
+	for _, bad := range []string{`[]`, `["a"]`, `[1,"a"]`, `["a",1]`, `{}`, `"a"`} {
+		if err := json.Unmarshal([]byte(bad), new(relay.Detail)); err == nil {
+			t.Errorf("%s is read", bad)
+		}
+	}
+}
+
+// A detail links to what a browser can open safely, and to nothing that misleads.
+func TestDetailURLs(t *testing.T) {
+	wrong := func(url string) []string {
+		a := relay.Approval{Title: "T", Details: []relay.Detail{{Name: "Ticket", Value: "No. 42", URL: url}}}
+		return wrongFields(t, relay.Registration{Links: approvers(1), Approval: &a})
+	}
+	for _, good := range []string{
+		"https://example.com", "https://example.com:8443/a%20b?c=d#e", "https://例え.jp/ä", "mailto:kim@example.com", "mailto:kim%2Btag@example.com?subject=Deploy%20it",
+		"tel:+49301234567", "tel:+49-30-(123).4567", "tel:112", "tel:863-1234;phone-context=example.com", "mailto:kim@localhost", "TEL:112",
+	} {
+		if got := wrong(good); got != nil {
+			t.Errorf("%s: %q", good, got)
+		}
+	}
+	for _, bad := range []string{
+		"http://example.com", "https:example.com", "https://", "https://kim@example.com/", "https://a:b@example.com", "//example.com", "/42", "example.com",
+		"javascript:alert(1)", "data:text/html,x", "https://example.com/a b", "https://example.com/\u202egnp", "https://example.com/\x7f", "https://example.com/\u00a0",
+		"mailto:", "mailto:kim", "mailto:?subject=x", "mailto:Kim <kim@example.com>", "mailto:Kim%20%3Ckim@example.com%3E", "mailto:%zz@example.com",
+		"mailto:kim%E2%80%AE@example.com", "mailto:kim@example.com?bcc=lee@example.com", "mailto:kim@example.com?subject=x&to=lee@example.com", "mailto:kim@example.com#x",
+		"tel:*21*1234#", "tel:112?x", "tel:112#31#",
+		"tel:", "tel:+", "tel:call me", "tel:+49 30 1", "tel://112", "sms:112",
+	} {
+		if got := wrong(bad); !slices.Equal(got, []string{"approval.details.Ticket.url"}) {
+			t.Errorf("%q: %q", bad, got)
+		}
 	}
 }

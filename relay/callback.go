@@ -23,6 +23,7 @@ type Callback struct {
 	Links     []Link     // for each name, the link that was made last
 	Key       string     // name of the master key that made the id and the links
 	Decisions []Decision // in the order in which they were made, without comments and fields
+	Declined  []Decline  // who said that an open link is not for them, of each link the newest, in order
 	Outcome   *OutcomeView
 	Delivery  *DeliveryView
 }

@@ -9,13 +9,18 @@ import (
 )
 
 // Decision is what one person decided. It prints without Comment and Fields. The
-// store keeps its JSON, and keeps the fields without JSON separately.
+// store keeps its JSON, and keeps the members without JSON separately: Fields only until
+// they are part of the outcome, Comment as long as the callback unless the approval is to
+// be forgotten.
 type Decision struct {
 	Approved bool      `json:"approved"`
-	Link     string    `json:"link"` // the link's name
-	Number   byte      `json:"-"`    // the link's number: a link that replaces it has the same name
+	Choice   string    `json:"choice,omitempty"` // the value of the choice; Approved is then true
+	Label    string    `json:"label,omitempty"`  // the choice's label, which pages show when the approval is gone
+	Link     string    `json:"link"`             // the link's name
+	Number   byte      `json:"-"`                // the link's number: a link that replaces it has the same name
 	Approver string    `json:"approver"`
-	Typed    bool      `json:"typed,omitempty"` // the approver's name was typed on the page and not verified
+	Typed    bool      `json:"typed,omitempty"`    // the approver's name was typed on the page and not verified
+	Verified *Person   `json:"verified,omitempty"` // who it was, if a proxy signed it
 	At       time.Time `json:"-"`
 	Comment  Payload   `json:"-"`
 	Fields   Payload   `json:"-"` // a JSON object
@@ -30,9 +35,16 @@ const (
 // Confirmed is what a page with one button sends instead of a decision.
 const Confirmed = "confirmed"
 
-// Word returns [Approved] or [Rejected].
+// NotForMe is what a page sends instead of a decision if the person says that the link is
+// not for them. Nothing is decided.
+const NotForMe = "not-for-me"
+
+// Word returns the value of the choice, [Approved] or [Rejected].
 func (d Decision) Word() string {
-	if d.Approved {
+	switch {
+	case d.Choice != "":
+		return d.Choice
+	case d.Approved:
 		return Approved
 	}
 	return Rejected
@@ -68,9 +80,10 @@ type decisionJSON struct {
 }
 
 type byJSON struct {
-	Link     string `json:"link"`
-	Approver string `json:"approver"`
-	Typed    bool   `json:"typed"`
+	Link     string  `json:"link"`
+	Approver string  `json:"approver"`
+	Typed    bool    `json:"typed"`
+	Verified *Person `json:"verified"` // null if no proxy signed it
 }
 
 // instant is RFC 3339 in UTC with milliseconds.
@@ -82,7 +95,7 @@ func (d Decision) json() decisionJSON {
 		fields = json.RawMessage("{}")
 	}
 	return decisionJSON{
-		Decision: d.Word(), By: byJSON{d.Link, d.Approver, d.Typed},
+		Decision: d.Word(), By: byJSON{d.Link, d.Approver, d.Typed, d.Verified},
 		Comment: string(d.Comment), Fields: fields, DecidedAt: d.At.UTC().Format(instant),
 	}
 }

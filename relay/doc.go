@@ -45,12 +45,10 @@
 //
 // # Guarded links
 //
-// A later release lets a link say who may post to it, and stores with the link
-// that it is guarded. This release registers no such link and cannot check a
-// guard, but during the next rollout it runs beside a release that does both. So
-// it already knows that a link is guarded ([Facts.LinkGuarded]), and answers every
-// request through such a link with [ErrUnavailable]: the sender tries again, and
-// then reaches a replica that can check.
+// A link can say who may post to it, and which events count: it has a [Guard]. A later
+// release may have guards that this one cannot check, and runs beside it during a rollout.
+// Every request through such a link ([Facts.LinkGuarded]) gets [ErrUnavailable]: the sender
+// tries again, and then reaches a replica that can check.
 //
 // # When things fail
 //

@@ -34,6 +34,9 @@ var (
 	ErrLinksUsedUp = errors.New("the callback has had the maximum number of links")
 	// ErrNoHook: the sender of the configuration file has none.
 	ErrNoHook = errors.New("the sender has no hook")
+	// ErrTooManyToSearch: there are more callbacks than the relay looks at to find those
+	// with a reference.
+	ErrTooManyToSearch = errors.New("too many callbacks to search for a reference")
 	// ErrMeanwhile: somebody else has decided since the callback was read. Only
 	// [Store.Decide] reports it, and the service then reads again.
 	ErrMeanwhile = errors.New("decided by somebody else meanwhile")

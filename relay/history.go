@@ -8,11 +8,12 @@ import (
 // Note is an entry in the history of a callback: something that was not the straight
 // way to an outcome.
 type Note struct {
-	Verdict string // what was done: one of the words below
-	Reason  string // a fixed word, such as signature or timestamp; "" if the verdict says it all
-	EventID string // "" if the event has none
-	Bytes   int    // of the body as it was sent
-	Rule    int    // the outcome of the registration that matched or failed, from 0; -1 for none
+	Verdict string  // what was done: one of the words below
+	Reason  string  // a fixed word, such as signature or timestamp; "" if the verdict says it all
+	EventID string  // "" if the event has none
+	Bytes   int     // of the body as it was sent
+	Rule    int     // the outcome of the registration that matched or failed, from 0; -1 for none
+	Text    Payload // what a person wrote who said that a link is not for them; nil for nothing
 }
 
 // The verdicts of notes.
@@ -29,6 +30,7 @@ const (
 	NoteUnavailable = "unavailable" // the post cannot be judged now, and the sender must try again
 	NoteTooLarge    = "too-large"   // it is longer than a guarded link or a hook takes
 	NoteAttempt     = "attempt"     // an attempt of a delivery failed
+	NoteNotForMe    = NotForMe      // somebody said that the link is not for them; [Store.Decline] writes it
 )
 
 // PostVerdicts returns every verdict of a post to a guarded link.

@@ -36,13 +36,18 @@ const Partitions = 64
 
 // Partition returns the callback's part, 0 to 63.
 func (id CallbackID) Partition() int {
-	// The first two digits have the first byte of the id, which is all that is needed.
-	first, second := -1, -1
-	if len(id) == idChars {
-		first, second = strings.IndexByte(base32Digits, id[0]), strings.IndexByte(base32Digits, id[1])
-	}
-	if first < 0 || second < 0 {
+	if len(id) != idChars {
 		panic("relay: not a callback id: " + string(id))
+	}
+	return partition(string(id))
+}
+
+// partition returns the part of an id. Its first two digits have the first byte, which is
+// all that is needed.
+func partition(id string) int {
+	first, second := strings.IndexByte(base32Digits, id[0]), strings.IndexByte(base32Digits, id[1])
+	if first < 0 || second < 0 {
+		panic("relay: not a callback id: " + id)
 	}
 	return (first<<3 | second>>2) % Partitions
 }

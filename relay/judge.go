@@ -18,11 +18,8 @@ const MaxGuesses = 5
 // decision. Mistakes that a person can correct are a [*FormError]. The code is
 // checked last, since each wrong one counts.
 func (s *Service) judge(ctx context.Context, link LinkRef, v View, sub Submission) (d Decision, err error) {
-	if err := s.checkOnce(link, v, sub); err != nil {
+	if err := s.checkForm(link, v, sub); err != nil {
 		return d, err
-	}
-	if !link.CheckNonce(sub.Nonce, v.Now) {
-		return d, &FormError{Stale: true}
 	}
 	if link.Type == LinkApproval {
 		var problems []forms.Problem
@@ -36,6 +33,18 @@ func (s *Service) judge(ctx context.Context, link LinkRef, v View, sub Submissio
 		return d, nil
 	}
 	return d, s.confirm(ctx, link, v, sub)
+}
+
+// checkForm refuses a form that was not sent from a page of this link, or gives an input
+// twice.
+func (s *Service) checkForm(link LinkRef, v View, sub Submission) error {
+	if err := s.checkOnce(link, v, sub); err != nil {
+		return err
+	}
+	if !link.CheckNonce(sub.Nonce, v.Now) {
+		return &FormError{Stale: true}
+	}
+	return nil
 }
 
 // confirm checks the word or the code.
@@ -66,7 +75,8 @@ func (s *Service) confirm(ctx context.Context, link LinkRef, v View, sub Submiss
 }
 
 // checkOnce refuses a form that gives an input twice, such as both buttons: we
-// cannot know which was meant. Inputs that the page does not have are ignored.
+// cannot know which was meant. Inputs that the page does not have are ignored, and so are
+// those in which several choices can be ticked.
 func (s *Service) checkOnce(link LinkRef, v View, sub Submission) error {
 	if len(sub.Twice) == 0 {
 		return nil
@@ -74,7 +84,7 @@ func (s *Service) checkOnce(link LinkRef, v View, sub Submission) error {
 	var problems []forms.Problem
 	inputs := s.form(link, v, sub.Nonce).Inputs
 	for _, name := range sub.Twice {
-		if _, asked := inputs[name]; asked {
+		if in, asked := inputs[name]; asked && in.Values == 1 {
 			problems = append(problems, forms.Problem{Field: name, Kind: ProblemTwice})
 		}
 	}
@@ -94,11 +104,13 @@ func (s *Service) readDecision(v View, sub Submission) (Decision, []forms.Proble
 	add := func(input string, kind forms.ProblemKind, limit string) {
 		problems = append(problems, forms.Problem{Field: input, Kind: kind, Limit: limit})
 	}
+	choice, chosen := v.Approval.choice(sub.Decision)
 	d := Decision{
-		Approved: sub.Decision == Approved, Link: v.Link.Name, Number: v.Link.Number, Approver: v.Link.Approver, At: v.Now,
+		Approved: chosen || sub.Decision == Approved, Choice: choice.Value, Label: choice.Label,
+		Link: v.Link.Name, Number: v.Link.Number, Approver: v.approver(), Verified: v.Person, At: v.Now,
 		Comment: Payload(cleanText(sub.Comment)), Fields: Payload("{}"),
 	}
-	if sub.Decision != Approved && sub.Decision != Rejected {
+	if !chosen && sub.Decision != Approved && sub.Decision != Rejected {
 		add(InputDecision, forms.ProblemMissing, "")
 	}
 	if d.Approver == "" {
@@ -108,11 +120,7 @@ func (s *Service) readDecision(v View, sub Submission) (Decision, []forms.Proble
 		}
 	}
 	if form := s.forms.Form(v.Approval.Fields); form != nil {
-		object, wrong := form.Read(func(name string) string { return sub.Fields[name] }, !d.Approved)
-		for _, p := range wrong {
-			add(InputField+p.Field, p.Kind, p.Limit)
-		}
-		d.Fields = object
+		d.Fields = readFields(form, sub, d.Approved, add)
 	}
 	if v.Approval.Comment == CommentNone {
 		d.Comment = nil
@@ -123,6 +131,20 @@ func (s *Service) readDecision(v View, sub Submission) (Decision, []forms.Proble
 		add(InputComment, forms.ProblemTooLong, "")
 	}
 	return d, problems
+}
+
+// readFields reads the approval's own fields. A rejection needs none of them, so it keeps
+// those that are valid and leaves out the others.
+func readFields(form *forms.Form, sub Submission, approved bool, add func(input string, kind forms.ProblemKind, limit string)) Payload {
+	typed := func(name string) []string { return sub.Fields[name] }
+	if !approved {
+		return form.ReadValid(typed)
+	}
+	object, wrong := form.Read(typed)
+	for _, p := range wrong {
+		add(InputField+p.Field, p.Kind, p.Limit)
+	}
+	return object
 }
 
 func (a *Approval) checkComment(d Decision) (forms.ProblemKind, string) {

@@ -85,6 +85,7 @@ type Link struct {
 	Generation Generation
 	Approver   string // "" if the page asks for a name, or the link has no approver
 	Sender     string // of an await: by whose hook its events come
+	Email      string // of the approver; only [Store.AddLink] reads it
 	Guarded    bool   // it has a [Guard]
 	Closed     bool   // withdrawn, or closed after too many wrong codes
 }

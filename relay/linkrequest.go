@@ -18,6 +18,9 @@ type LinkRequest struct {
 	Error    string  `json:"error,omitempty"` // of a failure
 	Cause    string  `json:"cause,omitempty"` // of a failure
 	Approver string  `json:"-"`               // of an approval: who decides; "" lets the page ask for a name
+	// Email is the approver's mail address, if only that person may decide: see
+	// [Approval.Verify].
+	Email string `json:"email,omitempty"`
 	Response
 	// For pages. Title and Message replace the approval's. ButtonLabel is the label of
 	// the single button.
@@ -96,10 +99,18 @@ func (m *mistakes) checkAdded(name string, l LinkRequest, cb Callback, a *Approv
 		return
 	}
 	l.checkVisible(m, "", a)
+	m.checkEmail("", l, a)
 	m.checkReplaced(name, l, cb, a)
 	for _, other := range cb.Links {
 		if !other.Closed && other.Name != name && looksLike(l.Approver, other.Approver) {
 			m.add("approver", alike, other.Name)
+			break
+		}
+	}
+	for _, other := range cb.Links {
+		with := LinkRequest{Approver: other.Approver, Email: other.Email}
+		if l.Email != "" && !other.Closed && other.Name != name && sameEmail(l.Email, other.Email) && !samePerson(with, l) {
+			m.add("approver", sameAddress, other.Name)
 			break
 		}
 	}
@@ -149,7 +160,7 @@ func (m *mistakes) checkLink(at string, l LinkRequest, maxOutput int) {
 	if (l.Error != "" || l.Cause != "") && l.Type != LinkFailure {
 		m.add(at+"error", "and cause are only allowed for links of type failure")
 	}
-	if l.Approver != "" && l.Type != LinkApproval {
+	if (l.Approver != "" || l.Email != "") && l.Type != LinkApproval {
 		m.add(at+"approver", "is only allowed for links of type approval")
 	}
 	m.checkApprover(at+"approver", l.Approver)

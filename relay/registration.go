@@ -159,6 +159,8 @@ func (r *Registration) check(maxExpiry time.Duration, maxOutput int) []error {
 	m.checkAwaits(r)
 	if r.Approval != nil {
 		m.checkApproval(r, maxOutput)
+	} else {
+		m.checkEmails(r.Links, nil)
 	}
 	return m
 }
@@ -190,9 +192,9 @@ func (m *mistakes) checkTags(tags map[string]string) {
 	}
 }
 
-// invisibleTexts returns which texts of pages are missing or have no visible characters,
-// each an *InvalidFieldError.
-func (r *Registration) invisibleTexts() []error {
+// unclearTexts returns which texts of pages are missing or have no visible characters, and
+// which labels look the same, each an *InvalidFieldError.
+func (r *Registration) unclearTexts() []error {
 	var m mistakes
 	if r.Approval != nil {
 		r.Approval.checkVisible(&m)

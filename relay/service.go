@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"callback-relay/forms"
+	"callback-relay/publickeys"
 	"callback-relay/rules"
 	"callback-relay/senders"
 )
@@ -38,13 +39,14 @@ type ServiceOptions struct {
 	Senders     Senders // of the configuration file
 	// SenderKeys has the public keys of senders that sign with their own; nil for
 	// those that all senders of the process share.
-	SenderKeys *senders.Keys
+	SenderKeys *publickeys.Cache
 	Metrics    PostMetrics
 	Logger     *slog.Logger
 	// Hooks are those of the configuration file, and HookMetrics counts what they get; nil
 	// for none.
 	Hooks       Hooks
 	HookMetrics HookMetrics
+	People      People // who has a page open; nil if no proxy signs it
 
 	PublicURL     *url.URL      // what links begin with; may carry a path
 	DefaultExpiry time.Duration // of a registration that names no deadline
@@ -74,6 +76,7 @@ type Service struct {
 	metrics     PostMetrics
 	hooks       Hooks
 	hookMetrics HookMetrics
+	people      People
 	awaited     awaited
 	judging     chan struct{} // one for each event that is given and judged now
 	logger      *slog.Logger
@@ -100,6 +103,9 @@ func NewService(o ServiceOptions) *Service {
 	if o.HookMetrics == nil {
 		o.HookMetrics = uncountedHooks{}
 	}
+	if o.People == nil {
+		o.People = noPeople{}
+	}
 	var keys []senders.Option
 	if o.SenderKeys != nil {
 		keys = append(keys, senders.WithKeys(o.SenderKeys))
@@ -107,7 +113,7 @@ func NewService(o ServiceOptions) *Service {
 	return &Service{
 		store: o.Store, keys: o.Keys, deliverer: o.Deliverer, heartbeater: o.Heartbeater,
 		senders: o.Senders, senderKeys: keys, metrics: o.Metrics, logger: o.Logger, now: o.Now,
-		hooks: o.Hooks, hookMetrics: o.HookMetrics, judging: make(chan struct{}, maxJudged),
+		hooks: o.Hooks, hookMetrics: o.HookMetrics, people: o.People, judging: make(chan struct{}, maxJudged),
 		forms: forms.NewCache(formBytes), rules: rules.NewCache(ruleBytes),
 		publicURL: *o.PublicURL, base: strings.TrimSuffix(o.PublicURL.String(), "/"),
 		defaultExpiry: o.DefaultExpiry, maxExpiry: o.MaxExpiry, maxOutput: o.MaxOutput, maxBody: o.MaxBody,
@@ -130,20 +136,20 @@ func (s *Service) Prove(nonce string) (proof string, ok bool) { return s.keys.Pr
 // wait for all of its events: repeating the registration joins again.
 func (s *Service) Create(ctx context.Context, r Registration) (cb Callback, created bool, err error) {
 	r.normalize(s.defaultExpiry)
-	wrong, invisible := r.check(s.maxExpiry, s.maxOutput), r.invisibleTexts()
+	wrong, unclear := r.check(s.maxExpiry, s.maxOutput), r.unclearTexts()
 	wrong = append(wrong, s.checkGuards(r.Links, func(name string) string { return "links." + name + "." })...)
 	wrong = append(wrong, s.checkAwaits(r.Awaits)...)
 	if len(wrong) > 0 {
-		return Callback{}, false, errors.Join(append(wrong, invisible...)...)
+		return Callback{}, false, errors.Join(append(wrong, unclear...)...)
 	}
 	n := Prepare(s.keys, r, s.maxExpiry)
-	if len(invisible) > 0 {
-		// The previous release allowed pages with no title or an invisible one. What it
-		// created is still found. Remove this, and [Store.Find], once no such callback can
-		// be waiting any more.
+	// What was created before the configuration changed is still found, and so is what the
+	// previous release allowed: pages with no title or an invisible one, and two buttons with
+	// the same label.
+	if unclear = append(unclear, s.checkPeople(r.Approval)...); len(unclear) > 0 {
 		cb, err := s.store.Find(ctx, n)
 		if errors.Is(err, ErrNotFound) {
-			err = errors.Join(invisible...)
+			err = errors.Join(unclear...)
 		}
 		return cb, false, err
 	}

@@ -55,6 +55,11 @@ type Store interface {
 	// reports [ErrLinkClosed], even for the right code.
 	Guess(ctx context.Context, link LinkRef, right bool) (left int, err error)
 
+	// Decline records that somebody says that a link is not for them, and adds it to the
+	// history. It replaces what was said through the link before. The errors are those of
+	// Answer.
+	Decline(ctx context.Context, link LinkRef, d Decline) error
+
 	// Revoke closes one link of a callback, by its name, or reports
 	// [ErrNotFound]. Closing it again is not an error.
 	Revoke(ctx context.Context, id CallbackID, name string) (Callback, error)
@@ -87,10 +92,16 @@ type Store interface {
 	// Get returns a callback, or [ErrNotFound].
 	Get(ctx context.Context, id CallbackID) (Callback, error)
 
+	// WithReference returns the ids of the callbacks that have a reference, sorted and at
+	// most [MaxAmbiguous] and one more, or reports [ErrNotFound]. It looks at a bounded number
+	// of callbacks; if there are more, and it has not found several, the error is
+	// [ErrTooManyToSearch].
+	WithReference(ctx context.Context, r Reference) ([]CallbackID, error)
+
 	// List returns callbacks. The list of all states is newest first; pending
 	// callbacks are sorted by deadline, answered ones by next attempt, and those in a
 	// final state by when they will be forgotten, last first. A callback that an event
-	// or an attempt moves meanwhile can be missed. With a tag, or before a migration
+	// or an attempt moves meanwhile can be missed. With a tag or declined, or before a migration
 	// that lists need has run, List might have to look at many callbacks to find a
 	// few; then it looks at a bounded number and returns what it found.
 	// A cursor of another state's list is an [*InvalidFieldError].
@@ -112,6 +123,7 @@ type Query struct {
 	State    State  // "" is any
 	TagKey   string // "" is any
 	TagValue string
+	Declined bool   // only callbacks that somebody has declined, see [Decline]
 	Limit    int    // of one page, 1 to [MaxPage]; 0 is the service's default
 	Cursor   string // [Page.Next] of the previous page
 
@@ -120,9 +132,10 @@ type Query struct {
 	AwaitSender, AwaitKey string
 }
 
-// Matches tells whether a callback has the state and the tag that the query selects.
+// Matches tells whether a callback has the state and the tag that the query selects, and
+// somebody has declined it, if the query asks for that.
 func (q Query) Matches(cb Callback) bool {
-	if q.State != "" && cb.State != q.State {
+	if q.State != "" && cb.State != q.State || q.Declined && len(cb.Declined) == 0 {
 		return false
 	}
 	value, ok := cb.Tags[q.TagKey]

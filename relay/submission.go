@@ -12,12 +12,13 @@ import (
 // Submission is what a person sends from a page. Texts are as they were typed.
 type Submission struct {
 	Nonce    string
-	Decision string // [Approved] or [Rejected]; [Confirmed] on a page with one button
+	Decision string // [Approved], [Rejected] or the value of a choice; [Confirmed] on a page with one button; or [NotForMe]
 	Approver string // if the link has no approver
 	Comment  string
-	Confirm  string            // the word or the code
-	Fields   map[string]string // by the name of the field
-	Twice    []string          // inputs that came more than once, sorted
+	Note     string              // with [NotForMe]
+	Confirm  string              // the word or the code
+	Fields   map[string][]string // all values, by the name of the field
+	Twice    []string            // inputs that came more than once, sorted
 }
 
 // NewSubmission reads the inputs of a form. Inputs that no page has are ignored.
@@ -30,11 +31,11 @@ func NewSubmission(typed map[string][]string) Submission {
 	}
 	sub := Submission{
 		Nonce: first(InputNonce), Decision: first(InputDecision), Approver: first(InputApprover),
-		Comment: first(InputComment), Confirm: first(InputConfirm), Fields: map[string]string{},
+		Comment: first(InputComment), Note: first(InputNote), Confirm: first(InputConfirm), Fields: map[string][]string{},
 	}
 	for _, name := range slices.Sorted(maps.Keys(typed)) {
 		if field, ok := fieldOf(name); ok {
-			sub.Fields[field] = first(name)
+			sub.Fields[field] = typed[name]
 		}
 		if len(typed[name]) > 1 {
 			sub.Twice = append(sub.Twice, name)
@@ -51,6 +52,7 @@ const (
 	InputApprover = "approver"
 	InputComment  = "comment"
 	InputConfirm  = "confirm"
+	InputNote     = "note"
 	InputField    = "field."
 )
 

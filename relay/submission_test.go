@@ -3,8 +3,10 @@ package relay_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +22,8 @@ type ballot struct {
 	viewErr, decideErr, guessErr, confirm error
 
 	decided, confirmed int
+	declined           []relay.Decline
+	declineErr         error
 }
 
 func (b *ballot) View(context.Context, relay.LinkRef) (relay.View, error) {
@@ -92,7 +96,7 @@ func TestSubmitNotRecorded(t *testing.T) {
 	for _, want := range []error{relay.ErrExpired, relay.ErrCancelled, relay.ErrLinkClosed, relay.ErrTaskClosed, relay.ErrUnavailable} {
 		v, ref, sub := cast(t)
 		b := &ballot{views: []relay.View{v}, decideErr: want}
-		got, duplicate, err := b.service().Submit(t.Context(), ref, sub)
+		got, duplicate, err := b.service().Submit(t.Context(), ref, nil, sub)
 		if !errors.Is(err, want) || duplicate {
 			t.Errorf("%v: got %v, duplicate %v", want, err, duplicate)
 		}
@@ -110,12 +114,12 @@ func TestSubmitFromABrowserThatHangsUp(t *testing.T) {
 	v, ref, sub := cast(t)
 	b := &ballot{views: []relay.View{v}}
 	b.recorded = relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}
-	if _, _, err := b.service().Submit(ctx, ref, sub); err != nil || b.decided != 1 || b.hungUp {
+	if _, _, err := b.service().Submit(ctx, ref, nil, sub); err != nil || b.decided != 1 || b.hungUp {
 		t.Errorf("%v, %d decisions, given up: %v", err, b.decided, b.hungUp)
 	}
 	v.Approval.Confirm = relay.ConfirmCode
 	b = &ballot{views: []relay.View{v}}
-	if _, _, err := b.service().Submit(ctx, ref, sub); err == nil || b.hungUp {
+	if _, _, err := b.service().Submit(ctx, ref, nil, sub); err == nil || b.hungUp {
 		t.Errorf("a wrong code: %v, given up: %v", err, b.hungUp)
 	}
 }
@@ -142,7 +146,7 @@ func TestTypedNameVotesOnce(t *testing.T) {
 		sub.Nonce, sub.Approver = ref.NewNonce(v.Now), name
 		b := &ballot{views: []relay.View{v}}
 		b.recorded = relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}
-		_, _, err = b.service().Submit(t.Context(), ref, sub)
+		_, _, err = b.service().Submit(t.Context(), ref, nil, sub)
 		var got forms.ProblemKind
 		if form := (*relay.FormError)(nil); errors.As(err, &form) {
 			got = form.Problems[0].Kind
@@ -171,7 +175,7 @@ func TestSubmitRecorded(t *testing.T) {
 		v, ref, sub := cast(t, func(v *relay.View) { v.Approval.Required = c.required })
 		b := &ballot{views: []relay.View{v}}
 		b.recorded, b.settled = c.recorded, relay.Settlement{State: c.settled}
-		got, duplicate, err := b.service().Submit(t.Context(), ref, sub)
+		got, duplicate, err := b.service().Submit(t.Context(), ref, nil, sub)
 		if err != nil || duplicate || got.Standing != c.want || b.deliveries != c.deliveries || len(got.Steps) != 1 {
 			t.Errorf("%s: %s with %d decisions, duplicate %v, %d deliveries, %v", name, got.Standing, len(got.Steps), duplicate, b.deliveries, err)
 		}
@@ -197,7 +201,7 @@ func TestSubmitMeanwhile(t *testing.T) {
 			after := before
 			c.then(&after)
 			b := &ballot{views: []relay.View{before, after}, decideErr: first}
-			_, duplicate, err := b.service().Submit(t.Context(), ref, sub)
+			_, duplicate, err := b.service().Submit(t.Context(), ref, nil, sub)
 			if !errors.Is(err, c.want) || duplicate != c.duplicate {
 				t.Errorf("%s: %v, duplicate %v", name, err, duplicate)
 			}
@@ -212,7 +216,7 @@ func TestSubmitMeanwhile(t *testing.T) {
 func TestRepetitionIsConfirmedDurable(t *testing.T) {
 	v, ref, sub := cast(t, decidedBy(0, "Dana", true))
 	b := &ballot{views: []relay.View{v}, confirm: relay.ErrUnavailable}
-	if _, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrUnavailable) {
+	if _, _, err := b.service().Submit(t.Context(), ref, nil, sub); !errors.Is(err, relay.ErrUnavailable) {
 		t.Errorf("submit: %v", err)
 	}
 	b.views[0].Decisions = nil // as for a link with a fixed outcome
@@ -236,18 +240,18 @@ func TestSubmitCode(t *testing.T) {
 	wrong := []forms.Problem{{Field: relay.InputConfirm, Kind: relay.ProblemWrongCode, Limit: "3"}}
 	v, ref, sub := cast(t, code)
 	b := &ballot{views: []relay.View{v}}
-	_, _, err := b.service().Submit(t.Context(), ref, sub)
+	_, _, err := b.service().Submit(t.Context(), ref, nil, sub)
 	form := (*relay.FormError)(nil)
 	if !errors.As(err, &form) || !slices.Equal(form.Problems, wrong) || b.decided > 0 {
 		t.Errorf("wrong code: %v, %d decisions recorded", err, b.decided)
 	}
 	b = &ballot{views: []relay.View{v}, guessErr: relay.ErrLinkClosed}
-	if got, _, err := b.service().Submit(t.Context(), ref, sub); !errors.Is(err, relay.ErrLinkClosed) || len(got.Steps) > 0 {
+	if got, _, err := b.service().Submit(t.Context(), ref, nil, sub); !errors.Is(err, relay.ErrLinkClosed) || len(got.Steps) > 0 {
 		t.Errorf("too many codes: %v, decisions %v", err, got.Steps)
 	}
 	sub.Decision = ""
 	b = &ballot{views: []relay.View{v}, guessErr: errors.New("counted")}
-	if _, _, err := b.service().Submit(t.Context(), ref, sub); !errors.As(err, &form) || form.Problems[0].Field != relay.InputDecision {
+	if _, _, err := b.service().Submit(t.Context(), ref, nil, sub); !errors.As(err, &form) || form.Problems[0].Field != relay.InputDecision {
 		t.Errorf("a form with another mistake: %v", err)
 	}
 }
@@ -257,6 +261,60 @@ func TestFormErrorCounts(t *testing.T) {
 	for n, want := range map[int]string{1: "the form has 1 mistake", 2: "the form has 2 mistakes"} {
 		if got := (&relay.FormError{Problems: make([]forms.Problem, n)}).Error(); got != want {
 			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}
+
+// Several choices of one field all arrive; of any other input, a second value is a mistake.
+func TestSeveralChoices(t *testing.T) {
+	several := func(v *relay.View) {
+		v.Approval.Fields = []byte(`{"type":"object","properties":{"areas":{"type":"array","items":{"enum":["db","ui","api"]},"maxItems":2},"n":{"type":"integer"}}}`)
+	}
+	v, ref, sub := cast(t, several)
+	typed := func(more url.Values) relay.Submission {
+		form := url.Values{"nonce": {sub.Nonce}, "decision": {relay.Approved}}
+		maps.Copy(form, more)
+		return relay.NewSubmission(form)
+	}
+	for name, c := range map[string]struct {
+		form url.Values
+		want []forms.Problem
+	}{
+		"two":      {url.Values{"field.areas": {`"ui"`, `"db"`}, "field.n": {"1"}}, nil},
+		"three":    {url.Values{"field.areas": {`"ui"`, `"db"`, `"api"`}}, []forms.Problem{{Field: "field.areas", Kind: forms.ProblemTooMany, Limit: "2"}}},
+		"no such":  {url.Values{"field.areas": {`"ui"`, `"x"`}}, []forms.Problem{{Field: "field.areas", Kind: forms.ProblemNotAChoice}}},
+		"a number": {url.Values{"field.n": {"1", "2"}}, []forms.Problem{{Field: "field.n", Kind: relay.ProblemTwice}}},
+	} {
+		b := &ballot{views: []relay.View{v}}
+		b.recorded, b.settled = relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}, relay.Settlement{State: relay.StateDelivered}
+		page, _, err := b.service().Submit(t.Context(), ref, nil, typed(c.form))
+		form := &relay.FormError{}
+		if err != nil && !errors.As(err, &form) || !slices.Equal(form.Problems, c.want) {
+			t.Errorf("%s: %v (%v), want %v", name, form.Problems, err, c.want)
+		}
+		if c.want != nil {
+			if in := page.Form.Inputs["field.areas"]; in.Values != 3 || page.Form.Inputs["field.n"].Values != 1 {
+				t.Errorf("%s: inputs %v", name, page.Form.Inputs)
+			}
+		} else if output := string(b.delivered.Outcome.Output); !strings.Contains(output, `"fields":{"areas":["db","ui"],"n":1}`) {
+			t.Errorf("%s: output %s", name, output)
+		}
+	}
+}
+
+// A rejection is not refused for a field that it does not need.
+func TestRejectionWithInvalidFields(t *testing.T) {
+	v, ref, sub := cast(t, func(v *relay.View) {
+		v.Approval.Fields = []byte(`{"type":"object","properties":{"n":{"type":"integer"},"why":{"type":"string"}},"required":["n"]}`)
+	})
+	sub.Fields = map[string][]string{"n": {"three"}, "why": {"Too early"}}
+	for decision, fields := range map[string]string{relay.Rejected: `"fields":{"why":"Too early"}`, relay.Approved: ""} {
+		b := &ballot{views: []relay.View{v}}
+		b.recorded, b.settled = relay.Recorded{State: relay.StateAnswered, Delivery: &relay.Delivery{}}, relay.Settlement{State: relay.StateDelivered}
+		sub.Decision = decision
+		_, _, err := b.service().Submit(t.Context(), ref, nil, sub)
+		if (err == nil) != (fields != "") || !strings.Contains(string(b.delivered.Outcome.Output), fields) {
+			t.Errorf("%s: %v, output %s", decision, err, b.delivered.Outcome.Output)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 )
 
@@ -15,15 +16,16 @@ const submitTries = MaxLinks
 // Most errors come with a page too: a [*FormError] with the form to correct;
 // [ErrAlreadyAnswered], [ErrExpired], [ErrCancelled], [ErrTaskClosed] and
 // [ErrRefused] with the reason why it was too late. Sending the same again is not
-// an error: duplicate is then true. Errors without a page are those of
-// [Service.Page].
-func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (p LinkPage, duplicate bool, err error) {
-	v, duplicate, err := s.submit(ctx, link, sub)
+// an error: duplicate is then true. With [NotForMe] nothing is decided, and the page is the
+// same as before. A [*BarredError] comes with the page that says why this person cannot
+// decide. Errors without a page are those of [Service.Page], which explains from.
+func (s *Service) Submit(ctx context.Context, link LinkRef, from http.Header, sub Submission) (p LinkPage, duplicate bool, err error) {
+	v, duplicate, err := s.submit(ctx, link, from, sub)
 	if v.ID == "" {
 		return LinkPage{}, false, err
 	}
 	p = s.page(link, v, sub.Nonce)
-	if err == nil && link.Type == LinkHeartbeat { // a heartbeat leaves no step
+	if err == nil && link.Type == LinkHeartbeat && sub.Decision != NotForMe { // a heartbeat leaves no step
 		p.Response = v.Request.Response
 	}
 	return p, duplicate, err
@@ -31,9 +33,9 @@ func (s *Service) Submit(ctx context.Context, link LinkRef, sub Submission) (p L
 
 // submit does the work of Submit. It returns the view from which the page is made, or
 // an empty view if nothing may be shown.
-func (s *Service) submit(ctx context.Context, link LinkRef, sub Submission) (v View, duplicate bool, err error) {
+func (s *Service) submit(ctx context.Context, link LinkRef, from http.Header, sub Submission) (v View, duplicate bool, err error) {
 	for range submitTries {
-		v, err := s.store.View(ctx, link)
+		v, err := s.view(ctx, link, from)
 		if err != nil {
 			return View{}, false, err
 		}
@@ -61,6 +63,12 @@ func (s *Service) submit(ctx context.Context, link LinkRef, sub Submission) (v V
 
 // submitOnce judges what was sent from a waiting page, and records it.
 func (s *Service) submitOnce(ctx context.Context, link LinkRef, v View, sub Submission) (View, error) {
+	if barred := v.barredBy(); barred != "" {
+		return v, &BarredError{barred}
+	}
+	if sub.Decision == NotForMe {
+		return v, s.decline(ctx, link, v, sub)
+	}
 	d, err := s.judge(ctx, link, v, sub)
 	switch {
 	case err != nil:

@@ -15,6 +15,9 @@ type View struct {
 	Request  LinkRequest // what the link was registered with
 	Approval Approval    // empty for a callback without pages
 	Now      time.Time   // by the clock of Redis
+	// Person is who has the page open, if a proxy signed it; nil otherwise. The store does
+	// not know it.
+	Person *Person
 }
 
 // Standing is what a view means to the person who sees it.
@@ -69,23 +72,40 @@ func (v View) facts(sub Submission) Facts {
 	if v.Delivery != nil {
 		f.Reason = v.Delivery.LastError
 	}
-	if f.SameAnswer = f.ByThisLink; decided {
+	if f.SameAnswer = f.ByThisLink && !v.usedByOther() && sub.Decision != NotForMe; decided {
 		f.SameAnswer = own.Word() == sub.Decision
 	}
 	return f
 }
 
-// OwnDecision returns the decision of the link's approver, made through this link or
-// another one. A closed link no longer belongs to an approver: it shows only the
-// decision that was made through the link itself.
+// OwnDecision returns the decision of the link's approver, or of the person who has its
+// page open, made through this link or another one. A closed link no longer belongs to an
+// approver: it shows only the decision that was made through the link itself.
 func (v View) OwnDecision() (Decision, bool) {
-	i := slices.IndexFunc(v.Decisions, func(d Decision) bool {
-		return d.Number == v.Link.Number || !v.Link.Closed && v.Link.Approver != "" && !d.Typed && names.Same(d.Approver, v.Link.Approver)
-	})
+	i := slices.IndexFunc(v.Decisions, v.isOwn)
 	if i < 0 {
 		return Decision{}, false
 	}
 	return v.Decisions[i], true
+}
+
+// isOwn tells whether a decision is that of the link's approver, or of the person who has
+// its page open. If a proxy signed who decided, only the same person did.
+func (v View) isOwn(d Decision) bool {
+	switch byThisLink := d.Number == v.Link.Number; {
+	case v.Link.Closed && !byThisLink:
+		return false
+	case d.Verified != nil:
+		return d.Verified.is(v.Person)
+	case byThisLink:
+		return true
+	}
+	return v.Link.Approver != "" && !d.Typed && names.Same(d.Approver, v.Link.Approver)
+}
+
+// usedByOther tells whether somebody else has decided through the link.
+func (v View) usedByOther() bool {
+	return slices.ContainsFunc(v.Decisions, func(d Decision) bool { return d.Number == v.Link.Number && !v.isOwn(d) })
 }
 
 // Refusal says why the link shows nothing, or is nil if it shows something.
@@ -94,9 +114,10 @@ func (v View) Refusal() error { return v.facts(Submission{}).viewRefusal() }
 // own returns the view without what a closed link does not show: everything except
 // what was done through the link itself.
 func (v View) own() View {
-	v.Approval, v.Request.Message = Approval{Title: v.Approval.Title}, ""
-	if own, ok := v.OwnDecision(); ok {
-		v.Decisions, v.Outcome = []Decision{own}, nil
+	v.Approval, v.Request.Message, v.CreatedAt = Approval{Title: v.Approval.Title}, "", time.Time{}
+	v.Decisions = slices.DeleteFunc(slices.Clone(v.Decisions), func(d Decision) bool { return d.Number != v.Link.Number })
+	if len(v.Decisions) > 0 {
+		v.Outcome = nil
 	}
 	return v
 }

@@ -24,6 +24,8 @@ const (
 	NotWhole     Kind = "not-whole"
 	NotAMultiple Kind = "not-a-multiple"
 	NotAChoice   Kind = "not-a-choice"
+	TooFew       Kind = "too-few"  // items of an array
+	TooMany      Kind = "too-many" // likewise
 	Pattern      Kind = "pattern"
 	Format       Kind = "format" // Limit is the name of the format
 	Invalid      Kind = "invalid"
@@ -124,6 +126,10 @@ func kindOf(wrong jsonschema.ErrorKind) (Kind, string) {
 		return TooShort, strconv.Itoa(k.Want)
 	case *kind.MaxLength:
 		return TooLong, strconv.Itoa(k.Want)
+	case *kind.MinItems:
+		return TooFew, strconv.Itoa(k.Want)
+	case *kind.MaxItems:
+		return TooMany, strconv.Itoa(k.Want)
 	case *kind.Minimum:
 		return TooSmall, number(k.Want)
 	case *kind.Maximum:

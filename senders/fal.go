@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"callback-relay/publickeys"
 )
 
 // falKeys is where fal publishes its public keys.
@@ -21,10 +23,10 @@ const falKeys = "https://rest.fal.ai/.well-known/jwks.json"
 // fal can make one, and the user's id must be the expected one.
 type fal struct {
 	user string
-	keys *Keys
+	keys *publickeys.Cache
 }
 
-func newFal(s Spec, keys *Keys, m *mistakes) prover {
+func newFal(s Spec, keys *publickeys.Cache, m *mistakes) prover {
 	if len(s.Secrets) > 0 {
 		m.add("secrets", "are not used: fal signs with a key of its own")
 	}
@@ -57,10 +59,12 @@ func (f fal) prove(ctx context.Context, r Request) ([]byte, error) {
 		return nil, unproven(Account, "the event is of another user of fal")
 	}
 	message := strings.Join([]string{values["Request-Id"], values["User-Id"], values["Timestamp"], digestOf(r.Body)}, "\n")
-	list := wanted{url: falKeys, account: f.user, expected: true, maxAge: cachedFor, staleFor: staleFor}
+	list := publickeys.Wanted{
+		URL: falKeys, Account: f.user, Expected: true, MaxAge: publickeys.CachedFor, StaleFor: publickeys.StaleFor,
+	}
 	newer := list
-	newer.maxAge, newer.staleFor = falRefetch, 0 // an older one does not say that the key is not fal's
-	for _, list := range []wanted{list, newer} {
+	newer.MaxAge, newer.StaleFor = falRefetch, 0 // an older one does not say that the key is not fal's
+	for _, list := range []publickeys.Wanted{list, newer} {
 		signed, err := f.signed(ctx, []byte(message), signature, list)
 		if err != nil {
 			return nil, &UnavailableError{"the list of fal's public keys", err}
@@ -82,8 +86,8 @@ func digestOf(body []byte) string {
 }
 
 // signed tells whether one of the keys in a list made a signature.
-func (f fal) signed(ctx context.Context, message, signature []byte, list wanted) (bool, error) {
-	document, err := f.keys.document(ctx, list)
+func (f fal) signed(ctx context.Context, message, signature []byte, list publickeys.Wanted) (bool, error) {
+	document, err := f.keys.Document(ctx, list)
 	if err != nil {
 		return false, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"callback-relay/programs"
+	"callback-relay/publickeys"
 	"callback-relay/senders"
 )
 
@@ -55,7 +56,7 @@ func (k falKey) post(body string) senders.Request {
 
 func falSender(t *testing.T, w *web) *senders.Sender {
 	t.Helper()
-	sender, err := senders.New(senders.Spec{Preset: "fal", Account: falUser}, senders.WithKeys(senders.NewKeys(w)))
+	sender, err := senders.New(senders.Spec{Preset: "fal", Account: falUser}, senders.WithKeys(publickeys.New(w)))
 	must(t, err)
 	return sender
 }

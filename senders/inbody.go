@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"callback-relay/bodies"
+	"callback-relay/publickeys"
 )
 
 // inBody checks a sender whose signatures are inside of the body.
@@ -115,7 +116,7 @@ func newInBody(name, encoding string, s Spec, m *mistakes, parse func(Request) (
 // maxItems bounds how many signatures one body may hold.
 const maxItems = 200
 
-func newAdyen(s Spec, _ *Keys, m *mistakes) prover {
+func newAdyen(s Spec, _ *publickeys.Cache, m *mistakes) prover {
 	return newInBody("Adyen", asHex, s, m, adyenItems)
 }
 
@@ -176,7 +177,7 @@ func truth(value json.RawMessage) string {
 // mailgunTime has a tolerance of nine hours, since Mailgun tries again for eight.
 var mailgunTime = Timestamp{Unit: unitSeconds, Tolerance: 9 * 60 * 60}
 
-func newMailgun(s Spec, _ *Keys, m *mistakes) prover {
+func newMailgun(s Spec, _ *publickeys.Cache, m *mistakes) prover {
 	return newInBody("Mailgun", asText, s, m, func(r Request) ([]signedText, error) {
 		var signature members
 		body, err := object(r)
@@ -204,7 +205,7 @@ const dropboxSignReply = "Hello API Event Received"
 // documents can have the same.
 const dropboxSignID = "body.event.event_hash + (has(body.signature_request) ? '/' + body.signature_request.signature_request_id : '')"
 
-func newDropboxSign(s Spec, _ *Keys, m *mistakes) prover {
+func newDropboxSign(s Spec, _ *publickeys.Cache, m *mistakes) prover {
 	return newInBody("Dropbox Sign", asText, s, m, func(r Request) ([]signedText, error) {
 		var form, body, event members
 		kind := bodies.KindOf(r.Header)

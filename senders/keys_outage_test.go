@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"callback-relay/programs"
+	"callback-relay/publickeys"
 	"callback-relay/senders"
 )
 
 // snsOf is the sender of a topic that shares its keys with others.
-func snsOf(t *testing.T, keys *senders.Keys, topic string) *senders.Sender {
+func snsOf(t *testing.T, keys *publickeys.Cache, topic string) *senders.Sender {
 	t.Helper()
 	sender, err := senders.New(senders.Spec{Preset: "sns", Account: topic}, senders.WithKeys(keys))
 	must(t, err)
@@ -35,7 +36,7 @@ func TestForgedPostsStopNoOthers(t *testing.T) {
 	ofOther := good.with("TopicArn", other).signed()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWeb()
-		keys := senders.NewKeys(w)
+		keys := publickeys.New(w)
 		sender := snsOf(t, keys, snsTopic)
 		w.put(snsCert, key.certificate)
 		w.put(certificateIn("us-east-1", 1), key.certificate)
@@ -76,7 +77,7 @@ func TestForgedPostsStopNoOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWeb()
 		w.delay = time.Second
-		keys := senders.NewKeys(w)
+		keys := publickeys.New(w)
 		w.put(certificateIn("eu-west-1", 1), key.certificate)
 		w.put(falKeys, jwks(ofFal))
 		sender := snsOf(t, keys, snsTopic)
@@ -103,7 +104,7 @@ func TestKeysOutliveAnOutage(t *testing.T) {
 	good, post, ofNext := key.notification(), ofFal.post("{}"), next.post("{}")
 	synctest.Test(t, func(t *testing.T) {
 		w := newWeb()
-		keys := senders.NewKeys(w)
+		keys := publickeys.New(w)
 		sns := snsOf(t, keys, snsTopic)
 		fal, err := senders.New(senders.Spec{Preset: "fal", Account: falUser}, senders.WithKeys(keys))
 		must(t, err)
@@ -178,7 +179,7 @@ func TestFetchesOfTheProcessAreBounded(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWeb()
 				w.put(snsCert, key.certificate)
-				keys := senders.NewKeys(w)
+				keys := publickeys.New(w)
 				sender := snsOf(t, keys, snsTopic)
 				must(t, sender.Check(t.Context(), good.request()))
 				time.Sleep(time.Hour + time.Minute)

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"callback-relay/publickeys"
 	"callback-relay/senders"
 )
 
@@ -42,7 +43,7 @@ func unguessable(f *testing.F) []*senders.Sender {
 		default:
 			spec.Secrets = []string{hex.EncodeToString(secret)}
 		}
-		sender, err := senders.New(spec, senders.WithKeys(senders.NewKeys(newWeb())))
+		sender, err := senders.New(spec, senders.WithKeys(publickeys.New(newWeb())))
 		if err != nil {
 			f.Fatalf("%s: %v", p.Name, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"callback-relay/publickeys"
 	"callback-relay/rules"
 )
 
@@ -45,7 +46,7 @@ type prover interface {
 // [*SpecError] for each mistake. Presets that need a public key of their sender fetch it
 // when the first post arrives; see [WithKeys].
 func New(spec Spec, options ...Option) (*Sender, error) {
-	settings := settings{keys: sharedKeys}
+	settings := settings{keys: publickeys.Shared}
 	for _, option := range options {
 		option(&settings)
 	}
@@ -89,11 +90,11 @@ func New(spec Spec, options ...Option) (*Sender, error) {
 type Option func(*settings)
 
 // settings are what options set.
-type settings struct{ keys *Keys }
+type settings struct{ keys *publickeys.Cache }
 
 // WithKeys sets where public keys of senders are fetched and kept. Without it, all
 // senders of the process share one cache.
-func WithKeys(keys *Keys) Option { return func(s *settings) { s.keys = keys } }
+func WithKeys(keys *publickeys.Cache) Option { return func(s *settings) { s.keys = keys } }
 
 // OwnProof is what [Sender.Preset] returns for a sender that has a proof of its own.
 const OwnProof = "proof"

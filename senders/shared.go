@@ -6,13 +6,15 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"callback-relay/publickeys"
 )
 
 // graph checks notifications of Microsoft Graph, each of which repeats the clientState
 // of its subscription.
 type graph struct{ keys []sharedKey }
 
-func newGraph(s Spec, _ *Keys, _ *mistakes) prover {
+func newGraph(s Spec, _ *publickeys.Cache, _ *mistakes) prover {
 	return graph{sharedKeysOf(s.Secrets)}
 }
 
@@ -76,7 +78,7 @@ func (a authorization) prove(_ context.Context, r Request) ([]byte, error) {
 	return nil, nil
 }
 
-func newBasicAuth(s Spec, _ *Keys, _ *mistakes) prover {
+func newBasicAuth(s Spec, _ *publickeys.Cache, _ *mistakes) prover {
 	users := sharedKeysOf([]string{s.User})
 	return authorization{sharedKeysOf(s.Secrets), "the user name or the password in the header Authorization", "", func(r Request) (string, bool) {
 		user, password, _ := basicAuth(r)
@@ -84,7 +86,7 @@ func newBasicAuth(s Spec, _ *Keys, _ *mistakes) prover {
 	}}
 }
 
-func newBearer(s Spec, _ *Keys, _ *mistakes) prover {
+func newBearer(s Spec, _ *publickeys.Cache, _ *mistakes) prover {
 	const parameter = "access_token"
 	return authorization{sharedKeysOf(s.Secrets), "the access token", parameter, func(r Request) (string, bool) {
 		if scheme, value, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {

@@ -14,19 +14,21 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"callback-relay/publickeys"
 )
 
 // sns checks messages of Amazon SNS, which are signed with a certificate that AWS
 // publishes. Everybody can have a topic, so the topic must be the expected one.
 type sns struct {
 	topic string
-	keys  *Keys
+	keys  *publickeys.Cache
 }
 
 // snsTopic is the form of a topic's ARN.
 var snsTopic = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}$`)
 
-func newSNS(s Spec, keys *Keys, m *mistakes) prover {
+func newSNS(s Spec, keys *publickeys.Cache, m *mistakes) prover {
 	if len(s.Secrets) > 0 {
 		m.add("secrets", "are not used: SNS signs with a certificate of its own")
 	}
@@ -35,6 +37,10 @@ func newSNS(s Spec, keys *Keys, m *mistakes) prover {
 	}
 	return sns{s.Account, keys}
 }
+
+// confirmTimeout is, with the time that fetching the certificate takes, far below the 15 s
+// that SNS waits.
+const confirmTimeout = 5 * time.Second
 
 // snsHost is the form of SNS' own hosts. What AWS' libraries check also matches
 // sns.s3-us-west-2.amazonaws.com, which is somebody's bucket: here the middle must be the
@@ -143,9 +149,9 @@ func (s sns) publicKey(ctx context.Context, from string, now time.Time) (*rsa.Pu
 	if !ok || !snsPath.MatchString(at.EscapedPath()) || strings.Contains(from, "?") {
 		return nil, unproven(Certificate, "the certificate is not on a host of SNS")
 	}
-	document, err := s.keys.document(ctx, wanted{
-		url: at.String(), account: s.topic, maxAge: cachedFor, staleFor: staleFor,
-		expected: strings.HasPrefix(at.Host, "sns."+strings.Split(s.topic, ":")[3]+"."), // in the topic's region
+	document, err := s.keys.Document(ctx, publickeys.Wanted{
+		URL: at.String(), Account: s.topic, MaxAge: publickeys.CachedFor, StaleFor: publickeys.StaleFor,
+		Expected: strings.HasPrefix(at.Host, "sns."+strings.Split(s.topic, ":")[3]+"."), // in the topic's region
 	})
 	if err != nil {
 		return nil, &UnavailableError{"the certificate of SNS", err}
@@ -180,7 +186,7 @@ func (s sns) confirm(ctx context.Context, r Request) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
-	if _, err := s.keys.get(ctx, at.String()); err != nil {
+	if _, err := s.keys.Get(ctx, at.String()); err != nil {
 		return &UnavailableError{"the confirmation of the subscription", err}
 	}
 	return nil

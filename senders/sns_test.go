@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"callback-relay/programs"
+	"callback-relay/publickeys"
 	"callback-relay/senders"
 )
 
@@ -105,7 +106,7 @@ func (m snsMessage) request() senders.Request {
 
 func snsSender(t *testing.T, w *web) *senders.Sender {
 	t.Helper()
-	sender, err := senders.New(senders.Spec{Preset: "sns", Account: snsTopic}, senders.WithKeys(senders.NewKeys(w)))
+	sender, err := senders.New(senders.Spec{Preset: "sns", Account: snsTopic}, senders.WithKeys(publickeys.New(w)))
 	must(t, err)
 	return sender
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"callback-relay/publickeys"
 	"callback-relay/rules"
 	"callback-relay/spelling"
 )
@@ -27,7 +28,7 @@ type row struct {
 
 	Ways []Proof // how it proves itself; one is enough
 	// code makes the prover of a sender that no Proof describes.
-	code func(s Spec, keys *Keys, m *mistakes) prover
+	code func(s Spec, keys *publickeys.Cache, m *mistakes) prover
 
 	Needs         string // what the secret is, for errors; "" if there is none
 	ChosenByYou   bool   // the secret may be any value, so the relay can choose it
@@ -105,7 +106,7 @@ func rowOf(s Spec, m *mistakes) *row {
 }
 
 // newProver returns what checks the posts of a sender.
-func (r *row) newProver(s Spec, keys *Keys, m *mistakes) prover {
+func (r *row) newProver(s Spec, keys *publickeys.Cache, m *mistakes) prover {
 	if r.code != nil {
 		return r.code(s, keys, m)
 	}

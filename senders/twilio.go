@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"callback-relay/publickeys"
 )
 
 // twilio checks signatures of Twilio: HMAC-SHA1 over the URL, followed by the name and
@@ -22,7 +24,7 @@ type twilio struct {
 	urlGiven bool // by the spec, so it is not as the post arrived
 }
 
-func newTwilio(s Spec, _ *Keys, _ *mistakes) prover {
+func newTwilio(s Spec, _ *publickeys.Cache, _ *mistakes) prover {
 	t := twilio{urlGiven: s.URL != ""}
 	for _, secret := range s.Secrets {
 		t.keys = append(t.keys, hmacKey{[]byte(secret), sha1.New})

@@ -12,13 +12,18 @@ import (
 
 // Answer implements [relay.Store].
 func (s *Store) Answer(ctx context.Context, link relay.LinkRef, o relay.Outcome, passed *relay.Passed) (relay.Recorded, error) {
-	return s.answer(ctx, link, o, passed, "", nil)
+	return s.answer(ctx, link, o, passed, decided{})
 }
 
-// answer records an answer. If decisions led to it, before is the number of
-// decisions before the last, and decisions are all of them, sealed.
+// decided is what leads to an answer by decision; otherwise it is zero.
+type decided struct {
+	before              string // the number of decisions before the last
+	decisions, comments []byte // all of them, sealed
+}
+
+// answer records an answer.
 func (s *Store) answer(
-	ctx context.Context, link relay.LinkRef, o relay.Outcome, passed *relay.Passed, before string, decisions []byte,
+	ctx context.Context, link relay.LinkRef, o relay.Outcome, passed *relay.Passed, by decided,
 ) (relay.Recorded, error) {
 	id, digest, event := link.ID, link.Digest(o), ""
 	if passed != nil && passed.EventID != "" {
@@ -29,8 +34,8 @@ func (s *Store) answer(
 		[]string{callbackKey(id), deadlineKey(id.Partition()), dueKey(id.Partition())},
 		string(id), string(transition.From), string(transition.To), string(o.Type), o.Error,
 		s.keys.Seal(id, outcomeField, o.Payload()), digest, strconv.Itoa(int(link.Number)),
-		s.lease.Milliseconds(), lease, before, decisions, trace, link.LinkKind.String(), string(link.Generation),
-		passedVersion(passed != nil), event)
+		s.lease.Milliseconds(), lease, by.before, by.decisions, trace, link.LinkKind.String(), string(link.Generation),
+		passedVersion(passed != nil), event, by.comments)
 	if err != nil {
 		return relay.Recorded{}, fmt.Errorf("answer %s: %w", id, err)
 	}

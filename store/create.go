@@ -51,6 +51,11 @@ func (s *Store) creatable(ctx context.Context, n relay.NewCallback) error {
 			return err
 		}
 	}
+	if n.Asked.Approval.Version() > 1 {
+		if err := s.approvable(ctx); err != nil {
+			return err
+		}
+	}
 	if version := latestGuard(n); version > 0 {
 		return s.guardable(ctx, version)
 	}
@@ -96,6 +101,7 @@ func (s *Store) create(ctx context.Context, n *relay.NewCallback) (reply, error)
 		string(n.ID), string(n.State), form, ms, n.MaxExpiry.Milliseconds(), newSpec(*n).encode(),
 		s.seal(n.ID, taskTokenField, n.Asked.TaskToken.Reveal()), s.seal(n.ID, contentField, asked.encode()),
 		s.seal(n.ID, approversField, names), s.seal(n.ID, summaryField, asked.summary(n.Links).encode()), s.trace(ctx),
+		s.seal(n.ID, remainsField, asked.remains(n.Links).encode()),
 	}
 	return s.runDurably(ctx, createScript,
 		append([]string{callbackKey(n.ID), deadlineKey(partition), createdKey(partition)}, endedKeys(partition)...),

@@ -99,6 +99,7 @@ func TestRedisAway(t *testing.T) {
 		"view":    func() error { _, err := r.View(ctx, link); return err },
 		"decide":  func() error { _, err := r.Decide(ctx, link, make([]relay.Decision, 1), nil); return err },
 		"guess":   func() error { _, err := r.Guess(ctx, link, false); return err },
+		"decline": func() error { return r.Decline(ctx, link, relay.Decline{}) },
 		"revoke":  func() error { _, err := r.Revoke(ctx, cb.ID, "default"); return err },
 		"add link": func() error {
 			_, err := r.AddLink(ctx, cb.ID, "more", webhookLink, func(relay.Callback, *relay.Approval) error { return nil })

@@ -13,7 +13,7 @@ import (
 
 // guards are examples of what a later release may write after the name and the
 // kind of a link. With any of them, the link is guarded.
-var guards = []string{`"sender"`, `{"sender":"stripe","outcomes":2}`, `["a",1]`, `true`, `false`, `0`, `""`, `3`, `1.5`, `"1"`}
+var guards = []string{`"sender"`, `{"sender":"stripe","outcomes":2}`, `["a",1]`, `true`, `false`, `0`, `""`, `3`, `1.5`, `"1"`, `"approval3"`}
 
 // guard rewrites a registration as a later release would, with the named link
 // guarded.

@@ -110,3 +110,17 @@ func (s *Store) guardable(ctx context.Context, version int) error {
 	}
 	return nil
 }
+
+// approvable returns an error while a replica is alive that does not know version 2 of
+// approvals: its pages would lack answers, and it would misread decisions.
+func (s *Store) approvable(ctx context.Context) error {
+	all, err := s.allKnow(ctx)
+	if err != nil {
+		return err
+	}
+	if !all.approvals {
+		return fmt.Errorf("%w: a replica of an earlier release, which does not know all that this approval asks for, is still live: "+
+			"such an approval can be registered once the rollout has finished", relay.ErrUnavailable)
+	}
+	return nil
+}

@@ -10,8 +10,8 @@ import (
 	"callback-relay/relay"
 )
 
-// historyField holds the history of a callback. The ids of events in it are sealed,
-// each under the field's name.
+// historyField holds the history of a callback. The ids of events in it, and what people
+// wrote, are sealed, each under the field's name.
 const historyField = "history"
 
 // nothing stands in a line of a history for what there is not.
@@ -87,8 +87,12 @@ func (s *Store) historyEntry(id relay.CallbackID, asked spec, fields []string) (
 	if fields[7] != "" {
 		// Its master key may have left the ring; the rest of the entry stays readable.
 		sealed, _ := base64.RawStdEncoding.DecodeString(fields[7])
-		event, _ := s.keys.Open(id, historyField, sealed)
-		entry.EventID = string(event)
+		text, _ := s.keys.Open(id, historyField, sealed)
+		if entry.Verdict == relay.NoteNotForMe {
+			entry.Text = relay.Payload(text)
+		} else {
+			entry.EventID = string(text)
+		}
 	}
 	return entry, true
 }

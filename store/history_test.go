@@ -160,7 +160,11 @@ func (w *world) doCreate(t *rapid.T) {
 			at(now - unit), at(now), at(now + unit), at(now + time.Hour.Milliseconds()),
 			at(now + maxExpiry.Milliseconds()), at(now + maxExpiry.Milliseconds() + unit),
 		}).Draw(t, "expires")
-		asked = settings{fmt.Sprint(reg.Expires), reg.OnExpiry}
+		approval := rapid.SampledFrom([]string{"", "stay", "forget"}).Draw(t, "approval")
+		if approval != "" {
+			reg.Approval = &relay.Approval{Title: "Deploy?", Required: 9, Rejections: 9, Forget: approval == "forget"}
+		}
+		asked = settings{fmt.Sprint(reg.Expires), reg.OnExpiry, approval}
 		if reg.Expires.Default {
 			asked.expires = "default"
 		}

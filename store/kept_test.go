@@ -17,6 +17,7 @@ type kept struct {
 	State, By, Digest, Event                      string
 	Fence, Attempts, Unclear, Decided             string
 	Leased, TaskToken, Payload, Remarks, Guard    bool
+	Content, Remains, Comments                    bool
 	InDeadline, InDue, InCreated                  bool
 	Listed                                        string // the final states in whose sets it is
 	Created, Deadline, Answered, Due, Ended, Gone int64  // 0 where there is none
@@ -78,7 +79,8 @@ func (w *world) wanted(k *task) kept {
 	want := kept{
 		State: string(m.state), By: m.by, InCreated: true, Created: m.created, Deadline: m.deadline, Answered: m.answered,
 		TaskToken: !m.state.Final(), Payload: m.state == relay.StateAnswered, Leased: m.held != "",
-		Remarks: m.remarks, Guard: true,
+		Remarks: m.remarks, Guard: true, Content: m.asked.approval != "" && !m.state.Final(),
+		Remains: m.asked.approval == "stay", Comments: m.said,
 		InDeadline: m.state == relay.StatePending, InDue: m.state == relay.StateAnswered,
 	}
 	if m.decided > 0 {
@@ -130,6 +132,7 @@ func (w *world) found(k *task, hash map[string]string) kept {
 		State: hash["state"], By: hash["by"], Digest: hash["digest"], Event: hash["event"],
 		Fence: hash["fence"], Attempts: hash["attempts"], Unclear: hash["unclear"],
 		Decided: hash["decided"], Remarks: hash["remarks"] != "", Guard: hash[fmt.Sprint("guard:", signed)] != "",
+		Content: hash["content"] != "", Remains: hash["remains"] != "", Comments: hash["comments"] != "",
 		Leased: hash["leased"] != "", TaskToken: hash["taskToken"] != "", Payload: hash["outcome"] != "",
 		Answered: ms(hash["answered"]), Ended: ms(hash["settled"]),
 	}

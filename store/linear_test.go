@@ -117,7 +117,7 @@ func (r *race) round(n int) {
 		}
 		id := r.keys.Identify(reg.TaskToken)[0]
 		over = append(over, &contested{
-			reg: reg, asked: settings{reg.Expires.In.String(), reg.OnExpiry},
+			reg: reg, asked: settings{reg.Expires.In.String(), reg.OnExpiry, ""},
 			Callback: relay.Callback{ID: id.ID, Key: id.Key, Links: reg.NumberedLinks()},
 		})
 	}

@@ -35,12 +35,12 @@ func (s *Store) addLink(
 	if err != nil {
 		return relay.View{}, err
 	}
-	contentText, addedText, err := s.readContent(ctx, id)
+	now, err := s.readContent(ctx, id)
 	if err != nil {
 		return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
 	}
 	var kept content
-	if err := json.Unmarshal(contentText, &kept); err != nil {
+	if err := json.Unmarshal(now.content, &kept); err != nil {
 		return relay.View{}, unavailable(fmt.Errorf("callback %s: unreadable %s", id, contentField))
 	}
 	v := relay.View{Callback: cb, Request: l, Approval: kept.approval()}
@@ -49,6 +49,9 @@ func (s *Store) addLink(
 		var approval *relay.Approval
 		if kept.Approval != nil {
 			approval = &v.Approval
+		}
+		for i, link := range cb.Links {
+			cb.Links[i].Email = kept.request(link).Email
 		}
 		if err := judge(cb, approval); err != nil {
 			return relay.View{}, err
@@ -66,12 +69,19 @@ func (s *Store) addLink(
 		}
 		guard = encoded(l.Guard)
 	}
+	if now.remains == nil && kept.Approval == nil && l.Page { // the callback's first page
+		now.remains = json.RawMessage("{}")
+	}
+	remaining := ""
+	if now.remains != nil {
+		remaining = insertBelow(now.remains, "messages", number, l.Message)
+	}
 	got, err := s.runDurably(ctx, addLinkScript, []string{callbackKey(id)},
 		string(relay.StatePending), rec.text,
-		insert(json.RawMessage(rec.text), "added", append(rec.Added, newSpecLink(name, l.LinkKind, l.Guard))),
-		s.seal(id, contentField, insert(contentText, "added", json.RawMessage(insert(memberOf(contentText, "added"), number, does)))),
-		s.seal(id, addedField, insert(addedText, number, addedLink{l.Approver, does.lasting()})),
-		rec.openNumbers(name), number, s.seal(id, guardField+number, guard))
+		insert(json.RawMessage(rec.text), "added", append(rec.Added, newSpecLink(name, l.LinkKind, l.Guard, kept.Approval.Version()))),
+		s.seal(id, contentField, insertBelow(now.content, "added", number, does)),
+		s.seal(id, addedField, insert(now.added, number, addedLink{l.Approver, does.lasting()})),
+		rec.openNumbers(name), number, s.seal(id, guardField+number, guard), s.seal(id, remainsField, remaining))
 	if err != nil {
 		return relay.View{}, fmt.Errorf("add link to %s: %w", id, err)
 	}
@@ -85,16 +95,21 @@ func (s *Store) addLink(
 	return v, nil
 }
 
-// readContent returns the JSON of the fields content and added, "{}" if absent.
-func (s *Store) readContent(ctx context.Context, id relay.CallbackID) (contentText, addedText json.RawMessage, err error) {
-	values, err := s.redis.HMGet(ctx, callbackKey(id), contentField, addedField).Result()
-	if err != nil || len(values) != 2 {
-		return nil, nil, unavailable(fmt.Errorf("%d values of 2: %w", len(values), err))
+// contentTexts is the JSON of the fields that adding a link changes.
+type contentTexts struct {
+	content, added json.RawMessage // "{}" if absent
+	remains        json.RawMessage // nil if absent
+}
+
+func (s *Store) readContent(ctx context.Context, id relay.CallbackID) (contentTexts, error) {
+	values, err := s.redis.HMGet(ctx, callbackKey(id), contentField, addedField, remainsField).Result()
+	if err != nil || len(values) != 3 {
+		return contentTexts{}, unavailable(fmt.Errorf("%d values of 3: %w", len(values), err))
 	}
 	sealed := texts(values)
-	contentText, addedText = json.RawMessage("{}"), json.RawMessage("{}")
-	return contentText, addedText, errors.Join(
-		s.open(id, contentField, sealed[0], &contentText), s.open(id, addedField, sealed[1], &addedText))
+	now := contentTexts{content: json.RawMessage("{}"), added: json.RawMessage("{}")}
+	return now, errors.Join(s.open(id, contentField, sealed[0], &now.content),
+		s.open(id, addedField, sealed[1], &now.added), s.open(id, remainsField, sealed[2], &now.remains))
 }
 
 // openNumbers returns the numbers of the open links with this name, in the form
@@ -115,6 +130,12 @@ func insert(object json.RawMessage, name string, value any) string {
 	members := membersOf(object)
 	members[name] = json.RawMessage(encoded(value))
 	return encoded(members)
+}
+
+// insertBelow returns the JSON object with a member set in the object that it has under
+// the given name.
+func insertBelow(object json.RawMessage, below, name string, value any) string {
+	return insert(object, below, json.RawMessage(insert(memberOf(object, below), name, value)))
 }
 
 // memberOf returns a member of a JSON object, or "{}".

@@ -117,7 +117,7 @@ func (s *Store) List(ctx context.Context, q relay.Query) (relay.Page, error) {
 		}
 		o, last = from, &place
 	}
-	searching := q.TagKey != "" || q.State != "" && o.name == createdSet.name
+	searching := q.TagKey != "" || q.Declined || q.State != "" && o.name == createdSet.name
 	page := relay.Page{Callbacks: []relay.Callback{}}
 	for page.Examined < maxExamined && len(page.Callbacks) < q.Limit {
 		step := q.Limit - len(page.Callbacks)

@@ -27,6 +27,7 @@ type model struct {
 	wrong   [3]int  // wrong codes, by the link's number
 	decided int     // how many people have decided
 	remarks bool    // their remarks are stored
+	said    bool    // their comments are stored
 
 	outcome  outcome
 	event    string // id of the event that answered; "" for none
@@ -49,6 +50,7 @@ type model struct {
 type settings struct {
 	expires  string // how it was asked for
 	onExpiry relay.OnExpiry
+	approval string // "" for none, or whether it stays after the end: stay or forget
 }
 
 // outcome is a [relay.Outcome] that can be compared.
@@ -142,7 +144,7 @@ func (m model) decide(now int64, by string, before int, o *outcome, lease string
 	if m.decided != before {
 		return m, told(relay.ErrMeanwhile)
 	}
-	m.decided, m.remarks = before+1, true
+	m.decided, m.remarks, m.said = before+1, true, m.asked.approval == "stay"
 	if o == nil {
 		return m, "decided"
 	}

@@ -44,22 +44,26 @@ func (s *Store) View(ctx context.Context, link relay.LinkRef) (relay.View, error
 	if err := s.open(id, contentField, got.text(contentField), &c); err != nil {
 		return relay.View{}, err
 	}
-	if c == nil {
+	ended := c == nil
+	if ended {
 		c = left.content(v.Link, rec.added)
 	}
-	var remarks []remark
-	if err := s.open(id, remarksField, got.text(remarksField), &remarks); err != nil {
-		return relay.View{}, err
-	}
 	v.Approval, v.Request = c.approval(), c.request(v.Link)
-	for i, r := range remarks[:min(len(remarks), len(v.Decisions))] {
-		v.Decisions[i].Comment, v.Decisions[i].Fields = relay.Payload(r.Comment), relay.Payload(r.Fields)
+	if ended {
+		var r *remains
+		if err := s.open(id, remainsField, got.text(remainsField), &r); err != nil {
+			return relay.View{}, err
+		}
+		r.addTo(&v, int(link.Number) >= len(rec.Links))
+	}
+	if err := s.readRemarks(id, got, v.Decisions); err != nil {
+		return relay.View{}, err
 	}
 	return v, nil
 }
 
 // pageFields are the fields that view.lua reads for a page.
-var pageFields = slices.Concat(viewFields, []string{contentField, summaryField, remarksField})
+var pageFields = slices.Concat(viewFields, []string{contentField, summaryField, remainsField, remarksField, commentsField})
 
 // Guess implements [relay.Store].
 func (s *Store) Guess(ctx context.Context, link relay.LinkRef, right bool) (left int, err error) {

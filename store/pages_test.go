@@ -13,9 +13,11 @@ import (
 	"callback-relay/relay"
 )
 
-// fullApproval has a value in every member that is stored.
+// fullApproval has a value in every member that is stored, except those that older replicas
+// do not know.
 var fullApproval = relay.Approval{
 	Title: "Deploy?", Message: "**Now**", Details: []relay.Detail{{Name: "b", Value: "1"}, {Name: "a", Value: "2"}},
+	RequestedBy:  "Kim, kim@example.com",
 	ApproveLabel: "Deploy", RejectLabel: "Not now", Comment: relay.CommentRequired,
 	Fields: []byte(`{"type":"object", "properties":{"n":{"type":"number"}}}`), OnReject: relay.OutcomeFailure,
 	Confirm: relay.ConfirmCode, Required: 2, Rejections: 1,
@@ -149,11 +151,12 @@ func testDecide(t *testing.T, r *redisUnderTest) {
 	if err != nil || got.State != relay.StateAnswered || got.Delivery == nil || got.Delivery.TaskToken != "task" {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	// The names of those who decided stay; their remarks are only in the outcome.
+	// The names of those who decided stay, and their comments; the fields are only in the
+	// outcome.
 	v := r.view(cb, "lee")
-	for i := range v.Decisions {
-		if d := v.Decisions[i]; d.Comment != nil || d.Fields != nil {
-			t.Errorf("a remark is still there: %q", d.Comment)
+	for _, d := range v.Decisions {
+		if string(d.Comment) != "a remark of "+d.Link || d.Fields != nil {
+			t.Errorf("of %s there are the comment %q and %d bytes of fields", d.Link, d.Comment, len(d.Fields))
 		}
 	}
 	if len(v.Decisions) != 2 || !v.Decisions[1].Typed || v.Decisions[1].Approver != "Jo" || v.Outcome.By != "open" {
@@ -289,12 +292,13 @@ func testRevoke(t *testing.T, r *redisUnderTest) {
 	d := []relay.Decision{decision(true, "dana", "Dana")}
 	outcome := success(`1`)
 	for name, use := range map[string]func() error{
-		"view":   func() error { _, err := r.View(ctx, r.link(cb, "dana")); return err },
-		"decide": func() error { _, err := r.Decide(ctx, r.link(cb, "dana"), d, nil); return err },
-		"end":    func() error { _, err := r.Decide(ctx, r.link(cb, "dana"), d, &outcome); return err },
-		"guess":  func() error { _, err := r.Guess(ctx, r.link(cb, "dana"), true); return err },
-		"answer": func() error { _, err := r.Answer(ctx, r.link(cb, "yes"), outcome, nil); return err },
-		"beat":   func() error { _, _, err := r.Waiting(ctx, r.link(cb, "beat"), false); return err },
+		"view":    func() error { _, err := r.View(ctx, r.link(cb, "dana")); return err },
+		"decide":  func() error { _, err := r.Decide(ctx, r.link(cb, "dana"), d, nil); return err },
+		"end":     func() error { _, err := r.Decide(ctx, r.link(cb, "dana"), d, &outcome); return err },
+		"guess":   func() error { _, err := r.Guess(ctx, r.link(cb, "dana"), true); return err },
+		"decline": func() error { return r.Decline(ctx, r.link(cb, "dana"), relay.Decline{}) },
+		"answer":  func() error { _, err := r.Answer(ctx, r.link(cb, "yes"), outcome, nil); return err },
+		"beat":    func() error { _, _, err := r.Waiting(ctx, r.link(cb, "beat"), false); return err },
 	} {
 		if err := use(); !errors.Is(err, relay.ErrLinkClosed) {
 			t.Errorf("%s: %v, want ErrLinkClosed", name, err)

@@ -109,9 +109,11 @@ func testLeasesBesideThePreviousRelease(t *testing.T, r *redisUnderTest) {
 	}
 }
 
-// everything registers a callback with every member that a registration can have.
+// everything registers a callback with every member that a registration of the previous
+// release can have.
 func everything(reg *relay.Registration) {
 	approvals(reg)
+	reg.Approval.RequestedBy = ""
 	reg.Expires = relay.Expires{In: 24 * time.Hour}
 	no := reg.Links["no"]
 	no.Title, no.Message, no.ButtonLabel = "Stop <now> & here?", "It **ends** there.", "Stop"

@@ -35,23 +35,35 @@ type spec struct {
 // specLink is one link of a spec: a name and a kind, written as a pair.
 type specLink struct {
 	Name, Kind string
-	// Rest are the further elements. A third one other than null says that the link
-	// is guarded: it is the version of the guard, see [relay.Guard.Version]. Of other versions, and of further elements, this release does not know
-	// what they mean. It preserves them, and scripts refuse every use of the link.
+	// Rest are the further elements. The third element is approval2, or the version of the
+	// link's guard, see [relay.Guard.Version]; null is like none. Of others, and of further
+	// elements, this release does not know what they mean. It preserves them, and scripts
+	// refuse every use of the link.
 	Rest []json.RawMessage
 }
 
-// newSpecLink returns the link of a spec as this release writes it.
-func newSpecLink(name string, kind relay.LinkKind, guard *relay.Guard) specLink {
+// approval2 is the third element of links that decide about an approval of version 2, see
+// [relay.Approval.Version]. An earlier release takes it for a guard that it cannot check, and
+// refuses every use of the link, even if it starts when the approval is long registered.
+const approval2 = `"approval2"`
+
+// newSpecLink returns the link of a spec as this release writes it. approval is the version
+// of the callback's approval.
+func newSpecLink(name string, kind relay.LinkKind, guard *relay.Guard, approval int) specLink {
 	l := specLink{Name: name, Kind: kind.String()}
-	if guard != nil {
+	switch {
+	case guard != nil:
 		l.Rest = []json.RawMessage{json.RawMessage(strconv.Itoa(guard.Version()))}
+	case kind.Type == relay.LinkApproval && approval > 1:
+		l.Rest = []json.RawMessage{json.RawMessage(approval2)}
 	}
 	return l
 }
 
 // guarded returns whether the link has a guard, of whichever version.
-func (l specLink) guarded() bool { return len(l.Rest) > 0 && string(l.Rest[0]) != "null" }
+func (l specLink) guarded() bool {
+	return len(l.Rest) > 0 && string(l.Rest[0]) != "null" && string(l.Rest[0]) != approval2
+}
 
 // MarshalJSON implements [json.Marshaler].
 func (l specLink) MarshalJSON() ([]byte, error) {
@@ -77,8 +89,9 @@ func newSpec(n relay.NewCallback) spec {
 	if form, ms := expires(n.Asked.Expires); !n.Asked.Expires.Default {
 		s.Expires = form + strconv.FormatInt(ms, 10)
 	}
+	approval := n.Asked.Approval.Version()
 	for _, link := range n.Links {
-		s.Links = append(s.Links, newSpecLink(link.Name, link.LinkKind, n.Asked.Guard(link.Name)))
+		s.Links = append(s.Links, newSpecLink(link.Name, link.LinkKind, n.Asked.Guard(link.Name), approval))
 		s.Generation = link.Generation
 	}
 	return s
@@ -141,7 +154,7 @@ var viewFields = []string{
 	"state", "registration",
 	"type", "error", "by", "answered",
 	"attempts", "reason", "lastError", "confirmed", "settled",
-	"approvers", "revoked", "decisions", "added",
+	"approvers", "revoked", "decisions", "added", declinedField,
 }
 
 // texts returns the values of an HMGET as text; an absent one is "".
@@ -155,8 +168,8 @@ func texts(values []any) []string {
 
 // view returns a callback from its viewFields, where "" is an absent one, and the
 // delivery's score in the due set, 0 if it has none. If the error is
-// [relay.ErrSealed], the callback is returned without its approvers, decisions or
-// added links.
+// [relay.ErrSealed], the callback is returned without its approvers, decisions, declines
+// or added links.
 func (s *Store) view(id relay.CallbackID, field func(name string) string, dueScore float64) (relay.Callback, record, error) {
 	created, rest, _ := strings.Cut(field("registration"), " ")
 	deadline, text, _ := strings.Cut(rest, " ")
@@ -165,10 +178,12 @@ func (s *Store) view(id relay.CallbackID, field func(name string) string, dueSco
 		return relay.Callback{}, record{}, unavailable(fmt.Errorf("callback %s: unreadable registration", id))
 	}
 	var decisions []decision
+	var declines []decline
 	sealed := cmp.Or(
 		s.open(id, approversField, field("approvers"), &rec.approvers),
 		s.open(id, addedField, field("added"), &rec.added),
-		s.open(id, decisionsField, field("decisions"), &decisions))
+		s.open(id, decisionsField, field("decisions"), &decisions),
+		s.open(id, declinedField, field(declinedField), &declines))
 	cb := relay.Callback{
 		ID:        id,
 		State:     relay.State(field("state")),
@@ -182,6 +197,7 @@ func (s *Store) view(id relay.CallbackID, field func(name string) string, dueSco
 	for _, d := range decisions {
 		cb.Decisions = append(cb.Decisions, d.relay(rec.spec))
 	}
+	cb.Declined = openDeclines(declines, cb.Decisions, rec.revoked)
 	if field("type") == "" {
 		return cb, rec, sealed
 	}

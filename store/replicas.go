@@ -26,6 +26,10 @@ const (
 	// knowsAwaits says that the replica knows awaits, so that it takes over the events that
 	// others have assigned. While one without it is alive, no await is registered.
 	knowsAwaits = "+awaits1"
+	// knowsApprovals says that the replica knows version 2 of approvals, see
+	// [relay.Approval.Version]. While one without it is alive, none of that version is
+	// registered.
+	knowsApprovals = "+approvals2"
 	// knowsGenerations says that the replica knows links with a generation. An
 	// older replica would tell senders that these links do not exist, so while one
 	// is alive, registrations and their links have no generation. It comes last,
@@ -40,7 +44,7 @@ func announced(replica string) string {
 	for version := range relay.LatestGuards {
 		guards.WriteString(knowsGuards + strconv.Itoa(version+1))
 	}
-	return replica + knowsKeyspace + guards.String() + knowsAwaits + knowsGenerations
+	return replica + knowsKeyspace + guards.String() + knowsAwaits + knowsApprovals + knowsGenerations
 }
 
 // Announce counts the named replica as alive for ttl, and returns how many
@@ -71,6 +75,7 @@ type knowledge struct {
 	generations bool
 	guards      int // the latest version of guards; 0 for none
 	awaits      bool
+	approvals   bool // version 2
 }
 
 // allKnow returns what every live replica knows.
@@ -88,10 +93,11 @@ func (s *Store) allKnow(ctx context.Context) (knowledge, error) {
 
 // noteReplicas remembers what every live replica knows.
 func (s *Store) noteReplicas(names []string) knowledge {
-	all := knowledge{generations: true, guards: relay.LatestGuards, awaits: true}
+	all := knowledge{generations: true, guards: relay.LatestGuards, awaits: true, approvals: true}
 	for _, name := range names {
 		all.generations = all.generations && strings.HasSuffix(name, knowsGenerations)
 		all.awaits = all.awaits && strings.Contains(name+"+", knowsAwaits+"+")
+		all.approvals = all.approvals && strings.Contains(name+"+", knowsApprovals+"+")
 		// The next part of the name follows, or the name ends: guards11 is not guards1.
 		for all.guards > 0 && !strings.Contains(name+"+", knowsGuards+strconv.Itoa(all.guards)+"+") {
 			all.guards--

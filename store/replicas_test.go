@@ -26,6 +26,7 @@ func (r *redisUnderTest) uses(link relay.LinkRef) map[string]error {
 	_, uses["decide and answer"] = r.Decide(ctx, link, decisions, &o)
 	_, uses["a right code"] = r.Guess(ctx, link, true)
 	_, uses["a wrong code"] = r.Guess(ctx, link, false)
+	uses["a decline"] = r.Decline(ctx, link, relay.Decline{Number: link.Number})
 	return uses
 }
 
@@ -179,7 +180,7 @@ func testGenerationsInARollout(t *testing.T, r *redisUnderTest) {
 	check("after it has gone silent", true)
 	r.must(r.Leave(ctx, "B"))
 	announce("A", 1)
-	if names := r.client.ZRange(ctx, "relay:v1:replicas", 0, -1).Val(); len(names) != 1 || names[0] != "A+keyspace2+guards1+guards2+awaits1+generations" {
+	if names := r.client.ZRange(ctx, "relay:v1:replicas", 0, -1).Val(); len(names) != 1 || names[0] != "A+keyspace2+guards1+guards2+awaits1+approvals2+generations" {
 		t.Errorf("replicas %q", names)
 	}
 }

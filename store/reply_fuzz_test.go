@@ -276,6 +276,7 @@ func FuzzReplies(f *testing.F) {
 		if err != nil && left != 0 {
 			t.Errorf("guess: %d left, %v", left, err)
 		}
+		check("decline", b.Decline(ctx, b.link, relay.Decline{Note: relay.Payload("n")}), said("noted"), said("missing", "refused"))
 		v, err := b.View(ctx, b.link)
 		check("view", err, said("read") && text("state") == string(v.State), said("missing", "refused"))
 

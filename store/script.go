@@ -40,6 +40,7 @@ var (
 	censusScript     = load("census")
 	asideScript      = load("aside")
 	noteScript       = load("note")
+	declineScript    = load("decline", "refusal")
 	joinScript       = load("join", "matching")
 	eventScript      = load("event", "matching")
 	serveScript      = load("serve", "matching")

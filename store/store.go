@@ -77,10 +77,13 @@ const (
 	outcomeField   = "outcome"
 	contentField   = "content"
 	summaryField   = "summary"
+	remainsField   = "remains"
 	approversField = "approvers"
 	addedField     = "added"
 	decisionsField = "decisions"
 	remarksField   = "remarks"
+	commentsField  = "comments"
+	declinedField  = "declined"
 	guardField     = "guard:" // followed by the number of the link
 )
 

@@ -17,13 +17,14 @@ import (
 // addLinkCommand adds or replaces one link.
 type addLinkCommand struct {
 	remote
-	ID       string `arg:"" help:"The callback's id."`
-	Link     string `arg:"" help:"The link's name. It replaces an existing link of this name, which is closed."`
-	Type     string `help:"webhook, success, failure, heartbeat or approval." placeholder:"TYPE"`
-	Page     bool   `help:"Make the link a page for a person, for types that machines can use too."`
-	Approver string `help:"Who decides, for an approval. Without it, the page asks for a name." placeholder:"NAME"`
-	Title    string `help:"Title of the link's page, if it is not the approval's." placeholder:"TEXT"`
-	From     string `help:"File with the link as JSON, in the form of a registration. Other flags take precedence." placeholder:"PATH"`
+	ID       callbackID `arg:"" help:"The callback's id."`
+	Link     string     `arg:"" help:"The link's name. It replaces an existing link of this name, which is closed."`
+	Type     string     `help:"webhook, success, failure, heartbeat or approval." placeholder:"TYPE"`
+	Page     bool       `help:"Make the link a page for a person, for types that machines can use too."`
+	Approver string     `help:"Who decides, for an approval. Without it, the page asks for a name." placeholder:"NAME"`
+	Email    string     `help:"Mail address of the approver, if the approval is verified." placeholder:"ADDRESS"`
+	Title    string     `help:"Title of the link's page, if it is not the approval's." placeholder:"TEXT"`
+	From     string     `help:"File with the link as JSON, in the form of a registration. Other flags take precedence." placeholder:"PATH"`
 }
 
 // Run implements the command.
@@ -36,7 +37,7 @@ func (c *addLinkCommand) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	link, err := client.AddLink(ctx, c.ID, request)
+	link, err := client.AddLink(ctx, string(c.ID), request)
 	if err != nil {
 		return explain(err)
 	}
@@ -62,7 +63,8 @@ func (c *addLinkCommand) request() (api.AddLinkRequest, error) {
 			return request, err
 		}
 	}
-	request.Type, request.Approver = cmp.Or(c.Type, request.Type), cmp.Or(c.Approver, request.Approver)
+	request.Type = cmp.Or(c.Type, request.Type)
+	request.Approver = api.Approver{Name: cmp.Or(c.Approver, request.Approver.Name), Email: cmp.Or(c.Email, request.Approver.Email)}
 	request.Page, request.Title = c.Page || request.Page, cmp.Or(c.Title, request.Title)
 	return request, nil
 }

@@ -65,7 +65,7 @@ func (c *checkCommand) Run(ctx context.Context, t terminal) error {
 		return err
 	}
 	if cfg.File != nil {
-		findings = append(findings, finding{checkConfigFile, checkOK, "has " + senderCount(cfg.File)})
+		findings = append(findings, finding{checkConfigFile, checkOK, "has " + inFile(cfg.File)})
 	}
 	findings = append(findings, checkAddress(ctx, publicAddress{url: cfg.PublicURL, keys: keys}), checkCalls(ctx, sender))
 	if err := c.show(t.out, findings); err != nil {

@@ -32,7 +32,7 @@ func (c *configCheckCommand) Run(t terminal) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, "%s has %s\n", f.Path, senderCount(f))
+	fmt.Fprintf(t.out, "%s has %s\n", f.Path, inFile(f))
 	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	for _, e := range f.Entries {
 		details := e.Secrets
@@ -48,12 +48,17 @@ func (c *configCheckCommand) Run(t terminal) error {
 	return table.Flush()
 }
 
-// senderCount says how many senders a file has.
-func senderCount(f *config.File) string {
+// inFile says what a file has: how many senders, and whose signature tells who has a page
+// open.
+func inFile(f *config.File) string {
+	has := fmt.Sprintf("%d senders", len(f.Entries))
 	if len(f.Entries) == 1 {
-		return "1 sender"
+		has = "1 sender"
 	}
-	return fmt.Sprintf("%d senders", len(f.Entries))
+	if f.Identity != nil {
+		has += ", and an identity with the issuer " + f.Identity.Issuer()
+	}
+	return has
 }
 
 type configSchemaCommand struct{}

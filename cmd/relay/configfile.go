@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"callback-relay/config"
+	"callback-relay/identity"
 	"callback-relay/relay"
 	"callback-relay/senders"
 )
@@ -39,8 +40,9 @@ type configFile struct {
 
 // usedFile is what posts and registrations need of the file.
 type usedFile struct {
-	senders map[string]*senders.Sender
-	hooks   []relay.Hook // sorted by name
+	senders  map[string]*senders.Sender
+	hooks    []relay.Hook       // sorted by name
+	identity *identity.Verifier // nil if there is none
 }
 
 // missedSender is a sender, or the hook of one, that something came for and that is not
@@ -64,7 +66,7 @@ func newConfigFile(read *config.File, warn func(check string, err error), log *s
 
 // use replaces the file in use.
 func (c *configFile) use(f *config.File) {
-	used := &usedFile{senders: f.Senders}
+	used := &usedFile{senders: f.Senders, identity: f.Identity}
 	var hooked []string
 	all := slices.Collect(maps.Keys(f.Senders))
 	for _, name := range slices.Sorted(maps.Keys(f.Hooks)) {
@@ -75,8 +77,15 @@ func (c *configFile) use(f *config.File) {
 	}
 	slices.Sort(all)
 	c.inUse.Store(used)
-	c.log.Info("configuration file read", "file", f.Path, "senders", slices.Compact(all), "hooks", hooked)
+	issuer := ""
+	if f.Identity != nil {
+		issuer = f.Identity.Issuer()
+	}
+	c.log.Info("configuration file read", "file", f.Path, "senders", slices.Compact(all), "hooks", hooked, "identity", issuer)
 }
+
+// Identity implements [relay.People].
+func (c *configFile) Identity() *identity.Verifier { return c.inUse.Load().identity }
 
 // Named implements [relay.Senders].
 func (c *configFile) Named(name string) (*senders.Sender, bool) {

@@ -27,6 +27,7 @@ senders:
   proven: {preset: header-secret, secrets: [{file: secret}], hook: {key: body.id}}
   github: {preset: github, secrets: [{file: secret}], hook: {key: body.id}}
   meta: {preset: meta, secrets: [{file: secret}], hook: {key: body.id, verifyToken: {file: token}}}
+identity: {type: cloudflare-access, issuer: "https://example.cloudflareaccess.com", audience: pages}
 `), 0o600))
 	return func(s *config.Settings) { s.ConfigFile = path }
 }

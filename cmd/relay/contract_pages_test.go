@@ -32,7 +32,16 @@ func (c *contract) pageRequests() []exchange {
 		return stranger(exchange{method: "GET", target: t.Links[link].URL, header: slices.Concat(asPage, header), want: want})
 	}
 	nonce := "nonce=" + c.nonce(c.decided, "dana")
+	ofLee := "nonce=" + c.nonce(c.asked, "lee") + "&decision=not-for-me&note="
 	rows := []exchange{
+		c.submit(c.asked, "lee", ofLee+"Ask+Ada.", 200),
+		invalid(c.submit(c.asked, "lee", ofLee+strings.Repeat("x", 501), 400)),
+		get(c.asked, "lee", 200),
+		{method: "GET", target: "/v1/callbacks?declined=true&state=pending", want: 200},
+		{method: "GET", target: "/v1/callbacks?declined=yes", want: 400, invalid: true},
+		{method: "GET", target: "/v1/callbacks/" + c.asked.ID, want: 200},
+		{method: "GET", target: "/v1/callbacks/" + c.asked.ID + "/history", want: 200},
+
 		get(c.decided, "dana", 200),
 		get(c.decided, "dana", 200, "Accept-Language", "de"),
 		get(c.decided, "dana", 200, program...), // there is nothing but the page
@@ -41,12 +50,18 @@ func (c *contract) pageRequests() []exchange {
 		get(c.asked, "kim", 410), // revoked
 		get(c.asked, "kim", 410, program...),
 
+		get(c.verified, "dana", 403),
+		get(c.verified, "dana", 403, program...),
+		stranger(exchange{method: "HEAD", target: c.verified.Links["dana"].URL, want: 403}),
+		c.submit(c.verified, "dana", nonce+"&decision=approved", 403),
+		c.submit(c.verified, "dana", nonce+"&decision=approved", 403, program...),
+
 		c.submit(c.decided, "dana", nonce, 400),
 		c.submit(c.decided, "dana", nonce, 400, program...),
 		c.submit(c.decided, "dana", nonce+"&decision=rejected&comment=&field.window=%22now%22", 400),
 		c.submit(c.decided, "dana", "nonce=x&decision=approved", 400),
 		invalid(c.submit(c.decided, "dana", "decision=approved", 400)),
-		invalid(c.submit(c.decided, "dana", nonce+"&decision=perhaps", 400)),
+		invalid(c.submit(c.decided, "dana", nonce+"&decision=Perhaps", 400)),
 		invalid(c.submit(c.decided, "dana", nonce+"&comment=%zz", 400)),
 		c.submit(c.decided, "dana", nonce+"&decision=approved", 403, "Sec-Fetch-Site", "cross-site"),
 		c.submit(c.decided, "dana", nonce+"&decision=approved", 403, "Origin", "https://example.com", "Accept", api.ProblemMediaType),

@@ -39,6 +39,8 @@ func (c *contract) requests() []exchange {
 		invalid(register(`{"taskToken": "t", "links": {"default": {"type": "page"}}}`, 400)),
 		invalid(register(`{"taskToken": "t", "links": {"dana": {"type": "approval", "approver": ""}}, "approval": {"confirm": "twice"}}`, 400)),
 		register(`{"taskToken": "t", "links": {"dana": {"type": "approval"}}, "approval": {"required": 2}}`, 400),
+		invalid(register(`{"taskToken": "t", "links": {"dana": {"type": "approval"}}, "approval": {"title": "?", "choices": [{"value": "Later", "label": "Later"}]}}`, 400)),
+		register(`{"taskToken": "t", "links": {"dana": {"type": "approval"}}, "approval": {"title": "?", "choices": [{"value": "a", "label": "A"}, {"value": "b", "label": "a"}]}}`, 400),
 		invalid(register(`{"taskToken": "t", "tags": {"a b": ""}}`, 400)),
 		invalid(register(`{"taskToken": "t", "expiresIn": "1h", "expiresAt": "2030-01-31T12:00:00Z"}`, 400)),
 		invalid(register(`{"taskToken": "t", "priority": 1}`, 400)),
@@ -82,6 +84,7 @@ func (c *contract) requests() []exchange {
 		{method: "GET", target: publicURL + "/robots.txt", want: 200},
 	}
 	rows = append(rows, c.examples()...)
+	rows = append(rows, c.referenceRequests()...)
 	rows = append(rows, c.changeRequests()...)
 	rows = append(rows, c.awaitRequests()...)
 	rows = append(rows, c.linkRequests()...)

@@ -25,7 +25,7 @@ import (
 // reason.
 var notProvoked = map[string]string{
 	"createCallback 500": "a fault of ours: the handlers' own tests cause a panic",
-	"listCallbacks 500":  "as above",
+	"listCallbacks 500":  "a fault of ours",
 	"getCallback 500":    "as above",
 	"getHistory 500":     "as above",
 	"updateCallback 500": "as above",
@@ -83,7 +83,7 @@ type contract struct {
 
 	pending, delivered, closed, expired, cancelled task
 	// Of callbacks with pages:
-	asked, decided, missed, withdrawn task
+	asked, decided, missed, withdrawn, verified task
 }
 
 func newContract(w *world) *contract {
@@ -106,6 +106,7 @@ func newContract(w *world) *contract {
 		expired: w.register(shortLived, ignoring), cancelled: w.register(),
 		asked: w.register(asking), decided: w.register(asking),
 		missed: w.register(asking, shortLived, ignoring), withdrawn: w.register(asking),
+		verified: w.register(asking, forSomebody),
 	}
 	w.wantTaken(w.post(c.delivered.URL, `{}`), c.delivered, api.StatusDelivered, false)
 	w.steps.Close(c.closed.token)
@@ -121,15 +122,24 @@ func newContract(w *world) *contract {
 // asking registers a callback with an approval.
 func asking(r *api.CreateRequest) {
 	r.Links = map[string]api.LinkRequest{
-		"dana": {Type: api.LinkApproval, Approver: "Dana Okafor"},
-		"lee":  {Type: api.LinkApproval, Approver: "Lee Brandt"},
-		"kim":  {Type: api.LinkApproval, Approver: "Kim Sato"},
+		"dana": {Type: api.LinkApproval, Approver: api.Approver{Name: "Dana Okafor"}},
+		"lee":  {Type: api.LinkApproval, Approver: api.Approver{Name: "Lee Brandt"}},
+		"kim":  {Type: api.LinkApproval, Approver: api.Approver{Name: "Kim Sato"}},
 		"skip": {Type: api.LinkSuccess, Page: true},
 	}
 	r.Approval = &api.Approval{
 		Title: "Deploy 4.2.0 to production?", Comment: api.CommentRequiredOnReject,
 		Fields: json.RawMessage(`{"type": "object", "properties": {"window": {"enum": ["now", "tonight"]}}}`),
 	}
+}
+
+// forSomebody lets only one person decide, who is signed in.
+func forSomebody(r *api.CreateRequest) {
+	r.Links = map[string]api.LinkRequest{
+		"dana": {Type: api.LinkApproval, Approver: api.Approver{Name: "Dana Okafor", Email: "dana@example.com"}},
+	}
+	r.Approval.Verify = api.VerifyRequired
+	r.Approval.NotBy = []string{"ana@example.com"}
 }
 
 // exchange is a request and the expected status.

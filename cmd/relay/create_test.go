@@ -90,7 +90,7 @@ func TestFlagsWin(t *testing.T) {
 		return api.CreateRequest{
 			TaskToken: "of the file", ExpiresIn: "7d", OnExpiry: "ignore", Tags: map[string]string{"order": "42"},
 			Links: map[string]api.LinkRequest{
-				"dana": {Type: "approval", Approver: "Dana"},
+				"dana": {Type: "approval", Approver: api.Approver{Name: "Dana"}},
 				"done": {Type: "success", Output: json.RawMessage(`{"n": 12345678901234567890123}`)},
 			},
 			Approval: &api.Approval{Title: "Deploy?", Details: json.RawMessage(`{"b": "1", "a": "2"}`)},
@@ -148,6 +148,9 @@ func TestShow(t *testing.T) {
 		Decisions: []api.Decision{
 			{Decision: api.DecisionApproved, By: api.Decider{Link: "dana", Approver: "Dana Okafor"}, At: at},
 			{Decision: api.DecisionRejected, By: api.Decider{Link: "open", Approver: "Kim", Typed: true}, At: at.Add(time.Minute)},
+			{Decision: api.DecisionApproved, By: api.Decider{
+				Link: "lee", Approver: "Lee Brandt", Verified: &api.Person{Issuer: "https://login.example.com", Subject: "7f3a", Email: "lee@example.com"},
+			}, At: at.Add(time.Hour)},
 		},
 	}
 	const want = `id                                  k5f2
@@ -156,6 +159,7 @@ created                             2026-03-01T09:30:00Z
 expires                             2026-03-01T10:30:00Z (then: fail)
 approved                            by Dana Okafor on link dana, 2026-03-01T09:30:00Z
 rejected                            by Kim (not verified) on link open, 2026-03-01T09:31:00Z
+approved                            by Lee Brandt (verified: lee@example.com, 7f3a at https://login.example.com) on link lee, 2026-03-01T10:30:00Z
 dana (approval, Dana Okafor)        https://r/a/1
 dana's code                         012345 (send it separately from the link)
 lee (approval, Lee Brandt, closed)  https://r/a/2

@@ -27,8 +27,8 @@ import (
 	"callback-relay/devmode"
 	"callback-relay/devmode/samples"
 	"callback-relay/migrations"
+	"callback-relay/publickeys"
 	"callback-relay/relay"
-	"callback-relay/senders"
 	"callback-relay/stepfunctions/standin"
 )
 
@@ -94,7 +94,7 @@ func (c *devRunCommand) Run(ctx context.Context, t terminal) error {
 	}
 	n, err := newNode(nodeOptions{
 		Config: cfg, Keys: keys, Pages: shown, Ports: listening, Log: t.err,
-		SenderKeys: senders.NewKeys(published),
+		SenderKeys: publickeys.New(published),
 		AroundLog:  func(log slog.Handler) slog.Handler { return hookWatch{log, t.printIgnored} },
 		AWS: aws.Config{
 			Region:       "us-east-1",
@@ -178,9 +178,9 @@ func (c *devRunCommand) sampleTasks(ctx context.Context, n *node, world *devmode
 			Title:   "Deploy 4.2.0 to production?",
 			Message: "All **212 tests** passed. Rolling back takes about two minutes:\n\n- the database is not changed\n- nobody is logged out",
 			Details: []relay.Detail{
-				{Name: "Service", Value: "billing"}, {Name: "Asked by", Value: "release pipeline"},
-				{Name: "Changes", Value: "https://example.com/changes/4.2.0"},
+				{Name: "Service", Value: "billing"}, {Name: "Changes", Value: "4.1.9 to 4.2.0", URL: "https://example.com/changes/4.2.0"},
 			},
+			RequestedBy:  "Release pipeline, release@example.com",
 			ApproveLabel: "Deploy", RejectLabel: "Not now", Comment: relay.CommentRequiredOnReject,
 			Fields: []byte(`{"type": "object", "properties": {
 				"window": {"title": "When", "type": "string", "enum": ["now", "tonight"], "default": "now"},

@@ -24,6 +24,7 @@ import (
 	"callback-relay/handlers"
 	"callback-relay/outbox"
 	"callback-relay/pages"
+	"callback-relay/publickeys"
 	"callback-relay/relay"
 	"callback-relay/senders"
 	"callback-relay/stepfunctions"
@@ -98,7 +99,7 @@ type nodeOptions struct {
 	Log    io.Writer
 
 	Reload     <-chan os.Signal  // asks the node to read the configuration file again; nil never does
-	SenderKeys *senders.Keys     // public keys of senders; default those that the process shares
+	SenderKeys *publickeys.Cache // public keys of senders; default those that the process shares
 	Outside    http.RoundTripper // calls the public URL; default a new one, with the environment's proxies
 	StopWithin time.Duration     // how long stopping may take; default 25 s
 	Clock      func() time.Time  // compared with that of Redis; default [time.Now]
@@ -182,7 +183,7 @@ func newNode(o nodeOptions) (_ *node, err error) {
 	})
 	n.service = relay.NewService(relay.ServiceOptions{
 		Store: around[relay.Store](n.store, o.AroundStore), Keys: keys, Deliverer: n.outbox, Heartbeater: n.outbox,
-		Senders: n.configFile, Hooks: n.configFile, HookMetrics: n.metrics, SenderKeys: o.SenderKeys, Metrics: n.metrics, Logger: n.logger,
+		Senders: n.configFile, Hooks: n.configFile, People: n.configFile, HookMetrics: n.metrics, SenderKeys: o.SenderKeys, Metrics: n.metrics, Logger: n.logger,
 		PublicURL:     cfg.PublicURL,
 		DefaultExpiry: cfg.DefaultExpiry,
 		MaxExpiry:     cfg.MaxExpiry,

@@ -25,7 +25,7 @@ var (
 	withQuorum = with(func(a *api.Approval) {
 		a.Message, a.Required, a.Rejections = "All **212 tests** passed.", 2, 2
 	})
-	withText = adding("dana", api.LinkRequest{Type: api.LinkApproval, Approver: "Dana Okafor", Response: &api.LinkResponse{
+	withText = adding("dana", api.LinkRequest{Type: api.LinkApproval, Approver: api.Approver{Name: "Dana Okafor"}, Response: &api.LinkResponse{
 		Text: "The rollout begins at 18:00.", Redirect: "https://example.com/rollouts",
 	}})
 	machine = adding("machine", api.LinkRequest{Type: api.LinkSuccess, Response: &api.LinkResponse{Text: "The import has begun."}})
@@ -44,12 +44,17 @@ var pageStates = []struct {
 	{"waiting-word", 200, question, opened("dana", with(withWord))},
 	{"waiting-code", 400, question, pressed(approveButton, miscoded, "dana", with(withCode))},
 	{"waiting-quorum", 200, question, after(decidedBy("dana", "approved"), "lee", withQuorum)},
+	{"waiting-choices", 200, question, opened("dana", withEverything)},
+	{"waiting-choices-mistakes", 400, question, pressed(financeButton, atOnce, "dana", withEverything)},
+	{"waiting-comments", 200, question, after(commented, "lee", with(withStory))},
+	{"waiting-declined", 200, question, after(decidedBy("dana", "not-for-me"), "dana", withEverything)},
+	{"waiting-signed-in", 200, question, signedInAs("dana@example.com")},
 	{"waiting-stale", 400, question, pressed(approveButton, hoursLater, "dana")},
 	{"waiting-success", 200, question, opened("success", doneButton)},
 	{"waiting-failure", 200, question, opened("failure", failedButton)},
 	{"waiting-failure-own", 200, "Import of March", opened("import", importButton)},
 	{"waiting-heartbeat", 200, question, opened("heartbeat", aliveButton)},
-	{"counted", 200, "We have received your decision", pressed(approveButton, atOnce, "dana", withQuorum)},
+	{"counted", 200, "Your approval has been counted", pressed(approveButton, atOnce, "dana", withQuorum)},
 
 	{"approved-by-you", 200, "You approved this", pressed(approveButton, atOnce, "dana", withText)},
 	{"approved-by-other", 200, "This was approved", after(decidedBy("dana", "approved"), "lee")},
@@ -58,6 +63,15 @@ var pageStates = []struct {
 		decidedBy("dana", "rejected")(d, t)
 		decidedBy("open", "rejected")(d, t)
 	}, "lee", withQuorum)},
+	{"chosen-by-you", 200, "You chose “Ask finance first”", pressed(financeButton, atOnce, "dana", with(withChoices))},
+	{"chosen-by-other", 200, "The answer is “Stop the release”", after(decidedBy("dana", "halt"), "lee", with(withChoices))},
+	{"declined", 200, "Noted: this is not for you", pressed(declineButton, func(_ *desk, _ task, tab *browser.Tab) {
+		tab.Poke(".out summary")
+		tab.Fill("#note", "Ask Ada.")
+	}, "dana", withEverything)},
+	{"sign-in", 403, "This page could not tell who you are", opened("dana", forSomebody)},
+	{"not-you", 403, "This is for someone else", signedInAs("lee@example.com")},
+	{"not-by-you", 403, "Someone else has to decide this", signedInAs("ana@example.com")},
 	{"decided-meanwhile", 409, "This was approved", pressed(rejectButton, func(d *desk, t task, _ *browser.Tab) {
 		decidedBy("lee", "approved")(d, t)
 	}, "dana")},
@@ -70,17 +84,17 @@ var pageStates = []struct {
 		return tab.Click(confirmButton)
 	}, importButton)},
 	{"failed-by-other", 200, "This was reported as failed", after(decidedBy("failure", "confirmed"), "dana", failedButton)},
-	{"alive", 200, "Thank you, we have noted that", pressed(confirmButton, atOnce, "heartbeat", aliveButton)},
+	{"alive", 200, "Noted: still in progress", pressed(confirmButton, atOnce, "heartbeat", aliveButton)},
 	{"answered-by-machine", 200, "This was confirmed", after(func(d *desk, t task) {
 		d.post(t.Links["hook"].URL, `1`)
 		d.untilState(t, api.StateDelivered)
 	}, "dana", adding("hook", api.LinkRequest{Type: api.LinkWebhook}))},
 	{"answered", 200, "Thank you, we have received your answer", fromElsewhere("machine", machine)},
-	{"stored-by-you", 200, "Your decision has been saved", undelivered(func(d *desk, t task, tab *browser.Tab) int {
+	{"stored-by-you", 200, "Your approval has been saved", undelivered(func(d *desk, t task, tab *browser.Tab) int {
 		tab.Open(d.at(1, t, "dana"))
 		return tab.Click(approveButton)
 	})},
-	{"stored-by-other", 200, "This has been decided", undelivered(func(d *desk, t task, tab *browser.Tab) int {
+	{"stored-by-other", 200, "Approved, and being passed on", undelivered(func(d *desk, t task, tab *browser.Tab) int {
 		d.wantStatus(d.browse(http.MethodPost, d.at(1, t, "lee"), d.form(t, "lee")).status, http.StatusOK)
 		return tab.Open(d.at(1, t, "dana"))
 	})},
@@ -135,6 +149,31 @@ var pageStates = []struct {
 }
 
 const question = "Deploy 4.2.0 to production?"
+
+// signedInAs opens a link for one person in the browser of whoever has a mail address.
+func signedInAs(email string) show {
+	return func(d *desk, tab *browser.Tab) int {
+		tab.Header("X-Who", d.login.token("s", email))
+		return tab.Open(d.at(0, d.ask(forSomebody), "dana"))
+	}
+}
+
+// withEverything has more than two answers, several boxes, and everything that says who asks.
+func withEverything(r *api.CreateRequest) {
+	withStory(r.Approval)
+	withChoices(r.Approval)
+	r.Approval.Required = 0
+	r.Approval.Fields = raw(`{"type": "object", "required": ["where"], "properties": {
+		"where": {"title": "Where first?", "type": "array", "items": {"enum": ["Europe", "America", "Asia"]}},
+		"from": {"title": "From", "type": "string", "format": "date-time"}}}`)
+}
+
+// commented makes Dana approve with a comment.
+func commented(d *desk, t task) {
+	form := d.form(t, "dana")
+	form.Set("comment", "All good on staging.\nGo ahead.")
+	d.wantStatus(d.browse(http.MethodPost, d.at(0, t, "dana"), form).status, http.StatusOK)
+}
 
 // mistaken fills in a form badly, and keeps the browser from saying so.
 func mistaken(_ *desk, _ task, tab *browser.Tab) {

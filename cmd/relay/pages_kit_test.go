@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +36,7 @@ type desk struct {
 	*world
 	browser *browser.Browser
 	process *redistest.Server
+	login   *signedIn // the proxy in front of the replicas; nil for none
 }
 
 // durable makes a Redis keep everything that it acknowledged, even when killed.
@@ -48,16 +51,16 @@ func newDesk(t *testing.T, replicas int, args ...string) *desk {
 	}
 	s := redistest.Start(t, args...)
 	w := newWorld(t, redisServer{store.ModeStandalone, s.URL, s.Kill}, replicas)
-	return &desk{w, browser.Start(t), s}
+	return &desk{world: w, browser: browser.Start(t), process: s}
 }
 
 // run runs a subtest in the same world.
 func (d *desk) run(name string, part func(d *desk)) {
 	d.Helper()
 	d.Run(name, func(t *testing.T) {
-		w := *d.world
-		w.T = t
-		part(&desk{&w, d.browser, d.process})
+		w, same := *d.world, *d
+		w.T, same.world = t, &w
+		part(&same)
 	})
 }
 
@@ -70,8 +73,8 @@ func (w *world) ask(change ...func(*api.CreateRequest)) task {
 // forPeople gives a callback pages.
 func forPeople(r *api.CreateRequest) {
 	r.Links = map[string]api.LinkRequest{
-		"dana": {Type: api.LinkApproval, Approver: "Dana Okafor"},
-		"lee":  {Type: api.LinkApproval, Approver: "Lee Brandt"},
+		"dana": {Type: api.LinkApproval, Approver: api.Approver{Name: "Dana Okafor"}},
+		"lee":  {Type: api.LinkApproval, Approver: api.Approver{Name: "Lee Brandt"}},
 		"open": {Type: api.LinkApproval},
 	}
 	r.Approval = &api.Approval{Title: "Deploy 4.2.0 to production?"}
@@ -163,8 +166,10 @@ func (d *desk) wantQuiet(tab *browser.Tab) {
 // decision is one decision in the workflow's output.
 type decision struct {
 	rejected        bool
+	choice          string // another answer than these two; "" for none
 	link, name      string
 	typed           bool
+	verified        string // as JSON; "" for nobody
 	comment, fields string // as JSON; the comment without its quotes
 }
 
@@ -175,18 +180,12 @@ var (
 
 // json is the text of a decision, without its braces and the time in it.
 func (d decision) json() string {
-	word, fields, typed := "approved", "{}", "false"
+	word := cmp.Or(d.choice, api.DecisionApproved)
 	if d.rejected {
-		word = "rejected"
+		word = api.DecisionRejected
 	}
-	if d.fields != "" {
-		fields = d.fields
-	}
-	if d.typed {
-		typed = "true"
-	}
-	return `"decision":"` + word + `","by":{"link":"` + d.link + `","approver":"` + d.name + `","typed":` + typed +
-		`},"comment":"` + d.comment + `","fields":` + fields + `,"decidedAt":"…"`
+	return `"decision":"` + word + `","by":{"link":"` + d.link + `","approver":"` + d.name + `","typed":` + strconv.FormatBool(d.typed) +
+		`,"verified":` + cmp.Or(d.verified, "null") + `},"comment":"` + d.comment + `","fields":` + cmp.Or(d.fields, "{}") + `,"decidedAt":"…"`
 }
 
 var decidedAt = regexp.MustCompile(`"decidedAt":"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ"`)

@@ -104,7 +104,7 @@ func heartbeatOnPage(d *desk) {
 		d.eventually("one more heartbeat is passed on", func() bool {
 			d.visit(tab, task, "beat-page")
 			d.wantStatus(tab.Click(confirmButton), http.StatusOK)
-			d.wantHeading(tab, "Thank you, we have noted that")
+			d.wantHeading(tab, "Noted: still in progress")
 			return beats() == n+1
 		})
 	}
@@ -218,7 +218,7 @@ func responsesByAccept(d *desk) {
 // registered address as a link, and never redirects by itself.
 func responseOfApproval(d *desk) {
 	task := d.ask(adding("dana", api.LinkRequest{
-		Type: api.LinkApproval, Approver: "Dana Okafor",
+		Type: api.LinkApproval, Approver: api.Approver{Name: "Dana Okafor"},
 		Response: &api.LinkResponse{Text: "On it.", Redirect: "https://example.com/next"},
 	}))
 	tab := d.open(task, "dana")

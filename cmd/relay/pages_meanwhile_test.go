@@ -76,7 +76,12 @@ func decidedMeanwhile(d *desk) {
 	d.wantStatus(lee.Click(rejectButton), http.StatusOK)
 	d.wantStatus(dana.Click(approveButton), http.StatusConflict)
 	d.wantHeading(dana, "This was rejected")
-	d.wantText(dana, "Lee Brandt rejected", "Central European Standard Time")
+	d.wantText(dana, "Lee Brandt rejected")
+	var full string // which a touch unfolds
+	dana.Eval(`document.querySelector(".who time.long").textContent`, &full)
+	if !strings.Contains(full, "Central European ") {
+		d.Errorf("%q does not name the zone", full)
+	}
 	at := d.get(task).Decisions[0].At
 	if got := dana.Attr(".who time", "datetime"); got != at.UTC().Format(time.RFC3339) {
 		d.Errorf("decided at %s, want %s", got, at)
@@ -227,16 +232,16 @@ func rescheduledMeanwhile(d *desk) {
 func deliveryTakesTime(d *desk) {
 	w := *d.world
 	w.replicas = []*replica{d.start(hasty)}
-	other := &desk{&w, d.browser, d.process}
+	other := &desk{world: &w, browser: d.browser, process: d.process}
 	task := other.ask()
 	mine, others := other.open(task, "dana"), other.open(task, "lee")
 	d.steps.SetFault(standin.Fault{Kind: standin.Throttle})
 	d.wantStatus(mine.Click(approveButton), http.StatusOK)
-	d.wantHeading(mine, "Your decision has been saved")
+	d.wantHeading(mine, "Your approval has been saved")
 	d.wantStatus(mine.Resubmit(), http.StatusOK)
-	d.wantHeading(mine, "Your decision has been saved")
+	d.wantHeading(mine, "Your approval has been saved")
 	d.wantStatus(others.Click(rejectButton), http.StatusConflict)
-	d.wantHeading(others, "This has been decided")
+	d.wantHeading(others, "Approved, and being passed on")
 	d.wantText(others, "Dana Okafor approved")
 	d.wantNothing(task)
 	d.steps.SetFault()

@@ -49,7 +49,7 @@ func wrongNonces(d *desk) {
 		form := url.Values{"nonce": {nonce}, "decision": {"approved"}, "comment": {"typed <once>"}}
 		got := d.browse(http.MethodPost, d.at(0, task, "dana"), form)
 		fresh := nonceOf.FindStringSubmatch(got.body)
-		if got.status != http.StatusBadRequest || !strings.Contains(got.body, "Nothing has been decided yet") ||
+		if got.status != http.StatusBadRequest || !strings.Contains(got.body, "Your answer does not count yet") ||
 			!strings.Contains(got.body, "typed &lt;once&gt;") || fresh == nil || fresh[1] == nonce {
 			d.Errorf("%s: %d %s", name, got.status, got.body)
 		}
@@ -74,7 +74,7 @@ func staleInBrowser(d *desk) {
 	tab.Eval(fmt.Sprintf(`document.querySelector("[name=nonce]").value = %q`, d.nonce(task, "open", 2*time.Hour)), nil)
 	d.wantStatus(tab.Click(approveButton), http.StatusBadRequest)
 	d.wantHeading(tab, "Deploy 4.2.0 to production?")
-	d.wantText(tab, "Nothing has been decided yet", "check them and press the button again")
+	d.wantText(tab, "Your answer does not count yet", "check them and press the button again")
 	d.wantKept(tab, typed)
 	d.wantNothing(task)
 	d.wantStatus(tab.Click(approveButton), http.StatusOK)

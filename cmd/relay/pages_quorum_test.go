@@ -33,8 +33,8 @@ func twoOfThree(d *desk) {
 	d.wantText(dana, "0 of 2 approvals received")
 	dana.Fill("#comment", "first")
 	d.wantStatus(dana.Click(approveButton), http.StatusOK)
-	d.wantHeading(dana, "We have received your decision")
-	d.wantText(dana, "1 of 2 approvals received", "You approved (Dana Okafor)", "Open until")
+	d.wantHeading(dana, "Your approval has been counted")
+	d.wantText(dana, "1 of 2 approvals received", "You approved (Dana Okafor)", "Open ")
 	once := dana.Text("main")
 	d.wantStatus(dana.Resubmit(), http.StatusOK)
 	if again := dana.Text("main"); again != once {
@@ -93,7 +93,7 @@ func twoRejections(d *desk) {
 	tab := d.tab()
 	d.visit(tab, task, "dana")
 	d.wantStatus(tab.Click(rejectButton), http.StatusOK)
-	d.wantHeading(tab, "We have received your decision")
+	d.wantHeading(tab, "Your rejection has been counted")
 	d.wantText(tab, "0 of 2 approvals received", "1 of 2 rejections received")
 	d.wantNothing(task)
 	d.visit(tab, task, "lee")
@@ -109,13 +109,13 @@ func twoRejections(d *desk) {
 }
 
 func twoLinksOfOne(d *desk) {
-	task := d.ask(quorum(2, 0), adding("again", api.LinkRequest{Type: api.LinkApproval, Approver: "  dana OKAFOR "}))
+	task := d.ask(quorum(2, 0), adding("again", api.LinkRequest{Type: api.LinkApproval, Approver: api.Approver{Name: "  dana OKAFOR "}}))
 	tab, again := d.open(task, "dana"), d.open(task, "again")
 	d.wantStatus(tab.Click(approveButton), http.StatusOK)
 	d.wantStatus(again.Click(approveButton), http.StatusOK) // of a page that was open
 	for _, link := range []string{"dana", "again"} {
 		d.visit(tab, task, link)
-		d.wantHeading(tab, "We have received your decision")
+		d.wantHeading(tab, "Your approval has been counted")
 		d.wantText(tab, "1 of 2 approvals received")
 		if tab.Has("form") {
 			d.Error("one person can decide twice")
@@ -135,7 +135,7 @@ func oneNameOnTwoLinks(d *desk) {
 		tab.Fill("#approver", "Kim Sato")
 	}
 	d.wantStatus(first.Click(approveButton), http.StatusOK)
-	d.wantHeading(first, "We have received your decision")
+	d.wantHeading(first, "Your approval has been counted")
 	d.wantStatus(second.Click(approveButton), http.StatusBadRequest)
 	d.wantMarked(second, "#approver")
 	second.Fill("#approver", "KIM  sato")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"callback-relay/api"
+	"callback-relay/browser"
 	"callback-relay/relay"
 )
 
@@ -19,7 +20,7 @@ func everyLink(r *api.CreateRequest) {
 		link := api.LinkRequest{Type: string(kind.Type), Page: kind.Page && kind.Type != relay.LinkApproval}
 		switch kind.Type {
 		case relay.LinkApproval:
-			link.Approver = "Dana Okafor"
+			link.Approver.Name = "Dana Okafor"
 		case relay.LinkFailure:
 			link.Error = "Kiln.Cold"
 		}
@@ -30,18 +31,37 @@ func everyLink(r *api.CreateRequest) {
 		Message: "See [the changes](https://example.com/changes) and https://example.com/tests.",
 		Details: raw(`{"Changes":"https://example.com/4.2.0"}`),
 	}
+	withChoices(r.Approval)
 }
+
+// everyDecision is what the buttons of pages send, of all kinds.
+var everyDecision = []string{api.DecisionApproved, api.DecisionRejected, "confirmed", "ask-finance", "not-for-me"}
 
 // pageOf reports whether a link leads to a page.
 func pageOf(link api.Link) bool { return strings.Contains(link.URL, "/a/") }
 
-// scan makes a request to a link of a task, by the link's name.
-type scan func(d *desk, t task, link string) answer
+// scan makes a request to a link of a task, by the link's name. More headers are pairs.
+type scan func(d *desk, t task, link string, more ...string) answer
 
 func scanning(method, query string, header ...string) scan {
-	return func(d *desk, t task, link string) answer {
-		return d.browse(method, d.at(d.turn%2, t, link)+query, nil, header...)
+	return func(d *desk, t task, link string, more ...string) answer {
+		return d.browse(method, d.at(d.turn%2, t, link)+query, nil, slices.Concat(header, more)...)
 	}
+}
+
+var look = scanning(http.MethodGet, "")
+
+// scans are what scanners do, by how one would describe it.
+var scans = map[string][]scan{
+	"HEAD, then GET":               {scanning(http.MethodHead, ""), look},
+	"GET twice, from two places":   {look, look},
+	"a link preview":               {scanning(http.MethodGet, "", "User-Agent", "Slackbot-LinkExpanding 1.0", "Range", "bytes=0-32768")},
+	"a browser that fetches ahead": {scanning(http.MethodGet, "", "Sec-Purpose", "prefetch;prerender", "Purpose", "prefetch")},
+	"parameters": {
+		scanning(http.MethodGet, "?decision=approved&nonce=x&_method=POST", "X-HTTP-Method-Override", "POST"),
+		scanning(http.MethodHead, "?decision=approved"),
+		scanning(http.MethodGet, "?decision=not-for-me&note=x"),
+	},
 }
 
 // TestScanners does what mail gateways and chat programs do, before and after
@@ -55,17 +75,7 @@ func TestScanners(t *testing.T) {
 	if want := len(relay.MachineLinks) + len(relay.PageLinks) + 1; len(task.Links) != want {
 		t.Fatalf("%d links, want one of each of %d kinds, and one without a name", len(task.Links), want)
 	}
-	look := scanning(http.MethodGet, "")
-	for name, scans := range map[string][]scan{
-		"HEAD, then GET":               {scanning(http.MethodHead, ""), look},
-		"GET twice, from two places":   {look, look},
-		"a link preview":               {scanning(http.MethodGet, "", "User-Agent", "Slackbot-LinkExpanding 1.0", "Range", "bytes=0-32768")},
-		"a browser that fetches ahead": {scanning(http.MethodGet, "", "Sec-Purpose", "prefetch;prerender", "Purpose", "prefetch")},
-		"parameters": {
-			scanning(http.MethodGet, "?decision=approved&nonce=x&_method=POST", "X-HTTP-Method-Override", "POST"),
-			scanning(http.MethodHead, "?decision=approved"),
-		},
-	} {
+	for name, scans := range scans {
 		d.run(name, func(d *desk) {
 			for link := range task.Links {
 				for _, scan := range scans {
@@ -89,15 +99,14 @@ func TestScanners(t *testing.T) {
 		}
 		d.wantUntouched(task)
 	})
-	d.run("a browser that waits and follows", func(d *desk) { followsAll(d, task) })
+	d.run("a browser that waits and follows", func(d *desk) { followsAll(d, d.tab(), task) })
 	d.run("a form sent blindly", func(d *desk) { postsBlindly(d, task) })
 	d.run("an old form", func(d *desk) { replaysOld(d, task) })
 }
 
 // followsAll opens links in a browser with scripts, lets a minute of the page's own
 // time pass, and follows every link on the page.
-func followsAll(d *desk, task task) {
-	tab := d.tab()
+func followsAll(d *desk, tab *browser.Tab, task task) {
 	for link := range task.Links {
 		tab.Open(d.at(0, task, link))
 		tab.Linger()
@@ -109,6 +118,7 @@ func followsAll(d *desk, task task) {
 		for _, to := range found {
 			// Other hosts do not exist here; only requests to the relay count.
 			if strings.HasPrefix(to, "http://127.0.0.1") {
+				to, _, _ = strings.Cut(to, "#") // a place on a page is no page to load
 				tab.Open(to)
 			}
 		}
@@ -126,7 +136,7 @@ func postsBlindly(d *desk, task task) {
 			continue
 		}
 		target := d.at(0, task, link)
-		for _, form := range []url.Values{{}, {"decision": {"approved"}}, {"decision": {"confirmed"}, "nonce": {""}}} {
+		for _, form := range []url.Values{{}, {"decision": {"approved"}}, {"decision": {"ask-finance"}}, {"decision": {"not-for-me"}}, {"decision": {"confirmed"}, "nonce": {""}}} {
 			d.wantStatus(d.browse(http.MethodPost, target, form).status, http.StatusBadRequest)
 		}
 		for _, kind := range []string{"", "application/json", "text/plain"} {
@@ -146,7 +156,7 @@ func replaysOld(d *desk, task task) {
 			continue
 		}
 		old := url.Values{"nonce": {d.nonce(task, link, relay.NonceLife)}, "approver": {"Kim"}}
-		for _, decision := range []string{"approved", "rejected", "confirmed"} {
+		for _, decision := range everyDecision {
 			old.Set("decision", decision)
 			d.wantStatus(d.browse(http.MethodPost, d.at(1, task, link), old).status, http.StatusBadRequest)
 		}
@@ -160,8 +170,44 @@ func (d *desk) wantUntouched(task task) {
 	if effects, beats := d.steps.Effects(), d.steps.Heartbeats(); len(effects)+len(beats) > 0 {
 		d.Errorf("step functions took %v and heartbeats %v", effects, beats)
 	}
-	if cb := d.get(task); cb.State != api.StatePending || len(cb.Decisions) > 0 {
-		d.Errorf("the callback is %s, with decisions %v", cb.State, cb.Decisions)
+	if cb := d.get(task); cb.State != api.StatePending || len(cb.Decisions)+len(cb.Declined) > 0 {
+		d.Errorf("the callback is %s, with decisions %v, declined %v", cb.State, cb.Decisions, cb.Declined)
+	}
+}
+
+// TestScannersSignedIn scans a page that only decides for people who are signed in: outside,
+// where the proxy lets everything through, and in the browser of somebody who may decide.
+func TestScannersSignedIn(t *testing.T) {
+	t.Parallel()
+	d, s := newDesk(t, 0), newSignedIn(t)
+	s.behind(d.world)
+	task := d.register(everyLink, forSomebody)
+	dana := s.token("s-dana", "dana@example.com")
+	for _, as := range []struct {
+		header         []string
+		looks, answers int // statuses
+	}{
+		{nil, http.StatusForbidden, http.StatusForbidden},
+		{[]string{"X-Who", dana}, http.StatusOK, http.StatusBadRequest},
+	} {
+		for _, scans := range scans {
+			for _, scan := range scans {
+				d.turn++
+				d.wantStatus(scan(d, task, "dana", as.header...).status, as.looks)
+			}
+		}
+		for _, nonce := range []string{"", "x", d.nonce(task, "dana", relay.NonceLife)} {
+			for _, decision := range everyDecision {
+				form := url.Values{"nonce": {nonce}, "decision": {decision}}
+				d.wantStatus(d.browse(http.MethodPost, d.at(0, task, "dana"), form, as.header...).status, as.answers)
+			}
+		}
+	}
+	tab := d.tab()
+	tab.Header("X-Who", dana)
+	followsAll(d, tab, task)
+	if !tab.Has(financeButton) {
+		d.Error("the page that was scanned has no buttons")
 	}
 }
 

@@ -34,8 +34,10 @@ const pageBytes = 30 << 10
 // not wider than the screen.
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, 1, durable...)
-	d.replicas = append(d.replicas, d.start(hasty)) // answers before it delivers
+	d := newDesk(t, 0, durable...)
+	d.login = newSignedIn(t)
+	// The second answers before it delivers.
+	d.replicas = []*replica{d.start(d.login.configured()), d.start(d.login.configured(), hasty)}
 	for _, s := range pageStates {
 		d.run(s.name, func(d *desk) {
 			tab := d.tab()

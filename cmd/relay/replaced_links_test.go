@@ -121,7 +121,7 @@ func TestRepeatedAfterRevocation(t *testing.T) {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	next, err := w.next().client.AddLink(t.Context(), k.ID, api.AddLinkRequest{
-		Name: "dana", LinkRequest: api.LinkRequest{Type: api.LinkApproval, Approver: "Kim Sato"},
+		Name: "dana", LinkRequest: api.LinkRequest{Type: api.LinkApproval, Approver: api.Approver{Name: "Kim Sato"}},
 	})
 	w.must(err)
 	w.repeats(k, "dana", "You")

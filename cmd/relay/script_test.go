@@ -182,7 +182,7 @@ func post(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // decide presses a button on a page and prints the status and the heading of
-// what then is shown: decide URL approved|rejected.
+// what then is shown: decide URL approved|rejected|not-for-me.
 func decide(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: decide url decision")
@@ -196,7 +196,7 @@ func decide(ts *testscript.TestScript, neg bool, args []string) {
 	if nonce == nil {
 		ts.Fatalf("the page has no nonce: %s", page)
 	}
-	form := url.Values{"nonce": {string(nonce[1])}, "decision": {args[1]}, "comment": {"Go ahead."}}
+	form := url.Values{"nonce": {string(nonce[1])}, "decision": {args[1]}, "comment": {"Go ahead."}, "note": {"Ask Ada."}}
 	answer, err := http.PostForm(args[0], form)
 	ts.Check(err)
 	defer answer.Body.Close()

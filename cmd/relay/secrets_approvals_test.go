@@ -16,11 +16,11 @@ var nonceOf = regexp.MustCompile(`name="?nonce"? value="?([a-z2-7]+)`)
 // of pages and the text that people write stay out of logs, metrics and Redis; only
 // the pages themselves show them.
 func approvals(h *hunt) {
-	const asked, written, person = "approval-4711-canary", "remark-4711-canary", "person-4711-canary"
+	const asked, written, person, note = "approval-4711-canary", "remark-4711-canary", "person-4711-canary", "note-4711-canary"
 	c := h.register(func(r *api.CreateRequest) {
-		approval := api.LinkRequest{Type: api.LinkApproval, Approver: person, Response: &api.LinkResponse{Text: asked}}
+		approval := api.LinkRequest{Type: api.LinkApproval, Approver: api.Approver{Name: person}, Response: &api.LinkResponse{Text: asked}}
 		open := approval
-		open.Approver = ""
+		open.Approver = api.Approver{}
 		r.Links = map[string]api.LinkRequest{
 			"one": approval, "open": open,
 			"yes": {Type: api.LinkSuccess, Output: json.RawMessage(`"` + asked + `"`)},
@@ -28,18 +28,18 @@ func approvals(h *hunt) {
 			"own": {Type: api.LinkSuccess, Page: true, Title: asked, Message: asked, ButtonLabel: asked},
 		}
 		r.Approval = &api.Approval{
-			Title: asked, Message: asked, Details: json.RawMessage(`{"` + asked + `":"` + asked + `"}`),
+			Title: asked, Message: asked, Details: json.RawMessage(`{"` + asked + `":"` + asked + `"}`), RequestedBy: asked,
 			ApproveLabel: asked, Comment: api.CommentRequired, Required: 2, Confirm: api.ConfirmCode,
 			Fields: json.RawMessage(`{"type":"object","properties":{"text":{"type":"string","title":"` + asked + `"}}}`),
 		}
 	})
 	for what, secret := range map[string]string{
-		"what an approval shows": asked, "what somebody wrote": written, "an approver's name": person,
+		"what an approval shows": asked, "what somebody wrote": written, "an approver's name": person, "a note of who declined": note,
 	} {
 		h.guard(what, secret)
 	}
 	own := api.LinkRequest{
-		Type: api.LinkApproval, Approver: person, Title: asked, Message: asked, Response: &api.LinkResponse{Text: asked},
+		Type: api.LinkApproval, Approver: api.Approver{Name: person}, Title: asked, Message: asked, Response: &api.LinkResponse{Text: asked},
 	}
 	for _, name := range []string{"one", "another"} { // replaced, and added
 		added, err := h.next().client.AddLink(h.Context(), c.ID, api.AddLinkRequest{Name: name, LinkRequest: own})
@@ -73,6 +73,8 @@ func approvals(h *hunt) {
 	send("open", form("open", "approver", person), http.StatusBadRequest)
 	send("open", form("open", "comment", strings.Repeat(written, 1000)), http.StatusBadRequest)
 	send("open", form("open", "confirm", written), http.StatusBadRequest)
+	send("open", form("open", "decision", "not-for-me", "note", strings.Repeat(note, 100)), http.StatusBadRequest)
+	send("open", form("open", "decision", "not-for-me", "note", note), http.StatusOK)
 	send("one", form("one"), http.StatusOK)
 	h.search("redis", h.dump()) // with what is written, until all have decided
 
@@ -84,5 +86,9 @@ func approvals(h *hunt) {
 	send("open", form("open"), http.StatusOK)
 	if effects := h.effects(c.task); len(effects) != 1 || strings.Count(string(effects[0].Output), written) < 4 {
 		h.Errorf("step functions got %d outputs", len(effects))
+	}
+	h.search("redis", h.dump()) // with what remains
+	if left := h.redis.HGetAll(h.Context(), h.key(c)).Val(); left["remains"] == "" || left["comments"] == "" || left["content"] != "" || left["remarks"] != "" {
+		h.Errorf("what remains is not what docs/keyspace.md says")
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"callback-relay/devmode/samples"
 	"callback-relay/handlers"
+	"callback-relay/publickeys"
 	"callback-relay/relay"
 	"callback-relay/rules"
 	"callback-relay/senders"
@@ -96,7 +97,7 @@ func newService(t *testing.T) *relay.Service {
 		t.Fatal(err)
 	}
 	return relay.NewService(relay.ServiceOptions{
-		Keys: keys, SenderKeys: senders.NewKeys(published), PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
+		Keys: keys, SenderKeys: publickeys.New(published), PublicURL: &url.URL{Scheme: "https", Host: "relay.example.com"},
 		MaxOutput: relay.MaxOutputBytes, MaxBody: 1 << 20, Now: func() time.Time { return samples.At },
 	})
 }

@@ -11,6 +11,7 @@
 --         revoked
 -- ARGV[7] number of the new link
 -- ARGV[8] its sealed guard, or "" for none
+-- ARGV[9] sealed remains of the content, with those of the new link, or "" for none
 -- Returns verdict "done" | "refused" with facts (meanwhile: the spec has changed)
 --         | "missing"
 
@@ -31,5 +32,8 @@ if ARGV[6] ~= '' then
 end
 if ARGV[8] ~= '' then
   redis.call('HSET', KEYS[1], 'guard:' .. ARGV[7], ARGV[8])
+end
+if ARGV[9] ~= '' then
+  redis.call('HSET', KEYS[1], 'remains', ARGV[9])
 end
 return {'verdict', 'done'}

@@ -22,6 +22,8 @@
 -- ARGV[15] generation of the link
 -- ARGV[16] version of the link's guard that the answer has passed, or "" for none
 -- ARGV[17] digest of the event's id, or "" for none
+-- ARGV[18] of an answer by decision: sealed comments, one for each decision; kept if
+--          there is the field remains
 -- Returns verdict "recorded" with attempts, unclear (earlier ones), created,
 --         answered, now, taskToken, summary, trace (of the registration), added
 --         | "refused" with facts, summary, added, event and same (the first answer
@@ -64,6 +66,9 @@ redis.call('HSET', KEYS[1], 'state', ARGV[3], 'type', ARGV[4], 'error', ARGV[5],
   'fence', '1') -- for the previous release: see claim
 if ARGV[11] ~= '' then
   redis.call('HSET', KEYS[1], 'decided', text(ARGV[11] + 1), 'decisions', ARGV[12])
+  if read(KEYS[1], 'remains').remains then
+    redis.call('HSET', KEYS[1], 'comments', ARGV[18])
+  end
 end
 if ARGV[13] ~= '' then
   redis.call('HSET', KEYS[1], 'trace', ARGV[13])

@@ -22,7 +22,7 @@ if refused then
   return refused
 end
 
-redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
+wipe(KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
 redis.call('HSET', KEYS[1], 'state', ARGV[3])
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZADD', KEYS[3], text(at + ARGV[4]), ARGV[1])

@@ -18,7 +18,8 @@
 -- ARGV[9] sealed names of approvers, or ""
 -- ARGV[10] sealed summary of the content, or ""
 -- ARGV[11] trace context of the registration, or ""
--- ARGV[12] and further, for each guarded link: its number, and its sealed guard
+-- ARGV[12] sealed remains of the content, or ""
+-- ARGV[13] and further, for each guarded link: its number, and its sealed guard
 -- Returns verdict "created" with created, deadline | "exists"
 --         | "deadline past" | "deadline too far"
 
@@ -42,7 +43,10 @@ end
 if ARGV[11] ~= '' then
   redis.call('HSET', KEYS[1], 'trace', ARGV[11])
 end
-for i = 12, #ARGV, 2 do
+if ARGV[12] ~= '' then
+  redis.call('HSET', KEYS[1], 'remains', ARGV[12])
+end
+for i = 13, #ARGV, 2 do
   redis.call('HSET', KEYS[1], 'guard:' .. ARGV[i], ARGV[i + 1])
 end
 redis.call('ZADD', KEYS[2], text(ends), ARGV[1])

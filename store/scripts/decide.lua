@@ -8,12 +8,13 @@
 -- ARGV[5] sealed remarks, one for each decision
 -- ARGV[6] kind of the link
 -- ARGV[7] generation of the link
+-- ARGV[8] sealed comments, one for each decision; kept if there is the field remains
 -- Returns verdict "recorded" | "refused" with facts | "missing"
 --
 -- A call that is repeated because its reply was lost gets the fact meanwhile, and
 -- its caller then finds its own decision.
 
-local cb = read(KEYS[1], 'state', 'registration', 'by', 'reason', 'revoked', 'decided')
+local cb = read(KEYS[1], 'state', 'registration', 'by', 'reason', 'revoked', 'decided', 'remains')
 if not cb.state then
   return missing
 end
@@ -26,4 +27,7 @@ if refused then
 end
 
 redis.call('HSET', KEYS[1], 'decided', text(ARGV[3] + 1), 'decisions', ARGV[4], 'remarks', ARGV[5])
+if cb.remains then
+  redis.call('HSET', KEYS[1], 'comments', ARGV[8])
+end
 return {'verdict', 'recorded'}

@@ -41,7 +41,7 @@ end
 redis.call('PERSIST', KEYS[1]) -- needs no memory, so a full Redis accepts the rest
 redis.call('ZREM', KEYS[2], ARGV[1])
 if asked['onExpiry'] == 'ignore' then
-  redis.call('HDEL', KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
+  wipe(KEYS[1], 'taskToken', 'remarks', 'content', 'trace')
   redis.call('HSET', KEYS[1], 'state', ARGV[4])
   redis.call('ZADD', KEYS[4], text(at + ARGV[9]), ARGV[1])
   redis.call('PEXPIRE', KEYS[1], ARGV[9])

@@ -32,6 +32,15 @@ local function add(reply, fields, ...)
   return reply
 end
 
+-- wipe removes what a final state does not keep: the named fields of a callback, and what
+-- people wrote who declined, unless the callback keeps what people read.
+local function wipe(key, ...)
+  redis.call('HDEL', key, ...)
+  if not read(key, 'remains').remains then
+    redis.call('HDEL', key, 'declined')
+  end
+end
+
 -- size returns how many members a sorted set has, 0 if there is no such key, and
 -- nil if the key cannot be read as a sorted set.
 local function size(key)
@@ -87,15 +96,17 @@ local ordinary = {ignored = true, heartbeat = true, duplicate = true, handshake 
 -- earlier releases, which cannot read lines that have it. An entry without an
 -- event counts up the one that has the same link, verdict, reason and rule, if there is
 -- one: whoever has a link can post without end what is not proven, and must not push
--- out the rest.
+-- out the rest. For the same reason an entry with the verdict not-for-me, which has what
+-- somebody wrote in the place of the event's id, replaces the earlier one of its link.
 local function noted(history, at, link, verdict, reason, bytes, event, rule)
   local lines, verdicts = {}, {}
   rule = rule == '-' and '' or rule
   local what = link .. ' ' .. verdict .. ' ' .. string.gsub(reason, '%s', '_')
   local first, count = text(at), 0
+  local written = verdict == 'not-for-me'
   for line in string.gmatch(history or '', '[^\n]+') do
     local begun, before, same, its_event, its_rule = string.match(line, '^(%d+) %d+ (%d+) (%S+ %S+ %S+) %S+ (%S+) ?(%S*)$')
-    if event == '-' and its_event == '-' and same == what and its_rule == rule then
+    if (written or event == '-' and its_event == '-') and same == what and its_rule == rule then
       first, count = begun, before
     else
       lines[#lines + 1] = line

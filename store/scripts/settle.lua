@@ -35,7 +35,7 @@ if ARGV[4] == ARGV[3] then
   redis.call('ZADD', KEYS[2], text(at + ARGV[7]), ARGV[1])
   return {'verdict', 'settled'}
 end
-redis.call('HDEL', KEYS[1], 'taskToken', 'outcome', 'leased', 'content', 'trace')
+wipe(KEYS[1], 'taskToken', 'outcome', 'leased', 'content', 'trace')
 redis.call('HSET', KEYS[1], 'released', ARGV[2], 'state', ARGV[4], 'reason', ARGV[5], 'confirmed', ARGV[6],
   'settled', text(at))
 redis.call('ZREM', KEYS[2], ARGV[1])

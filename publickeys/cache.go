@@ -1,4 +1,4 @@
-package senders
+package publickeys
 
 import (
 	"context"
@@ -12,20 +12,23 @@ import (
 	"time"
 )
 
-// Bounds of what is fetched from senders.
+// How long documents that publishers rarely change may be used.
 const (
-	fetchTimeout   = 2 * time.Second
-	confirmTimeout = 5 * time.Second // with the certificate's time, far below the 15 s of SNS
-	maxFetched     = 64 << 10        // bytes of one document
-	maxCached      = 64              // documents
-	cachedFor      = time.Hour
-	// staleFor is how old a document may be that is used because it cannot be refreshed.
-	staleFor = 24 * time.Hour
+	// CachedFor is how old a document may be before it is fetched again.
+	CachedFor = time.Hour
+	// StaleFor is how old a document may be that is used because it cannot be refreshed.
+	StaleFor = 24 * time.Hour
+)
+
+const (
+	fetchTimeout = 2 * time.Second
+	maxFetched   = 64 << 10 // bytes of one document
+	maxCached    = 64       // documents
 	// failedFor is for how long a document is not tried again that could not be fetched.
 	failedFor = 10 * time.Second
 )
 
-// Forged posts must not make the relay call out all the time. So what one account has
+// Forged requests must not make the relay call out all the time. So what one account has
 // caused to fail in the last seconds, or is causing to be fetched, is bounded: on each
 // host, and on all hosts together. Another account, which a poster with one link cannot
 // name, has its own bounds. Those of the whole process are for a poster with links of many
@@ -42,9 +45,9 @@ const (
 // errBusy is why a document was not fetched.
 var errBusy = errors.New("too many others are being fetched, or could not be")
 
-// Keys fetches the public keys of senders that sign with their own, and keeps them. The
-// URLs are those of the senders' own hosts only. It can be used by several goroutines.
-type Keys struct {
+// Cache fetches documents with public keys, and keeps them. Its callers make sure that the
+// URLs are on hosts that they trust. It can be used by several goroutines.
+type Cache struct {
 	client *http.Client
 
 	mu       sync.Mutex
@@ -53,12 +56,14 @@ type Keys struct {
 	fetching map[string]*fetched
 }
 
-// wanted is a document that a post needs.
-type wanted struct {
-	url              string // which the caller has checked to be the sender's
-	account          string // whose event the post is said to be
-	expected         bool   // the poster did not choose the host
-	maxAge, staleFor time.Duration
+// Wanted is a document that a request needs.
+type Wanted struct {
+	URL      string // which the caller has checked to be the publisher's
+	Account  string // for whom the request is said to be
+	Expected bool   // whoever sent the request did not choose the host
+	// MaxAge is how old the document may be, and StaleFor how old if it cannot be fetched
+	// now.
+	MaxAge, StaleFor time.Duration
 }
 
 // fetched is a document, or the reason why there is none.
@@ -73,9 +78,9 @@ type fetched struct {
 	used     time.Time
 }
 
-// NewKeys returns an empty cache that fetches with the given transport.
-func NewKeys(transport http.RoundTripper) *Keys {
-	return &Keys{
+// New returns an empty cache that fetches with the given transport.
+func New(transport http.RoundTripper) *Cache {
+	return &Cache{
 		client: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirected, perhaps to another host") },
@@ -84,24 +89,24 @@ func NewKeys(transport http.RoundTripper) *Keys {
 	}
 }
 
-// sharedKeys is for all senders of the process.
-var sharedKeys = NewKeys(http.DefaultTransport)
+// Shared is the cache of the process.
+var Shared = New(http.DefaultTransport)
 
-// document returns a document that was fetched at most maxAge ago; or, if it cannot be
-// fetched now, at most staleFor ago. Posts that need the same document share one fetch.
-func (k *Keys) document(ctx context.Context, w wanted) ([]byte, error) {
-	k.mu.Lock()
+// Document returns a document that was fetched at most w.MaxAge ago; or, if it cannot be
+// fetched now, at most w.StaleFor ago. Requests that need the same document share one fetch.
+func (c *Cache) Document(ctx context.Context, w Wanted) ([]byte, error) {
+	c.mu.Lock()
 	now := time.Now()
-	known := k.cached[w.url]
+	known := c.cached[w.URL]
 	if known != nil {
 		known.used = now
 	}
-	if known.isYounger(now, w.maxAge) {
-		k.mu.Unlock()
+	if known.isYounger(now, w.MaxAge) {
+		c.mu.Unlock()
 		return known.document, nil
 	}
-	f, err := k.begin(ctx, w, now)
-	k.mu.Unlock()
+	f, err := c.begin(ctx, w, now)
+	c.mu.Unlock()
 	if err == nil {
 		select {
 		case <-f.done:
@@ -113,7 +118,7 @@ func (k *Keys) document(ctx context.Context, w wanted) ([]byte, error) {
 			err = ctx.Err()
 		}
 	}
-	if known.isYounger(time.Now(), w.staleFor) {
+	if known.isYounger(time.Now(), w.StaleFor) {
 		return known.document, nil
 	}
 	return nil, err
@@ -124,32 +129,32 @@ func (f *fetched) isYounger(now time.Time, age time.Duration) bool {
 	return f != nil && now.Sub(f.at) < age
 }
 
-// begin returns the fetch of a document, which may have begun before. k.mu is held.
-func (k *Keys) begin(ctx context.Context, w wanted, now time.Time) (*fetched, error) {
-	maps.DeleteFunc(k.failed, func(_ string, f *fetched) bool { return now.Sub(f.at) >= failedFor })
-	if failed := k.failed[w.url]; failed != nil {
+// begin returns the fetch of a document, which may have begun before. c.mu is held.
+func (c *Cache) begin(ctx context.Context, w Wanted, now time.Time) (*fetched, error) {
+	maps.DeleteFunc(c.failed, func(_ string, f *fetched) bool { return now.Sub(f.at) >= failedFor })
+	if failed := c.failed[w.URL]; failed != nil {
 		return nil, failed.err
 	}
-	if f := k.fetching[w.url]; f != nil {
+	if f := c.fetching[w.URL]; f != nil {
 		return f, nil
 	}
-	at, err := url.Parse(w.url)
+	at, err := url.Parse(w.URL)
 	if err != nil {
 		return nil, err
 	}
-	f := &fetched{account: w.account, host: at.Host, expected: w.expected, done: make(chan struct{})}
-	if k.cached[w.url] == nil && !k.hasRoom(f) {
+	f := &fetched{account: w.Account, host: at.Host, expected: w.Expected, done: make(chan struct{})}
+	if c.cached[w.URL] == nil && !c.hasRoom(f) {
 		return nil, errBusy
 	}
-	k.fetching[w.url] = f
-	// Others may wait for it when the post that began it is gone.
-	go k.fetch(context.WithoutCancel(ctx), w.url, f)
+	c.fetching[w.URL] = f
+	// Others may wait for it when the request that began it is gone.
+	go c.fetch(context.WithoutCancel(ctx), w.URL, f)
 	return f, nil
 }
 
-// hasRoom tells whether the account may cause one more fetch. k.mu is held.
-func (k *Keys) hasRoom(f *fetched) bool {
-	if len(k.fetching) >= maxAllFetches || len(k.failed) >= maxAllFailures {
+// hasRoom tells whether the account may cause one more fetch. c.mu is held.
+func (c *Cache) hasRoom(f *fetched) bool {
+	if len(c.fetching) >= maxAllFetches || len(c.failed) >= maxAllFailures {
 		return false
 	}
 	count := func(all map[string]*fetched) (atHost, strange int) {
@@ -163,52 +168,52 @@ func (k *Keys) hasRoom(f *fetched) bool {
 		}
 		return atHost, strange
 	}
-	fetches, strange := count(k.fetching)
-	failures, strangeToo := count(k.failed)
+	fetches, strange := count(c.fetching)
+	failures, strangeToo := count(c.failed)
 	return fetches < maxFetches && failures < maxFailures && (f.expected || strange+strangeToo < maxStrange)
 }
 
 // fetch gets a document and keeps it.
-func (k *Keys) fetch(ctx context.Context, at string, f *fetched) {
+func (c *Cache) fetch(ctx context.Context, at string, f *fetched) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	f.document, f.err = k.get(ctx, at)
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	f.document, f.err = c.Get(ctx, at)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	f.at = time.Now()
 	f.used = f.at
-	delete(k.fetching, at)
+	delete(c.fetching, at)
 	if f.err != nil {
-		k.failed[at] = f
+		c.failed[at] = f
 	} else {
-		k.keep(at, f)
+		c.keep(at, f)
 	}
 	close(f.done)
 }
 
 // keep keeps a document. If there is no room, it drops the one that was not used for the
 // longest time.
-func (k *Keys) keep(at string, f *fetched) {
-	k.cached[at] = f
-	if len(k.cached) <= maxCached {
+func (c *Cache) keep(at string, f *fetched) {
+	c.cached[at] = f
+	if len(c.cached) <= maxCached {
 		return
 	}
 	oldest := at
-	for other, known := range k.cached {
-		if known.used.Before(k.cached[oldest].used) {
+	for other, known := range c.cached {
+		if known.used.Before(c.cached[oldest].used) {
 			oldest = other
 		}
 	}
-	delete(k.cached, oldest)
+	delete(c.cached, oldest)
 }
 
-// get returns what is at a URL.
-func (k *Keys) get(ctx context.Context, at string) ([]byte, error) {
+// Get returns what is at a URL now, and does not keep it.
+func (c *Cache) Get(ctx context.Context, at string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := k.client.Do(req)
+	resp, err := c.client.Do(req)
 	if err != nil {
 		return nil, err
 	}

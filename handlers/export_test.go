@@ -1,0 +1,7 @@
+package handlers
+
+// What pages are filled with.
+var (
+	PageOf = pageOf
+	FormOf = formOf
+)
