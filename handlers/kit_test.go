@@ -263,14 +263,41 @@ func quoted(s string) string {
 
 // buffer is a log that many goroutines write to.
 type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu      sync.Mutex
+	b       bytes.Buffer
+	written chan struct{} // closed by the next write; nil if nobody waits
 }
 
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.written != nil {
+		close(b.written)
+		b.written = nil
+	}
 	return b.b.Write(p)
+}
+
+// count returns how often a text was written, once it was as often as that, or after 10
+// seconds: the last line about a request is written after its answer.
+func (b *buffer) count(text string, times int) int {
+	for late := time.After(10 * time.Second); ; {
+		b.mu.Lock()
+		found := strings.Count(b.b.String(), text)
+		if b.written == nil {
+			b.written = make(chan struct{})
+		}
+		written := b.written
+		b.mu.Unlock()
+		if found >= times {
+			return found
+		}
+		select {
+		case <-written:
+		case <-late:
+			return found
+		}
+	}
 }
 
 func (b *buffer) String() string {
